@@ -1,0 +1,1 @@
+"""Energy-based regression: p(y|x) = exp f(x, y) / Z(x)."""

@@ -1,0 +1,27 @@
+"""The errors that EBMTrack raises on purpose. Every message says what was asked, what there is and what to do."""
+
+__all__ = ["DomainError", "EBMError", "InputError", "NumericalError", "ShapeError", "UnknownNameError"]
+
+
+class EBMError(Exception):
+    """Base of every deliberate error; commands print its message without a traceback."""
+
+
+class ShapeError(EBMError, ValueError):
+    """A tensor has the wrong rank or the wrong size along a dimension."""
+
+
+class DomainError(EBMError, ValueError):
+    """A value lies outside its domain: NaN, infinite, a box without area."""
+
+
+class NumericalError(EBMError, ArithmeticError):
+    """A computation left the finite numbers."""
+
+
+class UnknownNameError(EBMError, ValueError):
+    """A name is not in the table it was looked up in."""
+
+
+class InputError(EBMError, ValueError):
+    """A file, folder, checkpoint or option that the user gave cannot be used."""

@@ -1,0 +1,1 @@
+"""Learning tracking representations: data, networks, actors, trainers and train settings."""

@@ -1,0 +1,1 @@
+"""Online trackers, benchmark runners, evaluation protocols and reports."""

@@ -1,0 +1,27 @@
+"""Fixtures that every test package shares."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+torch.set_num_threads(int(os.environ.get("EBMTRACK_TEST_THREADS", "1")))
+
+
+@pytest.fixture
+def generator() -> torch.Generator:
+    """A CPU generator with a fixed seed."""
+    return torch.Generator().manual_seed(0)
+
+
+@pytest.fixture(scope="session")
+def test_data() -> Path:
+    """Folder of real sequences, results and images; tests that need it skip where it is absent."""
+    value = os.environ.get("EBMTRACK_TEST_DATA", "")
+    if not value:
+        pytest.skip("real data absent: EBMTRACK_TEST_DATA is not set")
+    folder = Path(value)
+    if not folder.is_dir():
+        pytest.skip(f"real data absent: EBMTRACK_TEST_DATA={value} is no folder")
+    return folder
