@@ -1,4 +1,4 @@
-"""The errors that EBMTrack raises on purpose. Every message says what was asked, what there is and what to do."""
+"""Errors that EBMTrack raises on purpose: what was asked, what there is and what to do."""
 
 __all__ = ["DomainError", "EBMError", "InputError", "NumericalError", "ShapeError", "UnknownNameError"]
 

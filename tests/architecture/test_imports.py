@@ -1,4 +1,4 @@
-"""Imports point down: ebm <- ltr <- pytracking; external sees ebm alone; the plugin kit is imported by nobody."""
+"""Imports point down: ebm <- ltr <- pytracking; external sees ebm alone."""
 
 import ast
 from collections.abc import Iterator
