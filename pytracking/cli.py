@@ -1,0 +1,90 @@
+"""The command ``ebmtrack``: a table of commands, each a function that takes its arguments and returns an exit code.
+
+Nothing heavy is imported before a command is chosen, so that ``ebmtrack --help`` answers at once.
+"""
+
+import importlib
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ebm.exceptions import EBMError
+from ebm.lookup import unknown_name
+
+__all__ = ["COMMANDS", "Command", "main"]
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command: the module whose ``main(argv) -> int`` runs it, and one line on what it does."""
+
+    module: str
+    summary: str
+
+    def load(self) -> Callable[[Sequence[str]], int]:
+        """The function that runs the command."""
+        function: Callable[[Sequence[str]], int] = importlib.import_module(self.module).main
+        return function
+
+
+COMMANDS: dict[str, Command] = {
+    "demo": Command("pytracking.demo", "train, track and evaluate on generated videos, in minutes on a CPU"),
+    "train": Command("ltr.run_training", "train a network: ebmtrack train dimp dimp_nce_plus"),
+    "track": Command("pytracking.run_tracker", "run a tracker on a dataset: ebmtrack track dimp nce_plus"),
+    "video": Command("pytracking.run_video", "track one target through a video file or a folder of images"),
+    "evaluate": Command("pytracking.evaluate", "tables and plots from results that trackers have left"),
+    "generate": Command("ltr.dataset.generated.command", "write generated videos, or a contact sheet of them"),
+    "doctor": Command("pytracking.doctor", "what is installed, which datasets and weights are found, and why"),
+}
+
+
+def _usage() -> str:
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:<{width}}  {command.summary}" for name, command in COMMANDS.items()]
+    return "\n".join(
+        [
+            "usage: ebmtrack COMMAND [arguments]",
+            "",
+            "Energy-based regression for visual tracking: train, track, evaluate.",
+            "",
+            "commands:",
+            *lines,
+            "",
+            "examples:",
+            "  ebmtrack demo",
+            "  ebmtrack train dimp dimp_nce_plus --datasets lasot",
+            "  ebmtrack track dimp nce_plus --dataset otb --sequence Crossing",
+            "  ebmtrack video dimp nce_plus clip.mp4 --box 120,80,60,90 --out tracked.mp4",
+            "",
+            "'ebmtrack COMMAND --help' describes one command.",
+        ]
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        argv: the command and its arguments; ``sys.argv[1:]`` where left out.
+
+    Returns: 0 on success, 2 for an input that cannot be used, 130 after Ctrl-C, else the command's own code.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if not arguments or arguments[0] in {"-h", "--help", "help"}:
+        print(_usage())
+        return 0 if arguments else 2
+    if arguments[0] in {"-V", "--version"}:
+        from importlib.metadata import version
+
+        print(f"ebmtrack {version('ebmtrack')}")
+        return 0
+    try:
+        if arguments[0] not in COMMANDS:
+            raise unknown_name("command", arguments[0], COMMANDS, "'ebmtrack --help' lists them.")
+        return COMMANDS[arguments[0]].load()(arguments[1:])
+    except EBMError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
