@@ -1,4 +1,4 @@
-"""The command ``ebmtrack``: a table of commands, each a function that takes its arguments and returns an exit code.
+"""The command ``ebmtrack``: a table of commands, each a ``main(argv)`` that returns an exit code.
 
 Nothing heavy is imported before a command is chosen, so that ``ebmtrack --help`` answers at once.
 """
@@ -33,8 +33,8 @@ COMMANDS: dict[str, Command] = {
     "track": Command("pytracking.run_tracker", "run a tracker on a dataset: ebmtrack track dimp nce_plus"),
     "video": Command("pytracking.run_video", "track one target through a video file or a folder of images"),
     "evaluate": Command("pytracking.evaluate", "tables and plots from results that trackers have left"),
-    "generate": Command("ltr.dataset.generated.command", "write generated videos, or a contact sheet of them"),
-    "doctor": Command("pytracking.doctor", "what is installed, which datasets and weights are found, and why"),
+    "generate": Command("ltr.dataset.generated.command", "write generated videos, or a contact sheet"),
+    "doctor": Command("pytracking.doctor", "what is installed, which datasets and weights are found"),
 }
 
 
