@@ -1,0 +1,1 @@
+"""From result files to measures, tables, plots and overlay videos."""

@@ -1,0 +1,1 @@
+"""Benchmarks as sequences, running trackers over them, and the files that result."""

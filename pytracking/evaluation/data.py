@@ -1,0 +1,165 @@
+"""`Sequence`: one target in one video, as every benchmark reader hands it on."""
+
+import hashlib
+import os
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from ebm.exceptions import InputError
+from ebm.lookup import unknown_name
+
+__all__ = [
+    "IMAGE_SUFFIXES",
+    "Sequence",
+    "check_frames",
+    "check_sequence",
+    "find_by_name",
+    "numbered_images",
+    "plain_name",
+    "sequence_digest",
+]
+
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
+
+
+@dataclass(frozen=True, eq=False)
+class Sequence:
+    """One target in one video.
+
+    Args:
+        name: unique within its dataset.
+        dataset: short tag; the protocols decide by it how absent targets count.
+        frames: image files, T of them.
+        ground_truth: xywh, px, float64 ``[T, 4]``; NaN where the target is not annotated.
+        target_visible: bool ``[T]``, or None where the benchmark does not say.
+        object_class: e.g. ``"airplane"``, or None.
+        source: the annotation file, named in errors.
+    """
+
+    name: str
+    dataset: str
+    frames: tuple[Path, ...]
+    ground_truth: np.ndarray = field(repr=False)
+    target_visible: np.ndarray | None = field(default=None, repr=False)
+    object_class: str | None = None
+    source: Path | None = None
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    @property
+    def init_box(self) -> np.ndarray:
+        """The box a tracker starts from: xywh, px, ``[4]``."""
+        return self.ground_truth[0].copy()
+
+
+def check_sequence(sequence: Sequence) -> Sequence:
+    """The same sequence, if frames, boxes and flags agree and the first box is usable.
+
+    Raises:
+        InputError: naming the annotation file, the sequence, the frame and the remedy.
+    """
+    where = f"{sequence.source or sequence.dataset} (sequence {sequence.name})"
+    frames, boxes = len(sequence.frames), sequence.ground_truth
+    if not frames:
+        raise InputError(f"{where}: there are no frames; unpack the images of this sequence again.")
+    if boxes.ndim != 2 or boxes.shape[1] != 4:
+        raise InputError(
+            f"{where}: expected rows of x, y, width, height, found an array of shape {boxes.shape}."
+        )
+    if len(boxes) != frames:
+        raise InputError(
+            f"{where}: {len(boxes)} annotation rows for {frames} frames "
+            f"({sequence.frames[0].name} to {sequence.frames[-1].name}); "
+            "compare the sequence with the original archive: rows or images are missing."
+        )
+    visible = sequence.target_visible
+    if visible is not None and len(visible) != frames:
+        raise InputError(f"{where}: {len(visible)} visibility flags for {frames} frames.")
+    first = boxes[0]
+    if not np.isfinite(first).all() or (first[2:] <= 0).any():
+        raise InputError(
+            f"{where}: the first box is {_show(first)}, at frame {sequence.frames[0].name}; a tracker needs "
+            "a finite box with positive width and height to start from. Correct the first annotation row."
+        )
+    return sequence
+
+
+def _show(box: np.ndarray) -> str:
+    return "(" + ", ".join(f"{value:g}" for value in box) + ")"
+
+
+def check_frames(sequence: Sequence) -> None:
+    """Make sure that every image file of a sequence is there, with one directory listing a folder.
+
+    Raises:
+        InputError: naming the first missing frame and how many are missing.
+    """
+    listings: dict[Path, set[str]] = {}
+    missing: list[int] = []
+    for index, frame in enumerate(sequence.frames):
+        if frame.parent not in listings:
+            listings[frame.parent] = set(os.listdir(frame.parent)) if frame.parent.is_dir() else set()
+        if frame.name not in listings[frame.parent]:
+            missing.append(index)
+    if missing:
+        raise InputError(
+            f"{sequence.frames[missing[0]]} is missing: sequence {sequence.name}, frame {missing[0] + 1} of "
+            f"{len(sequence)} ({len(missing)} missing in all); unpack the images of this sequence again."
+        )
+
+
+def numbered_images(folder: Path) -> dict[int, Path]:
+    """Image files of a folder by the number their name ends in, in ascending order.
+
+    Raises:
+        InputError: if the folder does not exist or two images carry the same number.
+    """
+    if not folder.is_dir():
+        raise InputError(f"No image folder {folder}; unpack the images of this sequence, or check the root.")
+    found: dict[int, Path] = {}
+    for entry in sorted(os.listdir(folder)):
+        path = folder / entry
+        digits = re.search(r"(\d+)$", path.stem)
+        if digits is None or entry.startswith(".") or path.suffix.lower() not in IMAGE_SUFFIXES:
+            continue
+        number = int(digits.group(1))
+        if number in found:
+            raise InputError(
+                f"{folder}: {found[number].name} and {entry} are both frame {number}; remove one of them."
+            )
+        found[number] = path
+    return dict(sorted(found.items()))
+
+
+def plain_name(name: str) -> str:
+    """A name without the differences between distributions: case, and ``- . _`` between parts."""
+    return re.sub(r"[-._ ]+", "_", name).lower()
+
+
+def find_by_name(kind: str, wanted: str, names: Iterable[str]) -> str:
+    """The one of `names` that `wanted` means: exactly, else up to case and separators.
+
+    Raises:
+        UnknownNameError: with the nearest names.
+    """
+    known = list(names)
+    if wanted in known:
+        return wanted
+    plain: Mapping[str, str] = {plain_name(name): name for name in known}
+    if plain_name(wanted) in plain:
+        return plain[plain_name(wanted)]
+    raise unknown_name(kind, wanted, known)
+
+
+def sequence_digest(sequence: Sequence) -> str:
+    """A short fingerprint of annotation and images (names, three file sizes), to notice exchanged data."""
+    digest = hashlib.sha256(np.ascontiguousarray(sequence.ground_truth, dtype=np.float64).tobytes())
+    digest.update("\n".join(frame.name for frame in sequence.frames).encode())
+    for frame in (sequence.frames[0], sequence.frames[len(sequence) // 2], sequence.frames[-1]):
+        digest.update(f"{frame.name}:{frame.stat().st_size if frame.exists() else -1}".encode())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,1 @@
+"""Tables of the sequences that make up each benchmark, one JSON file a benchmark."""
