@@ -1,4 +1,4 @@
-"""``ebmtrack doctor``: what is installed, and which datasets, weights and folders are found, ready to paste."""
+"""``ebmtrack doctor``: what is installed, which datasets and weights are found; ready to paste."""
 
 import argparse
 import importlib.util
