@@ -1,0 +1,128 @@
+"""Annotation text files: boxes and per-frame flags, whatever the separator."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ebm.exceptions import InputError
+from ltr.data.video import Annotation
+
+__all__ = ["make_annotation", "read_boxes", "read_flags", "read_levels", "read_text"]
+
+_SEPARATORS = re.compile(r"\s*[,;]\s*|\s+")
+
+
+def read_text(file: Path, what: str) -> str:
+    """The text of a file, a byte-order mark removed.
+
+    Args:
+        file: the file.
+        what: what it is to the reader, for the message, e.g. ``"annotation file"``.
+
+    Raises:
+        InputError: if it is missing or not text.
+    """
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise InputError(
+            f"{what} {file} cannot be read ({error.strerror}). Extract the sequence again, or leave it out."
+        ) from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{what} {file} is not text ({error.reason} at byte {error.start}).") from error
+
+
+def _parse_line(file: Path, number: int, line: str) -> list[float]:
+    """Four numbers of one line, slowly and with a message that names the line."""
+    fields = [field for field in _SEPARATORS.split(line.strip()) if field]
+    try:
+        values = [float(field) for field in fields]
+    except ValueError as error:
+        raise InputError(f"{file}, line {number}: {line.strip()!r} is not a box ({error}).") from error
+    if len(values) != 4:
+        raise InputError(
+            f"{file}, line {number}: a box is four numbers x, y, w, h in pixels; found {len(values)} in "
+            f"{line.strip()!r}."
+        )
+    return values
+
+
+def read_boxes(file: str | Path) -> npt.NDArray[np.float64]:
+    """Boxes of a text file, one line a frame, separated by commas, tabs, semicolons or spaces.
+
+    Args:
+        file: the text file; NaN rows are allowed, blank lines only at the end.
+
+    Returns:
+        ``[N, 4]`` xywh, px, as written.
+
+    Raises:
+        InputError: if the file is missing, empty, or a line is not four numbers; names file and line.
+    """
+    file = Path(file)
+    lines = read_text(file, "annotation file").rstrip().splitlines()
+    if not lines:
+        raise InputError(f"{file} holds no boxes: expected one line x,y,w,h for every frame.")
+    # The whole file at once where it is regular (microseconds a line); the slow path only finds the odd line.
+    separator = "," if "," in lines[0] else None
+    try:
+        boxes = np.loadtxt(lines, delimiter=separator, ndmin=2, comments=None, dtype=np.float64)
+    except ValueError:
+        boxes = np.empty((0, 0))
+    if boxes.shape == (len(lines), 4):
+        return boxes
+    return np.array([_parse_line(file, number, line) for number, line in enumerate(lines, start=1)])
+
+
+def read_levels(file: str | Path, highest: int) -> npt.NDArray[np.int64]:
+    """Whole numbers from 0 to `highest`, on one line or one a line, separated as boxes are.
+
+    Args:
+        file: the text file.
+        highest: the largest number allowed.
+
+    Returns:
+        ``[N]`` numbers.
+
+    Raises:
+        InputError: if the file is missing, empty or holds anything else; names file and line.
+    """
+    file = Path(file)
+    fields: list[str] = []
+    for number, line in enumerate(read_text(file, "flag file").splitlines(), start=1):
+        here = [field for field in _SEPARATORS.split(line.strip()) if field]
+        for field in here:
+            if not (field.isascii() and field.isdigit() and int(field) <= highest):
+                raise InputError(
+                    f"{file}, line {number}: {field!r} is not a whole number from 0 to {highest}."
+                )
+        fields += here
+    if not fields:
+        raise InputError(f"{file} is empty: expected one number for every frame.")
+    return np.array(fields, dtype=np.int64)
+
+
+def read_flags(file: str | Path) -> npt.NDArray[np.bool_]:
+    """Zeros and ones, on one line or one a line, ``[N]``; errors as `read_levels`."""
+    return read_levels(file, highest=1).astype(bool)
+
+
+def make_annotation(
+    boxes: npt.NDArray[np.floating],
+    hidden: npt.NDArray[np.bool_] | None = None,
+    visible_ratio: npt.NDArray[np.floating] | None = None,
+) -> Annotation:
+    """An `Annotation` from raw rows: a row that is not finite or has no area is kept, but marked not valid.
+
+    Args:
+        boxes: ``[T, 4]`` xywh, px.
+        hidden: ``[T]`` frames in which the target cannot be seen; None: seen wherever valid.
+        visible_ratio: ``[T]`` share of the target that is seen, 0..1, optional.
+    """
+    rows = np.ascontiguousarray(boxes, dtype=np.float32)
+    valid = np.isfinite(rows).all(axis=1) & (rows[:, 2] > 0) & (rows[:, 3] > 0)
+    visible = valid if hidden is None else valid & ~hidden
+    ratio = None if visible_ratio is None else np.ascontiguousarray(visible_ratio, dtype=np.float32)
+    return Annotation(boxes=rows, valid=valid, visible=visible, visible_ratio=ratio)

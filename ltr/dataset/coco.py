@@ -1,0 +1,153 @@
+"""COCO: every annotated object of an image as a sequence of one frame."""
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ebm.exceptions import InputError
+from ltr.data.video import Annotation
+from ltr.dataset.base import open_root, read_json
+
+__all__ = ["MSCOCOSeq"]
+
+
+@dataclass(frozen=True, eq=False)
+class _Objects:
+    """The kept objects of an instances file, in flat arrays: COCO has 860,000 of them."""
+
+    ids: npt.NDArray[np.int64]  # [N] annotation id
+    boxes: npt.NDArray[np.float32]  # [N, 4] xywh, px
+    image: npt.NDArray[np.int32]  # [N] row in files
+    files: npt.NDArray[np.bytes_]  # [images] file name, UTF-8
+    crowds: int  # objects dropped because they are crowds
+    without_area: int  # objects dropped because their box has no area or is not finite
+
+
+def _find_version(root: Path, split: str, version: str | None) -> str:
+    """The release to use: the one asked for, otherwise 2014 (published recipes), else the one there.
+
+    Raises:
+        InputError: if it is not there.
+    """
+    pattern = re.compile(rf"instances_{re.escape(split)}(\w+)\.json")
+    folder = root / "annotations"
+    matches = [pattern.fullmatch(name) for name in sorted(os.listdir(folder))] if folder.is_dir() else []
+    there = [match[1] for match in matches if match]
+    chosen = version or ("2014" if "2014" in there else there[0] if there else "")
+    if chosen not in there:
+        raise InputError(
+            f"COCO at {root} has no annotations/instances_{split}{version or '2014'}.json; there is "
+            f"{', '.join(f'instances_{split}{v}.json' for v in there) or f'none for the split {split!r}'}. "
+            "Extract the annotations there, or choose another version or split."
+        )
+    return chosen
+
+
+def _parse(file: Path) -> _Objects:
+    """The objects of an instances file that can be tracked.
+
+    Raises:
+        InputError: if the file is not an instances file.
+    """
+    content = read_json(file)
+    try:
+        rows = {image["id"]: row for row, image in enumerate(content["images"])}
+        names = [image["file_name"].encode() for image in content["images"]]
+        objects: list[dict[str, Any]] = content["annotations"]
+        boxes = np.array([o["bbox"] for o in objects], dtype=np.float32).reshape(-1, 4)
+        ids = np.array([o["id"] for o in objects], dtype=np.int64)
+        image = np.array([rows[o["image_id"]] for o in objects], dtype=np.int32)
+        crowd = np.array([bool(o.get("iscrowd", 0)) for o in objects], dtype=bool)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(
+            f"{file} is no COCO instances file ({type(error).__name__}: {error}). Get "
+            "instances_<split>.json from the COCO annotations archive."
+        ) from error
+    has_area = np.isfinite(boxes).all(axis=1) & (boxes[:, 2] > 0) & (boxes[:, 3] > 0)
+    keep = ~crowd & has_area
+    if not keep.any():
+        raise InputError(
+            f"{file} has no object to track: {len(objects)} objects, all crowds or without area."
+        )
+    return _Objects(
+        ids=ids[keep],
+        boxes=boxes[keep],
+        image=image[keep],
+        files=np.array(names),
+        crowds=int(crowd.sum()),
+        without_area=int((~crowd & ~has_area).sum()),
+    )
+
+
+def _image_folder(root: Path, name: str, objects: _Objects) -> Path:
+    """The folder that holds the images, ``images/<name>`` or ``<name>``, with every image in it.
+
+    Raises:
+        InputError: if there is none, or images are missing.
+    """
+    for folder in (root / "images" / name, root / name):
+        if folder.is_dir():
+            present = set(os.listdir(os.fsencode(folder)))
+            needed = {bytes(objects.files[row]) for row in np.unique(objects.image)}
+            missing = sorted(needed - present)
+            if missing:
+                raise InputError(
+                    f"COCO: {len(missing)} of {len(needed)} images are missing in {folder}, e.g. "
+                    f"{missing[0].decode()}. Extract the {name} images there."
+                )
+            return folder
+    raise InputError(f"COCO: no images at {root / 'images' / name}. Extract the {name} images there.")
+
+
+class MSCOCOSeq:
+    """COCO objects as one-frame sequences. Source: Lin et al., ECCV 2014, arXiv:1405.0312.
+
+    Crowds and boxes without area are left out; `dropped` says how many.
+    """
+
+    name = "coco"
+    is_video = False
+
+    def __init__(
+        self, root: str | Path | None = None, split: str = "train", version: str | None = None
+    ) -> None:
+        """Open a root.
+
+        Args:
+            root: the folder of ``annotations/`` and ``images/``; None: the configured one.
+            split: ``"train"`` or ``"val"``.
+            version: the release, e.g. ``"2014"`` or ``"2017"``; None: 2014 if it is there, otherwise what is.
+
+        Raises:
+            InputError: if root, annotations or images are missing or broken.
+        """
+        self.root = open_root("coco", root)
+        self.version = _find_version(self.root, split, version)
+        self._objects = _parse(self.root / "annotations" / f"instances_{split}{self.version}.json")
+        self._folder = _image_folder(self.root, f"{split}{self.version}", self._objects)
+
+    @property
+    def dropped(self) -> dict[str, int]:
+        """How many objects were left out, by reason."""
+        return {"crowd": self._objects.crowds, "without area": self._objects.without_area}
+
+    def __len__(self) -> int:
+        return len(self._objects.ids)
+
+    def sequence_name(self, index: int) -> str:
+        """Image file and annotation id of an object."""
+        return f"{self.frame_path(index, 0).name}, object {self._objects.ids[index]}"
+
+    def annotation(self, index: int) -> Annotation:
+        """The object's box as a sequence of one frame; nothing is parsed or copied."""
+        yes = np.ones(1, dtype=bool)
+        return Annotation(boxes=self._objects.boxes[index : index + 1], valid=yes, visible=yes)
+
+    def frame_path(self, index: int, frame: int) -> Path:
+        """The object's image, whatever the frame."""
+        return self._folder / self._objects.files[self._objects.image[index]].decode()
