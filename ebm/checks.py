@@ -1,0 +1,111 @@
+"""Input checks with one wording; checks of values run where they cost nothing, that is on CPU tensors."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from ebm.exceptions import DomainError, ShapeError
+
+__all__ = [
+    "checks_values",
+    "float_dtype",
+    "require_count",
+    "require_finite",
+    "require_last_dim",
+    "require_positive",
+    "require_same_device",
+]
+
+
+def checks_values(tensor: Tensor, validate: bool | None) -> bool:
+    """Whether to look at the values of `tensor`.
+
+    Args:
+        tensor: the tensor in question, any shape.
+        validate: True or False decides; None means "on the CPU only", because on a GPU a look at a value
+            makes the program wait for the device, and inside ``torch.compile`` it breaks the graph.
+    """
+    if validate is not None:
+        return validate
+    return tensor.device.type == "cpu" and not torch.compiler.is_compiling()
+
+
+def require_finite(name: str, tensor: Tensor, validate: bool | None = None) -> None:
+    """Raise a `DomainError` that names the first NaN or infinite entry of `tensor` (any shape).
+
+    Raises:
+        DomainError: if an entry is NaN or infinite and `checks_values` says to look.
+    """
+    if not checks_values(tensor, validate) or bool(tensor.isfinite().all()):
+        return
+    index = tuple(int(i) for i in (~tensor.isfinite()).nonzero()[0])
+    raise DomainError(f"{name} must be finite, but {name}{list(index)} is {tensor[index].item()}.")
+
+
+def require_last_dim(name: str, tensor: Tensor, dim: int, shape: str, rank: int | None = None) -> None:
+    """Raise a `ShapeError` unless `tensor` has last dimension `dim` (and, if given, rank `rank`).
+
+    Args:
+        name: argument name for the message.
+        tensor: the tensor in question.
+        dim: required size of the last dimension.
+        shape: the expected shape in words, e.g. ``"(B, M, D=4)"``.
+        rank: required number of dimensions.
+
+    Raises:
+        ShapeError: if the shape does not fit.
+    """
+    fits = tensor.ndim > 0 and tensor.shape[-1] == dim and (rank is None or tensor.ndim == rank)
+    if not fits:
+        raise ShapeError(f"expected {name} of shape {shape}, got {tuple(tensor.shape)}.")
+
+
+def require_count(name: str, value: int, least: int = 1) -> int:
+    """`value` itself if it is an integer of at least `least`.
+
+    Raises:
+        DomainError: (a ValueError) otherwise.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise DomainError(f"{name} must be an integer >= {least}, got {value!r}.")
+    return value
+
+
+def require_same_device(**tensors: Tensor) -> None:
+    """Raise a TypeError if the named tensors live on different devices; nothing is moved silently.
+
+    Raises:
+        TypeError: if the devices differ.
+    """
+    if len({tensor.device for tensor in tensors.values()}) > 1:
+        places = ", ".join(f"{name} on {tensor.device}" for name, tensor in tensors.items())
+        raise TypeError(f"all tensors must be on one device, got {places}; move them with .to(device).")
+
+
+def float_dtype(*tensors: Tensor) -> torch.dtype:
+    """The widest floating dtype among `tensors`, at least float32.
+
+    Raises:
+        TypeError: if a tensor is boolean or complex.
+    """
+    dtype = torch.float32
+    for tensor in tensors:
+        if tensor.dtype == torch.bool or tensor.is_complex():
+            raise TypeError(f"expected real numbers, got a tensor of dtype {tensor.dtype}.")
+        dtype = torch.promote_types(dtype, tensor.dtype)
+    return dtype
+
+
+def require_positive(name: str, values: Sequence[float]) -> None:
+    """Raise a `DomainError` unless every value is a finite number above zero.
+
+    Raises:
+        DomainError: (a ValueError) otherwise, also for an empty sequence.
+    """
+    if not values:
+        raise DomainError(f"{name} must hold at least one number.")
+    for value in values:
+        if not (math.isfinite(value) and value > 0):
+            raise DomainError(f"{name} must be finite and > 0, got {value!r}.")
