@@ -205,7 +205,7 @@ class GaussianMixtureProposal(Proposal):
         return f"sigmas={self._rows}"
 
     def _table(self, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
-        """Sigmas ``(K, D)``, weights and log-factors ``(K,)``, exact in `dtype` and copied to a device once."""
+        """Sigmas ``(K, D)``, weights and log-factors ``(K,)``, exact in `dtype`, copied to a device once."""
         if (device, dtype) not in self._tables:
             with torch.inference_mode(False):  # a table made inside it could never meet autograd later
                 sigmas = torch.tensor(self._rows, dtype=dtype, device=device)
@@ -216,7 +216,7 @@ class GaussianMixtureProposal(Proposal):
 
 
 class ZeroNoise(Proposal):
-    """No noise: every draw is the centre of D = `target_dim` numbers; +inf log-density there, -inf elsewhere."""
+    """No noise: every draw is the centre (D = `target_dim`); log-density +inf there, -inf elsewhere."""
 
     def __init__(self, target_dim: int) -> None:
         super().__init__()
