@@ -1,0 +1,75 @@
+"""Generated sets in the workspace: reuse, atomic building, layouts, faults."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ebm.exceptions import InputError, UnknownNameError
+from ltr.dataset.generated import ensure_generated
+from ltr.dataset.generated import workspace as module
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("workspace")
+    ensure_generated(folder, "train", "tiny", progress=False)
+    ensure_generated(folder, "test", "tiny", progress=False)
+    return folder
+
+
+def test_a_finished_set_is_reused_and_not_drawn_again(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("drawn again")
+
+    monkeypatch.setattr(module, "write_training_set", refuse)
+    roots = ensure_generated(workspace, "train", "tiny", progress=False)
+    assert set(roots) == {"lasot", "got10k", "trackingnet", "coco"}
+    assert all((root / "generated.json").is_file() for root in roots.values())
+
+
+def test_an_interrupted_set_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(root: Path, *_: object, **__: object) -> None:
+        (root / "lasot").mkdir(parents=True)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "write_training_set", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        ensure_generated(tmp_path, "train", "tiny", progress=False)
+    assert list((tmp_path / "generated").iterdir()) == []
+
+
+def test_a_half_built_set_is_built_anew(tmp_path: Path) -> None:
+    roots = ensure_generated(tmp_path, "test", "tiny", progress=False)
+    (roots["lasot"] / "generated.json").unlink()
+    again = ensure_generated(tmp_path, "test", "tiny", progress=False)
+    assert (again["lasot"] / "generated.json").is_file()
+
+
+def test_a_full_disk_is_one_clear_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("ltr.dataset.generated.layouts.write_frames", full)
+    with pytest.raises(InputError, match="disk is full"):
+        ensure_generated(tmp_path, "test", "tiny", workers=1, progress=False)
+    assert list((tmp_path / "generated").iterdir()) == []
+
+
+def test_unknown_kinds_and_scales_name_the_nearest(tmp_path: Path) -> None:
+    with pytest.raises(UnknownNameError, match="train"):
+        ensure_generated(tmp_path, "trian", "tiny")
+    with pytest.raises(UnknownNameError, match="tiny"):
+        ensure_generated(tmp_path, "train", "tinny")
+
+
+def test_training_and_test_sets_share_no_scene(workspace: Path) -> None:
+    seeds: dict[str, list[int]] = {"train": [], "test": []}
+    for file in (workspace / "generated").glob("*/*/generated.json"):
+        content = json.loads(file.read_text())
+        seeds[content["kind"]] += [entry["seed"] for entry in content["sequences"] if "seed" in entry]
+    assert seeds["train"]
+    assert seeds["test"]
+    assert not set(seeds["train"]) & set(seeds["test"])
