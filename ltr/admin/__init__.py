@@ -1,0 +1,1 @@
+"""Checkpoints, devices and where things are on this machine."""

@@ -1,0 +1,79 @@
+"""Networks from checkpoints, and starting weights for backbones."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from ebm.exceptions import InputError
+from ltr.admin.backbone_weights import BackboneWeights, load_backbone_weights
+from ltr.admin.checkpoint_io import read_checkpoint, write_checkpoint
+from ltr.admin.model_constructor import NetConstructor
+from ltr.admin.state_dicts import load_strictly
+
+__all__ = [
+    "BackboneWeights",
+    "latest_checkpoint",
+    "load_backbone_weights",
+    "load_network",
+    "read_checkpoint",
+    "write_checkpoint",
+]
+
+_EPOCH = re.compile(r"_ep(\d+)\.pth\.tar$")
+
+
+def load_network(path: Path, **constructor_overrides: Any) -> tuple[nn.Module, dict[str, Any]]:
+    """Build the network that a checkpoint describes and fill it with its weights.
+
+    Args:
+        path: a checkpoint, or a folder of them (`latest_checkpoint`).
+        **constructor_overrides: arguments of the network's constructor that replace the recorded ones.
+
+    Returns:
+        The network in evaluation mode on the CPU, its ``info`` from the field ``net_info``; and the
+        checkpoint's fields.
+
+    Raises:
+        InputError: if the file cannot be read, names a network that is not known, or does not fit it.
+        UnknownNameError: if an override is no parameter of the constructor.
+    """
+    path = Path(path).expanduser()
+    path = latest_checkpoint(path) if path.is_dir() else path
+    fields = read_checkpoint(path)
+    constructor = fields.get("constructor")
+    if not isinstance(constructor, NetConstructor):
+        raise InputError(
+            f"{path} does not say how its network is built (field 'constructor'); build it yourself and use "
+            "load_strictly."
+        )
+    for name in ("fun_name", "fun_module", "args", "kwds"):
+        if not hasattr(constructor, name):
+            raise InputError(f"The field 'constructor' of {path} lacks {name!r}; the file is damaged.")
+    # The weights come from the file: never fetch others first.
+    net = constructor.get({**_without_download(constructor), **constructor_overrides})
+    load_strictly(net, fields["net"], f"Checkpoint {path}")
+    net.constructor = constructor  # type: ignore[assignment]
+    info = fields.get("net_info")
+    if isinstance(info, dict):
+        net.info = info  # type: ignore[assignment]
+    return net.eval(), fields
+
+
+def latest_checkpoint(folder: Path) -> Path:
+    """The checkpoint of the highest epoch in `folder`, the newest file among equals.
+
+    Raises:
+        InputError: if there is no folder, or none of its files is called ``*_ep0001.pth.tar`` or the like.
+    """
+    if not folder.is_dir():
+        raise InputError(f"No folder {folder} to look for checkpoints in.")
+    found = [(int(match[1]), file) for file in folder.iterdir() if (match := _EPOCH.search(file.name))]
+    if not found:
+        raise InputError(f"No checkpoint (*_ep0001.pth.tar) in {folder}; name a file, or train first.")
+    return max(found, key=lambda item: (item[0], item[1].stat().st_mtime))[1]
+
+
+def _without_download(constructor: NetConstructor) -> dict[str, Any]:
+    return {"backbone_pretrained": False} if constructor.takes("backbone_pretrained") else {}

@@ -1,0 +1,1 @@
+"""Networks: backbones, layers, target classifier, box regressor and the trackers built of them."""

@@ -1,0 +1,80 @@
+"""What every backbone shares: layers that can be frozen together with their batch statistics."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Self
+
+from torch import nn
+
+from ebm.lookup import lookup, unknown_name
+
+__all__ = ["Backbone"]
+
+
+class Backbone(nn.Module):
+    """A feature extractor with named output layers, some of which may be frozen.
+
+    Frozen layers take no gradient and stay in evaluation mode, so that their batch norms neither use nor
+    update batch statistics; `train` keeps it so.
+    """
+
+    strides: Mapping[str, int]
+    """Pixels per cell of each layer that the tracking networks read."""
+    channels: Mapping[str, int]
+    """Channels of the same layers."""
+    imagenet: str | None = None
+    """Name of torchvision's weights enum for this network, or None where there are none."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._frozen: tuple[str, ...] = ()
+
+    def freeze(self, layers: Sequence[str] | str) -> None:
+        """Freeze exactly these children; whatever was frozen before and is not named is released.
+
+        Args:
+            layers: names of children, or ``"all"``, or ``"none"`` (the same as empty).
+
+        Raises:
+            UnknownNameError: if a name is no child of this backbone.
+        """
+        children = dict(self.named_children())
+        if isinstance(layers, str):
+            groups = {"all": tuple(children), "none": ()}
+            if layers.lower() not in groups:
+                raise unknown_name(
+                    "group of frozen layers", layers, groups, "Pass a sequence to freeze single layers."
+                )
+            layers = groups[layers.lower()]
+        chosen = [lookup("backbone layer", name, children) for name in layers]
+        self.requires_grad_(True)
+        for module in chosen:
+            module.requires_grad_(False)
+        self._frozen = tuple(layers)
+        self.train(self.training)
+
+    @property
+    def frozen_layers(self) -> tuple[str, ...]:
+        """Names of the frozen children."""
+        return self._frozen
+
+    def train(self, mode: bool = True) -> Self:
+        """Switch to training or evaluation; frozen layers remain in evaluation."""
+        super().train(mode)
+        for name in self._frozen:
+            self.get_submodule(name).eval()
+        return self
+
+    def out_feature_strides(self, layer: str) -> int:
+        """Pixels per cell of `layer`; raises UnknownNameError for a layer without a fixed stride."""
+        return lookup("backbone layer", layer, self.strides)
+
+    def out_feature_channels(self, layer: str) -> int:
+        """Channels of `layer`; raises UnknownNameError for a layer that is not in the table."""
+        return lookup("backbone layer", layer, self.channels)
+
+    def _check_outputs(self, wanted: Iterable[str], known: Iterable[str]) -> None:
+        """Raise UnknownNameError for the first wanted output that this network does not have."""
+        names = set(known)
+        for name in wanted:
+            if name not in names:
+                raise unknown_name("output layer", name, names)

@@ -1,0 +1,1 @@
+"""Box regressors: networks that score a box beside the features under it."""

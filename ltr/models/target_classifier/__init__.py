@@ -1,0 +1,1 @@
+"""The target classifier: features, filter initialiser and unrolled filter optimisers."""

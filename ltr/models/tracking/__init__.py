@@ -1,0 +1,1 @@
+"""Whole tracking networks and their constructors."""

@@ -1,0 +1,184 @@
+"""Whole networks against published numbers, at any memory layout and precision."""
+
+import pytest
+import torch
+
+from ebm.exceptions import DomainError, ShapeError
+from ltr.models.tracking.dimpnet import dimpnet18, dimpnet50, dimpnet_small
+
+SHIPPED = {
+    "filter_size": 4,
+    "optim_init_step": 0.9,
+    "optim_init_reg": 0.1,
+    "init_gauss_sigma": 0.9,
+    "num_dist_bins": 100,
+    "bin_displacement": 0.1,
+    "mask_init_factor": 3.0,
+    "backbone_pretrained": False,
+}
+PROPOSALS = torch.tensor(
+    [
+        [[100.0, 90, 80, 60], [80, 100, 100, 50], [110.5, 70.25, 64, 90]],
+        [[120.0, 100, 60, 70], [100, 90, 80, 60], [10, 20, 30, 40]],
+    ]
+)[None]
+TRAIN_BOXES = torch.tensor([[[100.0, 90, 80, 60], [120, 100, 60, 70]]])
+ANCHORS = {
+    "dimp18": (
+        dimpnet18,
+        (-262.23706, -254.35321, -267.44937, -232.00604, -247.06432, -256.52521),
+        (-105.46760, 2068.31852),
+        (-53.77251, 53.95661),
+        (9.47254, 18.41077),
+    ),
+    "dimp50": (
+        dimpnet50,
+        (-3808.76294, -3760.10522, -3763.86279, -3591.04688, -3625.82544, -2919.13110),
+        (111.52393, 2858.10668),
+        (40.47593, 43.29022),
+        (6.66651, 14.40002),
+    ),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ANCHORS)
+def test_published_networks(name, noise, fill, check_summary) -> None:
+    constructor, boxes, features, first, last = ANCHORS[name]
+    net = constructor(**SHIPPED).eval()
+    fill(net)
+    train, test = noise(1, (1, 2, 3, 288, 288)), noise(2, (1, 2, 3, 288, 288))
+    with torch.no_grad():
+        scores, iou = net(train, test, TRAIN_BOXES, PROPOSALS)
+        classification = net.extract_features(train[0])["classification"]
+    assert len(scores) == 6
+    assert scores[0].shape == (1, 2, 19, 19)
+    torch.testing.assert_close(iou, torch.tensor(boxes).reshape(1, 2, 3), rtol=1e-3, atol=0)
+    check_summary(classification, features, rel=1e-3)
+    check_summary(scores[0], first, rel=1e-3)
+    check_summary(scores[5], last, rel=1e-3)
+
+
+@pytest.fixture(scope="module")
+def small():
+    torch.manual_seed(3)
+    net = dimpnet_small().train()
+    images = torch.randn(4, 3, 128, 128)
+    with torch.no_grad():  # give the running statistics something to be
+        for _ in range(3):
+            features = net.extract_backbone_features(images)
+            net.bb_regressor.get_iou_feat(net.get_backbone_bbreg_feat(features))
+    return net.eval()
+
+
+@pytest.fixture(scope="module")
+def batch():
+    g = torch.Generator().manual_seed(5)
+    boxes = torch.tensor([50.0, 48, 30, 36]).expand(2, 3, 4) + 4 * torch.randn(2, 3, 4, generator=g)
+    proposals = boxes[:, :, None] + 3 * torch.randn(2, 3, 7, 4, generator=g)
+    images = torch.randn(2, 2, 3, 3, 128, 128, generator=g)
+    return images[0], images[1], boxes, proposals
+
+
+def test_small_network_has_about_a_million_weights_and_16_by_16_cells(small, batch) -> None:
+    count = sum(p.numel() for p in small.parameters())
+    assert 0.8e6 < count < 1.2e6
+    scores, boxes = small(*batch)
+    assert [s.shape for s in scores] == [(2, 3, 17, 17)] * 6
+    assert boxes.shape == (2, 3, 7)
+    features = small.extract_features(batch[0][0])
+    assert list(features) == ["layer2", "layer3", "classification"]
+    assert features["classification"].shape[-2:] == (16, 16)
+
+
+def test_every_weight_of_the_small_network_takes_a_gradient(batch) -> None:
+    net = dimpnet_small().train()
+    scores, boxes = net(*batch)
+    (sum(s.square().mean() for s in scores) + boxes.square().mean()).backward()
+    without = [n for n, p in net.named_parameters() if p.grad is None or not p.grad.isfinite().all()]
+    assert without == []
+
+
+def test_channels_last_changes_nothing(small, batch) -> None:
+    expected_scores, expected_boxes = small(*batch)
+    net = small.to(memory_format=torch.channels_last)
+    train, test = (x.contiguous() for x in batch[:2])
+    try:
+        scores, boxes = net(train, test, *batch[2:])
+    finally:
+        small.to(memory_format=torch.contiguous_format)
+    torch.testing.assert_close(boxes, expected_boxes, rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(scores[-1], expected_scores[-1], rtol=1e-3, atol=1e-4)
+
+
+def test_bf16_autocast_trains_and_stays_close(small, batch) -> None:
+    expected_scores, expected_boxes = small(*batch)
+    with torch.autocast("cpu", torch.bfloat16):
+        scores, boxes = small(*batch)
+    assert scores[-1].dtype == boxes.dtype == torch.float32
+    spread = expected_boxes.std()
+    assert (boxes - expected_boxes).abs().max() < 0.3 * spread + 0.05
+    torch.testing.assert_close(scores[-1], expected_scores[-1], rtol=0.1, atol=0.1)
+    net = dimpnet_small().train()
+    with torch.autocast("cpu", torch.bfloat16):
+        scores, boxes = net(*batch)
+        loss = sum(s.square().mean() for s in scores) + boxes.square().mean()
+    loss.backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in net.parameters())
+
+
+def test_modulation_may_scale_before_or_after_the_pooling(small, batch) -> None:
+    _, test, boxes, _ = batch
+    bb = small.bb_regressor
+    with torch.no_grad():
+        features = small.get_backbone_bbreg_feat(small.extract_backbone_features(test[0]))
+        modulation, feat = bb.get_modulation(features, boxes[0]), bb.get_iou_feat(features)
+        few = boxes[0][:, None].repeat(1, 2, 1)
+        many = boxes[0][:, None].repeat(1, 200, 1)  # 200 * 25 bins outnumber 256 cells, 2 * 25 do not
+        torch.testing.assert_close(
+            bb.predict_iou(modulation, feat, many)[:, :2],
+            bb.predict_iou(modulation, feat, few),
+            rtol=1e-4,
+            atol=1e-5,
+        )
+
+
+def test_box_scores_are_differentiable_in_the_boxes(small, batch) -> None:
+    _, test, boxes, _ = batch
+    bb = small.bb_regressor
+    with torch.no_grad():
+        features = small.get_backbone_bbreg_feat(small.extract_backbone_features(test[0]))
+        modulation, feat = bb.get_modulation(features, boxes[0]), bb.get_iou_feat(features)
+    y = boxes[0][:, None].clone().requires_grad_()
+    score = bb.predict_iou(modulation, feat, y)
+    (gradient,) = torch.autograd.grad(score.sum(), y)
+    step = 0.05 * torch.eye(4)
+    with torch.no_grad():
+        for k in range(4):
+            up, down = (bb.predict_iou(modulation, feat, y + sign * step[k]) for sign in (1, -1))
+            slope = (up - down)[:, 0] / 0.1
+            torch.testing.assert_close(gradient[:, 0, k], slope, rtol=0.05, atol=2e-3)
+
+
+def test_one_modulation_per_sequence_serves_all_test_frames(small, batch) -> None:
+    train, test, boxes, proposals = batch
+    with torch.no_grad():
+        _, together = small(train, test, boxes, proposals)
+        for i in range(2):
+            _, alone = small(train, test[i : i + 1], boxes, proposals[i : i + 1])
+            torch.testing.assert_close(together[i], alone[0], rtol=1e-4, atol=1e-5)
+
+
+def test_strides_are_those_of_the_backbone(small) -> None:
+    assert small.bb_regressor.strides == (8, 8)
+    assert small.classifier.filter_initializer.filter_pool.feature_stride == 8
+    with pytest.raises(DomainError, match="layer2 of this backbone has stride 8"):
+        dimpnet18(classification_layer="layer2", backbone_pretrained=False)
+    net = dimpnet18(classification_layer="layer2", feat_stride=8, backbone_pretrained=False)
+    assert net.classifier.filter_initializer.filter_pool.feature_stride == 8
+    assert net.extract_features(torch.zeros(1, 3, 64, 64))["classification"].shape == (1, 256, 8, 8)
+
+
+def test_images_must_have_five_dimensions(small, batch) -> None:
+    with pytest.raises(ShapeError, match="train_imgs"):
+        small(batch[0][0], *batch[1:])
