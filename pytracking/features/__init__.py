@@ -1,0 +1,1 @@
+"""From frames to network input: patches and first-frame augmentation."""

@@ -1,0 +1,1 @@
+"""Small numeric building blocks of the trackers."""
