@@ -1,0 +1,7 @@
+"""DiMP-18. Source: Bhat et al., "Learning Discriminative Model Prediction for Tracking", arXiv:1904.07220."""
+
+from pytracking.parameter.dimp_params import DiMPParams
+
+__all__ = ["PARAMS"]
+
+PARAMS = DiMPParams(network_files=("dimp18.pth",))

@@ -1,0 +1,1 @@
+"""Parameter sets of the tracker that repeats its first box."""

@@ -1,0 +1,47 @@
+"""Names of parameter sets to their values."""
+
+import importlib
+import pkgutil
+from pathlib import Path
+
+from ebm.exceptions import UnknownNameError
+from ebm.lookup import unknown_name
+from pytracking.parameter.base import Params
+
+__all__ = ["find_parameters", "parameter_names"]
+
+FOLDER = Path(__file__).parent
+
+
+def parameter_names(tracker: str) -> list[str]:
+    """Parameter sets of a tracker, sorted.
+
+    Raises:
+        UnknownNameError: if there is no tracker of that name.
+    """
+    trackers = [m.name for m in pkgutil.iter_modules([str(FOLDER)]) if m.ispkg]
+    if tracker not in trackers:
+        raise unknown_name("tracker", tracker, trackers)
+    modules = pkgutil.iter_modules([str(FOLDER / tracker)])
+    return sorted(m.name for m in modules if not m.name.startswith("_"))
+
+
+def find_parameters(tracker: str, name: str) -> Params:
+    """The parameter set `name` of a tracker: ``PARAMS`` of ``pytracking/parameter/<tracker>/<name>.py``.
+
+    Raises:
+        UnknownNameError: naming the nearest trackers or parameter sets, and another tracker that has `name`.
+    """
+    names = parameter_names(tracker)
+    if name not in names:
+        raise _unknown_set(tracker, name, names)
+    params = importlib.import_module(f"pytracking.parameter.{tracker}.{name}").PARAMS
+    if not isinstance(params, Params):
+        raise TypeError(f"PARAMS of parameter set {tracker} {name} is a {type(params).__name__}, not Params.")
+    return params
+
+
+def _unknown_set(tracker: str, name: str, names: list[str]) -> UnknownNameError:
+    return unknown_name(
+        "parameter set", name, names, f"Parameter sets of tracker {tracker}: {', '.join(names)}."
+    )
