@@ -1,0 +1,49 @@
+"""The three-call interface: load, initialize, track."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytracking.parameter.lookup import find_parameters
+from pytracking.tracker.base import Tracker
+from pytracking.tracker.registry import make_tracker
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["load"]
+
+
+def load(
+    tracker: str = "dimp",
+    parameters: str = "nce_plus",
+    checkpoint: str | Path | None = None,
+    device: "str | torch.device" = "auto",
+    *,
+    seed: int = 0,
+    with_covariance: bool = False,
+) -> Tracker:
+    """A tracker ready for its first frame. No dataset and no paths file is needed.
+
+    Example::
+
+        tracker = pytracking.load("dimp", "nce_plus", checkpoint="dimp_nce_plus.pth.tar")
+        tracker.initialize(first_frame, (x, y, w, h))
+        result = tracker.track(next_frame)  # result.box, result.score, result.state
+
+    Args:
+        tracker: name of the tracker.
+        parameters: name of its parameter set.
+        checkpoint: weights file; None looks in the networks folder, then for the newest trained checkpoint.
+        device: "auto", "cpu", "cuda", "cuda:1", "mps", or a torch device.
+        seed: of everything the tracker draws; equal seeds give equal tracks.
+        with_covariance: estimate the box covariance of every frame.
+
+    Raises:
+        UnknownNameError: naming the nearest trackers or parameter sets.
+        InputError: if the weights cannot be found or read.
+    """
+    params = find_parameters(tracker, parameters)
+    path = None if checkpoint is None else Path(checkpoint)
+    return make_tracker(
+        tracker, params, checkpoint=path, device=device, seed=seed, with_covariance=with_covariance
+    )

@@ -1,0 +1,1 @@
+"""The parts trackers are composed of: cropper, localisation, refiner, memory."""

@@ -1,0 +1,149 @@
+"""From score maps to the target's position, and whether to believe it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytracking.libs.dcf import hann2d, max2d
+from pytracking.parameter.base import LocalizeParams
+from pytracking.tracker.base import Flag
+from pytracking.tracker.common.geometry import CropView, TargetState
+
+__all__ = ["Localization", "localize"]
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Localization:
+    """Where the classifier sees the target.
+
+    Attributes:
+        position: target centre (y, x), image px.
+        flag: how sure it is.
+        scale_index: which search scale won.
+        score: highest score of the maps, in the classifier's unit.
+    """
+
+    position: Array
+    flag: Flag
+    scale_index: int
+    score: float
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Peak:
+    """A maximum, its displacement from the map's centre (cells) and its position (image px)."""
+
+    value: float
+    scale_index: int
+    index: Array
+    displacement: Array
+    position: Array
+
+
+def localize(
+    scores: Array,
+    views: Sequence[CropView],
+    previous: TargetState,
+    kernel_size: tuple[int, int],
+    params: LocalizeParams,
+) -> Localization:
+    """Position of the highest score, and the flag that a second peak puts on it.
+
+    Args:
+        scores: ``[S, h, w]``, one map per search scale. An even filter gives one cell more than the features
+            have.
+        views: the S crops the maps belong to.
+        previous: the target in the last frame; distractors are judged by their distance to it.
+        kernel_size: (h, w) of the classifier's filter, cells.
+        params: thresholds.
+
+    Source: the published DiMP trackers. Three repairs: the block around the first peak is left out of the
+        search for the second one whatever the scores' sign, a window acts whenever it is asked for, and a
+        NaN map is not found.
+    """
+    maps = np.asarray(scores, dtype=np.float64)
+    plain = maps
+    if params.window_output:
+        maps = maps * hann2d((maps.shape[1], maps.shape[2]))
+        plain = plain if params.perform_hn_without_windowing else maps
+    first = _peak(maps, views, kernel_size)
+    flag = Flag.NORMAL
+    position = first.position
+    if not np.isfinite(first.value):
+        flag, position = Flag.NOT_FOUND, previous.position
+    elif params.advanced_localization:
+        flag, position = _judge(first, plain, views, previous, kernel_size, params)
+    return Localization(
+        position=position, flag=flag, scale_index=first.scale_index, score=float(scores.max())
+    )
+
+
+def _peak(maps: Array, views: Sequence[CropView], kernel_size: tuple[int, int]) -> _Peak:
+    """The highest cell of all maps."""
+    value, (scale_index, row, column) = max2d(maps)
+    shape = np.array(maps.shape[1:])
+    index = np.array([row, column], dtype=np.float64)
+    displacement = index - (shape - 1) / 2
+    view = views[scale_index]
+    return _Peak(
+        value=value,
+        scale_index=scale_index,
+        index=index,
+        displacement=displacement,
+        position=view.center + displacement * _cell(shape, kernel_size, view) * view.scale,
+    )
+
+
+def _cell(shape: Array, kernel_size: tuple[int, int], view: CropView) -> Array:
+    """Crop px per score cell (y, x)."""
+    return np.asarray(view.crop_size) / (shape - (np.asarray(kernel_size) + 1) % 2)
+
+
+def _judge(
+    first: _Peak,
+    maps: Array,
+    views: Sequence[CropView],
+    previous: TargetState,
+    kernel_size: tuple[int, int],
+    params: LocalizeParams,
+) -> tuple[Flag, Array]:
+    """Flag and position: is there a second peak, and is it nearer to where the target was?"""
+    for threshold, flag in (
+        (params.target_not_found_threshold, Flag.NOT_FOUND),
+        (params.uncertain_threshold, Flag.UNCERTAIN),
+        (params.hard_sample_threshold, Flag.HARD_NEGATIVE),
+    ):
+        if first.value < threshold:
+            return flag, first.position
+    view = views[first.scale_index]
+    shape = np.array(maps.shape[1:])
+    cell = _cell(shape, kernel_size, view) * view.scale
+    block = params.target_neighborhood_scale * previous.size / cell
+    second = _peak(_masked(maps[first.scale_index], first.index, block)[None], [view], kernel_size)
+    if second.value > params.distractor_threshold * first.value:
+        last = (previous.position - view.center) / cell
+        far = params.displacement_scale * float(np.sqrt(shape.prod())) / 2
+        first_is_near = float(np.linalg.norm(first.displacement - last)) < far
+        second_is_near = float(np.linalg.norm(second.displacement - last)) < far
+        if first_is_near == second_is_near:
+            return Flag.UNCERTAIN, first.position
+        return Flag.HARD_NEGATIVE, first.position if first_is_near else second.position
+    distinct = params.hard_negative_threshold * first.value
+    if second.value > distinct and second.value > params.target_not_found_threshold:
+        return Flag.HARD_NEGATIVE, first.position
+    return Flag.NORMAL, first.position
+
+
+def _masked(scores: Array, index: Array, block: Array) -> Array:
+    """A copy of the map ``[h, w]`` without the block of `block` (h, w) cells around `index`."""
+    spans = []
+    for axis in (0, 1):
+        start = max(round(float(index[axis] - block[axis] / 2)), 0)
+        spans.append(slice(start, max(round(float(index[axis] + block[axis] / 2 + 1)), start)))
+    masked = scores.copy()
+    masked[spans[0], spans[1]] = -np.inf
+    return masked

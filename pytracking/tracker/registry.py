@@ -1,0 +1,78 @@
+"""Tracker names to trackers."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ebm.lookup import lookup
+from pytracking.parameter.base import Params
+from pytracking.tracker.base import Tracker
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["TRACKERS", "TrackerOptions", "make_tracker"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrackerOptions:
+    """What a tracker is built with, besides its parameters.
+
+    Attributes:
+        network: an already loaded network to share, or None to load the one that `checkpoint` names.
+        checkpoint: weights file, or None to look for it.
+        device: "auto", "cpu", "cuda", "cuda:1", "mps", or a torch device.
+        seed: of everything the tracker draws.
+        with_covariance: estimate the box covariance of every frame.
+    """
+
+    network: Any = None
+    checkpoint: Path | None = None
+    device: "str | torch.device" = "auto"
+    seed: int = 0
+    with_covariance: bool = False
+
+
+Factory = Callable[[Params, TrackerOptions], Tracker]
+
+
+def _first_box(params: Params, options: TrackerOptions) -> Tracker:
+    from pytracking.tracker.first_box import FirstBox
+
+    return FirstBox()
+
+
+TRACKERS: Mapping[str, Factory] = {"first_box": _first_box}
+
+
+def make_tracker(
+    name: str,
+    params: Params,
+    *,
+    network: Any = None,
+    checkpoint: Path | None = None,
+    device: "str | torch.device" = "auto",
+    seed: int = 0,
+    with_covariance: bool = False,
+) -> Tracker:
+    """Build the tracker `name`.
+
+    Args:
+        name: a key of `TRACKERS`.
+        params: one of its parameter sets.
+        network: an already loaded network, which is moved to `device`, frozen and put in evaluation mode;
+            None loads the weights that `find_weights` finds.
+        checkpoint: weights file, or None to look for it.
+        device: "auto", "cpu", "cuda", "cuda:1", "mps", or a torch device.
+        seed: of everything the tracker draws; equal seeds give equal tracks.
+        with_covariance: estimate the box covariance of every frame.
+
+    Raises:
+        UnknownNameError: if there is no tracker of that name.
+        InputError: if its weights cannot be found or read.
+    """
+    options = TrackerOptions(
+        network=network, checkpoint=checkpoint, device=device, seed=seed, with_covariance=with_covariance
+    )
+    return lookup("tracker", name, TRACKERS)(params, options)

@@ -1,0 +1,1 @@
+"""Helpers around the trackers: where weights are found."""

@@ -1,0 +1,101 @@
+"""Where a tracker's weights come from, said in one sentence, and the network they belong to."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from ebm.exceptions import InputError
+from pytracking.parameter.base import Params
+
+__all__ = ["WeightsChoice", "find_weights"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeightsChoice:
+    """The weights file that was chosen; as a string, the sentence a command prints.
+
+    Attributes:
+        path: the file, or None for a tracker that has no network.
+        how: why this one.
+    """
+
+    path: Path | None
+    how: str
+
+    def __str__(self) -> str:
+        return f"Weights: {self.path} ({self.how})." if self.path else f"Weights: none ({self.how})."
+
+
+def find_weights(params: Params, checkpoint: str | Path | None = None) -> WeightsChoice:
+    """Choose the weights of a parameter set.
+
+    Looks at `checkpoint` alone if it is given; otherwise for the set's file names in the networks folders,
+    then for the newest checkpoint of its train setting in the workspace.
+
+    Args:
+        params: says file names and train setting.
+        checkpoint: a file, or a folder of checkpoints whose newest is taken.
+
+    Raises:
+        InputError: if `checkpoint` is not there, or nothing was found: the places looked at and what to do.
+    """
+    if not params.needs_network:
+        return WeightsChoice(path=None, how="this tracker has no network")
+    if checkpoint is not None:
+        return WeightsChoice(path=_given(Path(checkpoint).expanduser()), how="given as checkpoint")
+    # Only here: with a checkpoint at hand nobody's paths file is read.
+    from ltr.admin.environment import network_folders, workspace
+
+    looked: list[str] = []
+    for folder in network_folders():
+        for name in params.network_files:
+            found = _file_or_newest(folder / name)
+            if found is not None:
+                return WeightsChoice(path=found, how=f"{name} in the networks folder")
+            looked.append(str(folder / name))
+    if params.train_setting is not None:
+        folder = workspace() / "checkpoints" / "ltr" / params.train_setting
+        newest = _newest(folder)
+        if newest is not None:
+            return WeightsChoice(
+                path=newest, how=f"newest checkpoint of train setting {params.train_setting}"
+            )
+        looked.append(f"{folder}/*.pth.tar")
+    raise InputError(_nothing_found(params, looked))
+
+
+def _given(path: Path) -> Path:
+    """The file at `path`, or the newest checkpoint in the folder `path`."""
+    found = _file_or_newest(path)
+    if found is not None:
+        return found
+    if path.is_dir():
+        raise InputError(f"The checkpoint folder {path} holds no *.pth.tar file.")
+    near = sorted(p.name for p in path.parent.glob("*.pth*"))[:5] if path.parent.is_dir() else []
+    hint = f" Weights in that folder: {', '.join(near)}." if near else ""
+    raise InputError(f"There is no checkpoint file {path}.{hint}")
+
+
+def _file_or_newest(path: Path) -> Path | None:
+    """`path` if it is a file, the newest checkpoint if it is a folder, else None."""
+    return path if path.is_file() else _newest(path)
+
+
+def _newest(folder: Path) -> Path | None:
+    """The checkpoint of the highest epoch in `folder`, without numbers the last name; None if empty."""
+    if not folder.is_dir():
+        return None
+    files = [p for p in folder.glob("*.pth.tar") if p.is_file()]
+    return max(files, key=_epoch_and_name, default=None)
+
+
+def _epoch_and_name(path: Path) -> tuple[int, str]:
+    match = re.search(r"_ep(\d+)\.pth\.tar$", path.name)
+    return (int(match.group(1)) if match else -1), path.name
+
+
+def _nothing_found(params: Params, looked: list[str]) -> str:
+    remedy = "Pass --checkpoint FILE"
+    if params.train_setting is not None:
+        remedy += f", or train with: python ltr/run_training.py {params.train_setting.replace('/', ' ')}"
+    return f"No weights found. Looked for {'; '.join(looked)}. {remedy}."
