@@ -1,0 +1,178 @@
+"""Success and precision plots as PNG and PDF, and their curves as JSON and CSV."""
+
+import csv
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ebm.exceptions import InputError
+from ebm.lookup import lookup
+from pytracking.analysis.extract import Evaluation, TrackerCurves
+from pytracking.analysis.metrics import CENTRE_THRESHOLDS, NORMALISED_THRESHOLDS, OVERLAP_THRESHOLDS
+from pytracking.evaluation.results import write_atomic, write_json
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["PLOTS", "PlotKind", "draw_plot", "save_curves", "save_plots"]
+
+# Okabe and Ito's colours, told apart by colour-blind readers too; a line style is added after each round.
+_COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+_MOST_INSIDE = 8
+_STYLES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlotKind:
+    """One kind of plot: which curve, which score ranks it, how the axes read."""
+
+    curve: str
+    score: str
+    thresholds: np.ndarray
+    title: str
+    x_label: str
+    y_label: str
+    file: str
+
+
+PLOTS: Mapping[str, PlotKind] = {
+    "success": PlotKind(
+        curve="success",
+        score="auc",
+        thresholds=OVERLAP_THRESHOLDS,
+        title="Success plot",
+        x_label="Overlap threshold",
+        y_label="Overlap precision [%]",
+        file="success_plot",
+    ),
+    "precision": PlotKind(
+        curve="precision",
+        score="precision",
+        thresholds=CENTRE_THRESHOLDS,
+        title="Precision plot",
+        x_label="Location error threshold [px]",
+        y_label="Distance precision [%]",
+        file="precision_plot",
+    ),
+    "norm_precision": PlotKind(
+        curve="normalised",
+        score="norm_precision",
+        thresholds=NORMALISED_THRESHOLDS,
+        title="Normalised precision plot",
+        x_label="Location error threshold [target sizes]",
+        y_label="Distance precision [%]",
+        file="norm_precision_plot",
+    ),
+}
+
+
+def draw_plot(evaluation: Evaluation, kind: str = "success") -> "Figure":
+    """A figure with one curve a tracker, best first in the legend as ``name [xx.x]``.
+
+    A tracker has the same colour in every kind of plot: that of its rank by AUC.
+
+    Raises:
+        UnknownNameError: if there is no such kind.
+        InputError: if matplotlib is not installed.
+    """
+    plot = lookup("plot", kind, PLOTS)
+    figure_class = _figure_class()
+    import matplotlib as mpl
+
+    with mpl.rc_context({"font.family": "sans-serif", "font.size": 10, "pdf.fonttype": 42}):
+        figure: Figure = figure_class(figsize=(5.2, 4.2), dpi=200, layout="constrained")
+        axes = figure.add_subplot()
+        look = _looks(evaluation)
+        for tracker in evaluation.ranked(plot.score):
+            name = f"{tracker.label} [{tracker.score(plot.score).mean:.1f}]"
+            colour, style = look[tracker.label]
+            axes.plot(
+                plot.thresholds,
+                tracker.curve(plot.curve),
+                color=colour,
+                linestyle=style,
+                linewidth=1.8,
+                label=name,
+            )
+        axes.set_title(f"{plot.title}: {evaluation.title}", fontweight="bold", fontsize=11)
+        axes.set_xlabel(plot.x_label)
+        axes.set_ylabel(plot.y_label)
+        axes.set_xlim(float(plot.thresholds[0]), float(plot.thresholds[-1]))
+        axes.set_ylim(0, 100)
+        axes.grid(color="0.85", linewidth=0.6)
+        axes.set_axisbelow(True)
+        for side in ("top", "right"):
+            axes.spines[side].set_visible(False)
+        _place_legend(figure, axes, len(evaluation.trackers))
+    return figure
+
+
+def _figure_class() -> Any:
+    try:
+        from matplotlib.figure import Figure  # the class alone: no display, no global state
+    except ModuleNotFoundError as error:
+        raise InputError("Plots need matplotlib: pip install 'ebmtrack[eval]'.") from error
+    return Figure
+
+
+def _looks(evaluation: Evaluation) -> dict[str, tuple[str, Any]]:
+    return {
+        tracker.label: (_COLOURS[rank % len(_COLOURS)], _STYLES[rank // len(_COLOURS) % len(_STYLES)])
+        for rank, tracker in enumerate(evaluation.ranked())
+    }
+
+
+def _place_legend(figure: "Figure", axes: Any, trackers: int) -> None:
+    """Inside where it hides least of the curves; beside the axes when there are many."""
+    if trackers <= _MOST_INSIDE:
+        axes.legend(loc="best", framealpha=0.9, fontsize=9)
+    else:
+        figure.set_size_inches(7.6, max(4.2, 0.2 * trackers))
+        figure.legend(loc="outside right center", frameon=False, fontsize=8)
+
+
+def save_plots(
+    evaluation: Evaluation, folder: Path, kinds: tuple[str, ...] = ("success", "precision", "norm_precision")
+) -> list[Path]:
+    """Write every kind of plot as PNG and PDF; each file whole or not at all.
+
+    Returns: the files, PNG before PDF.
+    """
+    written = []
+    for kind in kinds:
+        figure = draw_plot(evaluation, kind)
+        for suffix in ("png", "pdf"):
+            stream = io.BytesIO()
+            # Without a date, equal results give equal files.
+            metadata = {"CreationDate": None} if suffix == "pdf" else None
+            figure.savefig(stream, format=suffix, metadata=metadata)
+            path = folder / f"{PLOTS[kind].file}.{suffix}"
+            write_atomic(path, stream.getvalue())
+            written.append(path)
+    return written
+
+
+def save_curves(evaluation: Evaluation, folder: Path) -> list[Path]:
+    """Write ``evaluation.json`` (everything) and a CSV of each kind of curve, for other tools to plot."""
+    path = folder / "evaluation.json"
+    write_json(path, evaluation.to_json())
+    written = [path]
+    for plot in PLOTS.values():
+        table = folder / f"{plot.file.removesuffix('_plot')}_curves.csv"
+        write_atomic(table, _curve_csv(plot, evaluation.ranked(plot.score)))
+        written.append(table)
+    return written
+
+
+def _curve_csv(plot: PlotKind, trackers: list[TrackerCurves]) -> str:
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(["threshold", *(tracker.label for tracker in trackers)])
+    curves = [tracker.curve(plot.curve) for tracker in trackers]
+    for index, threshold in enumerate(plot.thresholds):
+        writer.writerow([f"{threshold:g}", *(f"{curve[index]:.4f}" for curve in curves)])
+    return stream.getvalue()

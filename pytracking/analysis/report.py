@@ -1,0 +1,34 @@
+"""Everything an evaluation leaves in a folder: tables, plots and curves."""
+
+from pathlib import Path
+
+from ebm.exceptions import InputError
+from pytracking.analysis.extract import Evaluation
+from pytracking.analysis.plots import PLOTS, save_curves, save_plots
+from pytracking.analysis.tables import format_table, per_sequence_table, score_table
+from pytracking.evaluation.results import write_atomic
+
+__all__ = ["save_report"]
+
+_SUFFIXES = {"text": "txt", "markdown": "md", "latex": "tex", "csv": "csv"}
+
+
+def save_report(
+    evaluation: Evaluation, folder: Path, kinds: tuple[str, ...] = tuple(PLOTS)
+) -> tuple[list[Path], str | None]:
+    """Write the score table in four formats, the per-sequence table, the curves and the plots.
+
+    Returns: the files in the order written, and why there are no plots where matplotlib is not installed.
+    """
+    written = []
+    for style, suffix in _SUFFIXES.items():
+        path = folder / f"scores.{suffix}"
+        write_atomic(path, format_table(score_table(evaluation), style) + "\n")
+        written.append(path)
+    path = folder / "per_sequence.csv"
+    write_atomic(path, format_table(per_sequence_table(evaluation), "csv") + "\n")
+    written += [path, *save_curves(evaluation, folder)]
+    try:
+        return written + save_plots(evaluation, folder, kinds), None
+    except InputError as error:
+        return written, str(error)

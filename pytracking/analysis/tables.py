@@ -1,0 +1,138 @@
+"""Evaluations as tables: text, Markdown, LaTeX and CSV."""
+
+import csv
+import io
+from dataclasses import dataclass
+
+import numpy as np
+
+from ebm.lookup import lookup
+from pytracking.analysis.extract import SCORES, Evaluation
+from pytracking.analysis.protocols import protocol_for
+
+__all__ = ["FORMATS", "Table", "format_table", "per_sequence_table", "score_table"]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A titled table of strings; the first column holds the row's name."""
+
+    title: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    notes: tuple[str, ...] = ()
+
+
+def score_table(evaluation: Evaluation, columns: tuple[str, ...] = tuple(SCORES)) -> Table:
+    """One row a tracker, best AUC first; scores in percent.
+
+    Args:
+        evaluation: of one dataset.
+        columns: keys of `SCORES`.
+    """
+    speed = any(tracker.fps is not None for tracker in evaluation.trackers)
+    titles = [lookup("score", column, SCORES) for column in columns]
+    rows = []
+    for tracker in evaluation.ranked():
+        row = [tracker.label, *(f"{tracker.score(column):.2f}" for column in columns)]
+        if speed:
+            row.append("-" if tracker.fps is None else f"{tracker.fps:.1f}")
+        rows.append(tuple(row))
+    header = ("Tracker", *titles, *(["FPS"] if speed else []))
+    return Table(evaluation.title, header, tuple(rows), _notes(evaluation))
+
+
+def per_sequence_table(evaluation: Evaluation) -> Table:
+    """One row a sequence: the mean overlap of every tracker over its valid frames, in percent."""
+    trackers = evaluation.ranked()
+    overlaps = np.stack([tracker.mean_overlap.mean(axis=0) for tracker in trackers], axis=1) * 100.0
+    rows = tuple(
+        (name, *("-" if np.isnan(value) else f"{value:.2f}" for value in values))
+        for name, values in zip(evaluation.sequences, overlaps, strict=True)
+    )
+    header = ("Sequence", *(tracker.label for tracker in trackers))
+    return Table(f"{evaluation.title}, mean overlap [%]", header, rows, _notes(evaluation))
+
+
+def _notes(evaluation: Evaluation) -> tuple[str, ...]:
+    summary = protocol_for(evaluation.rule, evaluation.dataset).summary
+    notes = [
+        f"Protocol {evaluation.rule}: {summary}.",
+        f"{evaluation.unscored} of {evaluation.frames} frames are not scorable under it.",
+    ]
+    if evaluation.left_out:
+        names = ", ".join(evaluation.left_out[:8]) + (" ..." if len(evaluation.left_out) > 8 else "")
+        notes.append(
+            f"{len(evaluation.left_out)} sequences without results of every tracker left out: {names}."
+        )
+    return tuple(notes)
+
+
+def _text(table: Table) -> str:
+    """Columns padded to their widest cell, numbers to the right."""
+    grid = [table.header, *table.rows]
+    widths = [max(len(row[column]) for row in grid) for column in range(len(table.header))]
+
+    def line(row: tuple[str, ...]) -> str:
+        cells = [f"{row[0]:<{widths[0]}}", *(f"{cell:>{width}}" for cell, width in zip(row[1:], widths[1:]))]
+        return " | ".join(cells)
+
+    rule = "-+-".join("-" * width for width in widths)
+    return "\n".join([table.title, "", line(table.header), rule, *map(line, table.rows), "", *table.notes])
+
+
+def _markdown(table: Table) -> str:
+    def line(row: tuple[str, ...]) -> str:
+        return "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |"
+
+    rule = "|---|" + "---:|" * (len(table.header) - 1)
+    return "\n".join(
+        [f"**{table.title}**", "", line(table.header), rule, *map(line, table.rows), "", *table.notes]
+    )
+
+
+_LATEX_ESCAPES = str.maketrans({char: f"\\{char}" for char in "&%$#_{}"} | {"±": r"$\pm$"})
+
+
+def _latex(table: Table) -> str:
+    def line(row: tuple[str, ...]) -> str:
+        return "  " + " & ".join(cell.translate(_LATEX_ESCAPES) for cell in row) + r" \\"
+
+    columns = "l" + "r" * (len(table.header) - 1)
+    notes = " ".join(table.notes).translate(_LATEX_ESCAPES)
+    return "\n".join(
+        [
+            r"% needs \usepackage{booktabs}",
+            r"\begin{table}",
+            r"  \centering",
+            rf"  \caption{{{table.title.translate(_LATEX_ESCAPES)}. {notes}}}",
+            rf"  \begin{{tabular}}{{{columns}}}",
+            r"  \toprule",
+            line(table.header),
+            r"  \midrule",
+            *map(line, table.rows),
+            r"  \bottomrule",
+            r"  \end{tabular}",
+            r"\end{table}",
+        ]
+    )
+
+
+def _csv(table: Table) -> str:
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(table.header)
+    writer.writerows(table.rows)
+    return stream.getvalue().rstrip("\n")
+
+
+FORMATS = {"text": _text, "markdown": _markdown, "latex": _latex, "csv": _csv}
+
+
+def format_table(table: Table, style: str = "text") -> str:
+    """A table as ``text``, ``markdown``, ``latex`` or ``csv`` (no title, no notes); no newline at the end.
+
+    Raises:
+        UnknownNameError: if there is no such style.
+    """
+    return lookup("table format", style, FORMATS)(table)

@@ -1,0 +1,140 @@
+"""Evaluate results that trackers have left: a table on the screen; tables, curves and plots in a folder."""
+
+import argparse
+import sys
+from collections.abc import Sequence as List
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+try:
+    from pytracking.evaluation.command import add_dataset_options, guarded, names_of, results_root
+except ModuleNotFoundError as error:  # started as a script by a Python that the project is not installed in
+    print(f"error: {error}. Run 'bash install.sh' once and use .venv/bin/python.", file=sys.stderr)
+    raise SystemExit(2) from error
+
+if TYPE_CHECKING:
+    from pytracking.analysis.sources import BoxSource
+    from pytracking.evaluation.data import Sequence
+
+__all__ = ["build_parser", "main"]
+
+_EXAMPLES = """examples:
+  python pytracking/evaluate.py dimp/nce_plus first_box --dataset generated
+  python pytracking/evaluate.py dimp/nce_plus dimp/kld_is --dataset lasot --per-sequence
+  python pytracking/evaluate.py ours=dimp/nce_plus ATOM=downloads/ATOM --dataset otb --out figures
+
+RESULTS is first_box, TRACKER/PARAM (all its runs, averaged), TRACKER/PARAM-HASH, or a folder with a file
+<sequence>.txt of boxes for every sequence; LABEL= before it sets the name in tables and legends."""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="evaluate.py",
+        description=__doc__,
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("results", nargs="+", metavar="RESULTS", help="trackers to evaluate, see below")
+    parser.add_argument(
+        "--protocol",
+        default="pytracking",
+        help="rule of the evaluation: pytracking or otb (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--format",
+        default="text",
+        help="of the printed table: text, markdown, latex or csv (default: %(default)s)",
+    )
+    parser.add_argument("--per-sequence", action="store_true", help="also print a row for each sequence")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="folder of the report (default: reports/<dataset> in the workspace)",
+    )
+    parser.add_argument("--results-root", type=Path, metavar="DIR", help="where results are looked for")
+    add_dataset_options(parser)
+    return parser
+
+
+def main(argv: List[str] | None = None) -> int:
+    """Run the command.
+
+    Args:
+        argv: its arguments; ``sys.argv[1:]`` where left out.
+
+    Returns: 0, 2 for unusable input, 130 after Ctrl-C.
+    """
+    args = build_parser().parse_args(argv)
+    return guarded(lambda: _run(args), "nothing was changed.")
+
+
+def _run(args: argparse.Namespace) -> int:
+    from ebm.lookup import lookup
+    from pytracking.analysis.extract import evaluate
+    from pytracking.analysis.protocols import protocol_for
+    from pytracking.analysis.report import save_report
+    from pytracking.analysis.sources import find_sources
+    from pytracking.analysis.tables import FORMATS, format_table, per_sequence_table, score_table
+    from pytracking.evaluation.datasets import choose_dataset, open_dataset
+
+    protocol_for(args.protocol, "")
+    lookup("table format", args.format, FORMATS)
+    root = results_root(args.results_root)
+    sources = [source for wanted in args.results for source in find_sources(wanted, root)]
+    dataset, note = choose_dataset(args.dataset)
+    if note:
+        print(note, file=sys.stderr)
+    sequences = open_dataset(
+        dataset,
+        args.root,
+        sequences=names_of(args.sequence),
+        allow_missing=args.allow_missing,
+        scale=args.scale,
+    )
+    evaluation = evaluate(sequences, sources, rule=args.protocol, allow_missing=args.allow_missing)
+    print(format_table(score_table(evaluation), args.format))
+    if args.format == "text":
+        print(_other_rules(sequences, sources, evaluation.rule, args.allow_missing))
+    if args.per_sequence:
+        print(f"\n{format_table(per_sequence_table(evaluation), args.format)}")
+    files, without_plots = save_report(evaluation, args.out or _default_folder(dataset))
+    print("\nWritten:" if args.format == "text" else "Written:", file=sys.stderr)
+    for file in files:
+        print(f"  {file}", file=sys.stderr)
+    if without_plots:
+        print(f"note: {without_plots}", file=sys.stderr)
+    return 0
+
+
+def _default_folder(dataset: str) -> Path:
+    from ltr.admin.environment import workspace
+
+    return workspace() / "reports" / dataset
+
+
+def _other_rules(
+    sequences: "List[Sequence]", sources: "List[BoxSource]", used: str, allow_missing: bool
+) -> str:
+    """One line for every other protocol: the same files, scored by its rule."""
+    from ebm.exceptions import EBMError
+    from pytracking.analysis.extract import evaluate
+    from pytracking.analysis.protocols import PROTOCOLS
+
+    lines = []
+    for rule in PROTOCOLS:
+        if rule == used:
+            continue
+        try:
+            other = evaluate(sequences, sources, rule=rule, allow_missing=allow_missing)
+        except EBMError as error:
+            lines.append(f"AUC by protocol {rule}: not defined here ({error})")
+            continue
+        scores = ", ".join(f"{tracker.label} {tracker.score('auc'):.2f}" for tracker in other.ranked())
+        lines.append(f"AUC by protocol {rule}: {scores}.")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

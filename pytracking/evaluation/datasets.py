@@ -1,0 +1,155 @@
+"""Dataset names to sequences, with errors that say how to set up what is missing."""
+
+from collections.abc import Callable, Mapping
+from collections.abc import Sequence as Names
+from dataclasses import dataclass
+from pathlib import Path
+
+from ebm.exceptions import InputError, UnknownNameError
+from ebm.lookup import lookup
+from ltr.admin.environment import configured_datasets, require_dataset_root, workspace
+from pytracking.evaluation.benchmarks import LaSOTLayout, Layout, OTBLayout, generated_index
+from pytracking.evaluation.data import Sequence, find_by_name, plain_name
+
+__all__ = ["BENCHMARKS", "Benchmark", "choose_dataset", "find_root", "open_dataset"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Benchmark:
+    """One dataset a tracker can be run on."""
+
+    title: str
+    size: int | None = None  # sequences of the whole benchmark, where that is fixed
+    layout: Callable[[Path, str], Layout]
+    root_key: str | None = None  # entry of paths.toml; None for sets that are generated on demand
+    generated_layout: str | None = None
+
+
+BENCHMARKS: Mapping[str, Benchmark] = {
+    "otb": Benchmark(title="OTB-100", size=100, layout=OTBLayout, root_key="otb"),
+    "lasot": Benchmark(title="LaSOT test", size=280, layout=LaSOTLayout, root_key="lasot"),
+    "generated": Benchmark(title="Generated test set", layout=OTBLayout, generated_layout="otb"),
+    "generated_lasot": Benchmark(
+        title="Generated test set, LaSOT layout", layout=LaSOTLayout, generated_layout="lasot"
+    ),
+}
+
+
+def choose_dataset(name: str | None) -> tuple[str, str | None]:
+    """The dataset to use, and a sentence to print where the choice was not the user's.
+
+    Args:
+        name: as given, or None: the generated set, provided that no benchmark is configured.
+
+    Raises:
+        UnknownNameError: if there is no such dataset.
+        InputError: if none is named although benchmarks are configured.
+    """
+    if name is not None:
+        lookup("dataset", name, BENCHMARKS)
+        return name, None
+    configured = [key for key in configured_datasets() if key in BENCHMARKS]
+    if configured:
+        choices = ", ".join([*configured, "generated"])
+        raise InputError(f"Which dataset? Name it with --dataset: {choices} are available here.")
+    return "generated", "No benchmark is configured: using the generated test set (--dataset names another)."
+
+
+def open_dataset(
+    name: str,
+    root: Path | str | None = None,
+    *,
+    sequences: Names[str] | None = None,
+    allow_missing: bool = False,
+    scale: str = "demo",
+    progress: bool = True,
+) -> list[Sequence]:
+    """The sequences of a dataset, in the benchmark's order.
+
+    Args:
+        name: ``otb``, ``lasot``, ``generated`` or ``generated_lasot``.
+        root: the dataset's folder; where left out, the environment variable, then paths.toml decide, and
+            generated sets are built in the workspace.
+        sequences: names (or positions in the list) to open; all where left out.
+        allow_missing: open what a root holds although other sequences of the benchmark are absent.
+        scale: size of a generated set: ``tiny``, ``demo`` or ``full``.
+        progress: show a bar while a set is generated.
+
+    Raises:
+        UnknownNameError: if there is no such dataset or sequence, with the nearest names.
+        InputError: if no root is set, the root lacks sequences, or a sequence cannot be used.
+    """
+    benchmark = lookup("dataset", name, BENCHMARKS)
+    folder = find_root(name, root, scale=scale, progress=progress)
+    layout = benchmark.layout(folder, name)
+    if sequences:
+        chosen = [found for wanted in sequences for found in _select(wanted, layout.names())]
+        return [layout.read(found) for found in dict.fromkeys(chosen)]
+    return [layout.read(found) for found in _present(layout, folder, benchmark, allow_missing)]
+
+
+def find_root(
+    name: str, root: Path | str | None = None, *, scale: str = "demo", progress: bool = True
+) -> Path:
+    """The folder of a dataset; builds a generated set that is not there yet.
+
+    Raises:
+        InputError: if the folder does not exist or nothing says where it is.
+    """
+    benchmark = lookup("dataset", name, BENCHMARKS)
+    if benchmark.root_key is not None:
+        return require_dataset_root(benchmark.root_key, root)
+    if root is not None:
+        folder = Path(root).expanduser()
+        if not folder.is_dir():
+            raise InputError(f"--root {folder} is no folder; leave it out to have the set generated.")
+        return folder
+    from ltr.dataset.generated import ensure_generated
+
+    built = ensure_generated(workspace(), "test", scale=scale, progress=progress)
+    return Path(built[benchmark.generated_layout or ""])
+
+
+def _select(wanted: str, names: list[str]) -> list[str]:
+    """The name meant by `wanted`: itself up to case and separators, or its position in the list."""
+    if wanted.isdecimal() and wanted not in names:
+        if int(wanted) >= len(names):
+            raise InputError(f"Sequence number {wanted}: there are {len(names)}, counted from 0.")
+        return [names[int(wanted)]]
+    targets = [name for name in names if plain_name(name).startswith(plain_name(wanted) + "_")]
+    try:
+        return [find_by_name("sequence", wanted, names)]
+    except UnknownNameError:
+        # 'Jogging' of OTB is one video with two targets: Jogging_1 and Jogging_2.
+        if targets and all(plain_name(name)[len(wanted) + 1 :].isdecimal() for name in targets):
+            return targets
+        raise
+
+
+def _present(layout: Layout, folder: Path, benchmark: Benchmark, allow_missing: bool) -> list[str]:
+    names = layout.names()
+    missing = [name for name in names if not layout.has(name)]
+    if not missing:
+        return names
+    if len(missing) == len(names):
+        what = "lists no sequences" if not names else f"holds none of the {len(names)} sequences"
+        raise InputError(
+            f"{folder} {what} of {benchmark.title}; point --root at the folder that contains "
+            f"{names[0] if names else 'them'}."
+        )
+    if not allow_missing and generated_index(folder) is None:
+        raise InputError(
+            f"{folder} lacks {len(missing)} of the {len(names)} sequences of {benchmark.title}: "
+            f"{_some(missing)}. Add them, name the ones to use with --sequence, or pass --allow-missing to "
+            "use the others alone (the figures are then not those of the benchmark)."
+        )
+    if not allow_missing:
+        raise InputError(
+            f"{folder} is incomplete, {_some(missing)} missing; delete it to have it generated anew."
+        )
+    return [name for name in names if name not in set(missing)]
+
+
+def _some(names: list[str], limit: int = 12) -> str:
+    shown = ", ".join(names[:limit])
+    return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more"

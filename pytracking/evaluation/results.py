@@ -1,0 +1,194 @@
+"""Result files: float boxes, times and scores of one tracker on one sequence, written whole or not at all.
+
+A folder holds the results of one configuration; its name ends in a hash of parameters, weights and seed, so
+that results of other settings are never taken for these.
+"""
+
+import dataclasses
+import enum
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ebm.exceptions import InputError
+from ltr.dataset.annotations import read_boxes
+from pytracking.evaluation.data import Sequence, plain_name, sequence_digest
+
+__all__ = [
+    "ResultFolder",
+    "SequenceResult",
+    "config_hash",
+    "plain_value",
+    "sha256_of",
+    "write_atomic",
+    "write_json",
+]
+
+
+@dataclass(frozen=True, eq=False)
+class SequenceResult:
+    """What a tracker gave for the T frames of a sequence.
+
+    Args:
+        boxes: xywh, px, float64 ``[T, 4]``; row 0 is the initial box.
+        times: seconds in the tracker, without image reading, ``[T]``; row 0 is the initialisation.
+        scores: confidence in [0, 1], ``[T]``.
+        states: ``ok``, ``uncertain`` or ``lost``, T of them.
+        timed: whether the times were taken with nothing else running.
+    """
+
+    boxes: np.ndarray
+    times: np.ndarray
+    scores: np.ndarray
+    states: tuple[str, ...]
+    timed: bool = True
+
+
+def write_atomic(path: Path, content: str | bytes) -> None:
+    """Write a file under a temporary name, flush and rename it: readers see all of it or nothing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise InputError(f"{path} cannot be written: {error.strerror or error}.") from error
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write plain values as JSON, whole or not at all."""
+    write_atomic(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+
+
+@dataclass(frozen=True)
+class ResultFolder:
+    """The results of one tracker configuration, a few files for each sequence."""
+
+    path: Path
+
+    def file(self, sequence: str, suffix: str = "") -> Path:
+        """A result file by its suffix (none: boxes); the name as written, else up to case and separators."""
+        exact = self.path / f"{sequence}{suffix}.txt"
+        if exact.exists() or not self.path.is_dir():
+            return exact
+        wanted = plain_name(f"{sequence}{suffix}")
+        for entry in os.listdir(self.path):
+            if entry.endswith(".txt") and plain_name(entry[:-4]) == wanted:
+                return self.path / entry
+        return exact
+
+    def write(self, sequence: Sequence, result: SequenceResult) -> None:
+        """Save a result; the box file comes last, because its presence says that the sequence is finished."""
+        rows = [f"{score:.6f}\t{state}" for score, state in zip(result.scores, result.states, strict=True)]
+        info = {
+            "sequence": sequence.name,
+            "dataset": sequence.dataset,
+            "frames": len(sequence),
+            "digest": sequence_digest(sequence),
+            "timed": result.timed,
+        }
+        write_atomic(self.path / f"{sequence.name}_time.txt", _lines(f"{time:.6f}" for time in result.times))
+        write_atomic(self.path / f"{sequence.name}_scores.txt", _lines(rows))
+        write_json(self.path / f"{sequence.name}_info.json", info)
+        boxes = ("\t".join(f"{value:.4f}" for value in box) for box in result.boxes)
+        write_atomic(self.path / f"{sequence.name}.txt", _lines(boxes))
+
+    def is_finished(self, sequence: Sequence) -> bool:
+        """Whether a complete result of exactly this sequence is there: line counts and data agree."""
+        try:
+            info = json.loads((self.path / f"{sequence.name}_info.json").read_text(encoding="utf-8"))
+            counts = {
+                len((self.path / f"{sequence.name}{suffix}.txt").read_text(encoding="utf-8").splitlines())
+                for suffix in ("", "_time", "_scores")
+            }
+        except (OSError, ValueError):
+            return False
+        return counts == {len(sequence)} and info.get("digest") == sequence_digest(sequence)
+
+    def discard(self, sequence: Sequence) -> None:
+        """Remove the box file of a result that is not to be used again."""
+        (self.path / f"{sequence.name}.txt").unlink(missing_ok=True)
+
+    def boxes(self, sequence: str) -> np.ndarray:
+        """The saved boxes, xywh, px, ``[T, 4]``; tabs, commas and blanks all separate.
+
+        Raises:
+            InputError: if there is no such result or it cannot be read.
+        """
+        path = self.file(sequence)
+        if not path.is_file():
+            raise InputError(f"No result {path}; run the tracker on sequence {sequence} first.")
+        return read_boxes(path)
+
+    def times(self, sequence: str) -> np.ndarray | None:
+        """Seconds a frame, ``[T]``, or None where they were not saved or not taken undisturbed."""
+        path = self.path / f"{sequence}_time.txt"
+        info = self.path / f"{sequence}_info.json"
+        if not path.is_file() or not info.is_file():
+            return None
+        if not json.loads(info.read_text(encoding="utf-8")).get("timed", False):
+            return None
+        return np.loadtxt(path, ndmin=1)
+
+    def manifest(self) -> dict[str, Any]:
+        """What is on record about the runs in this folder; empty for results from elsewhere."""
+        path = self.path / "manifest.json"
+        try:
+            return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+        except ValueError as error:
+            raise InputError(
+                f"{path} is damaged ({error}); remove it, results next to it stay valid."
+            ) from error
+
+
+def _lines(rows: Iterable[str]) -> str:
+    return "".join(f"{row}\n" for row in rows)
+
+
+def sha256_of(path: Path) -> str:
+    """Digest of a file's bytes.
+
+    Raises:
+        InputError: if the file cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror or error}.") from error
+
+
+def plain_value(value: Any) -> Any:
+    """A parameter value as JSON can hold it, the same in every process: no addresses, no set order."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: plain_value(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, enum.Enum):
+        return value.name
+    if isinstance(value, dict):
+        return {str(key): plain_value(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain_value(item) for item in value]
+    if isinstance(value, (set, frozenset)):
+        return sorted(str(item) for item in value)
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if callable(value):
+        return f"{value.__module__}.{value.__qualname__}"
+    return re.sub(r" at 0x[0-9a-f]+", "", str(value))
+
+
+def config_hash(**parts: Any) -> str:
+    """Eight hex digits that change with any part of a configuration."""
+    text = json.dumps(plain_value(parts), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
