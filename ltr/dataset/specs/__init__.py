@@ -1,0 +1,1 @@
+"""Facts about datasets as JSON: official sequence names."""

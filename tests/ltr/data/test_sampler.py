@@ -1,0 +1,229 @@
+"""Which frames are drawn: the causal and the interval rule, purity, and data that cannot be used."""
+
+import logging
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ebm.exceptions import DomainError, InputError, UnknownNameError
+from ltr.data.processing import DiMPProcessing, ProcessingConfig, TrackingSample
+from ltr.data.proposals import ProposalConfig
+from ltr.data.sampler import DiMPSampler, choose_frames, usable_sequences
+from ltr.data.video import VideoDataset
+from ltr.dataset import Got10k, LaSOT, MSCOCOSeq
+from ltr.dataset.annotations import make_annotation
+from tests.ltr.layouts import moving_boxes, write_coco, write_got10k, write_lasot, write_rows
+
+PROCESSING = DiMPProcessing(ProcessingConfig(output_sz=64, proposals=ProposalConfig(num_samples=4)))
+NAMES = ("cat-1", "cat-2", "dog-7")
+
+
+class Boxes:
+    """Videos that exist only as annotations."""
+
+    def __init__(self, visible: list[list[bool]], name: str = "made-up") -> None:
+        self.name, self.is_video = name, True
+        self._visible = [np.array(row) for row in visible]
+
+    def __len__(self) -> int:
+        return len(self._visible)
+
+    def sequence_name(self, index: int) -> str:
+        return f"video-{index}"
+
+    def annotation(self, index: int):
+        return make_annotation(moving_boxes(len(self._visible[index])), ~self._visible[index])
+
+    def frame_path(self, index: int, frame: int) -> Path:
+        return Path(f"/nowhere/{index}/{frame}.jpg")
+
+
+def make(datasets: list[VideoDataset], **changes) -> DiMPSampler:
+    arguments = {
+        "weights": None,
+        "samples_per_epoch": 10,
+        "max_gap": 5,
+        "num_train_frames": 2,
+        "num_test_frames": 2,
+        "processing": PROCESSING,
+    }
+    return DiMPSampler(datasets, **(arguments | changes))
+
+
+def same(a: TrackingSample, b: TrackingSample) -> bool:
+    return all(
+        torch.equal(a[key], b[key]) if isinstance(a[key], torch.Tensor) else a[key] == b[key]  # type: ignore[literal-required]
+        for key in a
+    )
+
+
+visibility = st.lists(st.booleans(), min_size=1, max_size=60)
+counts = st.tuples(st.integers(1, 4), st.integers(1, 4))
+
+
+@given(
+    visible=visibility,
+    counts=counts,
+    gap=st.integers(1, 100),
+    mode=st.sampled_from(["causal", "interval"]),
+    seed=st.integers(0, 9),
+)
+def test_drawn_frames_are_visible_and_in_order(visible, counts, gap, mode, seed) -> None:
+    flags = np.array(visible)
+    chosen = choose_frames(flags, counts, gap, mode, np.random.default_rng(seed))
+    if chosen is None:
+        return
+    train, test = chosen
+    assert (len(train), len(test)) == counts
+    assert flags[train].all()
+    assert flags[test].all()
+    if mode == "causal":
+        assert (train[1:] < train[0]).all()
+        assert (test > train[0]).all()
+
+
+@given(visible=visibility, counts=counts, mode=st.sampled_from(["causal", "interval"]))
+def test_enough_visible_frames_always_give_a_draw(visible, counts, mode) -> None:
+    flags = np.array(visible)
+    if flags.sum() > 2 * sum(counts):
+        draws = [choose_frames(flags, counts, 1, mode, np.random.default_rng(seed)) for seed in range(5)]
+        assert all(draw is not None for draw in draws)
+
+
+def test_the_gap_is_kept_where_frames_are_plenty() -> None:
+    flags = np.ones(500, dtype=bool)
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        chosen = choose_frames(flags, (3, 3), 20, "causal", rng)
+        assert chosen is not None
+        train, test = chosen
+        if train[0] >= 20:
+            assert (train[1:] >= train[0] - 20).all()
+        assert (test < train[0] + 20).all() or train[0] + 20 > 500
+
+
+def test_causal_base_frames_cover_the_whole_video() -> None:
+    flags = np.ones(30, dtype=bool)
+    draws = [choose_frames(flags, (2, 2), 30, "causal", np.random.default_rng(s)) for s in range(1500)]
+    bases = {int(draw[0][0]) for draw in draws if draw is not None}
+    assert bases == set(range(1, 28))  # [num_train - 1, N - num_test)
+
+
+def test_no_visible_frame_gives_none() -> None:
+    assert choose_frames(np.zeros(40, dtype=bool), (1, 1), 5, "causal", np.random.default_rng(0)) is None
+    only_last = np.zeros(40, dtype=bool)
+    only_last[39] = True
+    assert choose_frames(only_last, (1, 1), 5, "causal", np.random.default_rng(0)) is None
+
+
+def test_a_sample_is_a_function_of_seed_and_index(tmp_path: Path) -> None:
+    data = [LaSOT(write_lasot(tmp_path / "l"), NAMES), MSCOCOSeq(write_coco(tmp_path / "c"))]
+    one, again, other = make(data), make(data), make(data, seed=1)
+    late = one[7]
+    for index in (0, 3, 7):
+        assert same(one[index], again[index])
+    assert same(one[7], late)
+    assert not same(one[0], one[1])
+    assert not same(one[0], other[0])
+    assert not same(one[12], one[2])  # beyond an epoch come new samples
+    assert same(pickle.loads(pickle.dumps(one))[3], one[3])
+    assert len(one) == 10
+
+
+def test_weights_are_shares(tmp_path: Path) -> None:
+    data = [
+        LaSOT(write_lasot(tmp_path / "l"), NAMES),
+        Got10k(write_got10k(tmp_path / "g")),
+        MSCOCOSeq(write_coco(tmp_path / "c")),
+    ]
+    np.testing.assert_allclose(make(data).weights, [3 / 15, 3 / 15, 9 / 15])
+    sampler = make(data, weights=[3, 0, 1])
+    np.testing.assert_allclose(sampler.weights, [0.75, 0, 0.25])
+    names = [sampler[index]["dataset"] for index in range(80)]
+    assert names.count("got10k") == 0
+    assert names.count("lasot") == pytest.approx(60, abs=14)
+
+
+@pytest.mark.parametrize("weights", [[1], [1, 2, 3], [1, -1], [0, 0], [1, float("nan")]])
+def test_weights_that_are_none(weights: list[float]) -> None:
+    data: list[VideoDataset] = [Boxes([[True] * 30]), Boxes([[True] * 30])]
+    with pytest.raises(DomainError, match="2 datasets need as many weights"):
+        make(data, weights=weights)
+
+
+def test_short_and_hidden_sequences_are_skipped_named_and_counted(caplog: pytest.LogCaptureFixture) -> None:
+    rows = [[True] * 30, [True] * 19, [True] * 8 + [False] * 22, [True] * 9 + [False] * 21]
+    with caplog.at_level(logging.WARNING):
+        sampler = make([Boxes(rows)])
+    assert sampler.skipped[0].names == ("video-1", "video-2")
+    assert "made-up: 2 of 4 sequences skipped (fewer than 20 frames" in caplog.text
+    assert "video-1, video-2." in caplog.text
+    usable, skipped = usable_sequences(Boxes(rows), 10, 1)
+    assert usable.tolist() == [0, 1, 2, 3]
+    assert skipped is None
+
+
+def test_nothing_usable_is_an_error_not_a_loop() -> None:
+    with pytest.raises(InputError, match="made-up: no sequence can be used: 2 have fewer than 20 frames"):
+        make([Boxes([[True] * 5, [False] * 100])])
+
+
+def test_an_image_is_every_frame_of_its_sample(tmp_path: Path) -> None:
+    sample = make([MSCOCOSeq(write_coco(tmp_path))])[0]
+    assert sample["dataset"] == "coco"
+    assert sample["train_images"].shape[0] == sample["test_images"].shape[0] == 2
+
+
+def test_interval_mode(tmp_path: Path) -> None:
+    sampler = make([LaSOT(write_lasot(tmp_path), NAMES)], frame_sample_mode="interval")
+    assert sampler[0]["train_images"].shape == (2, 3, 64, 64)
+
+
+def test_a_missing_frame_is_named(tmp_path: Path) -> None:
+    sampler = make([LaSOT(write_lasot(tmp_path), ["cat-1"])])
+    for file in (tmp_path / "cat/cat-1/img").iterdir():
+        file.unlink()
+    with pytest.raises(InputError, match=r"\.jpg \(sequence cat-1, frame \d+\): the image is missing"):
+        sampler[0]
+
+
+def test_a_truncated_frame_is_named(tmp_path: Path) -> None:
+    sampler = make([LaSOT(write_lasot(tmp_path), ["cat-1"])])
+    for file in (tmp_path / "cat/cat-1/img").iterdir():
+        file.write_bytes(file.read_bytes()[:-100])
+    with pytest.raises(InputError, match=r"sequence cat-1, frame \d+\): the image is truncated"):
+        sampler[0]
+
+
+def test_frames_with_nan_boxes_are_never_drawn(tmp_path: Path) -> None:
+    write_lasot(tmp_path, ("cat-1",), frames=40)
+    rows = moving_boxes(40)
+    rows[::2] = np.nan
+    write_rows(tmp_path / "cat/cat-1/groundtruth.txt", rows)
+    sampler = make([LaSOT(tmp_path, ["cat-1"])])
+    for index in range(20):
+        assert sampler[index]["test_anno"].isfinite().all()
+
+
+def test_broken_annotations_are_found_before_training(tmp_path: Path) -> None:
+    write_lasot(tmp_path, NAMES)
+    write_rows(tmp_path / "dog/dog-7/groundtruth.txt", moving_boxes(20))
+    with pytest.raises(InputError, match="dog-7: 24 frames .* but 20 lines"):
+        make([LaSOT(tmp_path, NAMES)])
+
+
+def test_numbers_and_modes_out_of_range() -> None:
+    data: list[VideoDataset] = [Boxes([[True] * 30])]
+    with pytest.raises(DomainError, match=r"max_gap \(0\)"):
+        make(data, max_gap=0)
+    with pytest.raises(DomainError, match="at least one dataset"):
+        make([])
+    with pytest.raises(UnknownNameError, match="did you mean 'causal'"):
+        make(data, frame_sample_mode="casual")
+    with pytest.raises(DomainError, match="counts from 0, got -1"):
+        make(data)[-1]
