@@ -1,17 +1,18 @@
 """Starting weights of a backbone: from a file, or torchvision's ImageNet weights."""
 
 import contextlib
+import re
 import socket
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from ebm.exceptions import InputError
 from ltr.admin.state_dicts import load_strictly, read_state_dict
@@ -82,14 +83,14 @@ def _load_imagenet(backbone: Backbone, name: str) -> BackboneWeights:
     try:
         if not cached.is_file():
             _probe(weights.url)
-        with _stall_limit(STALL_SECONDS):
-            state: Mapping[str, Tensor] = weights.get_state_dict(
-                progress=True, check_hash=True, weights_only=True
-            )
+            _download(weights.url, cached)
     except (OSError, RuntimeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         return BackboneWeights(loaded=False, message=f"{weights.url} cannot be had: {reason}")
-    load_strictly(backbone, state, f"ImageNet weights {weights}")
+    try:
+        load_strictly(backbone, read_state_dict(cached), f"ImageNet weights {weights}")
+    except InputError as error:
+        return BackboneWeights(loaded=False, message=f"{error} Delete {cached} to fetch it again.")
     return BackboneWeights(loaded=True, message=f"ImageNet weights {weights} ({cached})")
 
 
@@ -114,6 +115,14 @@ def _probe(url: str) -> None:
     if outcome[0] is not None:
         reason = getattr(outcome[0], "reason", outcome[0])
         raise OSError(f"{reason}") from outcome[0]
+
+
+def _download(url: str, target: Path) -> None:
+    """Fetch `url` to `target`, complete and with the digest in its name, or raise OSError or RuntimeError."""
+    digest = re.search(r"-([0-9a-f]{8,})\.", target.name)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with _stall_limit(STALL_SECONDS):
+        torch.hub.download_url_to_file(url, str(target), digest[1] if digest else None, progress=True)
 
 
 @contextlib.contextmanager

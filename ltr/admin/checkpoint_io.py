@@ -91,7 +91,8 @@ def write_checkpoint(path: Path, fields: Mapping[str, Any]) -> None:
         # torch reports a failed write of its container as a RuntimeError, with the cause behind it.
         raise InputError(_why_not_written(path, error)) from error
     finally:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
 
 
 def _why_not_written(path: Path, error: Exception) -> str:

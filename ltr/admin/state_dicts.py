@@ -1,6 +1,7 @@
 """State dicts: read from files without running anything in them, and loaded with errors that name keys."""
 
 import pickle
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ from ebm.exceptions import InputError
 
 __all__ = ["as_state_dict", "load_strictly", "read_state_dict", "read_torch_file"]
 
-_REFUSED = "Unsupported global: GLOBAL "
+# How torch words it: "Unsupported global: GLOBAL a.B ...", "... unsupported GLOBAL a.b whose module ...".
+_REFUSED = re.compile(r"GLOBAL ([\w.]+)")
 
 
 def read_torch_file(path: Path, allowed: Mapping[str, type] | None = None) -> Any:
@@ -54,11 +56,11 @@ def read_torch_file(path: Path, allowed: Mapping[str, type] | None = None) -> An
 
 def _refusal(path: Path, message: str) -> str:
     """What to say about a stream that the restricted reader refused."""
-    if _REFUSED in message:
-        name = message.split(_REFUSED, 1)[1].split(" ", 1)[0]
+    if refused := _REFUSED.search(message):
         return (
-            f"{path} refers to {name}, which is not among the classes that may be read from a file; nothing "
-            "in it was run. If you trust the file, write its state dict to a .safetensors file and load that."
+            f"{path} refers to {refused[1]}, which is not among the classes that may be read from a file; "
+            "nothing in it was run. If you trust the file, write its state dict to a .safetensors file and "
+            "load that."
         )
     reason = message.split("Please file an issue", 1)[0].splitlines()[-1].strip()
     return f"{path} is truncated, not a torch file, or holds something that may not be read: {reason}"
