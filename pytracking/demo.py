@@ -1,0 +1,251 @@
+"""``ebmtrack demo``: from nothing to a success plot, on generated videos and a CPU.
+
+Draws training and test videos, trains the small DiMP-NCE+ network, tracks the test videos with it, with the
+same network untrained and with a tracker that repeats the first box, and shows how good each is. Every step
+keeps what it has finished, so that a second call only prints the result.
+"""
+
+import argparse
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ebm.exceptions import InputError
+
+if TYPE_CHECKING:
+    from pytracking.analysis.extract import Evaluation
+    from pytracking.evaluation.data import Sequence as Video
+    from pytracking.evaluation.spec import TrackerSpec
+
+__all__ = ["DemoOptions", "build_parser", "main", "run_demo"]
+
+MODULE, SETTING = "dimp", "dimp_nce_plus_small"
+TRACKER, PARAMETERS = "dimp", "nce_plus_small"
+TRAINED, UNTRAINED = "DiMP-NCE+ small, trained", "the same network, untrained"
+FIRST_BOX = "first box repeated"
+STEPS = 4
+
+EXAMPLES = """\
+examples:
+  ebmtrack demo
+  ebmtrack demo --workspace /tmp/demo
+  ebmtrack demo --scale tiny --epochs 1 --samples 32     a quick look whether everything works
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoOptions:
+    """What the demo does; None leaves a value to the train setting.
+
+    Attributes:
+        workspace: folder of everything that is written.
+        scale: size of the generated sets, ``tiny``, ``demo`` or ``full``.
+        epochs: epochs of training.
+        samples: samples an epoch.
+        workers: processes for drawing, loading and tracking; 0 takes the cores there are.
+        device: ``auto``, ``cpu``, ``cuda``, ...
+    """
+
+    workspace: Path
+    scale: str = "demo"
+    epochs: int | None = None
+    samples: int | None = None
+    workers: int = 0
+    device: str = "auto"
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command's arguments; importing nothing heavy."""
+    parser = argparse.ArgumentParser(
+        prog="ebmtrack demo",
+        description="Train, track and evaluate on generated videos, in minutes on a CPU.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--workspace", type=Path, help="where everything is written (default: ./runs)")
+    parser.add_argument("--scale", choices=("tiny", "demo", "full"), default="demo", help="of the videos")
+    parser.add_argument("--epochs", type=int, help="epochs of training (default: as the setting says)")
+    parser.add_argument("--samples", type=int, help="samples an epoch (default: as the setting says)")
+    parser.add_argument("--workers", type=int, default=0, help="processes (default: one a core)")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the demo; 0 when it went through.
+
+    Raises:
+        EBMError: for what `ebmtrack` reports as an error.
+    """
+    options = build_parser().parse_args(argv)
+    # Before torch loads its thread pool: spinning threads starve the processes beside them.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    from ltr.admin.environment import workspace
+
+    return run_demo(
+        DemoOptions(
+            workspace=(options.workspace or workspace()).resolve(),
+            scale=options.scale,
+            epochs=options.epochs,
+            samples=options.samples,
+            workers=options.workers or len(os.sched_getaffinity(0)),
+            device=options.device,
+        )
+    )
+
+
+class _Steps:
+    """Numbers the steps and says how long the run has taken."""
+
+    def __init__(self) -> None:
+        self._start, self._number = time.monotonic(), 0
+
+    def next(self, text: str) -> None:
+        self._number += 1
+        print(f"\n[{self._number}/{STEPS}] {text} ({self.elapsed()})", flush=True)
+
+    def elapsed(self) -> str:
+        seconds = int(time.monotonic() - self._start)
+        return f"{seconds // 60}:{seconds % 60:02d}"
+
+
+def run_demo(options: DemoOptions) -> int:
+    """Draw, train, track, evaluate, and print where everything is.
+
+    Returns: 0, or the exit code of a training that was stopped.
+    """
+    steps = _Steps()
+    steps.next("Videos to learn from and to be measured on")
+    videos = _draw_videos(options)
+    steps.next(f"Training {MODULE}/{SETTING}")
+    code = _train(options)
+    if code:
+        return code
+    trained = options.workspace / "checkpoints" / "ltr" / MODULE / SETTING
+    steps.next(f"Tracking {len(videos)} test videos")
+    specs = {
+        TRAINED: _spec(_newest(trained), options),
+        UNTRAINED: _spec(_untrained(options), options),
+    }
+    _track(videos, specs, options)
+    steps.next("Result")
+    evaluation = _evaluate(videos, specs, options)
+    _report(evaluation, videos, specs, options)
+    print(f"\nDone in {steps.elapsed()}. Track a video of your own:")
+    print(f"  ebmtrack video {TRACKER} {PARAMETERS} VIDEO --box x,y,w,h --out tracked.mp4")
+    return 0
+
+
+def _draw_videos(options: DemoOptions) -> "list[Video]":
+    from ltr.dataset.generated import ensure_generated
+    from pytracking.evaluation.datasets import open_dataset
+
+    ensure_generated(options.workspace, "train", scale=options.scale, workers=options.workers)
+    root = ensure_generated(options.workspace, "test", scale=options.scale, workers=options.workers)["otb"]
+    return open_dataset("generated", root)
+
+
+def _train(options: DemoOptions) -> int:
+    from ltr.run_training import main as train
+
+    arguments = [MODULE, SETTING, "--datasets", "generated", "--scale", options.scale]
+    arguments += ["--workspace", str(options.workspace), "--device", options.device]
+    for name, value in (("--epochs", options.epochs), ("--samples", options.samples)):
+        arguments += [] if value is None else [name, str(value)]
+    return train(arguments)
+
+
+def _newest(folder: Path) -> Path:
+    files = sorted(folder.glob("*_ep*.pth.tar"))
+    if not files:
+        raise InputError(f"Training left no checkpoint in {folder}; run 'ebmtrack train {MODULE} {SETTING}'.")
+    return files[-1]
+
+
+def _untrained(options: DemoOptions) -> Path:
+    """The network as training finds it, saved in the same format."""
+    from ltr.train_settings.build import build_network
+    from ltr.train_settings.recipe import find_recipe
+
+    from ltr.admin.loading import write_checkpoint
+
+    path = options.workspace / "demo" / "untrained.pth.tar"
+    if not path.is_file():
+        net = build_network(find_recipe(MODULE, SETTING)).net
+        content = {"net_type": type(net).__name__, "net": net.state_dict(), "net_info": net.info, "epoch": 0}
+        write_checkpoint(path, content | {"constructor": net.constructor})
+    return path
+
+
+def _spec(checkpoint: Path, options: DemoOptions) -> "TrackerSpec":
+    from pytracking.evaluation.spec import make_spec
+
+    return make_spec(TRACKER, PARAMETERS, checkpoint=checkpoint, device=options.device)
+
+
+def _track(videos: "list[Video]", specs: "dict[str, TrackerSpec]", options: DemoOptions) -> None:
+    from pytracking.evaluation.running import run_dataset
+
+    for label, spec in specs.items():
+        print(f"{label}: {spec.weights.path}", flush=True)
+        root = options.workspace / "tracking_results"
+        report = run_dataset(videos, spec, results_root=root, workers=options.workers)
+        if report.failed:
+            name, error = next(iter(report.failed.items()))
+            raise InputError(f"Tracking failed on {len(report.failed)} videos, first {name}: {error}")
+
+
+def _evaluate(videos: "list[Video]", specs: "dict[str, TrackerSpec]", options: DemoOptions) -> "Evaluation":
+    from pytracking.analysis.extract import evaluate
+    from pytracking.analysis.sources import BoxSource, FirstBoxSource, FolderSource
+    from pytracking.evaluation.results import ResultFolder
+
+    root = options.workspace / "tracking_results"
+    sources: list[BoxSource] = [
+        FolderSource(label, ResultFolder(spec.folder(root))) for label, spec in specs.items()
+    ]
+    return evaluate(videos, [*sources, FirstBoxSource(FIRST_BOX)])
+
+
+def _report(
+    evaluation: "Evaluation", videos: "list[Video]", specs: "dict[str, TrackerSpec]", options: DemoOptions
+) -> None:
+    from pytracking.analysis.report import save_report
+    from pytracking.analysis.tables import format_table, score_table
+
+    print(format_table(score_table(evaluation)))
+    auc = {tracker.label: tracker.score("auc").mean for tracker in evaluation.trackers}
+    print(
+        f"\nThe trained tracker's AUC is {auc[TRAINED]:.1f}: {auc[TRAINED] - auc[UNTRAINED]:+.1f} against "
+        f"the untrained network, {auc[TRAINED] - auc[FIRST_BOX]:+.1f} against the repeated first box."
+    )
+    folder = options.workspace / "result_plots" / "demo"
+    files, no_plots = save_report(evaluation, folder)
+    video = _overlay(evaluation, videos, specs, folder)
+    if no_plots:
+        print(no_plots)
+    for path in files:
+        if path.name.startswith("success_plot"):
+            print(f"success plot  {path}")
+    print(f"video         {video}\ncheckpoint    {specs[TRAINED].weights.path}\ntables        {folder}")
+
+
+def _overlay(
+    evaluation: "Evaluation", videos: "list[Video]", specs: "dict[str, TrackerSpec]", folder: Path
+) -> Path:
+    """A video of the sequence on which training made the greatest difference."""
+    from pytracking.analysis.overlay import GROUND_TRUTH, write_overlay_video
+    from pytracking.evaluation.results import ResultFolder
+
+    by_label = {tracker.label: tracker for tracker in evaluation.trackers}
+    gain = by_label[TRAINED].success.mean(axis=(0, 2)) - by_label[UNTRAINED].success.mean(axis=(0, 2))
+    video = videos[int(gain.argmax())]
+    tracks = {GROUND_TRUTH: video.ground_truth}
+    root = folder.parents[1] / "tracking_results"
+    for label, spec in specs.items():
+        tracks[label] = ResultFolder(spec.folder(root)).boxes(video.name)
+    path = folder / f"{video.name}.mp4"
+    return path if path.is_file() else write_overlay_video(video.frames, tracks, path, title=video.name)
