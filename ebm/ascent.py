@@ -1,0 +1,156 @@
+"""Three rules of gradient ascent over many starts at once, none of which waits for the device."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ebm.checks import checks_values
+from ebm.exceptions import DomainError, NumericalError, ShapeError
+
+__all__ = ["Ascent", "RefineResult", "ScoreFunction"]
+
+ScoreFunction = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class RefineResult:
+    """Where an ascent ended; ``*`` stands for the dimensions of the start before D.
+
+    Attributes:
+        y: refined targets ``(*, D)``.
+        score: f at `y`, ``(*)``.
+        init_score: f at the start, ``(*)``.
+        num_accepted: steps taken, ``(*)`` int64.
+        num_rejected: steps refused, ``(*)`` int64.
+        final_step_length: ``(*, D)``.
+        converged: the last step tried was refused, ``(*)`` bool.
+    """
+
+    y: Tensor
+    score: Tensor
+    init_score: Tensor
+    num_accepted: Tensor
+    num_rejected: Tensor
+    final_step_length: Tensor
+    converged: Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ascent:
+    """Ascent of a score from starts ``(*, D)`` with step lengths of the same shape.
+
+    Every rule refuses a step that leads to non-finite numbers, as a NaN gradient or an overflow does.
+
+    Attributes:
+        score_fn: ``(*, D) -> (*)``, differentiable; called with the decoded coordinates.
+        decay: factor in (0, 1] for step lengths.
+        decode: from the coordinates that are moved to what `score_fn` takes, same shape.
+        metric: factor on the gradient at given coordinates, same shape; None is 1.
+        accept_ties: `backtrack` also takes steps that leave the score equal.
+        validate: look for non-finite scores at the start; None means on CPU tensors only.
+    """
+
+    score_fn: ScoreFunction
+    decay: float
+    decode: Callable[[Tensor], Tensor] = lambda y: y
+    metric: Callable[[Tensor], Tensor] | None = None
+    accept_ties: bool = False
+    validate: bool | None = None
+
+    def keep_all(self, y: Tensor, lam: Tensor, steps: int) -> RefineResult:
+        """Take every step and decay after each; the scores are those before the last update."""
+        score, gradient = self._first(y, steps)
+        init, taken = score, torch.zeros_like(score, dtype=torch.long)
+        usable = torch.zeros_like(score, dtype=torch.bool)
+        for t in range(steps):
+            if t:
+                score, gradient = self._evaluate(y)
+            y, _, usable = self._move(y, lam * self._scaled(y, gradient))
+            taken, lam = taken + usable, lam * self.decay
+        return RefineResult(y, score, init, taken, steps - taken, lam, ~usable)
+
+    def undo_decreases(self, y: Tensor, lam: Tensor, steps: int) -> RefineResult:
+        """Take back a step after which the score fell, and decay only then; scores as in `keep_all`.
+
+        Source: Danelljan et al., CVPR 2019 (ATOM).
+        """
+        score, gradient = self._first(y, steps)
+        init, taken = score, torch.zeros_like(score, dtype=torch.long)
+        best_last = torch.full_like(score, -torch.inf)
+        last, forward = torch.zeros_like(y), torch.zeros_like(score, dtype=torch.bool)
+        for t in range(steps):
+            if t:
+                score, gradient = self._evaluate(y)
+            rose = (score > best_last) if self.decay < 1 else torch.ones_like(forward)
+            lam = torch.where(rose[..., None], lam, lam * self.decay)
+            best_last = torch.where(score.isfinite(), score, best_last)
+            step = torch.where(rose[..., None], lam * self._scaled(y, gradient), -last)
+            y, last, usable = self._move(y, step)
+            forward = rose & usable
+            taken = taken + forward
+        return RefineResult(y, score, init, taken, steps - taken, lam, ~forward)
+
+    def backtrack(self, y: Tensor, lam: Tensor, steps: int) -> RefineResult:
+        """Take a step only if the score rises, otherwise decay that start's step length.
+
+        The score of a refused step's origin is known and so is its gradient: T + 1 evaluations suffice.
+
+        Source: Gustafsson et al., ECCV 2020 supplement, Algorithm S1.
+        """
+        score, gradient = self._first(y, steps)
+        init, taken = score, torch.zeros_like(score, dtype=torch.long)
+        accept = torch.zeros_like(score, dtype=torch.bool)
+        for t in range(steps):
+            candidate, _, usable = self._move(y, lam * self._scaled(y, gradient))
+            last = t + 1 == steps
+            new_score, new_gradient = (
+                (self.score_at(candidate), gradient) if last else self._evaluate(candidate)
+            )
+            rises = new_score >= score if self.accept_ties else new_score > score
+            accept = rises & usable & new_score.isfinite()
+            score = torch.where(accept, new_score, score)
+            chosen = accept[..., None]
+            y, gradient = torch.where(chosen, candidate, y), torch.where(chosen, new_gradient, gradient)
+            lam = torch.where(chosen, lam, lam * self.decay)
+            taken = taken + accept
+        return RefineResult(y, score, init, taken, steps - taken, lam, ~accept)
+
+    def score_at(self, y: Tensor) -> Tensor:
+        """Scores ``(*)`` at `y` ``(*, D)``, without a gradient."""
+        with torch.no_grad():
+            return self._checked(self.score_fn(self.decode(y)), y)
+
+    def _first(self, y: Tensor, steps: int) -> tuple[Tensor, Tensor]:
+        score, gradient = self._evaluate(y) if steps else (self.score_at(y), torch.zeros_like(y))
+        if checks_values(score, self.validate) and not bool(score.isfinite().all()):
+            where = tuple(int(i) for i in (~score.isfinite()).nonzero()[0])
+            raise NumericalError(f"the score of start {list(where)} is {score[where].item()}.")
+        return score, gradient
+
+    def _evaluate(self, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Score ``(*)`` and gradient ``(*, D)`` at `y`, also where the caller has switched gradients off."""
+        with torch.enable_grad():
+            at = y.detach().requires_grad_()
+            score = self._checked(self.score_fn(self.decode(at)), y)
+            if not score.requires_grad:
+                raise DomainError("the score does not depend on y through differentiable operations.")
+            (gradient,) = torch.autograd.grad(score.sum(), at)
+        return score.detach(), gradient
+
+    @staticmethod
+    def _checked(score: Tensor, y: Tensor) -> Tensor:
+        if score.shape != y.shape[:-1]:
+            raise ShapeError(f"expected scores of shape {tuple(y.shape[:-1])}, got {tuple(score.shape)}.")
+        return score.to(y.dtype)
+
+    def _scaled(self, y: Tensor, gradient: Tensor) -> Tensor:
+        return gradient if self.metric is None else gradient * self.metric(y)
+
+    def _move(self, y: Tensor, step: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The moved coordinates, the step really made and, per start, whether that is the one asked for."""
+        moved = y + step
+        usable = self.decode(moved).isfinite().all(-1)
+        kept = usable[..., None]
+        return torch.where(kept, moved, y), torch.where(kept, step, 0), usable

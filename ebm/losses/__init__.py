@@ -1,0 +1,1 @@
+"""Training losses of energy-based regression: pure functions of scores, and modules around them."""

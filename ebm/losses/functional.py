@@ -1,0 +1,167 @@
+"""Losses as pure functions of scores f and log-densities, in log-space and in float32 or wider.
+
+Scores may come from a network under autocast: they are widened before the first operation. Column or row
+indices count candidates; B is the batch, M the number of noise samples. All values are in nats.
+"""
+
+import math
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from ebm.checks import checks_values, float_dtype
+from ebm.exceptions import DomainError, ShapeError
+from ebm.lookup import unknown_name
+
+__all__ = ["Reduction", "kld_is", "ml_is", "nce", "reduce"]
+
+Reduction = Literal["mean", "sum", "none"]
+
+
+def ml_is(f_label: Tensor, f: Tensor, log_q: Tensor, *, reduction: Reduction = "mean") -> Tensor:
+    """Negative log-likelihood of the label with Z estimated by importance sampling.
+
+    ``LSE_m (f_m - log q_m) - log M - f_label``. The estimate of log Z is biased downwards and the loss is
+    not bounded below for finite M; below M = 16 prefer `nce`.
+
+    Args:
+        f_label: scores of the labels, ``(B,)``.
+        f: scores of the samples, ``(B, M)``; the label is not among them.
+        log_q: log-density of the proposal at the samples, ``(B, M)``.
+        reduction: ``"mean"`` or ``"sum"`` over B, or ``"none"``.
+
+    Returns:
+        ``()``, or ``(B,)`` without reduction.
+
+    Raises:
+        ShapeError: if the shapes do not fit or M is 0.
+
+    Source: Gustafsson et al., ECCV 2020, eq. 4.
+    """
+    _require_scores(1, f=f, log_q=log_q)
+    if f_label.shape != f.shape[:1]:
+        raise ShapeError(f"expected f_label of shape ({f.shape[0]},), got {tuple(f_label.shape)}.")
+    f_label, f, log_q = _widen(f_label, f, log_q)
+    return reduce((f - log_q).logsumexp(-1) - math.log(f.shape[1]) - f_label, reduction)
+
+
+def kld_is(
+    f: Tensor,
+    log_q: Tensor,
+    log_p: Tensor,
+    *,
+    self_normalize: bool = False,
+    constant: Tensor | float | None = None,
+    reduction: Reduction = "mean",
+) -> Tensor:
+    """Kullback-Leibler divergence from a label density p(y | y_i) to the model, up to the entropy of p.
+
+    ``LSE_m (f_m - log q_m) - log M - (1/M) sum_m exp(log p_m - log q_m) f_m``. It leaves out minus the
+    entropy of p, hence may be negative.
+
+    Args:
+        f: scores of the samples, ``(B, M)``.
+        log_q: log-density of the proposal at the samples, ``(B, M)``.
+        log_p: log-density of the label distribution at the samples, ``(B, M)``.
+        self_normalize: divide by the sum of the weights instead of M, which makes the loss invariant to a
+            constant added to f; not in the paper.
+        constant: added to every item, ``()`` or ``(B,)``; minus the entropy of p gives the divergence itself.
+        reduction: ``"mean"`` or ``"sum"`` over B, or ``"none"``.
+
+    Returns:
+        ``()``, or ``(B,)`` without reduction.
+
+    Raises:
+        ShapeError: if the shapes differ or M is 0.
+
+    Source: Gustafsson et al., BMVC 2020, eq. 7.
+    """
+    _require_scores(1, f=f, log_q=log_q, log_p=log_p)
+    f, log_q, log_p = _widen(f, log_q, log_p)
+    log_m = math.log(f.shape[1])
+    log_ratio = log_p - log_q
+    weights = log_ratio.softmax(-1) if self_normalize else (log_ratio - log_m).exp()
+    per_item = (f - log_q).logsumexp(-1) - log_m - (weights * f).sum(-1)
+    return reduce(per_item if constant is None else per_item + constant, reduction)
+
+
+def nce(f: Tensor, log_q: Tensor, *, reduction: Reduction = "mean") -> Tensor:
+    """Noise-contrastive loss: find the label among 1 + M candidates.
+
+    ``LSE_m (f_m - log q_m) - (f_0 - log q_0)``, at least 0. With row 0 the label this is NCE; with row 0 the
+    label plus annotation noise, and log_q there still the un-narrowed p_N, it is NCE+.
+
+    Args:
+        f: scores, ``(B, 1 + M)``; index 0 is the label or perturbed label.
+        log_q: log-density of the noise distribution at the same candidates, ``(B, 1 + M)``.
+        reduction: ``"mean"`` or ``"sum"`` over B, or ``"none"``.
+
+    Returns:
+        ``()``, or ``(B,)`` without reduction.
+
+    Raises:
+        ShapeError: if the shapes differ or M is 0.
+
+    Source: Gustafsson et al., BMVC 2020, eq. 12 and 16.
+    """
+    _require_scores(2, f=f, log_q=log_q)
+    f, log_q = _widen(f, log_q)
+    logits = f - log_q
+    return reduce(logits.logsumexp(-1) - logits[:, 0], reduction)
+
+
+def reduce(per_item: Tensor, reduction: Reduction, weights: Tensor | None = None) -> Tensor:
+    """Reduce per-item losses.
+
+    Args:
+        per_item: ``(B,)``; with B = 0, mean and sum are 0.
+        reduction: ``"mean"``, ``"sum"`` or ``"none"``.
+        weights: non-negative weight per item ``(B,)``, not all 0; the mean divides by their sum.
+
+    Returns:
+        ``()``, or ``(B,)`` for ``"none"``.
+
+    Raises:
+        UnknownNameError: (a ValueError) for another reduction.
+        ShapeError: if the weights are not ``(B,)``.
+        DomainError: if weights are negative or all zero; looked at on CPU tensors.
+    """
+    if reduction not in ("mean", "sum", "none"):
+        raise unknown_name("reduction", str(reduction), ("mean", "sum", "none"))
+    total: Tensor | int = max(per_item.shape[0], 1)
+    if weights is not None:
+        if weights.shape != per_item.shape:
+            raise ShapeError(
+                f"expected weights of shape {tuple(per_item.shape)}, got {tuple(weights.shape)}."
+            )
+        _require_weights(weights)
+        # A zero weight drops its item even where the loss is infinite or NaN.
+        per_item = torch.where(weights == 0, 0, per_item * weights)
+        total = weights.sum() if per_item.shape[0] else 1
+    if reduction == "none":
+        return per_item
+    return per_item.sum() if reduction == "sum" else per_item.sum() / total
+
+
+def _require_scores(least: int, **tensors: Tensor) -> None:
+    """All tensors ``(B, count)`` with one shape and at least `least` candidates."""
+    shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+    if len(set(shapes.values())) > 1 or len(next(iter(shapes.values()))) != 2:
+        got = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+        raise ShapeError(f"expected equal shapes (B, candidates), got {got}.")
+    count = next(iter(shapes.values()))[1]
+    if count < least:
+        raise ShapeError(f"expected at least {least} candidates per item, got {count}: M must be >= 1.")
+
+
+def _widen(*tensors: Tensor) -> tuple[Tensor, ...]:
+    dtype = float_dtype(*tensors)
+    return tuple(tensor.to(dtype) for tensor in tensors)
+
+
+def _require_weights(weights: Tensor) -> None:
+    if weights.numel() == 0 or not checks_values(weights, None):
+        return
+    if not bool((weights >= 0).all()) or not bool(weights.sum() > 0):
+        raise DomainError("weights must be >= 0 and not all zero.")

@@ -1,0 +1,205 @@
+"""Losses as modules: each owns a proposal, draws candidates, has the model score them and reduces."""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ebm.checks import float_dtype
+from ebm.exceptions import ShapeError
+from ebm.lookup import lookup
+from ebm.losses.base import Candidates, EnergyLoss
+from ebm.losses.functional import kld_is, ml_is, nce
+from ebm.proposals import BetaMode, GaussianMixtureProposal, Proposal, annotation_noise
+
+__all__ = [
+    "LOSSES",
+    "KLDISLoss",
+    "MLISLoss",
+    "NCELoss",
+    "NCEPlusLoss",
+    "build_loss",
+]
+
+FEW_SAMPLES = 16
+
+
+class MLISLoss(EnergyLoss):
+    """Maximum likelihood by importance sampling, see `ebm.losses.functional.ml_is`.
+
+    Args:
+        proposal: distribution of the samples around a label.
+        num_samples: M; below 16 the estimator is unreliable and a UserWarning says so.
+        **options: see `EnergyLoss`.
+    """
+
+    def __init__(self, proposal: Proposal, num_samples: int, **options: bool) -> None:
+        super().__init__(proposal, num_samples, **options)
+        _warn_few(num_samples)
+
+    def sample(self, y: Tensor, *, generator: torch.Generator | None = None) -> Candidates:
+        """The label and M samples, ``(B, 1 + M, D)``."""
+        return _label_and_noise(self, y, torch.zeros_like(y), generator)
+
+    def per_item(self, f: Tensor, candidates: Candidates) -> Tensor:
+        """ML-IS per item, ``(B,)``."""
+        return ml_is(f[:, 0], f[:, 1:], candidates.log_q[:, 1:], reduction="none")
+
+
+class KLDISLoss(EnergyLoss):
+    """Divergence from a Gaussian label density by importance sampling, see `ebm.losses.functional.kld_is`.
+
+    Args:
+        proposal: distribution of the samples around a label.
+        num_samples: M; below 16 a UserWarning says the estimator is unreliable.
+        label_sigma: standard deviation of the label density, one number or D; a UserWarning says if it
+            exceeds the widest proposal component, where the weights are unbounded.
+        self_normalize: divide by the sum of the weights; not in the paper.
+        add_constant: add minus the label density's entropy, so that the value is the divergence itself.
+        **options: see `EnergyLoss`.
+    """
+
+    has_label = False
+
+    def __init__(
+        self,
+        proposal: GaussianMixtureProposal,
+        num_samples: int,
+        label_sigma: float | Sequence[float],
+        *,
+        self_normalize: bool = False,
+        add_constant: bool = False,
+        **options: bool,
+    ) -> None:
+        super().__init__(proposal, num_samples, **options)
+        row = (
+            [float(label_sigma)] if isinstance(label_sigma, int | float) else [float(s) for s in label_sigma]
+        )
+        self.label_density = GaussianMixtureProposal([row], target_dim=proposal.target_dim)
+        self.self_normalize, self.add_constant = self_normalize, add_constant
+        _warn_few(num_samples)
+        if bool((self.label_density.max_sigma > proposal.max_sigma).any()):
+            warnings.warn("label_sigma exceeds every proposal sigma: weights are unbounded.", stacklevel=2)
+
+    def sample(self, y: Tensor, *, generator: torch.Generator | None = None) -> Candidates:
+        """M samples with both log-densities, ``(B, M, D)``."""
+        drawn = self.proposal.sample(
+            y, self.num_samples, generator=generator, share_across_batch=self.share_across_batch
+        )
+        log_p = self.label_density.log_prob_offset(drawn.offsets)
+        return Candidates(drawn.y, drawn.log_q, log_p.expand_as(drawn.log_q))
+
+    def per_item(self, f: Tensor, candidates: Candidates) -> Tensor:
+        """KLD-IS per item, ``(B,)``."""
+        if candidates.log_p is None:
+            raise ShapeError("KLD-IS needs log_p, the label density at every candidate.")
+        # The entropy of a Gaussian is minus its log-density at the centre plus D / 2.
+        entropy = 0.5 * self.proposal.target_dim - self.label_density.log_prob_at_center()
+        return kld_is(
+            f,
+            candidates.log_q,
+            candidates.log_p,
+            self_normalize=self.self_normalize,
+            constant=-entropy.to(f.device) if self.add_constant else None,
+            reduction="none",
+        )
+
+
+class NCELoss(EnergyLoss):
+    """Noise-contrastive estimation by ranking, see `ebm.losses.functional.nce`.
+
+    Args:
+        proposal: noise distribution p_N around a label.
+        num_samples: M.
+        **options: see `EnergyLoss`.
+    """
+
+    def __init__(self, proposal: Proposal, num_samples: int, **options: bool) -> None:
+        super().__init__(proposal, num_samples, **options)
+
+    def sample(self, y: Tensor, *, generator: torch.Generator | None = None) -> Candidates:
+        """The label and M noise samples, ``(B, 1 + M, D)``."""
+        return _label_and_noise(self, y, torch.zeros_like(y), generator)
+
+    def per_item(self, f: Tensor, candidates: Candidates) -> Tensor:
+        """NCE per item, ``(B,)``."""
+        return nce(f, candidates.log_q, reduction="none")
+
+    def diagnose(self, f: Tensor, candidates: Candidates) -> dict[str, Any]:
+        """Adds ``label_rank_acc``, the share of items whose label has the largest ``f - log q``."""
+        logits = f.to(float_dtype(f)) - candidates.log_q
+        found = (logits.argmax(-1) == 0).float().mean()
+        return super().diagnose(f, candidates) | {"label_rank_acc": found}
+
+
+class NCEPlusLoss(NCELoss):
+    """NCE with a model of annotation noise: candidate 0 is the label plus nu, its density that of p_N at nu.
+
+    Args:
+        proposal: noise distribution p_N around a label.
+        num_samples: M.
+        beta: how far p_N is narrowed for the label noise; 0 is `NCELoss`.
+        beta_mode: what beta multiplies, see `ebm.proposals.annotation_noise`.
+        **options: see `EnergyLoss`.
+
+    Source: Gustafsson et al., BMVC 2020, eq. 15-16.
+    """
+
+    def __init__(
+        self,
+        proposal: GaussianMixtureProposal,
+        num_samples: int,
+        beta: float,
+        beta_mode: BetaMode = "std",
+        **options: bool,
+    ) -> None:
+        super().__init__(proposal, num_samples, **options)
+        self.noise = annotation_noise(proposal, beta, beta_mode)
+
+    def sample(self, y: Tensor, *, generator: torch.Generator | None = None) -> Candidates:
+        """The perturbed label and M noise samples, ``(B, 1 + M, D)``."""
+        count = 1 if self.share_across_batch else y.shape[0]
+        nu = self.noise.sample_offsets(count, y, generator=generator).expand_as(y)
+        return _label_and_noise(self, y, nu, generator)
+
+
+LOSSES: Mapping[str, type[EnergyLoss]] = MappingProxyType(
+    {"ml-is": MLISLoss, "kld-is": KLDISLoss, "nce": NCELoss, "nce+": NCEPlusLoss}
+)
+
+
+def build_loss(name: str, **cfg: Any) -> EnergyLoss:
+    """The loss of that name with the given arguments.
+
+    Args:
+        name: a key of `LOSSES`, in any case.
+        **cfg: arguments of its class.
+
+    Raises:
+        UnknownNameError: (a ValueError) with the nearest names.
+    """
+    return lookup("loss", name.lower(), LOSSES)(**cfg)
+
+
+def _label_and_noise(
+    loss: EnergyLoss, y: Tensor, nu: Tensor, generator: torch.Generator | None
+) -> Candidates:
+    """Labels moved by nu ``(B, D)`` in front of M samples around the unmoved labels."""
+    drawn = loss.proposal.sample(
+        y, loss.num_samples, generator=generator, share_across_batch=loss.share_across_batch
+    )
+    label = (y.detach() + nu)[:, None]
+    log_q = loss.proposal.log_prob_offset(nu)[:, None]
+    return Candidates(torch.cat((label, drawn.y), 1), torch.cat((log_q, drawn.log_q), 1))
+
+
+def _warn_few(num_samples: int) -> None:
+    if num_samples < FEW_SAMPLES:
+        warnings.warn(
+            f"importance sampling with M = {num_samples} < {FEW_SAMPLES} is unbounded below; prefer NCE.",
+            UserWarning,
+            stacklevel=3,
+        )

@@ -1,0 +1,240 @@
+"""Loss modules: what they draw, what they hand to the model, what they report."""
+
+import math
+import warnings
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from ebm.exceptions import DomainError, NumericalError, ShapeError, UnknownNameError
+from ebm.losses.functional import kld_is, ml_is, nce
+from ebm.losses.modules import LOSSES, EnergyLoss, KLDISLoss, MLISLoss, NCELoss, NCEPlusLoss, build_loss
+from ebm.models import EnergyModel, FunctionalEnergy
+from ebm.proposals import GaussianMixtureProposal
+
+ARGUMENTS = {"ml-is": {}, "kld-is": {"label_sigma": 0.1}, "nce": {}, "nce+": {"beta": 0.1}}
+
+
+def proposal() -> GaussianMixtureProposal:
+    return GaussianMixtureProposal([0.1, 0.8], target_dim=2)
+
+
+def make(name: str, num_samples: int = 32, **options: object) -> EnergyLoss:
+    return build_loss(name, proposal=proposal(), num_samples=num_samples, **ARGUMENTS[name], **options)
+
+
+class Bump(EnergyModel):
+    """f = -|y - W x|^2 / 2 with a learned W."""
+
+    target_dim = 2
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.eye(2))
+
+    def extract(self, x: Tensor) -> dict[str, Tensor]:
+        return {"mean": x @ self.weight}
+
+    def score(self, features: dict[str, Tensor], y: Tensor) -> Tensor:
+        return -0.5 * (y - features["mean"][:, None]).square().sum(-1)
+
+
+def seeded(seed: int = 5) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def test_names_of_the_family() -> None:
+    assert set(LOSSES) == set(ARGUMENTS)
+    assert isinstance(build_loss("NCE+", proposal=proposal(), num_samples=4, beta=0.1), NCEPlusLoss)
+    with pytest.raises(UnknownNameError, match="did you mean 'nce'"):
+        build_loss("nces", proposal=proposal(), num_samples=4)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_the_module_is_the_function_of_its_own_draws(name: str) -> None:
+    loss, model = make(name), Bump()
+    x = torch.tensor([[0.3, 0.1], [1.0, -1.0], [0.0, 0.2]])
+    features, y = model.extract(x), x + 0.05
+    out = loss(model, features, y, generator=seeded())
+    drawn = loss.sample(y, generator=seeded())
+    f = model.score(features, drawn.y)
+    expected = {
+        "ml-is": lambda: ml_is(f[:, 0], f[:, 1:], drawn.log_q[:, 1:]),
+        "kld-is": lambda: kld_is(f, drawn.log_q, drawn.log_p),
+        "nce": lambda: nce(f, drawn.log_q),
+        "nce+": lambda: nce(f, drawn.log_q),
+    }[name]()
+    torch.testing.assert_close(out.loss, expected)
+    torch.testing.assert_close(out.per_item.mean(), out.loss)
+    assert drawn.y.shape == (3, 32 if name == "kld-is" else 33, 2)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_gradients_reach_features_and_parameters(name: str) -> None:
+    model = Bump()
+    x = torch.ones(4, 2, requires_grad=True)
+    make(name)(model, model.extract(x), torch.full((4, 2), 1.2), generator=seeded()).loss.backward()
+    assert x.grad.abs().sum() > 0
+    assert model.weight.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("energy", [1e4, -1e4])
+def test_every_loss_has_finite_gradients_at_large_energies(name: str, energy: float) -> None:
+    scale = torch.tensor(energy, requires_grad=True)
+    model = FunctionalEnergy(lambda _, y: scale * y.sin().mean(-1), target_dim=2)
+    out = make(name)(model, torch.zeros(8, 1), torch.randn(8, 2, generator=seeded()), generator=seeded())
+    out.loss.backward()
+    assert out.loss.isfinite()
+    assert scale.grad.isfinite()
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_an_empty_batch_is_a_zero_connected_to_the_features(name: str) -> None:
+    features = (torch.zeros(0, 3, requires_grad=True), {"ids": torch.zeros(0, dtype=torch.long)})
+    refuses = FunctionalEnergy(lambda *_: pytest.fail("scored an empty batch"), target_dim=2)
+    out = make(name)(refuses, features, torch.zeros(0, 2))
+    out.loss.backward()
+    assert out.loss.item() == 0
+    assert out.aux == {"empty": True}
+    assert features[0].grad.shape == (0, 3)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_shared_offsets(name: str) -> None:
+    y = torch.tensor([[0.0, 0.0], [10.0, 20.0]])
+    drawn = make(name, share_across_batch=True).sample(y, generator=seeded())
+    torch.testing.assert_close(drawn.y[0], drawn.y[1] - y[1], atol=1e-5, rtol=0)
+    torch.testing.assert_close(drawn.log_q[0], drawn.log_q[1])
+    apart = make(name).sample(y, generator=seeded())
+    assert not torch.allclose(apart.y[0, 1:], apart.y[1, 1:] - y[1], atol=1e-3)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_diagnostics(name: str) -> None:
+    model = Bump()
+    x = torch.zeros(5, 2)
+    aux = make(name, num_samples=4096)(model, model.extract(x), x, generator=seeded()).aux
+    # Z of this model is 2 pi, whatever x.
+    assert aux["log_z_mean"].item() == pytest.approx(math.log(2 * math.pi), abs=0.15)
+    assert 1 <= aux["ess_mean"].item() <= 4096
+    assert aux["f_sample_max"].item() <= 0
+    assert ("f_label_mean" in aux) == (name != "kld-is")
+    assert ("label_rank_acc" in aux) == name.startswith("nce")
+    assert not any(value.requires_grad for value in aux.values())
+
+
+def test_rank_accuracy_counts_labels_with_the_largest_ratio() -> None:
+    sharp = FunctionalEnergy(lambda mean, y: -1e4 * (y - mean[:, None]).square().sum(-1), target_dim=2)
+    means, labels = torch.tensor([[0.0, 0.0], [50.0, 0.0]]), torch.zeros(2, 2)
+    out = NCELoss(proposal(), 64)(sharp, means, labels, generator=seeded())
+    assert out.aux["label_rank_acc"].item() == 0.5
+
+
+def test_nce_plus_gives_the_perturbed_label_the_density_of_the_plain_noise() -> None:
+    loss = NCEPlusLoss(proposal(), 8, beta=0.1)
+    y = torch.zeros(200, 2)
+    drawn = loss.sample(y, generator=seeded())
+    nu = drawn.y[:, 0]
+    torch.testing.assert_close(drawn.log_q[:, 0], loss.proposal.log_prob_offset(nu))
+    narrowed = loss.noise.log_prob_offset(nu)
+    assert ((narrowed - drawn.log_q[:, 0]) > 1).double().mean() > 0.4
+    expected = math.sqrt((0.01**2 + 0.08**2) / 2)
+    assert nu.std().item() == pytest.approx(expected, rel=0.15)
+
+
+@pytest.mark.parametrize("mode", ["std", "variance"])
+def test_nce_plus_without_noise_is_nce(mode: str) -> None:
+    model, x = Bump(), torch.randn(6, 2, generator=seeded(1))
+    plain = NCELoss(proposal(), 16)(model, model.extract(x), x, generator=seeded())
+    plus = NCEPlusLoss(proposal(), 16, beta=0, beta_mode=mode)(model, model.extract(x), x, generator=seeded())
+    torch.testing.assert_close(plus.per_item, plain.per_item, rtol=0, atol=0)
+
+
+def test_annotation_noise_is_drawn_per_label() -> None:
+    drawn = NCEPlusLoss(proposal(), 2, beta=0.5).sample(torch.zeros(4, 2), generator=seeded())
+    assert drawn.y[:, 0].unique(dim=0).shape[0] == 4
+
+
+def test_kld_constant_makes_the_value_a_divergence(generator: torch.Generator) -> None:
+    density = GaussianMixtureProposal([0.1], target_dim=2)
+    truth = FunctionalEnergy(lambda mean, y: density.log_prob_offset(y - mean[:, None]), target_dim=2)
+    y = torch.zeros(1, 2)
+    loss = KLDISLoss(proposal(), 300_000, label_sigma=0.1, add_constant=True)
+    assert loss(truth, y, y, generator=generator).loss.item() == pytest.approx(0, abs=1e-2)
+
+
+def test_weights_choose_the_items_that_count() -> None:
+    model, x = Bump(), torch.tensor([[0.0, 0.0], [1.0, 1.0]])
+    out = NCELoss(proposal(), 16)(
+        model, model.extract(x), x, weights=torch.tensor([0.0, 2.0]), generator=seeded()
+    )
+    torch.testing.assert_close(out.loss, out.per_item[1])
+
+
+def test_unusual_settings_warn() -> None:
+    for build in (lambda: MLISLoss(proposal(), 15), lambda: KLDISLoss(proposal(), 8, label_sigma=0.1)):
+        with pytest.warns(UserWarning, match="prefer NCE"):
+            build()
+    with pytest.warns(UserWarning, match="label_sigma exceeds"):
+        KLDISLoss(proposal(), 64, label_sigma=(0.1, 0.9))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        NCELoss(proposal(), 1)
+        MLISLoss(proposal(), 16)
+        KLDISLoss(proposal(), 16, label_sigma=0.8)
+
+
+def test_impossible_settings_are_refused() -> None:
+    for name in LOSSES:
+        for count in (0, 2.5):
+            with pytest.raises(ValueError, match="num_samples"):
+                make(name, num_samples=count)
+    with pytest.raises(DomainError, match="beta"):
+        NCEPlusLoss(proposal(), 4, beta=-0.1)
+    with pytest.raises(UnknownNameError, match="beta mode"):
+        NCEPlusLoss(proposal(), 4, beta=0.1, beta_mode="sd")
+    with pytest.raises(DomainError, match="sigma"):
+        KLDISLoss(proposal(), 16, label_sigma=0.0)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_misfits_are_refused_before_scoring(name: str) -> None:
+    refuses = FunctionalEnergy(lambda *_: pytest.fail("scored a misfit"), target_dim=2)
+    loss, y = make(name), torch.zeros(3, 2)
+    with pytest.raises(ShapeError, match=r"y of shape \(B, D=2\), got \(3, 1\)"):
+        loss(refuses, torch.zeros(3, 1), y[:, :1])
+    with pytest.raises(ShapeError, match="3 targets, but a feature tensor of shape"):
+        loss(refuses, [torch.zeros(3, 1), torch.zeros(2, 1)], y)
+    with pytest.raises(DomainError, match=r"y\[0, 0\] is nan"):
+        loss(refuses, torch.zeros(3, 1), y / 0)
+    with pytest.raises(TypeError, match="bool"):
+        loss(refuses, torch.zeros(3, 1), y.bool())
+    with pytest.raises(TypeError, match="features on meta, y on cpu"):
+        loss(refuses, torch.zeros(3, 1, device="meta"), y)
+    with pytest.raises(ShapeError, match="must score"):
+        loss(FunctionalEnergy(lambda _, c: c, target_dim=2), torch.zeros(3, 1), y)
+
+
+def test_integer_labels_are_numbers() -> None:
+    model = Bump()
+    out = NCELoss(proposal(), 4)(model, model.extract(torch.zeros(2, 2)), torch.ones(2, 2, dtype=torch.long))
+    assert out.loss.dtype == torch.float32
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_scores_that_are_not_numbers_are_reported_or_shown(name: str) -> None:
+    broken = FunctionalEnergy(lambda _, y: (y[..., 0] > -1e9) * torch.nan, target_dim=2)
+    with pytest.raises(NumericalError, match=r"non-finite scores at the .*finite ones: none"):
+        make(name)(broken, torch.zeros(2, 1), torch.zeros(2, 2))
+    assert make(name, check_finite=False)(broken, torch.zeros(2, 1), torch.zeros(2, 2)).loss.isnan()
+
+
+def test_the_report_says_whether_the_label_or_the_samples_broke() -> None:
+    away = FunctionalEnergy(lambda _, y: torch.where(y.abs().sum(-1) == 0, 1.5, torch.inf), target_dim=2)
+    label = FunctionalEnergy(lambda _, y: torch.where(y.abs().sum(-1) == 0, torch.inf, 1.5), target_dim=2)
+    with pytest.raises(NumericalError, match="at the samples: 8 of 9; finite ones: 1.5 to 1.5"):
+        NCELoss(proposal(), 8)(away, torch.zeros(1, 1), torch.zeros(1, 2))
+    with pytest.raises(NumericalError, match="at the label: 1 of 9"):
+        NCELoss(proposal(), 8)(label, torch.zeros(1, 1), torch.zeros(1, 2))
