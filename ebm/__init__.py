@@ -1,1 +1,65 @@
 """Energy-based regression: p(y|x) = exp f(x, y) / Z(x)."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ebm.boxes import box_iou, expand_box_sigmas, rect_to_rel, rel_to_rect
+    from ebm.losses.functional import kld_is, ml_is, nce
+    from ebm.losses.modules import KLDISLoss, MLISLoss, NCELoss, NCEPlusLoss, build_loss
+    from ebm.models import EnergyModel, FunctionalEnergy
+    from ebm.ops.prroi_pool import PrRoIPool2D, prroi_pool2d, prroi_pool_per_image
+    from ebm.predict import gradient_ascent, refine_boxes
+    from ebm.presets import preset
+    from ebm.proposals import GaussianMixtureProposal, annotation_noise
+
+__all__ = [
+    "EnergyModel",
+    "FunctionalEnergy",
+    "GaussianMixtureProposal",
+    "KLDISLoss",
+    "MLISLoss",
+    "NCELoss",
+    "NCEPlusLoss",
+    "PrRoIPool2D",
+    "annotation_noise",
+    "box_iou",
+    "build_loss",
+    "expand_box_sigmas",
+    "gradient_ascent",
+    "kld_is",
+    "ml_is",
+    "nce",
+    "preset",
+    "prroi_pool2d",
+    "prroi_pool_per_image",
+    "rect_to_rel",
+    "refine_boxes",
+    "rel_to_rect",
+]
+
+_HOME = {
+    "ebm.boxes": ("box_iou", "expand_box_sigmas", "rect_to_rel", "rel_to_rect"),
+    "ebm.losses.functional": ("kld_is", "ml_is", "nce"),
+    "ebm.losses.modules": ("KLDISLoss", "MLISLoss", "NCELoss", "NCEPlusLoss", "build_loss"),
+    "ebm.models": ("EnergyModel", "FunctionalEnergy"),
+    "ebm.ops.prroi_pool": ("PrRoIPool2D", "prroi_pool2d", "prroi_pool_per_image"),
+    "ebm.predict": ("gradient_ascent", "refine_boxes"),
+    "ebm.presets": ("preset",),
+    "ebm.proposals": ("GaussianMixtureProposal", "annotation_noise"),
+}
+_MODULE = {name: module for module, names in _HOME.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    """A public name, imported when it is first used."""
+    if name not in _MODULE:
+        raise AttributeError(f"module 'ebm' has no attribute {name!r}")
+    value = getattr(import_module(_MODULE[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """Public names, loaded or not."""
+    return sorted({*globals(), *__all__})
