@@ -53,7 +53,7 @@ class TrackerCurves:
         precision: ``[R, S, 51]`` over `CENTRE_THRESHOLDS`.
         normalised: ``[R, S, 51]`` over `NORMALISED_THRESHOLDS`.
         mean_overlap: over the valid frames, ``[R, S]``.
-        fps: over the sequences that were timed, or None.
+        fps: frames per second of the tracker alone, or None unless every sequence was timed.
     """
 
     label: str
@@ -257,12 +257,13 @@ def _stack(label: str, curves: list[list[Curves]], fps: float | None) -> Tracker
 
 
 def _mean_fps(sequences: List[Sequence], runs: List[BoxSource]) -> float | None:
-    """Frames over seconds of the timed sequences, or None."""
+    """Frames over seconds, or None unless every sequence of every run was timed."""
     frames, seconds = 0, 0.0
     for run in runs:
         for sequence in sequences:
             fps = run.fps(sequence)
-            if fps is not None:
-                frames += len(sequence)
-                seconds += len(sequence) / fps
-    return frames / seconds if seconds > 0 else None
+            if fps is None:
+                return None
+            frames += len(sequence)
+            seconds += len(sequence) / fps
+    return frames / seconds

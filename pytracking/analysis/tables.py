@@ -51,14 +51,15 @@ def per_sequence_table(evaluation: Evaluation) -> Table:
         for name, values in zip(evaluation.sequences, overlaps, strict=True)
     )
     header = ("Sequence", *(tracker.label for tracker in trackers))
-    return Table(f"{evaluation.title}, mean overlap [%]", header, rows, _notes(evaluation))
+    return Table(f"{evaluation.title}: mean overlap [%]", header, rows)
 
 
 def _notes(evaluation: Evaluation) -> tuple[str, ...]:
     summary = protocol_for(evaluation.rule, evaluation.dataset).summary
     notes = [
         f"Protocol {evaluation.rule}: {summary}.",
-        f"{evaluation.unscored} of {evaluation.frames} frames are not scorable under it.",
+        f"{evaluation.frames} frames"
+        + (f", of which {evaluation.unscored} cannot be scored." if evaluation.unscored else ", all scored."),
     ]
     if evaluation.left_out:
         names = ", ".join(evaluation.left_out[:8]) + (" ..." if len(evaluation.left_out) > 8 else "")
@@ -78,7 +79,8 @@ def _text(table: Table) -> str:
         return " | ".join(cells)
 
     rule = "-+-".join("-" * width for width in widths)
-    return "\n".join([table.title, "", line(table.header), rule, *map(line, table.rows), "", *table.notes])
+    lines = [table.title, "", line(table.header), rule, *map(line, table.rows), "", *table.notes]
+    return "\n".join(lines).rstrip()
 
 
 def _markdown(table: Table) -> str:
@@ -86,9 +88,8 @@ def _markdown(table: Table) -> str:
         return "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |"
 
     rule = "|---|" + "---:|" * (len(table.header) - 1)
-    return "\n".join(
-        [f"**{table.title}**", "", line(table.header), rule, *map(line, table.rows), "", *table.notes]
-    )
+    lines = [f"**{table.title}**", "", line(table.header), rule, *map(line, table.rows), "", *table.notes]
+    return "\n".join(lines).rstrip()
 
 
 _LATEX_ESCAPES = str.maketrans({char: f"\\{char}" for char in "&%$#_{}"} | {"±": r"$\pm$"})

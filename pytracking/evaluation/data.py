@@ -108,8 +108,8 @@ def check_frames(sequence: Sequence) -> None:
             missing.append(index)
     if missing:
         raise InputError(
-            f"{sequence.frames[missing[0]]} is missing: sequence {sequence.name}, frame {missing[0] + 1} of "
-            f"{len(sequence)} ({len(missing)} missing in all); unpack the images of this sequence again."
+            f"{sequence.frames[missing[0]]} is missing: sequence {sequence.name}, frame {missing[0]} of "
+            f"{len(sequence)}, counted from 0 ({len(missing)} missing in all); unpack this sequence again."
         )
 
 

@@ -1,0 +1,123 @@
+"""One tracker over one sequence: frames in, boxes, times, scores and states out."""
+
+from collections.abc import Callable
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from ebm.exceptions import EBMError, NumericalError
+from ltr.data.image_loader import read_image
+from pytracking.evaluation.data import Sequence, check_frames
+from pytracking.evaluation.results import SequenceResult
+from pytracking.evaluation.spec import TrackerSpec
+from pytracking.tracker import make_tracker
+from pytracking.tracker.base import Tracked, Tracker
+from pytracking.utils.loading import load_tracking_network
+
+__all__ = ["SequenceRunner", "track_sequence"]
+
+OnFrame = Callable[[], None]
+
+
+def _nothing() -> None:
+    return None
+
+
+class SequenceRunner:
+    """Runs a configuration on one sequence after another; the network is read once."""
+
+    def __init__(self, spec: TrackerSpec, device: str, *, timed: bool = True) -> None:
+        """Read the network.
+
+        Args:
+            spec: the configuration.
+            device: where to run, resolved: ``cpu``, ``cuda:0``...
+            timed: whether nothing else runs beside it.
+
+        Raises:
+            InputError: if the weights cannot be used.
+        """
+        self.spec = spec
+        self.device = device
+        self.timed = timed
+        self._network: Any = None if spec.weights.path is None else load_tracking_network(spec.weights)
+
+    def run(self, sequence: Sequence, on_frame: OnFrame = _nothing) -> SequenceResult:
+        """Track a sequence with a fresh tracker, seeded by run and sequence.
+
+        Args:
+            sequence: what to track.
+            on_frame: called after every frame; an exception of its own ends the run.
+
+        Raises:
+            EBMError: naming sequence and frame.
+        """
+        tracker = make_tracker(
+            self.spec.tracker,
+            self.spec.params,
+            network=self._network,
+            device=self.device,
+            seed=self.spec.sequence_seed(sequence.name),
+        )
+        return track_sequence(tracker, sequence, device=self.device, timed=self.timed, on_frame=on_frame)
+
+
+def track_sequence(
+    tracker: Tracker,
+    sequence: Sequence,
+    *,
+    device: str = "cpu",
+    timed: bool = True,
+    on_frame: OnFrame = _nothing,
+) -> SequenceResult:
+    """Run a tracker through the frames of a sequence; only the tracker is timed, not the reading of images.
+
+    Raises:
+        InputError: if a frame is missing or cannot be read.
+        EBMError: from the tracker, with sequence and frame added.
+    """
+    check_frames(sequence)
+    count = len(sequence)
+    boxes, times = np.empty((count, 4)), np.empty(count)
+    scores, states = np.ones(count), ["ok"] * count
+    boxes[0] = sequence.init_box
+    for index, path in enumerate(sequence.frames):
+        image = read_image(path, sequence=sequence.name, frame=index)
+        start = perf_counter()
+        try:
+            tracked = _step(tracker, image, sequence.init_box if index == 0 else None)
+        except EBMError as error:
+            raise type(error)(f"sequence {sequence.name}, frame {index} ({path.name}): {error}") from error
+        _synchronise(device)
+        times[index] = perf_counter() - start
+        if tracked is not None:
+            boxes[index] = _checked(tracked, sequence, index)
+            scores[index], states[index] = tracked.score, tracked.state
+        on_frame()
+    return SequenceResult(boxes, times, scores, tuple(states), timed)
+
+
+def _step(tracker: Tracker, image: np.ndarray, init_box: np.ndarray | None) -> Tracked | None:
+    if init_box is None:
+        return tracker.track(image)
+    tracker.initialize(image, init_box)
+    return None
+
+
+def _synchronise(device: str) -> None:
+    """Wait for queued work, so that it is charged to the frame that caused it."""
+    if device.startswith("cuda"):
+        import torch
+
+        torch.cuda.synchronize(device)
+
+
+def _checked(tracked: Tracked, sequence: Sequence, index: int) -> np.ndarray:
+    box = np.asarray(tracked.box, dtype=np.float64)
+    if box.shape != (4,) or not np.isfinite(box).all() or (box[2:] < 0).any():
+        raise NumericalError(
+            f"sequence {sequence.name}, frame {index} ({sequence.frames[index].name}): the tracker gave "
+            f"the box {box.tolist()}; the weights may be damaged or may not belong to these parameters."
+        )
+    return box

@@ -1,0 +1,140 @@
+"""`TrackerSpec`: everything that decides what a tracker gives, and the folder its results belong in."""
+
+import hashlib
+import platform
+import subprocess
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from pytracking.evaluation.results import config_hash, plain_value, sha256_of
+from pytracking.parameter import find_parameters
+from pytracking.parameter.base import Params
+from pytracking.utils.loading import WeightsChoice, find_weights
+
+__all__ = ["TrackerSpec", "make_spec"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrackerSpec:
+    """One configuration of one tracker.
+
+    Args:
+        tracker: name of the tracker, e.g. ``"dimp"``.
+        parameter: name of its parameter set.
+        params: the set itself.
+        weights: the weights file and why it was chosen.
+        run_id: number of the repetition, or None for a single run.
+        seed: base of the seeds of all sequences.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
+    """
+
+    tracker: str
+    parameter: str
+    params: Params
+    weights: WeightsChoice
+    run_id: int | None = None
+    seed: int = 0
+    device: str = "auto"
+
+    @property
+    def label(self) -> str:
+        """Name in tables: tracker and parameter set; the repetitions of one tracker share it."""
+        return f"{self.tracker}/{self.parameter}"
+
+    @cached_property
+    def checkpoint_digest(self) -> str | None:
+        """SHA-256 of the weights file, None without one."""
+        return None if self.weights.path is None else sha256_of(self.weights.path)
+
+    @cached_property
+    def hash(self) -> str:
+        """Changes with tracker, parameters, weights and seed."""
+        return config_hash(
+            tracker=self.tracker, params=self.params, checkpoint=self.checkpoint_digest, seed=self.seed
+        )
+
+    def folder(self, results_root: Path) -> Path:
+        """``<root>/<tracker>/<param>[_NNN]-<hash>``."""
+        run = "" if self.run_id is None else f"_{self.run_id:03d}"
+        return results_root / self.tracker / f"{self.parameter}{run}-{self.hash}"
+
+    def sequence_seed(self, sequence: str) -> int:
+        """A seed of 63 bits from base seed, run and sequence: neither order nor workers change it."""
+        text = f"{self.seed}/{self.run_id or 0}/{sequence}"
+        return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
+
+    def manifest(self, device: str) -> dict[str, Any]:
+        """What a reader needs to know to get the same results again."""
+        path = self.weights.path
+        return {
+            "tracker": self.tracker,
+            "parameter": self.parameter,
+            "config_hash": self.hash,
+            "params": plain_value(self.params),
+            "checkpoint": None
+            if path is None
+            else {"path": str(path), "sha256": self.checkpoint_digest, "chosen": self.weights.how},
+            "run_id": self.run_id,
+            "seed": self.seed,
+            "device": device,
+            "decoder": f"opencv {_version('opencv-python-headless')}, cv2.imdecode",
+            "versions": {"python": platform.python_version(), "platform": platform.platform()}
+            | {name: _version(name) for name in ("ebmtrack", "torch", "torchvision", "numpy")},
+            "git_commit": _git_commit(),
+            "written": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _git_commit() -> str | None:
+    """Commit of the source tree, with ``+changes`` where files differ; None outside a git checkout."""
+    here = Path(__file__).parent
+    try:
+        done = subprocess.run(
+            ["git", "describe", "--always", "--abbrev=40", "--dirty=+changes", "--exclude=*"],
+            cwd=here,
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip() or None
+
+
+def make_spec(
+    tracker: str,
+    parameter: str,
+    *,
+    checkpoint: Path | None = None,
+    run_id: int | None = None,
+    seed: int = 0,
+    device: str = "auto",
+) -> TrackerSpec:
+    """Look up parameters and weights.
+
+    Raises:
+        UnknownNameError: if there is no such tracker or parameter set.
+        InputError: if no weights are found.
+    """
+    params = find_parameters(tracker, parameter)
+    return TrackerSpec(
+        tracker=tracker,
+        parameter=parameter,
+        params=params,
+        weights=find_weights(params, checkpoint),
+        run_id=run_id,
+        seed=seed,
+        device=device,
+    )

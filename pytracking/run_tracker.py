@@ -1,0 +1,196 @@
+"""Run a tracker on a dataset, save its results and show how good they are."""
+
+import argparse
+import sys
+from collections.abc import Sequence as List
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+try:
+    from pytracking.evaluation.command import (
+        add_dataset_options,
+        add_tracker_options,
+        guarded,
+        names_of,
+        results_root,
+        whole_number,
+    )
+except ModuleNotFoundError as error:  # started as a script by a Python that the project is not installed in
+    print(f"error: {error}. Run 'bash install.sh' once and use .venv/bin/python.", file=sys.stderr)
+    raise SystemExit(2) from error
+
+if TYPE_CHECKING:
+    from pytracking.analysis.sources import BoxSource
+    from pytracking.evaluation.data import Sequence
+    from pytracking.evaluation.running import RunReport
+    from pytracking.evaluation.spec import TrackerSpec
+
+__all__ = ["build_parser", "main"]
+
+_EXAMPLES = """examples:
+  python pytracking/run_tracker.py dimp nce_plus --dataset generated
+  python pytracking/run_tracker.py dimp nce_plus --dataset otb --root /data/OTB100 --sequence Crossing
+  python pytracking/run_tracker.py dimp nce_plus --dataset lasot --threads 8 --runid 0
+  python pytracking/run_tracker.py dimp nce_plus_small --dataset otb --compare dimp/nce_plus ATOM=results/ATOM
+
+Finished sequences are kept and not run again, also after an interruption. Results lie in
+<workspace>/tracking_results/<tracker>/<parameters>[_<run>]-<hash of parameters, weights and seed>/.
+exit codes: 0 all sequences have results, 1 some failed, 2 the input cannot be used, 130 interrupted."""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="run_tracker.py",
+        description=__doc__,
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_tracker_options(parser)
+    parser.add_argument(
+        "--runid", "--run_id", dest="run_id", type=whole_number, metavar="N", help="number of the repetition"
+    )
+    parser.add_argument(
+        "--threads",
+        type=whole_number,
+        default=0,
+        metavar="N",
+        help="worker processes; times are only taken with 0 or 1 (default: %(default)s)",
+    )
+    parser.add_argument("--rerun", action="store_true", help="run finished sequences again")
+    parser.add_argument("--results", type=Path, metavar="DIR", help="where result folders are written")
+    add_dataset_options(parser)
+    group = parser.add_argument_group("evaluation")
+    group.add_argument(
+        "--compare",
+        nargs="+",
+        default=[],
+        metavar="RESULTS",
+        help="show beside it: TRACKER/PARAM, a folder of results, LABEL=FOLDER; first_box is always there",
+    )
+    group.add_argument(
+        "--protocol",
+        default="pytracking",
+        help="rule of the evaluation: pytracking or otb (default: %(default)s)",
+    )
+    group.add_argument("--per-sequence", action="store_true", help="also print a row for each sequence")
+    return parser
+
+
+def main(argv: List[str] | None = None) -> int:
+    """Run the command.
+
+    Args:
+        argv: its arguments; ``sys.argv[1:]`` where left out.
+
+    Returns: 0 when all sequences have results, 1 when some failed, 2 for unusable input, 130 after Ctrl-C.
+    """
+    args = build_parser().parse_args(argv)
+    return guarded(lambda: _run(args), "finished sequences are kept; the same command continues.")
+
+
+def _run(args: argparse.Namespace) -> int:
+    from pytracking.analysis.protocols import protocol_for
+    from pytracking.evaluation.datasets import choose_dataset, open_dataset
+    from pytracking.evaluation.running import run_dataset
+    from pytracking.evaluation.spec import make_spec
+    from pytracking.parameter import find_parameters
+
+    find_parameters(args.tracker, args.parameter)  # a wrong name is told before anything is read
+    protocol_for(args.protocol, "")
+    dataset, note = choose_dataset(args.dataset)
+    if note:
+        print(note)
+    sequences = open_dataset(
+        dataset,
+        args.root,
+        sequences=names_of(args.sequence),
+        allow_missing=args.allow_missing,
+        scale=args.scale,
+    )
+    spec = make_spec(
+        args.tracker,
+        args.parameter,
+        checkpoint=args.checkpoint,
+        run_id=args.run_id,
+        seed=args.seed,
+        device=args.device,
+    )
+    root = results_root(args.results)
+    print(spec.weights)
+    print(f"Results: {spec.folder(root)}", flush=True)
+    report = run_dataset(sequences, spec, results_root=root, workers=args.threads, rerun=args.rerun)
+    _print_report(report)
+    _print_scores(args, sequences, spec, report, root)
+    return _print_failures(report)
+
+
+def _print_report(report: "RunReport") -> None:
+    ran = [outcome for outcome in report.outcomes if outcome.error is None]
+    if report.reused:
+        print(f"{_count(len(report.reused))} finished before and kept (--rerun runs them again).")
+    if ran:
+        frames = sum(outcome.frames for outcome in ran)
+        speed = f" at {report.fps:.1f} frames per second (tracker alone)" if report.fps else ", not timed"
+        print(f"{_count(len(ran))} run, {frames} frames{speed}.")
+
+
+def _count(sequences: int) -> str:
+    return f"{sequences} sequence{'' if sequences == 1 else 's'}"
+
+
+def _print_scores(
+    args: argparse.Namespace,
+    sequences: "List[Sequence]",
+    spec: "TrackerSpec",
+    report: "RunReport",
+    root: Path,
+) -> None:
+    """A table of this tracker, those compared with, and the first box; over the sequences with results."""
+    from pytracking.analysis.extract import evaluate
+    from pytracking.analysis.metrics import has_ground_truth
+    from pytracking.analysis.sources import FirstBoxSource, FolderSource, find_sources
+    from pytracking.analysis.tables import format_table, per_sequence_table, score_table
+    from pytracking.evaluation.results import ResultFolder
+
+    finished = set(report.finished)
+    done = [sequence for sequence in sequences if sequence.name in finished]
+    if not done:
+        return
+    if not all(has_ground_truth(sequence.ground_truth) for sequence in done):
+        print("Only the first frames are annotated: the benchmark's server scores these results.")
+        return
+    sources: list[BoxSource] = [FolderSource(spec.label, ResultFolder(report.folder))]
+    for wanted in args.compare:
+        sources += [_distinct(found, spec) for found in find_sources(wanted, root) if found not in sources]
+    if spec.tracker != "first_box" and all(not isinstance(source, FirstBoxSource) for source in sources):
+        sources.append(FirstBoxSource())
+    evaluation = evaluate(done, sources, rule=args.protocol, allow_missing=args.allow_missing)
+    print(f"\n{format_table(score_table(evaluation))}")
+    if args.per_sequence:
+        print(f"\n{format_table(per_sequence_table(evaluation))}")
+
+
+def _distinct(source: "BoxSource", spec: "TrackerSpec") -> "BoxSource":
+    """A source that is not averaged with the tracker just run although it goes by the same name."""
+    from pytracking.analysis.sources import FolderSource
+
+    if isinstance(source, FolderSource) and source.label == spec.label:
+        return replace(source, label=f"{spec.tracker}/{source.folder.path.name}")
+    return source
+
+
+def _print_failures(report: "RunReport") -> int:
+    if not report.failed:
+        return 0
+    total = len(report.outcomes) + len(report.reused)
+    print(f"\n{len(report.failed)} of {_count(total)} failed:", file=sys.stderr)
+    for error in report.failed.values():
+        print(f"  error: {error}", file=sys.stderr)
+    print("Results of the others are kept; the same command runs the failed ones again.", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,176 @@
+"""Result files: exact, atomic, recognised only when complete."""
+
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ebm.exceptions import InputError
+from pytracking.evaluation.benchmarks import OTBLayout
+from pytracking.evaluation.data import Sequence
+from pytracking.evaluation.results import (
+    ResultFolder,
+    SequenceResult,
+    config_hash,
+    plain_value,
+    sha256_of,
+    write_atomic,
+)
+from tests.pytracking.evaluation.tiny import write_otb
+
+
+@pytest.fixture
+def sequence(tmp_path: Path) -> Sequence:
+    return OTBLayout(write_otb(tmp_path / "otb", {"Walking": 5})).read("Walking")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> ResultFolder:
+    return ResultFolder(tmp_path / "results")
+
+
+def result_of(sequence: Sequence, timed: bool = True) -> SequenceResult:
+    count = len(sequence)
+    boxes = sequence.ground_truth + np.linspace(0, 0.12345, count)[:, None]
+    states = ("ok", *["uncertain"] * (count - 1))
+    return SequenceResult(boxes, np.full(count, 0.01), np.linspace(1, 0.5, count), states, timed)
+
+
+def test_boxes_come_back_to_four_decimals(sequence: Sequence, folder: ResultFolder) -> None:
+    result = result_of(sequence)
+    folder.write(sequence, result)
+    np.testing.assert_allclose(folder.boxes("Walking"), result.boxes, atol=5.1e-5)
+    text = (folder.path / "Walking.txt").read_text()
+    assert text.splitlines()[0].split("\t") == ["4.0000", "8.0000", "12.0000", "10.0000"]
+    assert text.endswith("\n")
+
+
+def test_every_file_has_a_line_for_each_frame(sequence: Sequence, folder: ResultFolder) -> None:
+    folder.write(sequence, result_of(sequence))
+    for suffix in ("", "_time", "_scores"):
+        assert len((folder.path / f"Walking{suffix}.txt").read_text().splitlines()) == 5
+    assert (folder.path / "Walking_scores.txt").read_text().splitlines()[1] == "0.875000\tuncertain"
+    times = folder.times("Walking")
+    assert times is not None
+    np.testing.assert_allclose(times, 0.01)
+
+
+def test_times_taken_beside_other_work_are_not_given_out(sequence: Sequence, folder: ResultFolder) -> None:
+    folder.write(sequence, result_of(sequence, timed=False))
+    assert folder.times("Walking") is None
+
+
+def test_finished_means_complete_and_of_this_data(sequence: Sequence, folder: ResultFolder) -> None:
+    assert not folder.is_finished(sequence)
+    folder.write(sequence, result_of(sequence))
+    assert folder.is_finished(sequence)
+    moved = Sequence("Walking", "otb", sequence.frames, sequence.ground_truth + 1)
+    assert not folder.is_finished(moved)
+
+
+@pytest.mark.parametrize("suffix", ["", "_time", "_scores"])
+def test_a_cut_off_file_is_not_finished(sequence: Sequence, folder: ResultFolder, suffix: str) -> None:
+    folder.write(sequence, result_of(sequence))
+    file = folder.path / f"Walking{suffix}.txt"
+    file.write_text("".join(file.read_text().splitlines(keepends=True)[:-1]))
+    assert not folder.is_finished(sequence)
+
+
+@pytest.mark.parametrize(
+    "name", ["Walking.txt", "Walking_time.txt", "Walking_scores.txt", "Walking_info.json"]
+)
+def test_a_lost_file_is_not_finished(sequence: Sequence, folder: ResultFolder, name: str) -> None:
+    folder.write(sequence, result_of(sequence))
+    (folder.path / name).unlink()
+    assert not folder.is_finished(sequence)
+
+
+def test_the_box_file_is_written_last(
+    sequence: Sequence, folder: ResultFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[str] = []
+
+    def note(path: Path, content: str | bytes) -> None:
+        written.append(path.name)
+
+    monkeypatch.setattr("pytracking.evaluation.results.write_atomic", note)
+    folder.write(sequence, result_of(sequence))
+    assert len(written) == 4
+    assert written[-1] == "Walking.txt"
+
+
+def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "deep/file.txt"
+    write_atomic(path, "old")
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(InputError, match=r"file.txt cannot be written: No space left"):
+        write_atomic(path, "new")
+    assert path.read_text() == "old"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_results_of_other_toolkits_are_found_and_read(tmp_path: Path) -> None:
+    (tmp_path / "jogging-1.txt").write_text("1,2,3,4\n5,6,7,8\n")
+    boxes = ResultFolder(tmp_path).boxes("Jogging_1")
+    assert boxes.tolist() == [[1, 2, 3, 4], [5, 6, 7, 8]]
+    with pytest.raises(InputError, match="run the tracker on sequence Deer"):
+        ResultFolder(tmp_path).boxes("Deer")
+
+
+class Mode(Enum):
+    FAST = 1
+
+
+@dataclass(frozen=True)
+class Inner:
+    step: float = 0.5
+
+
+@dataclass(frozen=True)
+class Outer:
+    inner: Inner = Inner()
+    mode: Mode = Mode.FAST
+    sizes: tuple[int, ...] = (1, 2)
+    rule: object = config_hash
+
+
+def test_plain_values_hold_no_addresses() -> None:
+    plain = plain_value(Outer())
+    assert plain == {
+        "inner": {"step": 0.5},
+        "mode": "FAST",
+        "sizes": [1, 2],
+        "rule": "pytracking.evaluation.results.config_hash",
+    }
+    assert " at 0x" not in plain_value(object())
+
+
+def test_the_hash_changes_with_every_part_and_with_nothing_else() -> None:
+    base = config_hash(params=Outer(), seed=0, checkpoint="ab")
+    assert base == config_hash(checkpoint="ab", seed=0, params=Outer())
+    others = [
+        config_hash(params=Outer(Inner(0.25)), seed=0, checkpoint="ab"),
+        config_hash(params=Outer(), seed=1, checkpoint="ab"),
+        config_hash(params=Outer(), seed=0, checkpoint="ac"),
+    ]
+    assert len({base, *others}) == 4
+    assert len(base) == 8
+
+
+def test_sha256_of_a_file(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"abc")
+    assert sha256_of(tmp_path / "x").startswith("ba7816bf8f01cfea")
+    with pytest.raises(InputError, match="cannot be read"):
+        sha256_of(tmp_path / "none")
+
+
+def test_a_damaged_manifest_is_named(tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_text("{")
+    with pytest.raises(InputError, match=r"manifest.json is damaged"):
+        ResultFolder(tmp_path).manifest()
