@@ -3,11 +3,12 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ebm.exceptions import InputError
 from pytracking.parameter.base import Params
 
-__all__ = ["WeightsChoice", "find_weights"]
+__all__ = ["WeightsChoice", "find_weights", "load_tracking_network"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +63,31 @@ def find_weights(params: Params, checkpoint: str | Path | None = None) -> Weight
             )
         looked.append(f"{folder}/*.pth.tar")
     raise InputError(_nothing_found(params, looked))
+
+
+def load_tracking_network(choice: WeightsChoice) -> Any:
+    """The network of a weights file, on the CPU and in evaluation mode.
+
+    Raises:
+        InputError: if the file is broken, or holds a network that is not a DiMP network.
+    """
+    from ltr.admin.loading import load_network
+
+    if choice.path is None:
+        raise InputError(f"No weights to load: {choice.how}.")
+    network, _ = load_network(choice.path)
+    missing = [
+        name
+        for name in ("classifier", "bb_regressor", "extract_backbone_features")
+        if not hasattr(network, name)
+    ]
+    if missing:
+        raise InputError(
+            f"{choice.path} holds a {type(network).__name__}, not a DiMP network: "
+            f"it has no {', '.join(missing)}. "
+            "Give the checkpoint of a dimp train setting."
+        )
+    return network
 
 
 def _given(path: Path) -> Path:
