@@ -74,11 +74,16 @@ def test_the_file_is_h264_in_yuv420p(tmp_path: Path) -> None:
 
 def test_an_error_leaves_the_frames_so_far(tmp_path: Path, encoder: str) -> None:
     path = tmp_path / "out.mp4"
-    with pytest.raises(KeyboardInterrupt), VideoWriter(path, 30) as writer:
-        for _ in range(3):
-            writer.add(colour_bars(32, 32))
-        assert not path.exists()
-        raise KeyboardInterrupt
+
+    def interrupted() -> None:
+        with VideoWriter(path, 30) as writer:
+            for _ in range(3):
+                writer.add(colour_bars(32, 32))
+            assert not path.exists()
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert len(list(open_video(path).frames())) == 3
     assert list(tmp_path.iterdir()) == [path]
 
