@@ -1,0 +1,72 @@
+"""The command that evaluates results."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pytracking.evaluate import main
+from tests.pytracking.evaluation.tiny import boxes_of, write_otb
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    root = write_otb(tmp_path / "otb", {"Walking": 6, "Deer": 4})
+    for name, shift in (("near", 1), ("far", 9)):
+        folder = tmp_path / name
+        folder.mkdir()
+        for sequence, frames in (("Walking", 6), ("Deer", 4)):
+            np.savetxt(folder / f"{sequence}.txt", boxes_of(frames) + (shift, 0, 0, 0), delimiter="\t")
+    return root
+
+
+def test_tables_plots_and_curves(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    results = [str(tmp_path / "near"), f"Far away={tmp_path / 'far'}", "first_box"]
+    out = tmp_path / "report"
+    options = ["--dataset", "generated", "--root", str(root), "--out", str(out), "--per-sequence"]
+    assert main([*results, *options]) == 0
+    printed = capsys.readouterr()
+    rows = [line.split(" |")[0].strip() for line in printed.out.splitlines() if " | " in line]
+    assert rows == ["Tracker", "near", "Far away", "first_box", "Sequence", "Walking", "Deer"]
+    assert "AUC by protocol otb: near" in printed.out
+    names = {path.name for path in out.iterdir()}
+    assert {"scores.tex", "success_plot.png", "success_plot.pdf", "precision_plot.png"} <= names
+    assert str(out / "success_plot.png") in printed.err
+    assert json.loads((out / "evaluation.json").read_text())["protocol"] == "pytracking"
+
+
+def test_markdown_alone_goes_to_the_output(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--dataset", "generated", "--root", str(root), "--out", str(tmp_path / "o")]
+    assert main([str(tmp_path / "near"), *options, "--format", "markdown"]) == 0
+    out = capsys.readouterr().out
+    assert "| near |" in out
+    assert "AUC by protocol" not in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["dimp/nothing"], "Unknown results"),
+        (["first_box", "--protocol", "pytrackin"], "'pytracking'"),
+        (["first_box", "--format", "latx"], "'latex'"),
+        (["first_box", "--sequence", "Walkin"], "'Walking'"),
+    ],
+)
+def test_wrong_names(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    options = ["--dataset", "generated", "--root", str(root), "--results-root", str(tmp_path / "r")]
+    assert main([*arguments, *options]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_missing_result_is_named(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "near/Deer.txt").unlink()
+    options = ["--dataset", "generated", "--root", str(root), "--out", str(tmp_path / "o")]
+    assert main([str(tmp_path / "near"), *options]) == 2
+    assert "near has no result of sequence Deer" in capsys.readouterr().err
+    assert main([str(tmp_path / "near"), *options, "--allow-missing"]) == 0
+    assert "1 sequences without results of every tracker left out: Deer" in capsys.readouterr().out
