@@ -6,7 +6,7 @@ only.
 
 import math
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Literal
 
 from ebm.exceptions import DomainError
 
@@ -194,7 +194,9 @@ class RefineParams(Params):
     box_jitter_pos: float = 0.1  # range of the starts' centres / sqrt(box area)
     box_jitter_sz: float = 0.5  # range of the starts' sizes / sqrt(box area)
     maximal_aspect_ratio: float = 6.0  # refined boxes beyond it are dropped
-    box_refinement_space: str = "default"  # default (px, scaled by size) | relative (centre / size, log size)
+    box_refinement_space: Literal["default", "relative"] = (
+        "default"  # default (px, scaled by size) | relative (centre / size, log size)
+    )
     box_refinement_iter: int = 5  # ascent steps
     box_refinement_step_length: float | tuple[float, float] = 1.0  # or (position, size)
     box_refinement_step_decay: float = 1.0  # factor on the step length after every step

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ebm.exceptions import InputError
 from ebm.lookup import lookup
 from pytracking.parameter.base import Params
 from pytracking.tracker.base import Tracker
@@ -37,13 +38,36 @@ class TrackerOptions:
 Factory = Callable[[Params, TrackerOptions], Tracker]
 
 
+def _dimp(params: Params, options: TrackerOptions) -> Tracker:
+    import torch
+
+    from ltr.admin.devices import resolve_device
+    from pytracking.parameter.dimp_params import DiMPParams
+    from pytracking.tracker.dimp.dimp import DiMP
+    from pytracking.utils.loading import find_weights, load_tracking_network
+
+    if not isinstance(params, DiMPParams):
+        raise InputError(f"Tracker dimp takes DiMPParams; got {type(params).__name__}.")
+    wanted = options.device
+    device = wanted if isinstance(wanted, torch.device) else resolve_device(wanted)
+    network = options.network
+    notes: tuple[str, ...] = ()
+    if network is None:
+        choice = find_weights(params, options.checkpoint)
+        network, notes = load_tracking_network(choice), (str(choice),)
+    network = network.to(device=device, memory_format=torch.channels_last).eval().requires_grad_(False)
+    tracker = DiMP(params, network, device, seed=options.seed, with_covariance=options.with_covariance)
+    tracker.notes = notes + tracker.notes
+    return tracker
+
+
 def _first_box(params: Params, options: TrackerOptions) -> Tracker:
     from pytracking.tracker.first_box import FirstBox
 
     return FirstBox()
 
 
-TRACKERS: Mapping[str, Factory] = {"first_box": _first_box}
+TRACKERS: Mapping[str, Factory] = {"dimp": _dimp, "first_box": _first_box}
 
 
 def make_tracker(

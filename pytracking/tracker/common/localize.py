@@ -45,7 +45,7 @@ class _Peak:
 
 
 def localize(
-    scores: Array,
+    scores: NDArray[np.floating],
     views: Sequence[CropView],
     previous: TargetState,
     kernel_size: tuple[int, int],

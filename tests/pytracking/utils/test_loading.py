@@ -1,10 +1,16 @@
 """Which weights are chosen, and what is said when there are none."""
 
+import subprocess
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+import pytracking
 from ebm.exceptions import InputError
+from ltr.admin.checkpoint_io import network_fields, write_checkpoint
+from ltr.models.tracking.dimpnet import dimpnet_small
 from pytracking.parameter import find_parameters
 from pytracking.utils.loading import find_weights
 
@@ -79,3 +85,41 @@ def test_a_tracker_without_a_network_needs_none() -> None:
     choice = find_weights(find_parameters("first_box", "default"))
     assert choice.path is None
     assert "no network" in str(choice)
+
+
+def saved_network(path: Path) -> Path:
+    """A checkpoint of the small network with random weights, as training writes it."""
+    net = dimpnet_small()
+    net.info = {"image_sample_size": 128, "search_area_scale": 5.0}
+    write_checkpoint(path, {"epoch": 1, **network_fields(net)})
+    return path
+
+
+def test_the_three_calls(tmp_path: Path) -> None:
+    tracker = pytracking.load("dimp", "nce_plus", saved_network(tmp_path / "a.pth.tar"), device="cpu")
+    assert any("a.pth.tar" in note for note in tracker.notes)
+    image = np.random.default_rng(0).integers(0, 256, (120, 160, 3), dtype=np.uint8)
+    tracker.initialize(image, (50, 40, 30, 20))
+    assert tracker.track(image).box.shape == (4,)
+
+
+def test_a_broken_file_and_a_strange_network_are_refused(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.pth.tar"
+    broken.write_bytes(b"no weights at all")
+    with pytest.raises(InputError, match=r"broken\.pth\.tar"):
+        pytracking.load("dimp", "nce_plus", broken, device="cpu")
+
+
+def test_tracking_imports_no_training_code(tmp_path: Path) -> None:
+    """A fresh interpreter loads and tracks; no actor, trainer, train setting or dataset comes with it."""
+    path = saved_network(tmp_path / "a.pth.tar")
+    code = (
+        "import sys, numpy as np, pytracking\n"
+        f"t = pytracking.load('dimp', 'nce_plus', {str(path)!r}, device='cpu')\n"
+        "image = np.zeros((64, 64, 3), np.uint8)\n"
+        "t.initialize(image, (20, 20, 20, 20)); t.track(image)\n"
+        "bad = [m for m in sys.modules if m.startswith(('ltr.actors', 'ltr.trainers', 'ltr.train_settings', "
+        "'ltr.data', 'matplotlib', 'tensorboard'))]\n"
+        "assert not bad, bad\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path)

@@ -1,0 +1,188 @@
+"""Box refinement: gradient ascent on the energy of boxes, and the covariance that the energy implies."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ebm.boxes import expand_box_sigmas
+from ebm.predict import refine_boxes
+from ebm.proposals import GaussianMixtureProposal
+from pytracking.libs.box_energy import BoxEnergy, Energy, fold_head, image_energy, is_foldable
+from pytracking.parameter.base import RefineParams
+from pytracking.tracker.base import Flag
+from pytracking.tracker.common.geometry import CropView, TargetState
+
+__all__ = ["BoxRefiner", "box_covariance", "jittered_boxes", "mean_of_best"]
+
+Array = NDArray[np.float64]
+
+
+class BoxRefiner:
+    """Refines the classifier's box with the network's box branch.
+
+    Args:
+        regressor: the network's ``bb_regressor``.
+        params: starts, steps and limits.
+    """
+
+    def __init__(self, regressor: Any, params: RefineParams) -> None:
+        self.params = params
+        self._regressor = regressor
+        self._modulation: tuple[Tensor, ...] = ()
+        self._head: BoxEnergy | None = None
+        self._energy: Energy | None = None
+        self._smallest = np.zeros(2)
+
+    def set_reference(self, features: list[Tensor], boxes: Array, plain: int, state: TargetState) -> None:
+        """Remember how the target looks.
+
+        Args:
+            features: box-branch backbone maps of the first-frame crops, ``[N, C, h, w]`` each.
+            boxes: the target in those crops, x, y, w, h ``[N, 4]``, crop px.
+            plain: number of leading crops that are neither rotated nor rescaled.
+            state: the target on the first frame.
+        """
+        count = plain if self.params.iounet_augmentation else 1
+        known = torch.from_numpy(boxes[:count]).to(features[0])
+        vectors = self._regressor.get_modulation([f[:count] for f in features], known)
+        self._modulation = tuple(v.mean(dim=0, keepdim=True) for v in vectors)
+        foldable = is_foldable(self._regressor)
+        self._head = fold_head(self._regressor, self._modulation) if foldable else None
+        self._smallest = np.minimum(self.params.min_target_size, state.size)
+
+    def refine(
+        self,
+        features: list[Tensor],
+        view: CropView,
+        state: TargetState,
+        flag: Flag,
+        frame: tuple[int, int],
+        generator: torch.Generator,
+    ) -> TargetState:
+        """The target after refinement; unchanged where every refined box was rejected.
+
+        Args:
+            features: box-branch backbone maps of one crop, ``[1, C, h, w]`` each.
+            view: where the crop lies.
+            state: the target at the classifier's position.
+            flag: the frame's flag, which may hold the search scale.
+            frame: image (H, W), px.
+            generator: source of the random starts.
+        """
+        params = self.params
+        energy = self._make_energy(features)
+        starts = jittered_boxes(view.box_of(state), params, generator).to(features[0])
+        boxes, scores = refine_boxes(
+            energy,
+            starts,
+            space=params.box_refinement_space,
+            steps=params.box_refinement_iter,
+            step_length=params.box_refinement_step_length,
+            decay=params.box_refinement_step_decay,
+            validate=False,  # a score that is not finite rejects its box below
+        )
+        rows = torch.cat((boxes, scores[:, None]), dim=1).double().cpu().numpy()
+        best = mean_of_best(rows[:, :4], rows[:, 4], params)
+        if best is None:
+            return state
+        position, size = view.locate(best, half_pixel_drift=params.half_pixel_drift)
+        size = np.maximum(size, self._smallest)
+        if params.limit_to_frame:
+            size = np.minimum(size, np.asarray(frame))
+        update_scale = params.update_scale_when_uncertain or flag is not Flag.UNCERTAIN
+        return state.moved(position).resized(size, update_scale=update_scale)
+
+    def covariance(self, view: CropView, state: TargetState, generator: torch.Generator) -> Array:
+        """Covariance ``[4, 4]`` of (x, y, w, h), image px^2, in the crop that was refined last."""
+        if self._energy is None:
+            raise RuntimeError("covariance needs a refined frame")
+        return box_covariance(self._energy, view, view.box_of(state), self.params, generator)
+
+    def _make_energy(self, features: list[Tensor]) -> Energy:
+        """f of boxes ``[S, 4]``, crop px -> ``[S]``; image features are computed once, here."""
+        maps = self._regressor.get_iou_feat(features)
+        modulation, regressor = self._modulation, self._regressor
+
+        def by_autograd(boxes: Tensor) -> Tensor:
+            scores: Tensor = regressor.predict_iou(modulation, maps, boxes[None])[0]
+            return scores
+
+        self._energy = by_autograd if self._head is None else image_energy(self._head, maps)
+        return self._energy
+
+
+def jittered_boxes(box: Array, params: RefineParams, generator: torch.Generator) -> Tensor:
+    """`box` followed by random variations of it, float64 ``[1 + R, 4]``.
+
+    Args:
+        box: x, y, w, h ``[4]``, crop px.
+        params: number and range of the variations; a side never shrinks below a third of the box's shorter
+            side.
+        generator: CPU generator.
+    """
+    first = torch.from_numpy(np.asarray(box, dtype=np.float64))
+    corner, size = first[:2], first[2:]
+    noise = torch.rand(params.num_init_random_boxes, 4, generator=generator, dtype=torch.float64) - 0.5
+    noise = noise * size.prod().sqrt()
+    sizes = (size + noise[:, 2:] * params.box_jitter_sz).clamp(min=float(size.min()) / 3)
+    centers = corner + size / 2 + noise[:, :2] * params.box_jitter_pos
+    return torch.cat((first[None], torch.cat((centers - sizes / 2, sizes), dim=1)))
+
+
+def mean_of_best(boxes: Array, scores: Array, params: RefineParams) -> Array | None:
+    """Mean of the best boxes that are finite and not too elongated, ``[4]``; None if there is none.
+
+    Args:
+        boxes: x, y, w, h ``[S, 4]``; sides are raised to 1 px.
+        scores: their energies ``[S]``.
+        params: how many are averaged, and the largest aspect ratio.
+    """
+    good = np.isfinite(boxes).all(axis=1) & np.isfinite(scores)
+    boxes, scores = boxes[good], scores[good]
+    boxes = np.concatenate((boxes[:, :2], np.maximum(boxes[:, 2:], 1)), axis=1)
+    ratio = boxes[:, 2] / boxes[:, 3]
+    fair = (ratio < params.maximal_aspect_ratio) & (ratio > 1 / params.maximal_aspect_ratio)
+    if not fair.any():
+        return None
+    order = np.argsort(-scores[fair], kind="stable")[: params.iounet_k]
+    return boxes[fair][order].mean(axis=0)
+
+
+def box_covariance(
+    energy: Energy, view: CropView, box: Array, params: RefineParams, generator: torch.Generator
+) -> Array:
+    """Covariance of the box under p(y | x) = exp f(x, y) / Z, by importance sampling around the refined box.
+
+    Boxes are drawn from a mixture of Gaussians in relative coordinates (centre / size, log size), the space
+    the density lives in, and weighed by exp f / q. A branch that was trained to predict overlap is no
+    density: its covariance then says how flat the prediction is, in no calibrated unit.
+
+    Args:
+        energy: f of boxes ``[S, 4]``, crop px -> ``[S]``.
+        view: where the crop lies.
+        box: the refined box, x, y, w, h ``[4]``, crop px.
+        params: number and widths of the samples.
+        generator: CPU generator, not the one that tracking draws from: asking for it changes no track.
+
+    Returns:
+        Float64 ``[4, 4]`` of (x, y, w, h), image px^2, symmetric and positive semidefinite.
+    """
+    proposal = GaussianMixtureProposal(expand_box_sigmas(params.covariance_sigmas))
+    drawn = proposal.sample(torch.zeros(1, 4), params.covariance_samples, generator=generator)
+    offsets = drawn.y[0].double().numpy()
+    sizes = box[2:] * np.exp(offsets[:, 2:])
+    centers = box[:2] + box[2:] / 2 + offsets[:, :2] * box[2:]
+    boxes = np.concatenate((centers - sizes / 2, sizes), axis=1)
+    with torch.no_grad():
+        scores = energy(torch.from_numpy(boxes).float()).double().cpu().numpy()
+    logits = np.where(np.isfinite(scores), scores, -np.inf) - drawn.log_q[0].double().numpy()
+    if not np.isfinite(logits).any():
+        return np.full((4, 4), np.nan)
+    weights = np.exp(logits - logits.max())
+    weights /= weights.sum()
+    placed = view.image_boxes(boxes)
+    centered = placed - weights @ placed
+    return np.einsum("n,ni,nj->ij", weights, centered, centered)

@@ -1,0 +1,1 @@
+"""The DiMP tracker."""

@@ -1,0 +1,141 @@
+"""The DiMP tracker: cropper, classifier with memory, localisation and box refiner in conversation."""
+
+from typing import Any
+
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from ebm.exceptions import InputError
+from pytracking.features.preprocessing import Pixels, images_to_tensor
+from pytracking.parameter.dimp_params import DiMPParams
+from pytracking.tracker.base import Flag, Tracked
+from pytracking.tracker.common.cropper import Cropper, Crops
+from pytracking.tracker.common.geometry import TargetState, clamp_position
+from pytracking.tracker.common.init_samples import first_frame_samples
+from pytracking.tracker.common.inputs import check_box, check_image
+from pytracking.tracker.common.localize import Localization, localize
+from pytracking.tracker.common.network_info import adopt_geometry
+from pytracking.tracker.common.refiner import BoxRefiner
+from pytracking.tracker.dimp.classifier import DiMPClassifier
+
+__all__ = ["DiMP"]
+
+
+class DiMP:
+    """Tracks one target with a discriminative classifier and an energy over boxes.
+
+    Args:
+        params: the parameter set.
+        network: a DiMPnet in evaluation mode on `device`; several trackers may share it.
+        device: where the network runs.
+        seed: of everything drawn: equal seeds give equal tracks, whatever was tracked before.
+        with_covariance: also estimate the box covariance, one more forward pass of the box branch per frame.
+
+    Source: Bhat et al., "Learning Discriminative Model Prediction for Tracking", arXiv:1904.07220;
+        Gustafsson et al., "How to Train Your Energy-Based Model for Regression", arXiv:2005.01698.
+    """
+
+    def __init__(
+        self,
+        params: DiMPParams,
+        network: Any,
+        device: torch.device,
+        *,
+        seed: int = 0,
+        with_covariance: bool = False,
+    ) -> None:
+        self.params, self.notes = adopt_geometry(params, getattr(network, "info", None))
+        self.network = network
+        self.device = device
+        self.seed = seed
+        self.with_covariance = with_covariance
+        self.cropper = Cropper(self.params)
+        self.classifier = DiMPClassifier(network, self.params)
+        self.refiner = BoxRefiner(network.bb_regressor, self.params)
+        self.frame_number = 0
+        self._state: TargetState | None = None
+        self._generator = torch.Generator()
+        self._covariance_generator = torch.Generator()
+
+    def initialize(self, image: ArrayLike, box: ArrayLike) -> None:
+        """Start on `image`, uint8 RGB ``[H, W, 3]`` or grey ``[H, W]``, at `box` x, y, w, h, px.
+
+        Raises:
+            InputError: if the image is no uint8 picture.
+            DomainError: if the box is not finite, has no area or lies outside the image.
+        """
+        frame = check_image(image)
+        params = self.params
+        state = TargetState.from_box(check_box(box, frame), params.crop_size, params.search_area_scale)
+        self._generator.manual_seed(self.seed)
+        self._covariance_generator.manual_seed(self.seed)
+        self.frame_number = 1
+        augmentation = params.augmentation if params.use_augmentation else None
+        first = first_frame_samples(frame, state, params, augmentation, self._generator)
+        with torch.inference_mode(False), torch.no_grad():
+            backbone = self._backbone(first.images)
+            features = self.classifier.features(backbone)
+            grid = (features.shape[-2], features.shape[-1])
+            self.cropper.set_grid(grid, self.classifier.kernel_size)
+            self.classifier.learn(features, first.boxes, self._generator)
+            if params.use_iou_net:
+                maps = self.network.get_backbone_bbreg_feat(backbone)
+                self.refiner.set_reference(maps, first.boxes, first.plain, state)
+        self._state = state
+
+    def track(self, image: ArrayLike) -> Tracked:
+        """Find the target in the next frame.
+
+        Raises:
+            InputError: if the image is no uint8 picture or the tracker was not initialised.
+        """
+        if self._state is None:
+            raise InputError(
+                "The tracker has no target yet; call initialize(image, box) before track(image)."
+            )
+        crops = self.cropper.around(self._state, check_image(image))
+        self.frame_number += 1
+        covariance = None
+        # Refinement differentiates, which tensors made in a caller's inference mode would forbid.
+        with torch.inference_mode(False), torch.no_grad():
+            backbone = self._backbone(crops.images)
+            features = self.classifier.features(backbone)
+            scores = self.classifier.score(features)
+            found = localize(scores, crops.views, self._state, self.classifier.kernel_size, self.params)
+            if found.flag is not Flag.NOT_FOUND:
+                self._state, covariance = self._settle(backbone, crops, found, self._state)
+            if found.flag.may_train:
+                chosen = found.scale_index
+                box = crops.views[chosen].box_of(self._state)
+                sample = features[chosen : chosen + 1]
+                self.classifier.update(sample, box, found.flag, self.frame_number, found.score)
+        score = min(max(found.score, 0.0), 1.0)
+        return Tracked(box=self._state.box, score=score, flag=found.flag, covariance=covariance)
+
+    def _settle(
+        self, backbone: dict[str, Tensor], crops: Crops, found: Localization, state: TargetState
+    ) -> tuple[TargetState, NDArray | None]:
+        """Move the target to where it was found, refine its box, and estimate the covariance if wanted."""
+        position = clamp_position(found.position, state.size, crops.frame, self.params.target_inside_ratio)
+        state = state.moved(position)
+        if not self.params.use_iou_net:
+            return self._rescale(state, found, crops.frame), None
+        index = found.scale_index
+        maps = [m[index : index + 1] for m in self.network.get_backbone_bbreg_feat(backbone)]
+        view = crops.views[index]
+        state = self.refiner.refine(maps, view, state, found.flag, crops.frame, self._generator)
+        if not self.with_covariance:
+            return state, None
+        return state, self.refiner.covariance(view, state, self._covariance_generator)
+
+    def _rescale(self, state: TargetState, found: Localization, frame: tuple[int, int]) -> TargetState:
+        """Without a box branch the size follows the search scale, between 10 px and the frame."""
+        lowest = float((10 / state.base_size).max())
+        highest = float((frame / state.base_size).min())
+        scale = min(max(state.scale * self.params.scale_factors[found.scale_index], lowest), highest)
+        return state.resized(state.base_size * scale)
+
+    def _backbone(self, images: list[Pixels]) -> dict[str, Tensor]:
+        """Backbone maps of crops, by layer name."""
+        return self.network.extract_backbone_features(images_to_tensor(images, self.device))
