@@ -13,7 +13,7 @@ from tests.pytracking.evaluation.tiny import boxes_of, write_otb
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     root = write_otb(tmp_path / "otb", {"Walking": 6, "Deer": 4})
-    for name, shift in (("near", 1), ("far", 9)):
+    for name, shift in (("near", 1), ("far", 3)):
         folder = tmp_path / name
         folder.mkdir()
         for sequence, frames in (("Walking", 6), ("Deer", 4)):

@@ -71,12 +71,12 @@ def test_a_damaged_frame_keeps_those_before_it(
     [("900,900,10,10", "frame 0"), ("-50,-50,20,20", "frame 0"), ("-50,8,20,20", "frame 0")],
 )
 def test_a_box_outside_the_image(
-    images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], box: str, message: str
+    images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], box: str
 ) -> None:
     arguments = ["first_box", "default", str(images), f"--box={box}", "--out", str(tmp_path / "o.mp4")]
     assert main(arguments) == 2
     error = capsys.readouterr().err
-    assert message in error
+    assert "frame 0" in error
     assert "walk" in error
     assert not (tmp_path / "o.mp4").exists()
 
