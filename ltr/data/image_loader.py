@@ -27,6 +27,10 @@ def _is_cut_off(data: bytes) -> bool:
     thumbnail has an end marker of its own: only one after the last scan counts.
     """
     if data.startswith(_JPEG):
+        if data.endswith(
+            _JPEG_END
+        ):  # nearly always; and a file cut right behind its thumbnail has no scan to decode
+            return False
         return data.rfind(_JPEG_END) < data.rfind(_JPEG_SCAN)
     if data.startswith(_PNG):
         return data.rfind(_PNG_END) < 0

@@ -72,6 +72,9 @@ def test_a_thumbnails_end_marker_does_not_hide_a_truncation(tmp_path: Path) -> N
     outer.write_bytes((data[:2] + comment + data[2:])[:-600])
     with pytest.raises(InputError, match="truncated"):
         read_image(outer)
+    outer.write_bytes(data[:2] + comment)  # ends with the thumbnail's marker
+    with pytest.raises(InputError, match="corrupt"):
+        read_image(outer)
 
 
 @pytest.mark.parametrize(

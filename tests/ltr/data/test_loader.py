@@ -1,5 +1,9 @@
 """Batches: one order for any number of workers, errors with their own message, workers that stay."""
 
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +122,36 @@ def test_other_errors_are_not_hidden() -> None:
 def test_less_than_a_batch_is_an_error(changes: dict[str, int]) -> None:
     with pytest.raises(InputError, match="do not fill one batch"):
         numbers(**changes)
+
+
+def test_ctrl_c_reaches_only_the_main_process() -> None:
+    script = """
+import sys, time
+import torch
+from torch.utils.data import Dataset
+from ltr.data.loader import make_loader
+
+class Slow(Dataset):
+    def __getitem__(self, index):
+        time.sleep(0.05)
+        return {"value": torch.tensor([index])}
+
+try:
+    for _ in make_loader(Slow(), batch_size=1, start_index=0, num_samples=10000, workers=2, device="cpu"):
+        print("batch", flush=True)
+except KeyboardInterrupt:
+    sys.exit(130)
+"""
+    command = [sys.executable, "-c", script]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"batch\n"
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the workers, too
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert errors == b""
 
 
 @pytest.mark.parametrize("start_method", ["fork", "spawn"])

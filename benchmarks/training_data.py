@@ -1,0 +1,169 @@
+"""CPU time of one training sample: our order of work against the usual one, in one run on the same frames.
+
+The usual order, which the baseline follows step by step: parse the annotation files for every sample, decode,
+grey and mirror the full frame, crop, convert to float, change brightness, mirror, normalise. Both crop with
+the same function and draw the same kind of proposals, so that the difference is the order and what is
+computed where.
+
+    python benchmarks/training_data.py
+"""
+
+import argparse
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from ltr.data.crops import target_image_crop
+from ltr.data.image_loader import read_image
+from ltr.data.labels import gaussian_label_function
+from ltr.data.processing import DiMPProcessing, ProcessingConfig, jittered_box
+from ltr.data.proposals import BoxProposals
+from ltr.data.sampler import DiMPSampler, choose_frames
+from ltr.dataset.lasot import LaSOT
+
+NAME = "cat-1"
+PICTURES = 24  # different frames; the rest of the video are links to them
+CONFIG = ProcessingConfig()
+MEAN, STD = (torch.tensor(v).reshape(3, 1, 1) for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
+
+
+def write_video(root: Path, size: tuple[int, int], frames: int) -> None:
+    """A LaSOT sequence of textured frames, as large on disk as photographs of that size."""
+    folder = root / "cat" / NAME
+    (folder / "img").mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for t in range(frames):
+        file = folder / "img" / f"{t + 1:08d}.jpg"
+        if t < PICTURES:
+            layers = [cv2.resize(rng.integers(0, 256, (s, s, 3), dtype=np.uint8), size) for s in (8, 64, 256)]
+            picture = (0.5 * layers[0] + 0.3 * layers[1] + 0.2 * layers[2]).astype(np.uint8)
+            cv2.imwrite(str(file), picture, [cv2.IMWRITE_JPEG_QUALITY, 90])
+        else:
+            os.link(folder / "img" / f"{t % PICTURES + 1:08d}.jpg", file)
+    rows = [f"{300 + t % 400},{200 + t % 150},{150 + t % 40},{110 + t % 30}" for t in range(frames)]
+    (folder / "groundtruth.txt").write_text("\n".join(rows))
+    for flags in ("full_occlusion.txt", "out_of_view.txt"):
+        (folder / flags).write_text(",".join("0" * frames))
+
+
+class Baseline:
+    """The usual order of work."""
+
+    def __init__(self, root: Path) -> None:
+        self.folder = root / "cat" / NAME
+        self.proposals = BoxProposals(CONFIG.proposals)
+
+    def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
+        rng = np.random.default_rng(index)
+        boxes = np.loadtxt(self.folder / "groundtruth.txt", delimiter=",").astype(np.float32)
+        hidden = [
+            np.loadtxt(self.folder / f, delimiter=",") for f in ("full_occlusion.txt", "out_of_view.txt")
+        ]
+        visible = (hidden[0] == 0) & (hidden[1] == 0) & (boxes[:, 2:] > 0).all(axis=1)
+        chosen = choose_frames(visible, (3, 3), 200, "causal", rng)
+        assert chosen is not None
+        grey, flip = rng.random() < CONFIG.grayscale, rng.random() < CONFIG.flip_sample
+        jitter = ((CONFIG.center_jitter_train, CONFIG.scale_jitter_train),) * 3
+        jitter += ((CONFIG.center_jitter_test, CONFIG.scale_jitter_test),) * 3
+        crops = []
+        for t, (centre, scale) in zip(np.concatenate(chosen), jitter, strict=True):
+            file = self.folder / "img" / f"{t + 1:08d}.jpg"
+            frame, box = cv2.cvtColor(cv2.imread(str(file)), cv2.COLOR_BGR2RGB), boxes[t].copy()
+            if grey:
+                frame = np.stack([cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)] * 3, axis=2)
+            if flip:
+                frame = np.fliplr(frame).copy()
+                box[0] = frame.shape[1] - 1 - (box[0] + box[2])
+            around = jittered_box(box, centre, scale, rng)
+            crop, inside = target_image_crop(
+                frame,
+                around,
+                box,
+                CONFIG.search_area_factor,
+                CONFIG.output_sz,
+                CONFIG.crop_type,
+                CONFIG.max_scale_change,
+            )
+            crops.append(self.as_tensor(crop, inside, rng))
+        images, annos = torch.stack([c[0] for c in crops]), torch.stack([c[1] for c in crops])
+        drawn = [self.proposals(anno[None]) for anno in annos[3:]]
+        return {
+            "images": images,
+            "annos": annos,
+            "proposals": torch.cat([d.boxes for d in drawn]),
+            "log_q": torch.cat([d.log_q for d in drawn]),
+            "labels": gaussian_label_function(
+                annos, CONFIG.label_sigma, CONFIG.filter_size, CONFIG.feature_sz, CONFIG.output_sz
+            ),
+        }
+
+    @staticmethod
+    def as_tensor(
+        crop: np.ndarray, box: np.ndarray, rng: np.random.Generator
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Float, brightness, mirror, normalise."""
+        image = torch.from_numpy(crop.transpose(2, 0, 1)).float()
+        image = image.mul(float(rng.uniform(0.8, 1.2)) / 255.0).clamp(0.0, 1.0)
+        anno = torch.from_numpy(box)
+        if rng.random() < 0.5:
+            image = image.flip(2)
+            anno = torch.cat((CONFIG.output_sz - 1 - (anno[:1] + anno[2:3]), anno[1:]))
+        return (image - MEAN) / STD, anno
+
+
+def median_ms(functions: dict[str, Callable[[int], object]], repeats: int) -> dict[str, float]:
+    """Median CPU milliseconds of each function; called in turns, so that all see the same machine."""
+    times: dict[str, list[float]] = {name: [] for name in functions}
+    for index in range(repeats + 3):
+        for name, function in functions.items():
+            start = time.process_time()
+            function(index)
+            times[name].append(1e3 * (time.process_time() - start))
+    return {name: statistics.median(values[3:]) for name, values in times.items()}
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--width", type=int, default=1280)
+    parser.add_argument("--height", type=int, default=720)
+    parser.add_argument("--frames", type=int, default=1000, help="frames, and annotation lines, of the video")
+    parser.add_argument("--repeats", type=int, default=60)
+    args = parser.parse_args(argv)
+    torch.set_num_threads(1)
+    cv2.setNumThreads(0)
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        write_video(root, (args.width, args.height), args.frames)
+        ours = DiMPSampler([LaSOT(root, [NAME])], None, 1, 200, 3, 3, DiMPProcessing(CONFIG))
+        files = [root / "cat" / NAME / "img" / f"{t + 1:08d}.jpg" for t in range(6)]
+        found = median_ms(
+            {
+                "ours": ours.__getitem__,
+                "usual order": Baseline(root).__getitem__,
+                "decoding alone": lambda _: [read_image(file) for file in files],
+            },
+            args.repeats,
+        )
+    print(
+        f"One sample: 6 frames of {args.width} x {args.height}, crops of {CONFIG.output_sz} px, 128 proposals"
+    )
+    print("on each of 3 test frames; one thread, median CPU ms.")
+    for name, value in found.items():
+        print(f"  {name:15} {value:7.1f}")
+    decode = found["decoding alone"]
+    print(f"usual / ours: {found['usual order'] / found['ours']:.2f}")
+    print(f"the same without decoding: {(found['usual order'] - decode) / (found['ours'] - decode):.2f}")
+
+
+if __name__ == "__main__":
+    main()
