@@ -137,7 +137,7 @@ FOCUS: dict[str, dict[str, float | Range | tuple[int, int]]] = {
     "low_contrast": {"p_low_contrast": 1.0},
     "camera_motion": {"p_pan": 1.0, "pan": (3.0, 6.0), "p_shake": 1.0, "shake": (1.5, 3.0), "p_roll": 1.0},
     "motion_blur": {"p_blur": 1.0, "shutter": (0.7, 1.0), "p_fast": 1.0},
-    "small": {"p_small": 1.0},
+    "small": {"p_small": 1.0, "small_size": (0.06, 0.095)},
     "clutter": {"clutter": (20, 30), "decor": (8, 12)},
     "partly_out": {"p_partly_out": 1.0},
     "noise": {"noise": (0.04, 0.07), "jpeg_quality": (25, 45)},

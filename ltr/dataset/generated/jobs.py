@@ -18,7 +18,7 @@ __all__ = ["CATEGORIES", "ImageJob", "VideoJob", "child_seed", "draw_clip", "run
 CATEGORIES = ("animal", "ball", "bird", "composite", "face", "person", "simple", "vehicle")
 _OTHER = "structure"  # category of occluders that are no target's kind
 _ATTEMPTS = 12
-_CHUNK = 32  # frames drawn at a time; bounds the memory of long videos
+_CHUNK = 16  # frames drawn at a time; bounds the memory of long videos
 
 
 def child_seed(*path: int | str) -> int:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ __all__ = ["ANGLES", "OUTLINES", "Outline", "make_outline"]
 
 _COUNT = 256
 ANGLES: NDArray[np.float64] = np.linspace(0.0, 2.0 * np.pi, _COUNT, endpoint=False, dtype=np.float64)
+_DIRECTIONS = np.stack((np.cos(ANGLES), np.sin(ANGLES)), axis=1)
 
 
 @dataclass(frozen=True)
@@ -30,11 +32,19 @@ class Outline:
     half: NDArray[np.float64]
     hole: float = 0.0
 
-    @property
+    @cached_property
     def points(self) -> NDArray[np.float64]:
         """The curve's points in the square [-1, 1] x [-1, 1], ``(256, 2)``."""
-        curve = self.radius[:, None] * np.stack((np.cos(ANGLES), np.sin(ANGLES)), axis=1)
-        return (curve - self.centre) / self.half
+        return (self.radius[:, None] * _DIRECTIONS - self.centre) / self.half
+
+    @cached_property
+    def corners(self) -> NDArray[np.float64]:
+        """Every eighth of the points and all at which the curve turns by more than 0.2 rad, ``(P, 2)``."""
+        points = self.points
+        ways = np.diff(points, axis=0, append=points[:1])
+        turn = np.diff(np.arctan2(ways[:, 1], ways[:, 0]), prepend=np.arctan2(ways[-1, 1], ways[-1, 0]))
+        sharp = np.abs((turn + np.pi) % (2.0 * np.pi) - np.pi) > 0.2
+        return points[sharp | (np.arange(len(points)) % 8 == 0)]
 
 
 def _superellipse(rng: np.random.Generator, low: float, high: float) -> NDArray[np.float64]:
@@ -113,7 +123,7 @@ def make_outline(kind: str, rng: np.random.Generator) -> Outline:
         UnknownNameError: no such family.
     """
     radius = lookup("outline", kind, OUTLINES)(rng)
-    curve = radius[:, None] * np.stack((np.cos(ANGLES), np.sin(ANGLES)), axis=1)
+    curve = radius[:, None] * _DIRECTIONS
     low, high = curve.min(axis=0), curve.max(axis=0)
     hole = float(rng.uniform(0.4, 0.65)) if kind == "ring" else 0.0
     return Outline(radius, (low + high) / 2.0, (high - low) / 2.0, hole)

@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass, field, replace
 
+from ebm.exceptions import InputError
+from ebm.lookup import lookup
 from ltr.dataset.generated.config import FOCUS, TEST_SCENE, TRAIN_SCENE, SceneConfig
 
-__all__ = ["MEASURED", "SCALES", "TestPlan", "TrainingPlan"]
+__all__ = ["MEASURED", "SCALES", "TestPlan", "TrainingPlan", "adapted_plan", "find_plan"]
 
 _SMALL = ((160, 120), (120, 160))
 _LARGE = ((640, 480), (640, 360), (480, 640), (854, 480), (512, 512))
@@ -19,7 +21,7 @@ MEASURED = {  # focus -> measured attribute a sequence about it has to show
     "low_contrast": "low_contrast",
     "camera_motion": "camera_motion",
     "motion_blur": "motion_blur",
-    "small": "low_resolution",
+    "small": "small_target",
     "clutter": "clutter",
     "partly_out": "partly_out",
     "out_of_view": "out_of_view",
@@ -76,3 +78,66 @@ SCALES: dict[str, dict[str, TrainingPlan | TestPlan]] = {
         ),
     },
 }
+
+
+def find_plan(kind: str, scale: str) -> TrainingPlan | TestPlan:
+    """The plan of a kind (train, test) and scale (tiny, demo, full).
+
+    Raises:
+        UnknownNameError: no such kind or scale.
+    """
+    return lookup("kind of generated set", kind, lookup("scale of generated sets", scale, SCALES))
+
+
+def adapted_plan(
+    kind: str,
+    scale: str,
+    *,
+    videos: int | None = None,
+    images: int | None = None,
+    sequences: int | None = None,
+    size: tuple[int, int] | None = None,
+    length: tuple[int, int] | None = None,
+    seed: int | None = None,
+) -> TrainingPlan | TestPlan:
+    """A scale's plan with some of its numbers replaced.
+
+    Args:
+        kind: ``"train"`` or ``"test"``.
+        scale: ``"tiny"``, ``"demo"`` or ``"full"``.
+        videos: training videos in all, shared evenly among the layouts.
+        images: COCO images.
+        sequences: test sequences in each layout.
+        size: frame (width, height), px.
+        length: fewest and most frames of a video.
+        seed: another seed gives other videos.
+
+    Raises:
+        UnknownNameError: no such kind or scale.
+        InputError: numbers too small to fill the layouts.
+        DomainError: frame size or length out of range.
+    """
+    plan = find_plan(kind, scale)
+    scene = plan.scene
+    scene = replace(scene, frame_sizes=(size,)) if size is not None else scene
+    scene = replace(scene, length=length) if length is not None else scene
+    plan = replace(plan, scene=scene, seed=plan.seed if seed is None else seed)
+    if isinstance(plan, TestPlan):
+        counts = plan.sequences if sequences is None else dict.fromkeys(plan.sequences, sequences)
+        return replace(plan, sequences=_positive(counts))
+    counts = plan.videos
+    if videos is not None:
+        share, rest = divmod(videos, len(counts))
+        counts = {layout: share + (place < rest) for place, layout in enumerate(counts)}
+    images = plan.images if images is None else images
+    _positive({"coco": images})
+    return replace(plan, videos=_positive(counts), images=images)
+
+
+def _positive(counts: dict[str, int]) -> dict[str, int]:
+    empty = [layout for layout, count in counts.items() if count < 1]
+    if empty:
+        raise InputError(
+            f"Nothing to put into {', '.join(empty)}: give at least one video or image a layout."
+        )
+    return counts

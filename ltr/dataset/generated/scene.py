@@ -70,9 +70,13 @@ class Scene:
     intended: dict[str, bool]
 
 
-def _sample_sensor(rng: np.random.Generator, config: SceneConfig, length: int) -> Sensor:
+def _sample_sensor(
+    rng: np.random.Generator, config: SceneConfig, length: int, ground: tuple[float, float, float]
+) -> Sensor:
     gain, gamma, tint = np.ones(length), np.ones(length), (0.0, 0.0)
-    level = rng.uniform(0.8, 1.15)
+    # Cameras set their exposure: neither a dark nor a bright ground stays so altogether.
+    luma = max(sum(ground) / 3.0, 0.02)
+    level = rng.uniform(0.8, 1.15) * float(np.clip(luma, 0.27, 0.7)) / luma
     if rng.uniform() < config.p_illumination:
         gain = np.exp(drift(rng, length, np.log(rng.uniform(*config.gain))))
         gamma = np.exp(drift(rng, length, 0.7 * np.log(rng.uniform(*config.gamma))))
@@ -113,7 +117,7 @@ def sample_scene(seed: int, config: SceneConfig = TRAIN_SCENE, *, textures: int 
     target_size = share * min(size)
     backdrop = sample_backdrop(streams[1], config, size, target_size, textures=used)
     cast: Cast = sample_cast(streams[2], config, size, target_size, camera, backdrop, textures=used)
-    sensor = _sample_sensor(streams[3], config, length)
+    sensor = _sample_sensor(streams[3], config, length, backdrop.ground.mean)
     if length == 1:
         sensor = replace(sensor, shutter=0.0)
     return Scene(

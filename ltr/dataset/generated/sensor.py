@@ -15,14 +15,16 @@ __all__ = ["block_artefacts", "expose", "light_map"]
 _LUMA = (0.299, 0.587, 0.114)
 
 
-def light_map(backdrop: Backdrop, height: int, width: int, device: torch.device) -> Tensor | None:
-    """Brightness that the world's shadows leave, ``(1, height, width)``; None if there are no shadows."""
+def light_map(
+    backdrop: Backdrop, origin: tuple[float, float], height: int, width: int, device: torch.device
+) -> Tensor | None:
+    """Brightness that shadows leave from world px `origin` on, ``(1, height, width)``; None for none."""
     if not backdrop.shadows:
         return None
     rng = np.random.default_rng(backdrop.seed)
     light = torch.ones(height, width, device=device)
-    y = (torch.arange(height, device=device) + 0.5 - height / 2.0)[:, None]
-    x = (torch.arange(width, device=device) + 0.5 - width / 2.0)[None]
+    y = (torch.arange(height, device=device) + 0.5 + origin[1])[:, None]
+    x = (torch.arange(width, device=device) + 0.5 + origin[0])[None]
     for shadow in backdrop.shadows:
         cosine, sine = math.cos(shadow.angle), math.sin(shadow.angle)
         u = cosine * (x - shadow.centre[0]) + sine * (y - shadow.centre[1])
@@ -34,7 +36,8 @@ def light_map(backdrop: Backdrop, height: int, width: int, device: torch.device)
             )
         else:
             depth = u
-        light = light * (1.0 - (1.0 - shadow.level) * (0.5 + depth / shadow.soft).clamp(0.0, 1.0))
+        own = 1.0 - (1.0 - shadow.level) * (0.5 + depth / shadow.soft).clamp(0.0, 1.0)
+        light = torch.minimum(light, own)
     return light[None]
 
 

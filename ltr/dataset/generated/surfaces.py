@@ -2,10 +2,10 @@
 
 import colorsys
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -26,6 +26,9 @@ PATTERNS = (
     "rays",
 )
 _FREQUENCY = np.array([0.18, 0.16, 0.14, 0.07, 0.06, 0.07, 0.12, 0.1, 0.06, 0.04])
+_TILE = 512  # px
+_HUES = ((0.5, 0.5), (0.09, 0.06), (0.28, 0.08), (0.58, 0.08))  # middle and spread: any, earth, leaves, sky
+_HUE_SHARE = (0.45, 0.25, 0.15, 0.15)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,8 +82,12 @@ class Surface:
 
 
 def _colour(rng: np.random.Generator) -> NDArray[np.float64]:
-    saturation = rng.beta(1.1, 2.2)
-    return np.array(colorsys.hsv_to_rgb(rng.uniform(), saturation, rng.uniform(0.12, 0.95)))
+    # Most of what cameras see is nearly grey; a fourth of all surfaces may be vivid.
+    saturation = 0.4 * rng.beta(1.2, 1.8) if rng.uniform() < 0.75 else rng.beta(1.4, 1.4)
+    # Earth, leaves and sky are more frequent than purple.
+    middle, spread = _HUES[int(rng.choice(len(_HUES), p=_HUE_SHARE))]
+    hue = (middle + spread * rng.uniform(-1.0, 1.0)) % 1.0
+    return np.array(colorsys.hsv_to_rgb(hue, saturation, rng.uniform(0.12, 0.95)))
 
 
 def sample_surface(
@@ -141,6 +148,22 @@ def noise(
     weight[0, 0] = 0.0
     field = torch.fft.irfft2(torch.fft.rfft2(white) * weight, s=(height, width))
     return field / field.square().mean().sqrt().clamp_min(1e-6)
+
+
+@lru_cache(maxsize=8)
+def _grain_tile(slope: float, device: torch.device) -> Tensor:
+    """One periodic field of fine structure, of which every surface shows another stretch."""
+    return noise(np.random.default_rng(int(10 * slope)), _TILE, _TILE, slope, device).repeat(2, 2)
+
+
+def _grain(rng: np.random.Generator, height: int, width: int, device: torch.device) -> Tensor:
+    """Fine structure with unit spread, ``(height, width)``: a random crop of a tile, mirrored at random."""
+    if max(height, width) > _TILE:
+        return noise(rng, height, width, 1.0, device)
+    tile = _grain_tile(float(rng.choice([0.6, 1.0, 1.4])), device)
+    top, left = (int(at) for at in rng.integers(0, _TILE, size=2))
+    crop = tile[top : top + height, left : left + width]
+    return crop.flip([axis for axis in (0, 1) if rng.uniform() < 0.5])
 
 
 def _edge(value: Tensor, soft: float) -> Tensor:
@@ -221,10 +244,5 @@ def paint(
     lower = place.long().clamp_(0, len(palette) - 2)
     share = (place - lower)[..., None]
     image = (palette[lower] * (1.0 - share) + palette[lower + 1] * share).permute(2, 0, 1)
-    texture = noise(rng, height, width, rng.uniform(0.6, 1.4), device)
-    return (image * (1.0 + 2.0 * surface.grain * texture) + 0.3 * surface.grain * texture).clamp(0.0, 1.0)
-
-
-def resize(image: Tensor, height: int, width: int) -> Tensor:
-    """Bilinear resize of ``(C, h, w)``."""
-    return F.interpolate(image[None], (height, width), mode="bilinear", align_corners=False)[0]
+    texture = surface.grain * _grain(rng, height, width, device)
+    return torch.addcmul(0.3 * texture, image, 1.0 + 2.0 * texture).clamp_(0.0, 1.0)

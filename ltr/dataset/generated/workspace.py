@@ -10,18 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from ebm.exceptions import InputError
-from ebm.lookup import lookup
-from ltr.dataset.generated.plans import SCALES, TestPlan, TrainingPlan
+from ltr.dataset.generated.plans import TestPlan, TrainingPlan, find_plan
 from ltr.dataset.generated.sets import write_test_set, write_training_set
 
 __all__ = ["ensure_generated", "generated_folder"]
 
 VERSION = 1  # raised whenever the same plan gives other files
 _STALE = 24 * 3600.0  # s; side folders this old belong to no running process
-
-
-def _plan(kind: str, scale: str) -> TrainingPlan | TestPlan:
-    return lookup("kind of generated set", kind, lookup("scale of generated sets", scale, SCALES))
 
 
 def _digest(plan: TrainingPlan | TestPlan, textures: Path | None) -> str:
@@ -36,13 +31,21 @@ def _digest(plan: TrainingPlan | TestPlan, textures: Path | None) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def generated_folder(workspace: Path, kind: str, scale: str, textures: Path | None = None) -> Path:
+def generated_folder(
+    workspace: Path,
+    kind: str,
+    scale: str,
+    textures: Path | None = None,
+    plan: TrainingPlan | TestPlan | None = None,
+) -> Path:
     """Where a set is kept; the name tells kind, scale and configuration.
 
     Raises:
         UnknownNameError: no such kind (train, test) or scale (tiny, demo, full).
     """
-    return workspace / "generated" / f"{kind}-{scale}-{_digest(_plan(kind, scale), textures)[:10]}"
+    return (
+        workspace / "generated" / f"{kind}-{scale}-{_digest(plan or find_plan(kind, scale), textures)[:10]}"
+    )
 
 
 def _finished(folder: Path, layouts: tuple[str, ...]) -> dict[str, Path] | None:
@@ -65,6 +68,7 @@ def ensure_generated(
     progress: bool = True,
     *,
     textures: Path | None = None,
+    plan: TrainingPlan | TestPlan | None = None,
 ) -> dict[str, Path]:
     """The roots of a generated set, which is drawn first if it is not there yet.
 
@@ -78,6 +82,7 @@ def ensure_generated(
         workers: processes; 0 chooses. The files do not depend on it.
         progress: show progress bars.
         textures: folder of photographs to be mixed in.
+        plan: in place of the scale's own, see `adapted_plan`.
 
     Returns:
         Layout name -> its root: lasot, got10k, trackingnet, coco for training, otb, lasot for tests.
@@ -86,8 +91,8 @@ def ensure_generated(
         UnknownNameError: no such kind or scale.
         InputError: the workspace cannot be written, the disk is full, or the textures are unusable.
     """
-    plan = _plan(kind, scale)
-    folder = generated_folder(workspace, kind, scale, textures)
+    plan = plan or find_plan(kind, scale)
+    folder = generated_folder(workspace, kind, scale, textures, plan)
     layouts = (*plan.videos, "coco") if isinstance(plan, TrainingPlan) else tuple(plan.sequences)
     roots = _finished(folder, layouts)
     if roots is not None:

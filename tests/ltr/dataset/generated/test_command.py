@@ -1,0 +1,56 @@
+"""The generator's command."""
+
+from pathlib import Path
+
+import cv2
+import pytest
+
+from ltr.dataset.generated.__main__ import main
+
+
+def test_a_contact_sheet_is_a_picture_of_at_most_half_a_megabyte(tmp_path: Path) -> None:
+    file = tmp_path / "sheet.jpg"
+    assert main(["--contact-sheet", str(file), "--size", "160x120", "--length", "4-6"]) == 0
+    assert file.stat().st_size <= 500_000
+    assert cv2.imread(str(file)).shape == (4 * 240, 6 * 320, 3)
+
+
+def test_sets_are_written_and_their_roots_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code = main(
+        [
+            "--out",
+            str(tmp_path),
+            "--kind",
+            "test",
+            "--scale",
+            "tiny",
+            "--sequences",
+            "1",
+            "--length",
+            "3-3",
+            "--no-progress",
+        ]
+    )
+    assert code == 0
+    output = capsys.readouterr().out
+    assert "otb" in output
+    assert len(list(tmp_path.rglob("generated.json"))) == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--scale", "demmo"], "did you mean 'demo'"),
+        (["--size", "big"], "--size big"),
+        (["--videos", "1"], "at least one"),
+        (["--textures", "/nowhere/at/all"], "no such folder"),
+        (["--workers", "-2"], "workers"),
+    ],
+)
+def test_wrong_options_are_named(
+    tmp_path: Path, options: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scale = [] if "--scale" in options else ["--scale", "tiny"]
+    assert main(["--out", str(tmp_path), "--no-progress", *scale, *options]) == 2
+    assert words in capsys.readouterr().err
+    assert not list(tmp_path.rglob("generated.json"))
