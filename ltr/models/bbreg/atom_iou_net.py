@@ -101,7 +101,7 @@ class AtomIoUNet(nn.Module):
         Returns:
             Two tensors ``(B, pred_input_dim[k], 1, 1)``.
         """
-        boxes = bb.reshape(-1, 1, 4)
+        boxes = xywh_to_xyxy(at_least_float32(bb).reshape(-1, 1, 4))
         fine = self._pool(self.conv3_1r(feat[0]), boxes, 0, self.pool_sizes_reference)[:, 0]
         coarse = self._pool(self.conv4_1r(feat[1]), boxes, 1, self.pool_sizes_reference)[:, 0]
         joined = torch.cat((self.fc3_1r(fine), coarse), dim=1)
@@ -110,7 +110,9 @@ class AtomIoUNet(nn.Module):
     def get_iou_feat(self, feat2: Sequence[Tensor]) -> list[Tensor]:
         """Two levels ``(B, pred_input_dim[k], H, W)``, of backbone features ``(B, C, H, W)`` or 5-D."""
         fine, coarse = (f.flatten(0, 1) if f.dim() == 5 else f for f in feat2)
-        return [self.conv3_2t(self.conv3_1t(fine)), self.conv4_2t(self.conv4_1t(coarse))]
+        levels = (self.conv3_2t(self.conv3_1t(fine)), self.conv4_2t(self.conv4_1t(coarse)))
+        # The pooling reads channels last: bring them there once, not at every step of a refinement.
+        return [level.contiguous(memory_format=torch.channels_last) for level in levels]
 
     def predict_iou(self, modulation: Sequence[Tensor], feat: Sequence[Tensor], proposals: Tensor) -> Tensor:
         """Scores of boxes; differentiable in the boxes.
@@ -131,22 +133,22 @@ class AtomIoUNet(nn.Module):
                 f"Proposals have shape {tuple(proposals.shape)}; expected ({feat[0].shape[0]}, P, 4), one "
                 "row of xywh boxes for every image."
             )
-        levels = [self._modulated(modulation[k], feat[k], proposals, k) for k in range(2)]
+        corners = xywh_to_xyxy(at_least_float32(proposals))
+        levels = [self._modulated(modulation[k], feat[k], corners, k) for k in range(2)]
         hidden = torch.cat((self.fc3_rt(levels[0]), self.fc4_rt(levels[1])), dim=1)
         with full_precision(hidden):  # an energy is exponentiated: half precision is too coarse for it
             return self.iou_predictor(at_least_float32(hidden)).reshape(proposals.shape[:2])
 
-    def _modulated(self, modulation: Tensor, feat: Tensor, proposals: Tensor, level: int) -> Tensor:
+    def _modulated(self, modulation: Tensor, feat: Tensor, corners: Tensor, level: int) -> Tensor:
         """Modulated features under every box, ``(B * P, C, p, p)``."""
         scale = modulation.reshape(modulation.shape[0] if modulation.dim() > 1 else 1, -1, 1, 1)
         # Pooling is linear in every channel, so scaling may come before or after: take the smaller tensor.
-        if feat.shape[-2] * feat.shape[-1] < proposals.shape[1] * self.pool_sizes_test[level] ** 2:
-            return self._pool(feat * scale, proposals, level, self.pool_sizes_test).flatten(0, 1)
-        return (self._pool(feat, proposals, level, self.pool_sizes_test) * scale[:, None]).flatten(0, 1)
+        if feat.shape[-2] * feat.shape[-1] < corners.shape[1] * self.pool_sizes_test[level] ** 2:
+            return self._pool(feat * scale, corners, level, self.pool_sizes_test).flatten(0, 1)
+        return (self._pool(feat, corners, level, self.pool_sizes_test) * scale[:, None]).flatten(0, 1)
 
-    def _pool(self, feat: Tensor, boxes: Tensor, level: int, sizes: tuple[int, int]) -> Tensor:
-        """Pooled features ``(B, P, C, p, p)``, float32, of xywh boxes ``(B, P, 4)`` px."""
+    def _pool(self, feat: Tensor, corners: Tensor, level: int, sizes: tuple[int, int]) -> Tensor:
+        """Pooled features ``(B, P, C, p, p)``, float32, of xyxy boxes ``(B, P, 4)`` px."""
         with full_precision(feat):
             size = (sizes[level], sizes[level])
-            corners = xywh_to_xyxy(at_least_float32(boxes))
             return prroi_pool_per_image(at_least_float32(feat), corners, size, 1.0 / self.strides[level])

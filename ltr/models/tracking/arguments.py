@@ -82,17 +82,19 @@ class DiMPSmallArguments(DiMP18Arguments):
     optim_init_reg: float = 0.1
     feat_stride: int = 8
     backbone_pretrained: bool = False
-    out_feature_dim: int = 64
+    out_feature_dim: int = 96
     init_gauss_sigma: float = 0.9
     num_dist_bins: int = 100
     bin_displacement: float = 0.1
     mask_init_factor: float = 3.0
-    iou_input_dim: Sequence[int] = (64, 64)
-    iou_inter_dim: Sequence[int] = (128, 128)
+    iou_input_dim: Sequence[int] = (32, 64)
+    iou_inter_dim: Sequence[int] = (192, 192)
     backbone_width: int = 16
     """Channels of the first backbone stage; the others double it."""
-    iou_hidden_dim: int = 64
-    """Channels inside the box branch."""
+    bb_regressor_layer: Sequence[str] = ("layer1", "layer3")
+    """Backbone layers that the box branch reads, the finer first: strides 4 and 8."""
+    iou_hidden_dim: Sequence[int] = (32, 64)
+    """Channels inside the box branch's two levels."""
 
 
 def takes(arguments: type[A]) -> Callable[[Callable[[A], N]], Callable[..., N]]:

@@ -1,7 +1,7 @@
 """The one way in which the networks of the DiMP family are put together."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from torch import nn
 
@@ -25,6 +25,8 @@ __all__ = [
     "bottleneck_features",
     "dimp",
     "dimp_small",
+    "iou_net",
+    "steepest_descent",
 ]
 
 BBREG_LAYERS = ("layer2", "layer3")
@@ -121,6 +123,7 @@ def assemble(
     optimizer: nn.Module,
     bb_regressor: AtomIoUNet,
     *,
+    bb_regressor_layer: Sequence[str] = BBREG_LAYERS,
     init_weights: str = "default",
     pool_square: bool = False,
 ) -> DiMPParts:
@@ -132,6 +135,7 @@ def assemble(
         arguments: the constructor's arguments.
         optimizer: the filter optimiser.
         bb_regressor: the box branch.
+        bb_regressor_layer: the backbone layers that it reads.
         init_weights: see `FilterInitializerLinear`.
         pool_square: see `FilterInitializerLinear`.
 
@@ -155,16 +159,19 @@ def assemble(
     )
     extractor = features(backbone.out_feature_channels(layer), arguments)
     classifier = LinearFilter(arguments.filter_size, initializer, optimizer, extractor)
-    return DiMPParts(backbone, classifier, bb_regressor, layer, BBREG_LAYERS)
+    return DiMPParts(backbone, classifier, bb_regressor, layer, bb_regressor_layer)
 
 
-def iou_net(backbone: ResNet, arguments: DiMP18Arguments) -> AtomIoUNet:
-    """The box branch at its published widths, on this backbone's channels and strides."""
+def iou_net(
+    backbone: ResNet, arguments: DiMP18Arguments, layers: Sequence[str] = BBREG_LAYERS, **widths: Any
+) -> AtomIoUNet:
+    """The box branch on the channels and strides of these layers; `widths` default to the published ones."""
     return AtomIoUNet(
-        [backbone.out_feature_channels(layer) for layer in BBREG_LAYERS],
+        [backbone.out_feature_channels(layer) for layer in layers],
         arguments.iou_input_dim,
         arguments.iou_inter_dim,
-        strides=[backbone.out_feature_strides(layer) for layer in BBREG_LAYERS],
+        strides=[backbone.out_feature_strides(layer) for layer in layers],
+        **widths,
     )
 
 
@@ -192,7 +199,10 @@ def dimp(backbone: ResNet, features: Features, arguments: DiMP18Arguments) -> Di
 
 
 def dimp_small(arguments: DiMPSmallArguments) -> DiMPParts:
-    """Parts of the small network: a narrow backbone of three stages, the last two at stride 8."""
+    """Parts of the small network: a narrow backbone of three stages, read at strides 4 and 8.
+
+    A target is only about 30 px wide in a crop of 128 px: boxes need cells of 4 px, places need 8 px.
+    """
     backbone = resnet_baby(
         inplanes=arguments.backbone_width,
         layers=(2, 2, 2),
@@ -200,15 +210,15 @@ def dimp_small(arguments: DiMPSmallArguments) -> DiMPParts:
         dilation_factor=4,
         frozen_layers=arguments.frozen_backbone_layers,
     )
-    hidden = arguments.iou_hidden_dim
-    box_branch = AtomIoUNet(
-        [backbone.out_feature_channels(layer) for layer in BBREG_LAYERS],
-        arguments.iou_input_dim,
-        arguments.iou_inter_dim,
-        reference_dim=(hidden, hidden),
-        reference_fc_dim=hidden,
-        test_dim=(hidden, hidden),
-        strides=[backbone.out_feature_strides(layer) for layer in BBREG_LAYERS],
+    hidden, layers = arguments.iou_hidden_dim, arguments.bb_regressor_layer
+    box_branch = iou_net(
+        backbone, arguments, layers, reference_dim=hidden, reference_fc_dim=hidden[1], test_dim=hidden
     )
-    backbone = _pretrained(backbone, arguments)
-    return assemble(backbone, basic_features, arguments, steepest_descent(arguments), box_branch)
+    return assemble(
+        _pretrained(backbone, arguments),
+        basic_features,
+        arguments,
+        steepest_descent(arguments),
+        box_branch,
+        bb_regressor_layer=layers,
+    )

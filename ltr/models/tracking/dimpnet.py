@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ebm.exceptions import ShapeError
 from ltr.admin.model_constructor import NetConstructor, model_constructor
+from ltr.models.backbone.base import Backbone
 from ltr.models.bbreg.atom_iou_net import AtomIoUNet
 from ltr.models.target_classifier.linear_filter import LinearFilter
 from ltr.models.tracking import build
@@ -32,12 +33,14 @@ class DiMPnet(nn.Module):
     Source: Bhat et al., "Learning Discriminative Model Prediction for Tracking", ICCV 2019, arXiv:1904.07220.
     """
 
+    info: dict[str, Any]
+    """The geometry it was trained with; training fills it and checkpoints store it as ``net_info``."""
     constructor: NetConstructor | None = None
     """How the network was built; stored in checkpoints."""
 
     def __init__(
         self,
-        feature_extractor: nn.Module,
+        feature_extractor: Backbone,
         classifier: LinearFilter,
         bb_regressor: AtomIoUNet,
         classification_layer: str | Sequence[str],
@@ -52,7 +55,8 @@ class DiMPnet(nn.Module):
         self.classification_layer = list(classification_layer)
         self.bb_regressor_layer = list(bb_regressor_layer)
         self.output_layers = sorted({*self.classification_layer, *self.bb_regressor_layer})
-        self.info: dict[str, Any] = {}
+        stride = feature_extractor.out_feature_strides(self.classification_layer[0])
+        self.info = {"feature_stride": stride}
 
     def forward(
         self,

@@ -87,7 +87,7 @@ def test_small_network_has_about_a_million_weights_and_16_by_16_cells(small, bat
     assert [s.shape for s in scores] == [(2, 3, 17, 17)] * 6
     assert boxes.shape == (2, 3, 7)
     features = small.extract_features(batch[0][0])
-    assert list(features) == ["layer2", "layer3", "classification"]
+    assert list(features) == ["layer1", "layer3", "classification"]
     assert features["classification"].shape[-2:] == (16, 16)
 
 
@@ -134,13 +134,19 @@ def test_modulation_may_scale_before_or_after_the_pooling(small, batch) -> None:
         features = small.get_backbone_bbreg_feat(small.extract_backbone_features(test[0]))
         modulation, feat = bb.get_modulation(features, boxes[0]), bb.get_iou_feat(features)
         few = boxes[0][:, None].repeat(1, 2, 1)
-        many = boxes[0][:, None].repeat(1, 200, 1)  # 200 * 25 bins outnumber 256 cells, 2 * 25 do not
+        many = boxes[0][:, None].repeat(1, 200, 1)  # 200 * 25 bins outnumber 1024 cells, 2 * 25 do not
         torch.testing.assert_close(
             bb.predict_iou(modulation, feat, many)[:, :2],
             bb.predict_iou(modulation, feat, few),
             rtol=1e-4,
             atol=1e-5,
         )
+
+
+def test_test_features_lie_as_the_pooling_reads_them(small, batch) -> None:
+    features = small.get_backbone_bbreg_feat(small.extract_backbone_features(batch[1][0].contiguous()))
+    for level in small.bb_regressor.get_iou_feat(features):
+        assert level.is_contiguous(memory_format=torch.channels_last)
 
 
 def test_box_scores_are_differentiable_in_the_boxes(small, batch) -> None:
@@ -170,7 +176,8 @@ def test_one_modulation_per_sequence_serves_all_test_frames(small, batch) -> Non
 
 
 def test_strides_are_those_of_the_backbone(small) -> None:
-    assert small.bb_regressor.strides == (8, 8)
+    assert small.bb_regressor.strides == (4, 8)
+    assert small.info == {"feature_stride": 8}
     assert small.classifier.filter_initializer.filter_pool.feature_stride == 8
     with pytest.raises(DomainError, match="layer2 of this backbone has stride 8"):
         dimpnet18(classification_layer="layer2", backbone_pretrained=False)
