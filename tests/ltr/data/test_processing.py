@@ -17,6 +17,7 @@ from ltr.data.processing import (
     jittered_box,
 )
 from ltr.data.proposals import ProposalConfig
+from ltr.data.transforms import PUBLISHED_MIRROR
 
 BOX = np.array([40, 90, 60, 40], dtype=np.float32)
 SMALL = ProcessingConfig(output_sz=128, proposals=ProposalConfig(num_samples=16))
@@ -126,6 +127,15 @@ def test_sample_decisions_are_shared_and_frame_decisions_are_not() -> None:
 def test_both_flips_together_cancel() -> None:
     both = process(replace(STILL, flip_sample=1.0, flip_frame=1.0))
     assert torch.equal(both["train_images"], process(STILL)["train_images"])
+
+
+def test_the_mirror_is_exact_unless_the_published_one_is_asked_for() -> None:
+    straight, exact, published = (
+        process(replace(STILL, **changes))["train_anno"][0]
+        for changes in ({}, {"flip_sample": 1.0}, {"flip_sample": 1.0, "flip_margin": PUBLISHED_MIRROR})
+    )
+    torch.testing.assert_close(exact[0], 128 - (straight[0] + straight[2]))
+    torch.testing.assert_close(exact - published, torch.tensor([1.0, 0, 0, 0]))
 
 
 def test_validation_keeps_sample_decisions_and_drops_frame_decisions() -> None:
