@@ -1,0 +1,1 @@
+"""Actors turn a batch into a loss and its statistics."""

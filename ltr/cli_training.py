@@ -1,0 +1,63 @@
+"""What `ltr.run_training` does once its arguments are parsed; loads torch."""
+
+import argparse
+import sys
+
+import torch
+
+from ebm.exceptions import EBMError
+from ltr.train_settings.overrides import RunOptions, apply_overrides
+from ltr.train_settings.recipe import find_recipe
+from ltr.train_settings.session import train
+
+__all__ = ["train_command"]
+
+OUT_OF_MEMORY = (
+    "error: out of memory. Lower --batch-size, try --precision bf16, or choose a setting with a smaller "
+    "network or crop."
+)
+
+
+def train_command(options: argparse.Namespace) -> int:
+    """Train as the parsed options say.
+
+    Args:
+        options: from `ltr.run_training.build_parser`.
+
+    Returns: the exit code.
+    """
+    try:
+        recipe = apply_overrides(
+            find_recipe(options.module, options.name),
+            epochs=options.epochs,
+            samples=options.samples,
+            batch_size=options.batch_size,
+            clip=options.clip,
+            precision=options.precision,
+            seed=options.seed,
+        )
+        return train(recipe, _run_options(options))
+    except torch.OutOfMemoryError:
+        print(OUT_OF_MEMORY, file=sys.stderr)
+        return 1
+    except EBMError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 130
+
+
+def _run_options(options: argparse.Namespace) -> RunOptions:
+    return RunOptions(
+        datasets=options.datasets,
+        device=options.device,
+        workers=options.workers,
+        threads=options.threads,
+        resume=options.resume,
+        backbone_weights=options.backbone_weights,
+        workspace=options.workspace,
+        scale=options.scale,
+        keep=options.keep,
+        validate=options.validate,
+    )

@@ -1,0 +1,146 @@
+"""Command: train a network by the name of its train setting."""
+
+import argparse
+import importlib
+import os
+import sys
+from pathlib import Path
+
+__all__ = ["build_parser", "main"]
+
+EXAMPLES = """\
+examples:
+  python ltr/run_training.py dimp dimp_nce_plus
+      the paper's DiMP-NCE+; on generated data where no data set is configured
+  python ltr/run_training.py dimp dimp_nce_plus_small --epochs 3
+      a small network that a CPU trains in minutes
+  python ltr/run_training.py dimp dimp_nce_plus --datasets lasot,got10k --batch-size 10
+      some of the data sets, smaller batches
+  python ltr/run_training.py dimp dimp_nce_plus --epochs 1 --samples 40 --batch-size 2
+      a quick look whether everything works
+
+Running the command again goes on from the newest checkpoint. Ctrl-C stops after a checkpoint.
+"""
+
+NOT_INSTALLED = """\
+error: this Python ({python}) lacks {package}. Set the project up with
+    bash install.sh
+and run the command with its environment:
+    .venv/bin/python ltr/run_training.py {arguments}"""
+
+PROJECT_NEEDS = ("ebm", "ltr", "torch", "torchvision", "numpy", "cv2", "tqdm", "platformdirs", "safetensors")
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, got {value}")
+    return value
+
+
+def _not_negative(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"must not be negative, got {value}")
+    return value
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _known_settings() -> str:
+    """The settings by module, read from file names alone, since the help must not load torch."""
+    folder = Path(__file__).parent / "train_settings"
+    names = [f"{file.parent.name} {file.stem}" for file in sorted(folder.glob("*/[!_]*.py"))]
+    return "settings: " + ", ".join(names)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command's arguments; importing nothing heavy."""
+    parser = argparse.ArgumentParser(
+        prog="run_training.py",
+        description="Train a network by the name of its train setting.",
+        epilog=f"{_known_settings()}\n\n{EXAMPLES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("module", help="group of train settings, e.g. dimp")
+    parser.add_argument("name", help="train setting, e.g. dimp_nce_plus")
+    _add_recipe_options(parser.add_argument_group("what is trained (default: as the setting says)"))
+    _add_run_options(parser.add_argument_group("how it runs"))
+    return parser
+
+
+def _add_recipe_options(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--epochs", type=_positive, metavar="N", help="epochs of the run")
+    group.add_argument("--samples", type=_positive, metavar="N", help="samples an epoch")
+    group.add_argument("--batch-size", type=_positive, metavar="N", help="samples a step")
+    group.add_argument("--clip", type=float, metavar="NORM", help="clip the gradient at this norm")
+    group.add_argument("--precision", choices=("fp32", "bf16"), help="of the network; losses are fp32 always")
+    group.add_argument("--seed", type=_not_negative, metavar="N", help="seed of weights and data")
+    group.add_argument(
+        "--datasets",
+        type=_names,
+        metavar="LIST",
+        help="train on these alone: lasot,got10k,trackingnet,coco; generated",
+    )
+
+
+def _add_run_options(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps (default: auto)")
+    group.add_argument("--workers", type=_not_negative, metavar="N", help="processes that load data")
+    group.add_argument("--threads", type=_positive, metavar="N", help="CPU threads of the network")
+    group.add_argument(
+        "--resume",
+        default="auto",
+        metavar="auto|none|PATH",
+        help="go on from the newest checkpoint (default), start anew, or go on from a file",
+    )
+    group.add_argument(
+        "--backbone-weights",
+        type=Path,
+        metavar="FILE",
+        help="ImageNet weights of the backbone (torchvision file)",
+    )
+    group.add_argument("--workspace", type=Path, metavar="DIR", help="where checkpoints go (default: ./runs)")
+    group.add_argument(
+        "--scale",
+        choices=("tiny", "demo", "full"),
+        default="demo",
+        help="size of the generated data (default: demo)",
+    )
+    group.add_argument(
+        "--keep",
+        type=_positive,
+        default=3,
+        metavar="K",
+        help="checkpoints to keep, beside the best (default: 3)",
+    )
+    group.add_argument(
+        "--validate", action=argparse.BooleanOptionalAction, default=True, help="run validation"
+    )
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Parse, train, return the exit code: 0, 1 for a crash, 2 for bad input, 130 or 143 when stopped."""
+    arguments = sys.argv[1:] if argv is None else argv
+    options = build_parser().parse_args(arguments)
+    # Must be set before torch loads its thread pool: spinning threads starve the loader's workers.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    try:
+        command = importlib.import_module("ltr.cli_training")
+    except ModuleNotFoundError as error:
+        package = (error.name or "").split(".")[0]
+        if package not in PROJECT_NEEDS:
+            raise
+        print(
+            NOT_INSTALLED.format(python=sys.executable, package=package, arguments=" ".join(arguments)),
+            file=sys.stderr,
+        )
+        return 2
+    code: int = command.train_command(options)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

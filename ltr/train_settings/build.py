@@ -1,0 +1,122 @@
+"""From a recipe to the objects that train: network, actor, optimiser, data."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from ebm.lookup import lookup
+from ltr.actors.box_energy import BoxEnergyLoss
+from ltr.actors.tracking import DiMPActor
+from ltr.admin.loading import load_backbone_weights
+from ltr.models.loss import LBHinge
+from ltr.models.tracking import dimpnet
+from ltr.train_settings.recipe import TrainRecipe
+from ltr.trainers.optimiser import ParameterGroup, build_adam
+
+__all__ = ["BuiltNetwork", "build_actor", "build_network", "build_optimiser"]
+
+IMAGENET, SCRATCH = "imagenet", "scratch"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuiltNetwork:
+    """A network and how its backbone began.
+
+    Attributes:
+        net: the network, on the CPU.
+        backbone: ``"imagenet"`` or ``"scratch"``; with the latter nothing is frozen.
+        note: a line that says where the backbone's weights come from and what is frozen.
+    """
+
+    net: nn.Module
+    backbone: str
+    note: str
+
+
+def build_network(
+    recipe: TrainRecipe, weights: Path | None = None, resumed: str | None = None
+) -> BuiltNetwork:
+    """Build the recipe's network and give its backbone its starting weights.
+
+    Args:
+        recipe: the network, its geometry, what it freezes.
+        weights: file of ImageNet weights; None to take torchvision's.
+        resumed: how the backbone of the checkpoint to be loaded began; its weights are in that file.
+
+    Raises:
+        InputError: if `weights` is no such file. Without a file, missing weights are no error: the backbone
+            is then trained from nothing, and the note says so.
+    """
+    constructor = lookup("network", recipe.network.constructor, _constructors())
+    if resumed is not None:
+        return _built(constructor, recipe, resumed, "backbone: weights from the checkpoint")
+    if not recipe.network.pretrained and weights is None:
+        return _built(constructor, recipe, SCRATCH, "backbone: random weights, as the setting says")
+    built = _built(constructor, recipe, IMAGENET, "")
+    loaded = load_backbone_weights(built.net, weights)
+    if loaded:
+        return BuiltNetwork(
+            net=built.net, backbone=IMAGENET, note=f"backbone: {loaded.message}; {built.note}"
+        )
+    return _built(constructor, recipe, SCRATCH, f"backbone: no ImageNet weights ({loaded.message})")
+
+
+def _constructors() -> dict[str, Any]:
+    return {name: getattr(dimpnet, name) for name in dimpnet.__all__ if name[0].islower()}
+
+
+def _built(constructor: Any, recipe: TrainRecipe, backbone: str, source: str) -> BuiltNetwork:
+    frozen = list(recipe.network.frozen) if backbone == IMAGENET else []
+    # The same start for every way to get here: a second build must not go on in the random stream.
+    torch.manual_seed(recipe.seed)
+    net = constructor(**recipe.network.kwargs, backbone_pretrained=False, frozen_backbone_layers=frozen)
+    geometry = recipe.geometry
+    net.info = {
+        "image_sample_size": geometry.crop_size,
+        "search_area_scale": geometry.search_area_scale,
+        "crop_type": geometry.crop_type,
+        "feature_stride": geometry.feature_stride,
+    }
+    state = f"frozen: {', '.join(frozen)}" if frozen else "nothing frozen, the whole backbone is trained"
+    return BuiltNetwork(net=net, backbone=backbone, note=f"{source}; {state}" if source else state)
+
+
+def build_actor(recipe: TrainRecipe, net: nn.Module) -> DiMPActor:
+    """The recipe's losses around a network."""
+    pos, size = recipe.box.label_sigma
+    return DiMPActor(
+        net,
+        box_loss=BoxEnergyLoss(recipe.box.method, (pos, pos, size, size)),
+        box_weight=recipe.box.weight,
+        hinge=LBHinge(threshold=recipe.hinge_threshold),
+        clf_weights=recipe.clf_weights,
+        precision=recipe.precision,
+        channels_last=recipe.channels_last,
+    )
+
+
+def build_optimiser(recipe: TrainRecipe, net: nn.Module, backbone: str) -> torch.optim.Adam:
+    """Adam over the recipe's groups; over the whole backbone where it starts from nothing.
+
+    Args:
+        recipe: groups and learning rates.
+        net: the network on its device.
+        backbone: ``"imagenet"`` or ``"scratch"``.
+    """
+    groups = list(recipe.optimiser.groups)
+    if backbone == SCRATCH:
+        groups = [group for group in groups if not group.path.startswith("feature_extractor")]
+        groups.append(ParameterGroup(path="feature_extractor", lr=recipe.optimiser.scratch_backbone_lr))
+    return build_adam(net, groups, recipe.optimiser.weight_decay)
+
+
+def count_parameters(net: nn.Module) -> Mapping[str, int]:
+    """Number of weights, ``"all"`` and ``"trained"``."""
+    return {
+        "all": sum(p.numel() for p in net.parameters()),
+        "trained": sum(p.numel() for p in net.parameters() if p.requires_grad),
+    }

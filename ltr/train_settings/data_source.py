@@ -1,0 +1,188 @@
+"""Which data a run trains on: what is configured, what was asked for, or the generated benchmark."""
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ebm.exceptions import InputError
+from ebm.lookup import unknown_name
+from ltr.admin.environment import DATASETS, configured_datasets, require_dataset_root
+from ltr.train_settings.recipe import DatasetShare, TrainRecipe
+
+if TYPE_CHECKING:
+    from ltr.data.video import VideoDataset
+
+__all__ = ["GENERATED", "READERS", "DataChoice", "OpenedData", "choose_data", "open_data"]
+
+GENERATED = "generated"
+HELD_OUT = 0.15  # share of GOT-10k that validates and does not train
+TRACKINGNET_SETS = (0, 1, 2, 3)  # what the paper trains on
+
+Generate = Callable[[], Mapping[str, Path]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataChoice:
+    """The data sets of a run.
+
+    Attributes:
+        shares: data sets and weights.
+        roots: their folders by name; empty for generated data, which is made when it is opened.
+        generated: whether the data are generated.
+        note: the line that says so at the start of a run; empty where there is nothing to say.
+    """
+
+    shares: tuple[DatasetShare, ...]
+    roots: Mapping[str, Path]
+    generated: bool
+    note: str = ""
+
+    @property
+    def label(self) -> str:
+        """What a checkpoint says about its data, without local paths."""
+        names = "+".join(share.name for share in self.shares)
+        return f"{GENERATED} {names}" if self.generated else names
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenedData:
+    """Readers ready to sample from: training sets with weights, and the validation set if there is one."""
+
+    train: tuple["VideoDataset", ...]
+    weights: tuple[float, ...]
+    validation: "VideoDataset | None"
+
+
+def choose_data(recipe: TrainRecipe, selection: Sequence[str] | None = None) -> DataChoice:
+    """Decide what to train on.
+
+    Without a selection: all data sets of the recipe if all are configured, generated data if none is.
+
+    Args:
+        recipe: names and weights.
+        selection: names to train on alone; ``["generated"]`` for generated data.
+
+    Raises:
+        InputError: if only a part of the recipe's data sets is configured, naming the missing ones; if a
+            selected one is not configured.
+        UnknownNameError: for a name that is no data set.
+    """
+    if selection is not None:
+        return _choose_selected(recipe, selection)
+    configured = configured_datasets()
+    there = [share.name for share in recipe.datasets if share.name in configured]
+    missing = [share.name for share in recipe.datasets if share.name not in configured]
+    if not there:
+        titles = _titles([share.name for share in recipe.datasets])
+        note = f"data: {titles} are not configured, so this run trains on the generated benchmark."
+        return DataChoice(shares=recipe.datasets, roots={}, generated=True, note=note)
+    if missing:
+        raise InputError(_partly_configured(there, missing))
+    roots = {share.name: require_dataset_root(share.name) for share in recipe.datasets}
+    return DataChoice(shares=recipe.datasets, roots=roots, generated=False)
+
+
+def _choose_selected(recipe: TrainRecipe, selection: Sequence[str]) -> DataChoice:
+    names = list(dict.fromkeys(selection))
+    for name in names:
+        if name != GENERATED and name not in READERS:
+            raise unknown_name("data set", name, [*READERS, GENERATED])
+    if not names:
+        raise InputError(f"--datasets is empty; name some of {', '.join([*READERS, GENERATED])}.")
+    if names == [GENERATED]:
+        note = "data: the generated benchmark, as asked for."
+        return DataChoice(shares=recipe.datasets, roots={}, generated=True, note=note)
+    if GENERATED in names:
+        others = ",".join(name for name in names if name != GENERATED)
+        raise InputError(f"Generated data stand alone: use --datasets {GENERATED} or --datasets {others}.")
+    known = {share.name: share for share in recipe.datasets}
+    shares = tuple(known.get(name, DatasetShare(name=name)) for name in names)
+    roots = {name: require_dataset_root(name) for name in names}
+    return DataChoice(shares=shares, roots=roots, generated=False)
+
+
+def _titles(names: Sequence[str]) -> str:
+    titles = [DATASETS[name].title for name in names]
+    return ", ".join(titles[:-1]) + " and " + titles[-1] if len(titles) > 1 else titles[0]
+
+
+def _partly_configured(there: Sequence[str], missing: Sequence[str]) -> str:
+    first = missing[0]
+    return (
+        f"This recipe trains on {len(there) + len(missing)} data sets, but only {_titles(there)} "
+        f"{'is' if len(there) == 1 else 'are'} configured; missing: {_titles(missing)}. Three ways out: "
+        f"set the missing ones in paths.toml under [datasets] (for example "
+        f'{first} = "{DATASETS[first].example}") or by EBMTRACK_{first.upper()} and the like; '
+        f"train on what is there alone, --datasets {','.join(there)}; "
+        f"or train on generated data, --datasets {GENERATED}."
+    )
+
+
+def open_data(choice: DataChoice, generate: Generate, validate: bool = True) -> OpenedData:
+    """Open the readers of a choice; generated data are made first if they are not there.
+
+    Args:
+        choice: what to open.
+        generate: makes the generated training set, if needed, and returns its roots by layout.
+        validate: hold a part of GOT-10k out for validation.
+
+    Raises:
+        InputError: if a data set is not laid out as expected.
+    """
+    roots = generate() if choice.generated else choice.roots
+    train: list[VideoDataset] = []
+    validation: VideoDataset | None = None
+    for share in choice.shares:
+        if share.name == "got10k" and validate:
+            dataset, validation = _open_got10k_split(roots[share.name])
+        else:
+            dataset = READERS[share.name](roots[share.name])
+        train.append(dataset)
+    weights = tuple(share.weight for share in choice.shares)
+    return OpenedData(train=tuple(train), weights=weights, validation=validation)
+
+
+def _open_lasot(root: Path) -> "VideoDataset":
+    from ltr.dataset import LaSOT
+
+    return LaSOT(root)
+
+
+def _open_got10k(root: Path) -> "VideoDataset":
+    from ltr.dataset import Got10k
+
+    return Got10k(root)
+
+
+def _open_trackingnet(root: Path) -> "VideoDataset":
+    from ltr.dataset import TrackingNet
+
+    return TrackingNet(root, set_ids=TRACKINGNET_SETS)
+
+
+def _open_coco(root: Path) -> "VideoDataset":
+    from ltr.dataset import MSCOCOSeq
+
+    return MSCOCOSeq(root)
+
+
+READERS: Mapping[str, Callable[[Path], "VideoDataset"]] = {
+    "lasot": _open_lasot,
+    "got10k": _open_got10k,
+    "trackingnet": _open_trackingnet,
+    "coco": _open_coco,
+}
+
+
+def _open_got10k_split(root: Path) -> tuple["VideoDataset", "VideoDataset | None"]:
+    """GOT-10k without and with only the held-out sequences; the split depends on the names alone."""
+    from ltr.dataset import Got10k
+
+    names = sorted(Got10k(root).names)
+    held = set(random.Random("got10k").sample(names, int(len(names) * HELD_OUT)))
+    if not held:
+        return Got10k(root), None
+    train = [name for name in names if name not in held]
+    return Got10k(root, split=train), Got10k(root, split=sorted(held))

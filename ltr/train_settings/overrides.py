@@ -1,0 +1,69 @@
+"""What a command may change: parts of the recipe, and how the run is carried out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from ebm.exceptions import InputError
+from ltr.actors.tracking import Precision
+from ltr.train_settings.recipe import TrainRecipe
+
+__all__ = ["RunOptions", "apply_overrides"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """How a run is carried out; nothing here changes what is learned from the same data.
+
+    Attributes:
+        datasets: data sets to train on alone, None for the recipe's rule.
+        device: ``"auto"`` or a device.
+        workers: loader processes, None to decide.
+        threads: CPU threads, None to decide.
+        resume: ``"auto"``, ``"none"`` or a checkpoint.
+        backbone_weights: file of ImageNet weights, None to download them.
+        workspace: root of the outputs, None for the configured one.
+        scale: size of the generated data.
+        keep: checkpoints to keep.
+        validate: whether to validate.
+    """
+
+    datasets: Sequence[str] | None = None
+    device: str = "auto"
+    workers: int | None = None
+    threads: int | None = None
+    resume: str = "auto"
+    backbone_weights: Path | None = None
+    workspace: Path | None = None
+    scale: Literal["tiny", "demo", "full"] = "demo"
+    keep: int = 3
+    validate: bool = True
+
+
+def apply_overrides(
+    recipe: TrainRecipe,
+    *,
+    epochs: int | None = None,
+    samples: int | None = None,
+    batch_size: int | None = None,
+    clip: float | None = None,
+    precision: Precision | None = None,
+    seed: int | None = None,
+) -> TrainRecipe:
+    """The recipe with what is not None put in its place.
+
+    Raises:
+        InputError: for a clip norm that is not positive.
+    """
+    if clip is not None and not clip > 0:
+        raise InputError(f"--clip must be positive, got {clip}.")
+    changed = {
+        "samples_per_epoch": samples,
+        "batch_size": batch_size,
+        "precision": precision,
+        "seed": seed,
+        "schedule": None if epochs is None else replace(recipe.schedule, epochs=epochs),
+        "optimiser": None if clip is None else replace(recipe.optimiser, clip_norm=clip),
+    }
+    return replace(recipe, **{name: value for name, value in changed.items() if value is not None})

@@ -1,0 +1,251 @@
+"""A train setting as a value: everything that decides what is trained, and nothing about where it runs."""
+
+import hashlib
+import importlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from ebm.exceptions import DomainError
+from ebm.lookup import unknown_name
+from ltr.actors.box_energy import BoxMethod
+from ltr.actors.target_classification import ClassificationWeights
+from ltr.actors.tracking import Precision
+from ltr.trainers.optimiser import ParameterGroup
+from ltr.trainers.schedule import Schedule
+
+__all__ = [
+    "Augmentation",
+    "BoxRecipe",
+    "DatasetShare",
+    "Geometry",
+    "Jitter",
+    "NetworkRecipe",
+    "OptimiserRecipe",
+    "Sampling",
+    "TrainRecipe",
+    "Validation",
+    "find_recipe",
+    "recipe_names",
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetShare:
+    """A data set and its weight in the draw of a sample's data set."""
+
+    name: str
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Geometry:
+    """Crops and maps.
+
+    Attributes:
+        crop_size: side of a crop, px.
+        search_area_scale: crop side / sqrt(target area), before resizing.
+        feature_stride: px in a cell of the classifier's map.
+        filter_size: side of the target filter, cells.
+        crop_type: ``"replicate"``, ``"inside"`` or ``"inside_major"``: what happens at the image border.
+        max_scale_change: how much a crop may shrink to fit the image; None for no limit.
+    """
+
+    crop_size: int = 22 * 16
+    search_area_scale: float = 6.0
+    feature_stride: int = 16
+    filter_size: int = 4
+    crop_type: Literal["replicate", "inside", "inside_major"] = "inside_major"
+    max_scale_change: float | None = 1.5
+
+    @property
+    def feature_size(self) -> int:
+        """Side of the classifier's map, cells."""
+        return self.crop_size // self.feature_stride
+
+    @property
+    def label_sigma(self) -> float:
+        """Width of the classification label as a share of the map's side: a quarter of the target."""
+        return 0.25 / self.search_area_scale
+
+
+@dataclass(frozen=True, kw_only=True)
+class Jitter:
+    """How far a crop is off the target: centre as a share of its size, scale as a log deviation."""
+
+    train_centre: float = 3.0
+    test_centre: float = 5.5
+    train_scale: float = 0.25
+    test_scale: float = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Augmentation:
+    """Image changes.
+
+    Attributes:
+        grayscale: probability, for all frames of a sample together.
+        flip_sample: probability of a horizontal flip of all frames of a sample together.
+        flip_frame: probability of a horizontal flip of each frame on its own.
+        brightness: largest relative change of a frame.
+    """
+
+    grayscale: float = 0.05
+    flip_sample: float = 0.5
+    flip_frame: float = 0.5
+    brightness: float = 0.2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sampling:
+    """Frames of a sample: how many make the target model and how many carry the loss, and their spread."""
+
+    train_frames: int = 3
+    test_frames: int = 3
+    max_gap: int = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class BoxRecipe:
+    """The energy-based box branch; deviations are in relative box units (centre, log size).
+
+    Attributes:
+        method: the loss.
+        num_samples: boxes drawn for a frame, the label not counted.
+        sigmas: (centre, size) deviations of the proposal's components.
+        label_sigma: (centre, size) deviations of the label density (KLD-IS).
+        beta: scale of the label noise (NCE+).
+        beta_mode: whether `beta` multiplies the deviation or the variance.
+        weight: of the loss.
+    """
+
+    method: BoxMethod = "kld_is"
+    num_samples: int = 128
+    sigmas: tuple[tuple[float, float], ...] = ((0.05, 0.05), (0.5, 0.5))
+    label_sigma: tuple[float, float] = (0.05, 0.05)
+    beta: float = 0.1
+    beta_mode: Literal["std", "variance"] = "std"
+    weight: float = 0.01
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkRecipe:
+    """The network.
+
+    Attributes:
+        constructor: function in ``ltr.models.tracking.dimpnet``.
+        kwargs: its arguments, without the backbone's weights and freezing.
+        pretrained: whether the backbone starts from ImageNet weights.
+        frozen: parts of the backbone that keep them.
+    """
+
+    constructor: str = "dimpnet50"
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    pretrained: bool = True
+    frozen: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimiserRecipe:
+    """Adam's parameter groups.
+
+    Attributes:
+        groups: the groups with the frozen, pretrained backbone.
+        scratch_backbone_lr: learning rate of the whole backbone where it starts from nothing.
+        clip_norm: largest gradient norm; None for no clipping.
+        weight_decay: L2 factor.
+    """
+
+    groups: tuple[ParameterGroup, ...]
+    scratch_backbone_lr: float = 2e-4
+    clip_norm: float | None = None
+    weight_decay: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Validation:
+    """How often and on how many samples of the fixed validation set."""
+
+    every: int = 5
+    samples: int = 10_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainRecipe:
+    """A train setting; a new one is a ``replace`` of another one, so that the diff is the experiment."""
+
+    module: str
+    name: str
+    datasets: tuple[DatasetShare, ...]
+    network: NetworkRecipe
+    optimiser: OptimiserRecipe
+    geometry: Geometry = Geometry()
+    jitter: Jitter = Jitter()
+    augmentation: Augmentation = Augmentation()
+    sampling: Sampling = Sampling()
+    box: BoxRecipe = BoxRecipe()
+    clf_weights: ClassificationWeights = ClassificationWeights()
+    hinge_threshold: float = 0.05
+    schedule: Schedule = Schedule()
+    validation: Validation = Validation()
+    batch_size: int = 20
+    samples_per_epoch: int = 40_000
+    precision: Precision = "fp32"
+    channels_last: bool = True
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.batch_size < 1 or self.samples_per_epoch < 1:
+            raise DomainError(
+                f"batch_size and samples_per_epoch must be at least 1, got {self.batch_size}, "
+                f"{self.samples_per_epoch}"
+            )
+        if self.precision not in ("fp32", "bf16"):
+            raise DomainError(f"precision must be 'fp32' or 'bf16', got {self.precision!r}")
+
+    def plain(self) -> dict[str, Any]:
+        """The recipe as nested dictionaries, lists, strings and numbers."""
+        data: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        return data
+
+    def fingerprint(self) -> str:
+        """Hash of what decides the weights after a given number of steps; 16 hexadecimal digits."""
+        data = comparable(self.plain())
+        return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def comparable(plain: Mapping[str, Any]) -> dict[str, Any]:
+    """A plain recipe without what may change between two parts of one run: its length and its validation."""
+    data = {k: v for k, v in plain.items() if k != "validation"}
+    schedule = dict(data["schedule"])
+    if schedule["kind"] == "step":
+        # The cosine depends on the length, the steps do not.
+        del schedule["epochs"]
+    return data | {"schedule": schedule}
+
+
+def recipe_names() -> dict[str, list[str]]:
+    """Names of the settings of each module, from the files beside this one."""
+    folder = Path(__file__).parent
+    return {
+        part.name: sorted(file.stem for file in part.glob("[!_]*.py"))
+        for part in sorted(folder.iterdir())
+        if (part / "__init__.py").is_file()
+    }
+
+
+def find_recipe(module: str, name: str) -> TrainRecipe:
+    """The recipe ``ltr/train_settings/<module>/<name>.py``.
+
+    Raises:
+        UnknownNameError: naming the nearest modules or settings that exist.
+    """
+    names = recipe_names()
+    if module not in names:
+        raise unknown_name("train module", module, names)
+    if name not in names[module]:
+        raise unknown_name(f"train setting of {module!r}", name, names[module])
+    recipe: TrainRecipe = importlib.import_module(f"ltr.train_settings.{module}.{name}").RECIPE
+    return recipe

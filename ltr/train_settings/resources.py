@@ -1,0 +1,48 @@
+"""How many cores there are, and who gets them: the loader's workers or the network."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["CpuPlan", "available_cores", "plan_cpu"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CpuPlan:
+    """Worker processes of the loader, and threads of the training process."""
+
+    workers: int
+    threads: int
+
+
+def available_cores() -> int:
+    """Cores this process may use: its affinity, cut by the container's quota."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+    quota = Path("/sys/fs/cgroup/cpu.max")
+    if quota.is_file():
+        limit, period = quota.read_text().split()
+        if limit != "max":
+            cores = min(cores, max(1, int(limit) // int(period)))
+    return cores
+
+
+def plan_cpu(on_gpu: bool, cores: int, workers: int | None = None, threads: int | None = None) -> CpuPlan:
+    """Split the cores between loading and training.
+
+    On a GPU the network needs no cores, so the workers get them. On a CPU the network needs most, since a
+    step costs far more than loading its samples.
+
+    Args:
+        on_gpu: whether the network runs on an accelerator.
+        cores: cores there are.
+        workers: worker processes asked for, None to decide.
+        threads: threads asked for, None to decide.
+    """
+    if workers is None:
+        if on_gpu:
+            workers = min(max(cores - 1, 1), 16)
+        else:
+            workers = 0 if cores == 1 else max(1, cores // 4)
+    if threads is None:
+        threads = max(1, min(cores, 8) if on_gpu else cores - workers)
+    return CpuPlan(workers=workers, threads=threads)

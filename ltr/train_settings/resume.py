@@ -1,0 +1,113 @@
+"""Where a run starts: anew, at the newest checkpoint, or at the one named."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ebm.exceptions import InputError
+from ltr.admin.loading import read_checkpoint
+from ltr.train_settings.recipe import TrainRecipe, comparable
+from ltr.trainers.checkpoints import CheckpointFolder
+
+__all__ = ["Start", "find_start"]
+
+SHOWN = 6  # differences named in a message
+
+
+@dataclass(frozen=True, kw_only=True)
+class Start:
+    """A checkpoint to go on from."""
+
+    path: Path
+    content: Mapping[str, Any]
+
+    @property
+    def epoch(self) -> int:
+        """Whole epochs done."""
+        return int(self.content["epoch"])
+
+    @property
+    def backbone(self) -> str:
+        """How the backbone began, ``"imagenet"`` or ``"scratch"``; it decides what is frozen."""
+        return str(self.content.get("resume", {}).get("backbone", "imagenet"))
+
+
+def find_start(
+    resume: str, folder: CheckpointFolder, recipe: TrainRecipe, data: str, say: Callable[[str], None]
+) -> Start | None:
+    """The checkpoint that a run goes on from, None to start anew.
+
+    A run never continues another experiment unknowingly: ``"auto"`` refuses a checkpoint whose recipe or data
+    differ; a path that the user names is taken, and the differences are said.
+
+    Args:
+        resume: ``"auto"``, ``"none"`` or a path.
+        folder: checkpoints of this setting.
+        recipe: what is to be trained.
+        data: label of the data.
+        say: prints a line.
+
+    Raises:
+        InputError: if the file is missing or unreadable, or belongs to another experiment.
+    """
+    if resume == "none":
+        if moved := folder.set_aside():
+            say(f"starting anew; what an earlier run left is now in {moved}")
+        return None
+    path = folder.newest() if resume == "auto" else Path(resume).expanduser()
+    if path is None:
+        return None
+    if not path.is_file():
+        raise InputError(f"No checkpoint at {path}; give an existing file, or --resume auto or none.")
+    start = Start(path=path, content=read_checkpoint(path))
+    changes = differences(start.content, recipe, data)
+    if resume == "auto":
+        if changes:
+            raise InputError(_other_experiment(path, changes))
+        return start
+    if changes:
+        say(f"going on from {path} although it differs: {'; '.join(changes[:SHOWN])}")
+    if moved := folder.set_aside(newer_than=start.epoch):
+        say(f"newer checkpoints of this setting are now in {moved}")
+    return start
+
+
+def differences(content: Mapping[str, Any], recipe: TrainRecipe, data: str) -> list[str]:
+    """What the checkpoint and the run to come do not share, as ``key: then -> now``; empty if they match."""
+    resume = content.get("resume") or {}
+    changes = []
+    if resume.get("fingerprint") != recipe.fingerprint():
+        settings = content.get("settings")
+        if isinstance(settings, Mapping) and "schedule" in settings:
+            then, now = flatten(comparable(settings)), flatten(comparable(recipe.plain()))
+            keys = [key for key in {**then, **now} if then.get(key) != now.get(key)]
+            changes += [f"{key}: {then.get(key, 'none')} -> {now.get(key, 'none')}" for key in keys]
+        else:
+            changes.append("it carries no recipe of this program")
+    if (before := resume.get("data")) is not None and before != data:
+        changes.append(f"data: {before} -> {data}")
+    return changes
+
+
+def flatten(data: Any, prefix: str = "") -> dict[str, Any]:
+    """Leaves of nested dictionaries and lists by dotted key."""
+    if isinstance(data, Mapping):
+        items = list(data.items())
+    elif isinstance(data, list | tuple):
+        items = list(enumerate(data))
+    else:
+        return {prefix: data}
+    leaves: dict[str, Any] = {}
+    for key, value in items:
+        leaves |= flatten(value, f"{prefix}.{key}" if prefix else str(key))
+    return leaves
+
+
+def _other_experiment(path: Path, changes: list[str]) -> str:
+    more = f" and {len(changes) - SHOWN} more" if len(changes) > SHOWN else ""
+    return (
+        f"The newest checkpoint, {path}, is of another experiment ({'; '.join(changes[:SHOWN])}{more}). "
+        f"Use --resume none to start anew (it is kept aside), or --resume {path} to go on from it all the "
+        "same."
+    )

@@ -1,0 +1,1 @@
+"""The training loop: epochs, schedule, checkpoints, progress, stopping and guards."""

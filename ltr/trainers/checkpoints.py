@@ -1,0 +1,111 @@
+"""Names, order and lifetime of the checkpoint files of one run."""
+
+import re
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ltr.admin.loading import write_checkpoint
+
+__all__ = ["CheckpointFolder"]
+
+
+class CheckpointFolder:
+    """The folder of a run: ``<net>_ep0001.pth.tar`` for each epoch, one file for an interrupted epoch.
+
+    Args:
+        path: the folder; made when first written to.
+        net_type: class name of the network, the first part of every file name.
+        keep_last: epoch files to keep, at least 1.
+    """
+
+    def __init__(self, path: Path, net_type: str, keep_last: int = 3) -> None:
+        self.path = path
+        self.net_type = net_type
+        self.keep_last = max(keep_last, 1)
+
+    def epoch_file(self, epoch: int) -> Path:
+        """File of the finished epoch, counted from 1."""
+        return self.path / f"{self.net_type}_ep{epoch:04d}.pth.tar"
+
+    @property
+    def best_file(self) -> Path:
+        """Copy of the epoch file with the lowest validation loss."""
+        return self.path / f"{self.net_type}_best.pth.tar"
+
+    def interrupted_file(self, epoch: int) -> Path:
+        """File of a run stopped after `epoch` whole epochs; no tracker looks at this name."""
+        return self.path / f"{self.net_type}_interrupted_ep{epoch:04d}.pt"
+
+    def _numbered(self, pattern: str) -> dict[int, Path]:
+        expression = re.compile(re.escape(self.net_type) + pattern)
+        found = {}
+        for path in self.path.glob(f"{self.net_type}_*") if self.path.is_dir() else ():
+            if match := expression.fullmatch(path.name):
+                found[int(match.group(1))] = path
+        return found
+
+    def epochs(self) -> dict[int, Path]:
+        """Epoch files by number."""
+        return self._numbered(r"_ep(\d{4,})\.pth\.tar")
+
+    def _interrupted(self) -> dict[int, Path]:
+        return self._numbered(r"_interrupted_ep(\d{4,})\.pt")
+
+    def newest(self) -> Path | None:
+        """The file to go on from: that of an interrupted epoch if it is ahead of the last whole one."""
+        epochs, interrupted = self.epochs(), self._interrupted()
+        last = max(epochs, default=-1)
+        if interrupted and max(interrupted) >= last:
+            return interrupted[max(interrupted)]
+        return epochs.get(last)
+
+    def write_epoch(self, epoch: int, content: Mapping[str, Any], best: bool = False) -> Path:
+        """Write the file of a finished epoch, then remove what it replaces."""
+        path = self.epoch_file(epoch)
+        self._write(path, content)
+        if best:
+            part = self.best_file.with_suffix(".tmp")
+            shutil.copyfile(path, part)
+            part.replace(self.best_file)
+        for old in self._interrupted().values():
+            old.unlink()
+        epochs = self.epochs()
+        for number in sorted(epochs)[: -self.keep_last]:
+            epochs[number].unlink()
+        return path
+
+    def write_interrupted(self, epoch: int, content: Mapping[str, Any]) -> Path:
+        """Write the state in the middle of the epoch that follows `epoch`."""
+        path = self.interrupted_file(epoch)
+        self._write(path, content)
+        return path
+
+    def _write(self, path: Path, content: Mapping[str, Any]) -> None:
+        # What a killed run was writing; a folder has one writer.
+        for part in self.path.glob(f".{self.net_type}_*.tmp"):
+            part.unlink()
+        write_checkpoint(path, content)
+
+    def set_aside(self, newer_than: int = -1) -> Path | None:
+        """Move files of an earlier run into ``previous_001`` (002, ...) inside the folder.
+
+        Args:
+            newer_than: only checkpoints that are ahead of this whole epoch; by default every file.
+
+        Returns: the folder they went to, None if there was nothing to move.
+        """
+        if newer_than < 0:
+            files = [p for p in self.path.iterdir() if p.is_file()] if self.path.is_dir() else []
+        else:
+            files = [p for number, p in self.epochs().items() if number > newer_than]
+            files += [p for number, p in self._interrupted().items() if number >= newer_than]
+        if not files:
+            return None
+        numbers = [int(p.name[9:]) for p in self.path.glob("previous_*") if p.name[9:].isdigit()]
+        target = self.path / f"previous_{max(numbers, default=0) + 1:03d}"
+        target.mkdir()
+        for file in files:
+            file.rename(target / file.name)
+        return target

@@ -1,0 +1,79 @@
+"""What the training loop is told, and how far it is."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ebm.exceptions import InputError
+from ltr.trainers.schedule import Schedule
+
+__all__ = ["Batch", "Position", "Streams", "TrainerConfig"]
+
+Batch = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainerConfig:
+    """What the loop needs to know beside the objects it drives.
+
+    Attributes:
+        schedule: learning rates and the number of epochs.
+        batch_size: samples in a step.
+        samples_per_epoch: samples in an epoch; what does not fill a batch is left out.
+        frames_per_sample: frames in a sample, for the speed shown.
+        clip_norm: largest gradient norm, None for no clipping.
+        validate_every: epochs between two validations.
+        max_nonfinite: steps with a non-finite loss or gradient that a run may skip.
+        settings: the recipe as plain data, stored in the checkpoints.
+        extra: further plain entries of the checkpoint's ``resume`` field.
+    """
+
+    schedule: Schedule
+    batch_size: int
+    samples_per_epoch: int
+    frames_per_sample: int = 1
+    clip_norm: float | None = None
+    validate_every: int = 5
+    max_nonfinite: int = 3
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.samples_per_epoch < self.batch_size:
+            raise InputError(
+                f"An epoch of {self.samples_per_epoch} samples holds no batch of {self.batch_size}; "
+                "raise --samples or lower --batch-size."
+            )
+
+    @property
+    def steps(self) -> int:
+        """Steps in an epoch."""
+        return self.samples_per_epoch // self.batch_size
+
+
+@dataclass(frozen=True, kw_only=True)
+class Streams:
+    """Where batches come from.
+
+    Attributes:
+        train: (first sample index, number of samples) -> batches in that order.
+        validation: batches of a fixed set, or None.
+    """
+
+    train: Callable[[int, int], Iterable[Batch]]
+    validation: Callable[[], Iterable[Batch]] | None = None
+
+
+@dataclass
+class Position:
+    """How far a run is.
+
+    Attributes:
+        epoch: whole epochs done.
+        step: steps done in the epoch that follows.
+        samples: samples drawn since the start of the run; the next one has this index.
+    """
+
+    epoch: int = 0
+    step: int = 0
+    samples: int = 0

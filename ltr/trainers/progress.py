@@ -1,0 +1,102 @@
+"""The progress line: a bar on a terminal, a line every few seconds in a log."""
+
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, TextIO
+
+from tqdm import tqdm
+
+from ltr.trainers.meters import Stopwatch
+
+__all__ = ["Progress", "describe"]
+
+SHORT = {
+    "Loss/total": "loss",
+    "Loss/bb_ce": "bb_ce",
+    "Loss/target_clf": "clf",
+    "Loss/test_init_clf": "init",
+    "Loss/test_iter_clf": "iter",
+    "BBReg/label_rank_acc": "rank",
+    "BBReg/kl": "kl",
+}
+
+
+def describe(
+    means: Mapping[str, float], rates: Sequence[float], watch: Stopwatch, frames: int, eta: float
+) -> str:
+    """One line: loss terms, learning rates, speed, share of time waiting for data, time left.
+
+    Args:
+        means: means of the epoch so far by statistic.
+        rates: learning rates of the groups; empty in validation.
+        watch: speed and waiting.
+        frames: frames in one sample.
+        eta: seconds left; negative if unknown.
+    """
+    terms = [f"{short} {means[name]:.4g}" for name, short in SHORT.items() if name in means]
+    if rates:
+        low, high = min(rates), max(rates)
+        terms.append(f"lr {low:.1e}" if low == high else f"lr {low:.1e}..{high:.1e}")
+    speed = watch.samples_per_second
+    terms.append(f"{speed:.1f} samples/s ({speed * frames:.0f} frames/s)")
+    terms.append(f"data wait {watch.waiting_share:.0%}")
+    if eta >= 0:
+        terms.append(f"ETA {tqdm.format_interval(eta)}")
+    return "  ".join(terms)
+
+
+class Progress:
+    """Shows where an epoch stands; prints nothing more often than needed.
+
+    Args:
+        stream: where to write; its ``isatty`` decides between bar and lines.
+        interval: seconds between two lines of a log.
+    """
+
+    def __init__(self, stream: TextIO | None = None, interval: float = 10.0) -> None:
+        self.stream = stream if stream is not None else sys.stdout
+        self.interval = interval
+        self._bar: tqdm[Any] | None = None
+        self._label, self._total, self._last = "", 0, 0.0
+
+    def start(self, label: str, total: int, done: int = 0) -> None:
+        """Begin a pass of `total` steps, of which `done` are behind."""
+        self._label, self._total, self._last = label, total, time.monotonic()
+        if self.stream.isatty():
+            self._bar = tqdm(
+                total=total,
+                initial=done,
+                desc=label,
+                file=self.stream,
+                leave=True,
+                bar_format="{desc} {n_fmt}/{total_fmt} |{bar:10}| {postfix}",
+            )
+
+    def due(self, done: int) -> bool:
+        """Whether a line would be shown now, so that nothing is formatted in vain."""
+        pause = 0.2 if self._bar is not None else self.interval
+        return done >= self._total or time.monotonic() - self._last >= pause
+
+    def show(self, done: int, text: str) -> None:
+        """Show `text` at step `done`."""
+        self._last = time.monotonic()
+        if self._bar is not None:
+            self._bar.set_postfix_str(text, refresh=False)
+            self._bar.update(done - self._bar.n)
+            self._bar.refresh()
+        else:
+            print(f"{self._label} {done}/{self._total}  {text}", file=self.stream, flush=True)
+
+    def close(self) -> None:
+        """End the pass."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+    def message(self, text: str) -> None:
+        """A line of its own, above a bar if there is one."""
+        if self._bar is not None:
+            self._bar.write(text, file=self.stream)
+        else:
+            print(text, file=self.stream, flush=True)
