@@ -226,6 +226,27 @@ def comparable(plain: Mapping[str, Any]) -> dict[str, Any]:
     return data | {"schedule": schedule}
 
 
+def flat_differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """Where two plain recipes differ: dotted key -> both values, None where one has none."""
+    then, now = flatten(first), flatten(second)
+    keys = [key for key in {**then, **now} if then.get(key) != now.get(key)]
+    return {key: (then.get(key), now.get(key)) for key in keys}
+
+
+def flatten(data: Any, prefix: str = "") -> dict[str, Any]:
+    """Leaves of nested dictionaries and lists by dotted key."""
+    if isinstance(data, Mapping):
+        items = list(data.items())
+    elif isinstance(data, list | tuple):
+        items = list(enumerate(data))
+    else:
+        return {prefix: data}
+    leaves: dict[str, Any] = {}
+    for key, value in items:
+        leaves |= flatten(value, f"{prefix}.{key}" if prefix else str(key))
+    return leaves
+
+
 def recipe_names() -> dict[str, list[str]]:
     """Names of the settings of each module, from the files beside this one."""
     folder = Path(__file__).parent

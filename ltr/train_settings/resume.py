@@ -7,7 +7,7 @@ from typing import Any
 
 from ebm.exceptions import InputError
 from ltr.admin.loading import read_checkpoint
-from ltr.train_settings.recipe import TrainRecipe, comparable
+from ltr.train_settings.recipe import TrainRecipe, comparable, flat_differences
 from ltr.trainers.checkpoints import CheckpointFolder
 
 __all__ = ["Start", "find_start"]
@@ -80,28 +80,13 @@ def differences(content: Mapping[str, Any], recipe: TrainRecipe, data: str) -> l
     if resume.get("fingerprint") != recipe.fingerprint():
         settings = content.get("settings")
         if isinstance(settings, Mapping) and "schedule" in settings:
-            then, now = flatten(comparable(settings)), flatten(comparable(recipe.plain()))
-            keys = [key for key in {**then, **now} if then.get(key) != now.get(key)]
-            changes += [f"{key}: {then.get(key, 'none')} -> {now.get(key, 'none')}" for key in keys]
+            unlike = flat_differences(comparable(settings), comparable(recipe.plain()))
+            changes += [f"{key}: {then} -> {now}" for key, (then, now) in unlike.items()]
         else:
             changes.append("it carries no recipe of this program")
     if (before := resume.get("data")) is not None and before != data:
         changes.append(f"data: {before} -> {data}")
     return changes
-
-
-def flatten(data: Any, prefix: str = "") -> dict[str, Any]:
-    """Leaves of nested dictionaries and lists by dotted key."""
-    if isinstance(data, Mapping):
-        items = list(data.items())
-    elif isinstance(data, list | tuple):
-        items = list(enumerate(data))
-    else:
-        return {prefix: data}
-    leaves: dict[str, Any] = {}
-    for key, value in items:
-        leaves |= flatten(value, f"{prefix}.{key}" if prefix else str(key))
-    return leaves
 
 
 def _other_experiment(path: Path, changes: list[str]) -> str:

@@ -58,7 +58,13 @@ class ToyStream:
 
 
 def toy_trainer(
-    folder: Path, stream: ToyStream, *, epochs: int = 3, validate: bool = False, **config: Any
+    folder: Path,
+    stream: ToyStream,
+    *,
+    epochs: int = 3,
+    step_epochs: int = 1,
+    validate: bool = False,
+    **config: Any,
 ) -> Trainer:
     """A trainer of five steps an epoch."""
     torch.manual_seed(0)
@@ -69,7 +75,7 @@ def toy_trainer(
         streams=Streams(train=stream, validation=(lambda: ToyStream()(10_000, 8)) if validate else None),
         folder=CheckpointFolder(folder, "ToyNet", keep_last=2),
         config=TrainerConfig(
-            schedule=Schedule(epochs=epochs, step_epochs=1),
+            schedule=Schedule(epochs=epochs, step_epochs=step_epochs),
             batch_size=4,
             samples_per_epoch=22,
             validate_every=1,

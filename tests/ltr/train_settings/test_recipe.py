@@ -1,0 +1,83 @@
+"""The settings of the paper, and finding them by name."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from ebm.exceptions import DomainError, UnknownNameError
+from ltr.train_settings.recipe import TrainRecipe, find_recipe, flat_differences, recipe_names
+
+ALL = [(module, name) for module, names in recipe_names().items() for name in names]
+
+
+def test_dimp_nce_plus_is_the_papers() -> None:
+    recipe = find_recipe("dimp", "dimp_nce_plus")
+    assert (recipe.batch_size, recipe.samples_per_epoch, recipe.schedule.epochs) == (20, 40_000, 50)
+    assert {share.name: share.weight for share in recipe.datasets} == {
+        "lasot": 1.0,
+        "got10k": 1.0,
+        "trackingnet": 1.0,
+        "coco": 1.0,
+    }
+    assert recipe.network.frozen == ("conv1", "bn1", "layer1", "layer2")
+    assert (recipe.augmentation.flip_sample, recipe.augmentation.flip_frame) == (0.5, 0.5)
+    box = recipe.box
+    assert (box.method, box.num_samples, box.sigmas) == ("nce_plus", 128, ((0.05, 0.05), (0.5, 0.5)))
+    assert (box.beta, box.beta_mode, box.weight) == (0.1, "std", 0.01)
+    weights = recipe.clf_weights
+    assert (weights.final, weights.init, weights.iterates) == (100.0, 100.0, 400.0)
+    rates = {group.path: group.lr for group in recipe.optimiser.groups}
+    assert rates == {
+        "classifier.filter_initializer": 5e-5,
+        "classifier.filter_optimizer": 5e-4,
+        "classifier.feature_extractor": 5e-5,
+        "bb_regressor": 1e-3,
+        "feature_extractor.layer3": 2e-5,
+    }
+    assert (recipe.schedule.kind, recipe.schedule.step_epochs, recipe.schedule.gamma) == ("step", 15, 0.2)
+    geometry = recipe.geometry
+    assert (geometry.crop_size, geometry.feature_size, geometry.search_area_scale) == (352, 22, 6.0)
+    assert recipe.network.kwargs["init_gauss_sigma"] == pytest.approx(0.25 / 6 * 22)
+
+
+def test_a_variant_differs_in_its_experiment_alone() -> None:
+    parent, child = find_recipe("dimp", "dimp_kld_is"), find_recipe("dimp", "dimp_nce_plus")
+    assert flat_differences(parent.plain(), child.plain()) == {
+        "name": ("dimp_kld_is", "dimp_nce_plus"),
+        "box.method": ("kld_is", "nce_plus"),
+    }
+
+
+@pytest.mark.parametrize(("module", "name"), ALL, ids=[name for _, name in ALL])
+def test_every_setting_knows_its_own_name_and_is_plain_data(module: str, name: str) -> None:
+    recipe = find_recipe(module, name)
+    assert isinstance(recipe, TrainRecipe)
+    assert (recipe.module, recipe.name) == (module, name)
+    assert json.loads(json.dumps(recipe.plain())) == recipe.plain()
+
+
+def test_unknown_names_bring_the_nearest() -> None:
+    with pytest.raises(UnknownNameError, match="'dimp_nce_plus'"):
+        find_recipe("dimp", "dimp_nceplus")
+    with pytest.raises(UnknownNameError, match="'dimp'"):
+        find_recipe("dmip", "dimp_nce_plus")
+
+
+def test_the_fingerprint_ignores_the_length_of_a_step_schedule_only() -> None:
+    recipe = find_recipe("dimp", "dimp_nce_plus")
+    longer = replace(recipe, schedule=replace(recipe.schedule, epochs=60))
+    assert longer.fingerprint() == recipe.fingerprint()
+    cosine = replace(recipe, schedule=replace(recipe.schedule, kind="cosine"))
+    longer = replace(cosine, schedule=replace(cosine.schedule, epochs=60))
+    assert longer.fingerprint() != cosine.fingerprint() != recipe.fingerprint()
+    assert replace(recipe, batch_size=19).fingerprint() != recipe.fingerprint()
+    assert (
+        replace(recipe, validation=replace(recipe.validation, every=1)).fingerprint() == recipe.fingerprint()
+    )
+
+
+@pytest.mark.parametrize("wrong", [{"batch_size": 0}, {"samples_per_epoch": 0}, {"precision": "fp8"}])
+def test_values_out_of_range_are_refused(wrong: dict) -> None:
+    with pytest.raises(DomainError):
+        replace(find_recipe("dimp", "dimp_nce_plus"), **wrong)

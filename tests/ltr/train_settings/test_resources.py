@@ -1,0 +1,28 @@
+"""How cores are split."""
+
+from ltr.train_settings.resources import CpuPlan, available_cores, plan_cpu
+
+
+def test_the_cores_are_split_and_none_is_used_twice() -> None:
+    for cores in range(2, 65):
+        plan = plan_cpu(False, cores)
+        assert plan.workers >= 1
+        assert plan.threads >= 1
+        assert plan.workers + plan.threads == cores
+
+
+def test_one_core_loads_and_trains_in_turn() -> None:
+    assert plan_cpu(False, 1) == CpuPlan(workers=0, threads=1)
+
+
+def test_what_is_asked_for_is_done() -> None:
+    assert plan_cpu(False, 4, workers=0) == CpuPlan(workers=0, threads=4)
+    assert plan_cpu(False, 4, workers=3, threads=2) == CpuPlan(workers=3, threads=2)
+
+
+def test_beside_a_gpu_the_workers_get_the_cores() -> None:
+    assert plan_cpu(True, 16).workers == 15
+
+
+def test_there_is_a_core() -> None:
+    assert available_cores() >= 1
