@@ -12,7 +12,6 @@ from ltr.trainers.meters import Stopwatch
 __all__ = ["Progress", "describe"]
 
 SHORT = {
-    "Loss/total": "loss",
     "Loss/bb_ce": "bb_ce",
     "Loss/target_clf": "clf",
     "Loss/test_init_clf": "init",
@@ -23,9 +22,11 @@ SHORT = {
 
 
 def describe(
-    means: Mapping[str, float], rates: Sequence[float], watch: Stopwatch, frames: int, eta: float
+    means: Mapping[str, float], rates: Sequence[float], watch: Stopwatch, frames: int, eta: float = -1.0
 ) -> str:
-    """One line: loss terms, learning rates, speed, share of time waiting for data, time left.
+    """One line: time left, loss and its terms, learning rates, speed, share of time waiting for data.
+
+    What matters most stands first, since a narrow terminal cuts the end.
 
     Args:
         means: means of the epoch so far by statistic.
@@ -34,16 +35,16 @@ def describe(
         frames: frames in one sample.
         eta: seconds left; negative if unknown.
     """
-    terms = [f"{short} {means[name]:.4g}" for name, short in SHORT.items() if name in means]
+    parts = [f"ETA {tqdm.format_interval(eta)}"] if eta >= 0 else []
+    terms = " ".join(f"{short} {means[name]:.3g}" for name, short in SHORT.items() if name in means)
+    parts.append(f"loss {means.get('Loss/total', float('nan')):.4g}" + (f" ({terms})" if terms else ""))
     if rates:
         low, high = min(rates), max(rates)
-        terms.append(f"lr {low:.1e}" if low == high else f"lr {low:.1e}..{high:.1e}")
+        parts.append(f"lr {high:.1e}" if low == high else f"lr {low:.1e}..{high:.1e}")
     speed = watch.samples_per_second
-    terms.append(f"{speed:.1f} samples/s ({speed * frames:.0f} frames/s)")
-    terms.append(f"data wait {watch.waiting_share:.0%}")
-    if eta >= 0:
-        terms.append(f"ETA {tqdm.format_interval(eta)}")
-    return "  ".join(terms)
+    parts.append(f"{speed * frames:.0f} frames/s ({speed:.1f} samples/s)")
+    parts.append(f"data wait {watch.waiting_share:.0%}")
+    return "  ".join(parts)
 
 
 class Progress:
@@ -69,7 +70,7 @@ class Progress:
                 initial=done,
                 desc=label,
                 file=self.stream,
-                leave=True,
+                dynamic_ncols=True,
                 bar_format="{desc} {n_fmt}/{total_fmt} |{bar:10}| {postfix}",
             )
 

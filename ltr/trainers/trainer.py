@@ -185,7 +185,7 @@ class Trainer:
             watch.before_data()
         restore_random_state(random)
         if done:
-            text = describe(meters.means(), [], watch, self.config.frames_per_sample, -1.0)
+            text = describe(meters.means(), [], watch, self.config.frames_per_sample)
             self.progress.message(f"validation after epoch {self.position.epoch}  {text}")
             self.history.add("val", self.position.epoch, meters.means() | watch.timing())
 
