@@ -1,0 +1,117 @@
+"""From a recipe and opened data sets to the streams of batches that the loop reads."""
+
+from collections.abc import Callable, Iterable, Sequence
+
+import torch
+
+from ltr.data.loader import BatchLoader, make_loader
+from ltr.data.processing import DiMPProcessing, ProcessingConfig
+from ltr.data.proposals import ProposalConfig, ProposalMethod
+from ltr.data.sampler import DiMPSampler
+from ltr.data.video import VideoDataset
+from ltr.train_settings.data_source import OpenedData
+from ltr.train_settings.recipe import TrainRecipe
+from ltr.train_settings.resources import CpuPlan
+from ltr.trainers.config import Batch, Streams
+
+__all__ = ["build_sampler", "build_streams", "processing_config"]
+
+VALIDATION_SEED = 1_000_003  # of no training run, so that every run validates on the same samples
+
+# What each loss needs its rows to be; ML-IS takes the label from the first one, as NCE does.
+ROWS: dict[str, ProposalMethod] = {"nce": "nce", "nce_plus": "nce_plus", "kld_is": "gmm", "ml_is": "nce"}
+
+
+def processing_config(recipe: TrainRecipe, training: bool) -> ProcessingConfig:
+    """The recipe's crops, augmentation, labels and proposals."""
+    geometry, jitter, augmentation, box = recipe.geometry, recipe.jitter, recipe.augmentation, recipe.box
+    return ProcessingConfig(
+        search_area_factor=geometry.search_area_scale,
+        output_sz=geometry.crop_size,
+        feature_stride=geometry.feature_stride,
+        filter_size=geometry.filter_size,
+        label_sigma=geometry.label_sigma,
+        crop_type=geometry.crop_type,
+        max_scale_change=geometry.max_scale_change,
+        center_jitter_train=jitter.train_centre,
+        center_jitter_test=jitter.test_centre,
+        scale_jitter_train=jitter.train_scale,
+        scale_jitter_test=jitter.test_scale,
+        flip_sample=augmentation.flip_sample,
+        flip_frame=augmentation.flip_frame,
+        grayscale=augmentation.grayscale,
+        brightness_jitter=augmentation.brightness,
+        proposals=ProposalConfig(
+            method=ROWS[box.method],
+            num_samples=box.num_samples,
+            sigmas=box.sigmas,
+            label_sigma=box.label_sigma,
+            beta=box.beta,
+            beta_mode=box.beta_mode,
+        ),
+        training=training,
+    )
+
+
+def build_sampler(
+    recipe: TrainRecipe, datasets: Sequence[VideoDataset], weights: Sequence[float] | None, training: bool
+) -> DiMPSampler:
+    """Samples by index.
+
+    Args:
+        recipe: frames, gap, processing and seed.
+        datasets: what to draw from.
+        weights: how often, None in proportion to their lengths.
+        training: False for the validation set, whose samples are the same in every run.
+    """
+    return DiMPSampler(
+        datasets,
+        weights,
+        recipe.samples_per_epoch if training else recipe.validation.samples,
+        recipe.sampling.max_gap,
+        recipe.sampling.train_frames,
+        recipe.sampling.test_frames,
+        DiMPProcessing(processing_config(recipe, training)),
+        seed=recipe.seed if training else VALIDATION_SEED,
+    )
+
+
+def build_streams(recipe: TrainRecipe, data: OpenedData, plan: CpuPlan, device: torch.device) -> Streams:
+    """Training and validation batches.
+
+    Raises:
+        InputError: if a data set has no usable sequence.
+    """
+    sampler = build_sampler(recipe, data.train, data.weights, training=True)
+
+    def loader(dataset: DiMPSampler, start: int, count: int) -> BatchLoader:
+        return make_loader(
+            dataset,
+            batch_size=recipe.batch_size,
+            start_index=start,
+            num_samples=count,
+            workers=plan.workers,
+            device=device,
+        )
+
+    # One loader for the rest of the run: the next epoch's batches are fetched while an epoch ends.
+    return Streams(
+        train=lambda start, count: loader(sampler, start, count),
+        validation=_validation_stream(recipe, data, loader),
+    )
+
+
+def _validation_stream(
+    recipe: TrainRecipe, data: OpenedData, loader: Callable[[DiMPSampler, int, int], BatchLoader]
+) -> Callable[[], Iterable[Batch]] | None:
+    if data.validation is None or recipe.validation.samples < recipe.batch_size:
+        return None
+    sampler = build_sampler(recipe, [data.validation], None, training=False)
+    kept: list[BatchLoader] = []
+
+    def stream() -> Iterable[Batch]:
+        if not kept:
+            kept.append(loader(sampler, 0, recipe.validation.samples))
+        return kept[0]
+
+    return stream
