@@ -55,7 +55,7 @@ SCALES: dict[str, dict[str, TrainingPlan | TestPlan]] = {
         "train": TrainingPlan(
             videos={"lasot": 3, "got10k": 3, "trackingnet": 3},
             images=4,
-            scene=replace(TRAIN_SCENE, frame_sizes=_SMALL, length=(12, 12)),
+            scene=replace(TRAIN_SCENE, frame_sizes=_SMALL, length=(24, 24)),
         ),
         "test": TestPlan(
             sequences={"otb": 3, "lasot": 2}, scene=replace(TEST_SCENE, frame_sizes=_SMALL, length=(12, 12))
