@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from ebm.exceptions import InputError
 from ltr.actors.tracking import Precision
@@ -58,7 +58,7 @@ def apply_overrides(
     """
     if clip is not None and not clip > 0:
         raise InputError(f"--clip must be positive, got {clip}.")
-    changed = {
+    changed: dict[str, Any] = {
         "samples_per_epoch": samples,
         "batch_size": batch_size,
         "precision": precision,

@@ -197,10 +197,13 @@ class TrainRecipe:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.batch_size < 1 or self.samples_per_epoch < 1:
+        if self.batch_size < 2:
+            # The box branch pools the target to one cell, where one sample has no batch statistics.
+            raise DomainError(f"A batch must hold at least 2 samples, got {self.batch_size} (--batch-size).")
+        if self.samples_per_epoch < self.batch_size:
             raise DomainError(
-                f"batch_size and samples_per_epoch must be at least 1, got {self.batch_size}, "
-                f"{self.samples_per_epoch}"
+                f"An epoch of {self.samples_per_epoch} samples holds no batch of {self.batch_size}; raise "
+                "--samples or lower --batch-size."
             )
         if self.precision not in ("fp32", "bf16"):
             raise DomainError(f"precision must be 'fp32' or 'bf16', got {self.precision!r}")

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ebm.exceptions import InputError
 from ltr.trainers.schedule import Schedule
 
 __all__ = ["Batch", "Position", "Streams", "TrainerConfig"]
@@ -37,13 +36,6 @@ class TrainerConfig:
     max_nonfinite: int = 3
     settings: Mapping[str, Any] = field(default_factory=dict)
     extra: Mapping[str, Any] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        if self.samples_per_epoch < self.batch_size:
-            raise InputError(
-                f"An epoch of {self.samples_per_epoch} samples holds no batch of {self.batch_size}; "
-                "raise --samples or lower --batch-size."
-            )
 
     @property
     def steps(self) -> int:

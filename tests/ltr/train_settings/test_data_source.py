@@ -9,17 +9,9 @@ from ltr.train_settings.data_source import choose_data
 from ltr.train_settings.recipe import find_recipe
 
 RECIPE = find_recipe("dimp", "dimp_nce_plus")
+pytestmark = pytest.mark.usefixtures("nothing_configured")
+
 KEYS = ("lasot", "got10k", "trackingnet", "coco")
-
-
-@pytest.fixture(autouse=True)
-def nothing_configured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No paths file and no variable of this machine reaches the test."""
-    for key in KEYS:
-        monkeypatch.delenv(f"EBMTRACK_{key.upper()}", raising=False)
-    monkeypatch.delenv("EBMTRACK_PYTRACKING", raising=False)
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.chdir(tmp_path)
 
 
 def configure(monkeypatch: pytest.MonkeyPatch, root: Path, *keys: str) -> None:

@@ -77,7 +77,7 @@ def test_the_fingerprint_ignores_the_length_of_a_step_schedule_only() -> None:
     )
 
 
-@pytest.mark.parametrize("wrong", [{"batch_size": 0}, {"samples_per_epoch": 0}, {"precision": "fp8"}])
+@pytest.mark.parametrize("wrong", [{"batch_size": 1}, {"samples_per_epoch": 19}, {"precision": "fp8"}])
 def test_values_out_of_range_are_refused(wrong: dict) -> None:
     with pytest.raises(DomainError):
         replace(find_recipe("dimp", "dimp_nce_plus"), **wrong)

@@ -12,8 +12,6 @@ import torch
 
 from ebm.exceptions import InputError, NumericalError
 from ltr.admin.loading import read_checkpoint
-from ltr.trainers.config import TrainerConfig
-from ltr.trainers.schedule import Schedule
 from tests.ltr.trainers.toy import ToyStream, toy_trainer
 
 
@@ -165,11 +163,6 @@ def test_too_many_bad_batches_end_the_run(tmp_path: Path) -> None:
     with pytest.raises(NumericalError, match="3 are allowed.*epoch 1, step 4"):
         toy_trainer(tmp_path, ToyStream(bad=tuple(range(20)))).run()
     assert len(list(tmp_path.glob("nonfinite_*.pt"))) == 4
-
-
-def test_an_epoch_must_hold_a_batch() -> None:
-    with pytest.raises(InputError, match="--batch-size"):
-        TrainerConfig(schedule=Schedule(), batch_size=4, samples_per_epoch=3)
 
 
 def test_the_gradient_is_clipped_where_asked(tmp_path: Path) -> None:

@@ -1,0 +1,35 @@
+"""A workspace with tiny generated data, made once."""
+
+from pathlib import Path
+
+import pytest
+
+KEYS = ("lasot", "got10k", "trackingnet", "coco")
+
+
+@pytest.fixture
+def nothing_configured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No paths file and no variable of this machine reaches the test."""
+    for key in (*KEYS, "pytracking", "workspace"):
+        monkeypatch.delenv(f"EBMTRACK_{key.upper()}", raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def generated_tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder ``generated`` of a workspace with the tiny training set."""
+    from ltr.dataset.generated import ensure_generated
+
+    workspace = tmp_path_factory.mktemp("workspace")
+    ensure_generated(workspace, "train", "tiny", workers=1, progress=False)
+    return workspace / "generated"
+
+
+@pytest.fixture
+def workspace(generated_tiny: Path, tmp_path: Path, nothing_configured: None) -> Path:
+    """A fresh workspace that sees the tiny data."""
+    folder = tmp_path / "runs"
+    folder.mkdir()
+    (folder / "generated").symlink_to(generated_tiny)
+    return folder
