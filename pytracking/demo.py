@@ -167,10 +167,9 @@ def _newest(folder: Path) -> Path:
 
 def _untrained(options: DemoOptions) -> Path:
     """The network as training finds it, saved in the same format."""
+    from ltr.admin.loading import write_checkpoint
     from ltr.train_settings.build import build_network
     from ltr.train_settings.recipe import find_recipe
-
-    from ltr.admin.loading import write_checkpoint
 
     path = options.workspace / "demo" / "untrained.pth.tar"
     if not path.is_file():

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from typing import Literal, get_args
 
 import torch
-from ebm.losses.functional import kld_is, ml_is, nce
 from torch import Tensor
 
 from ebm.exceptions import DomainError
 from ebm.lookup import unknown_name
+from ebm.losses.functional import kld_is, ml_is, nce
 
 __all__ = ["BoxEnergyLoss", "BoxMethod"]
 

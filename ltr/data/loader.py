@@ -82,8 +82,13 @@ def _collate(samples: Sequence[Any]) -> Batch | _Failure:
 
 
 def _start_worker(_: int) -> None:
-    """One thread per worker, since the workers are the parallelism; Ctrl-C is the main process's business."""
+    """One thread per worker, since the workers are the parallelism; stopping is the main process's business.
+
+    A terminal, ``timeout`` and batch systems signal the whole group: a worker that dies of it would take the
+    main process along before that has saved its state.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     torch.set_num_threads(1)
     cv2.setNumThreads(0)
 
