@@ -3,6 +3,7 @@
 import numpy as np
 
 from ltr.dataset.generated.parts import BodyBuilder
+from ltr.dataset.generated.surfaces import Surface
 
 __all__ = ["BEINGS"]
 
@@ -13,47 +14,22 @@ def _person(make: BodyBuilder) -> None:
     trousers, shirt, skin = make.surface(), make.surface(), make.surface().plain()
     sleeve = shirt if rng.uniform() < 0.7 else skin
     lag = rng.uniform(0.0, 2.0 * np.pi)
+
+    def limb(surface: Surface, x: float, y: float, half: tuple[float, float], swing: float) -> None:
+        make.add("rounded_box", surface, (x, y), half, swing=swing, lag=lag, joint=(0.0, -0.9))
+
     for side in (-1.0, 1.0):
-        make.add(
-            "rounded_box",
-            trousers,
-            (side * 0.12 * bulk, 0.55),
-            (0.115 * bulk, 0.45),
-            swing=side,
-            lag=lag,
-            joint=(0.0, -0.9),
-        )
-    make.add(
-        "rounded_box",
-        sleeve,
-        (-0.27 * bulk, -0.2),
-        (0.075 * bulk, 0.36),
-        swing=0.9,
-        lag=lag,
-        joint=(0.0, -0.9),
-    )
+        limb(trousers, side * 0.12 * bulk, 0.55, (0.115 * bulk, 0.45), side)
+    limb(sleeve, -0.27 * bulk, -0.2, (0.075 * bulk, 0.36), 0.9)
     if rng.uniform() < 0.25:  # a bag or a coat tail
-        make.add(
-            "rounded_box",
-            make.surface(),
-            (rng.choice([-0.3, 0.3]) * bulk, rng.uniform(-0.3, 0.3)),
-            (0.2, 0.26),
-        )
-    make.add(
-        str(rng.choice(["rounded_box", "ellipse", "trapezoid"])), shirt, (0.0, -0.22), (0.27 * bulk, 0.42)
-    )
+        at = (float(rng.choice([-0.3, 0.3])) * bulk, rng.uniform(-0.3, 0.3))
+        make.add("rounded_box", make.surface(), at, (0.2, 0.26))
+    torso = str(rng.choice(["rounded_box", "ellipse", "trapezoid"]))
+    make.add(torso, shirt, (0.0, -0.22), (0.27 * bulk, 0.42))
     make.add("ellipse", skin, (0.0, -0.79), (0.15, 0.2))
     if rng.uniform() < 0.8:
         make.add("ellipse", make.surface().plain(), (rng.uniform(-0.03, 0.03), -0.88), (0.16, 0.12))
-    make.add(
-        "rounded_box",
-        sleeve,
-        (0.27 * bulk, -0.2),
-        (0.075 * bulk, 0.36),
-        swing=-0.9,
-        lag=lag,
-        joint=(0.0, -0.9),
-    )
+    limb(sleeve, 0.27 * bulk, -0.2, (0.075 * bulk, 0.36), -0.9)
 
 
 def _vehicle(make: BodyBuilder) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ltr.dataset.generated.config import SceneConfig
 from ltr.dataset.generated.layouts import LAYOUTS, Clip, write_frames
@@ -13,11 +14,21 @@ from ltr.dataset.generated.renderer import Renderer
 from ltr.dataset.generated.scene import Scene, sample_scene
 from ltr.dataset.generated.truth import ClipTruth, attributes
 
-__all__ = ["CATEGORIES", "ImageJob", "VideoJob", "child_seed", "draw_clip", "run_image_job", "run_video_job"]
+__all__ = [
+    "CATEGORIES",
+    "ImageJob",
+    "VideoJob",
+    "child_seed",
+    "contrast",
+    "draw_clip",
+    "run_image_job",
+    "run_video_job",
+]
 
 CATEGORIES = ("animal", "ball", "bird", "composite", "face", "person", "simple", "vehicle")
 _OTHER = "structure"  # category of occluders that are no target's kind
 _ATTEMPTS = 12
+_LEAST_CONTRAST = (18.0, 9.0)  # grey levels; plain and low-contrast videos
 _CHUNK = 16  # frames drawn at a time; bounds the memory of long videos
 
 
@@ -54,9 +65,46 @@ class VideoJob:
     photos: tuple[str, ...] = ()
 
 
-def _draw(scene: Scene, photos: tuple[str, ...]) -> tuple[np.ndarray, ClipTruth]:
+def contrast(frame: NDArray[np.uint8], box: NDArray[np.float64]) -> float:
+    """How far a box stands out from its surroundings.
+
+    Args:
+        frame: RGB, ``(H, W, 3)``.
+        box: xywh px.
+
+    Returns:
+        Distance of mean colours plus distance of spreads between the box's inner three quarters and a rim
+        around the box, in grey levels (0 to 255).
+    """
+    height, width = frame.shape[:2]
+    x, y, w, h = (float(value) for value in box)
+
+    def region(scale: float) -> tuple[slice, slice]:
+        left, right = x + w * (1.0 - scale) / 2.0, x + w * (1.0 + scale) / 2.0
+        top, bottom = y + h * (1.0 - scale) / 2.0, y + h * (1.0 + scale) / 2.0
+        columns = slice(max(int(left), 0), max(min(round(right), width), int(left) + 1))
+        return slice(max(int(top), 0), max(min(round(bottom), height), int(top) + 1)), columns
+
+    around = np.zeros((height, width), dtype=bool)
+    around[region(1.6)] = True
+    around[region(1.0)] = False
+    inner, outer = frame[region(0.75)].reshape(-1, 3).astype(np.float64), frame[around].astype(np.float64)
+    if not len(inner) or not len(outer):
+        return 0.0
+    means = np.abs(inner.mean(axis=0) - outer.mean(axis=0)).mean()
+    return float(means + np.abs(inner.std(axis=0) - outer.std(axis=0)).mean())
+
+
+def _first_frame(scene: Scene, renderer: Renderer) -> tuple[float, float]:
+    """Visible ratio and contrast of the target in the first frame."""
+    image, truths = renderer.draw(np.zeros(1, dtype=np.int64))
+    truth = truths[scene.target]
+    frame = image[0].permute(1, 2, 0).numpy()
+    return float(truth.visible_ratio[0]), contrast(frame, truth.amodal[0])
+
+
+def _draw(scene: Scene, renderer: Renderer) -> tuple[NDArray[np.uint8], ClipTruth]:
     """All frames of a scene, in chunks: uint8 ``(T, H, W, 3)`` and the target's truth."""
-    renderer = Renderer(scene, photos=photos)
     images, truths = [], []
     for first in range(0, scene.length, _CHUNK):
         image, truth = renderer.draw(np.arange(first, min(first + _CHUNK, scene.length)))
@@ -70,35 +118,39 @@ def _draw(scene: Scene, photos: tuple[str, ...]) -> tuple[np.ndarray, ClipTruth]
 def draw_clip(job: VideoJob) -> Clip:
     """The first attempt whose target is plain to see in the first frame and which shows what it should.
 
-    Where no attempt meets all wishes, the one with the best visible first frame is taken.
+    Where no attempt meets all wishes, the last that meets most of them is taken.
     """
     config = replace(job.config, bodies=((job.category, 1.0),))
-    best: tuple[float, Scene, np.ndarray, ClipTruth, dict[str, bool], int] | None = None
+    best: tuple[int, Clip] | None = None
     for attempt in range(_ATTEMPTS):
         seed = child_seed(job.seed, attempt)
         scene = sample_scene(seed, config, textures=len(job.photos))
-        if not all(scene.intended.get(name, True) for name in job.wanted):
+        renderer = Renderer(scene, photos=job.photos)
+        visible, stands_out = _first_frame(scene, renderer)
+        least = _LEAST_CONTRAST[bool(scene.intended["low_contrast"])]
+        last = attempt == _ATTEMPTS - 1 and best is None
+        if not last and (visible < 0.9 or stands_out < least):
             continue
-        frames, truth = _draw(scene, job.photos)
+        frames, truth = _draw(scene, renderer)
         found = attributes(scene, truth)
         met = sum(found[name] for name in job.wanted) - sum(found[name] for name in job.unwanted)
-        score = min(float(truth.visible_ratio[0]), 0.9) + 0.1 * met
-        if best is None or score > best[0]:
-            best = (score, scene, frames, truth, found, seed)
-        if score >= 0.9 + 0.1 * len(job.wanted) - 1e-9:
+        if best is None or met > best[0]:
+            record = {**_record(job, scene, truth, found, seed), "contrast": round(stands_out, 1)}
+            quality = scene.sensor.quality
+            clip = Clip(
+                name=job.name,
+                category=job.category,
+                frames=frames,
+                quality=quality,
+                truth=truth,
+                record=record,
+            )
+            best = (met, clip)
+        if met == len(job.wanted):
             break
     if best is None:
-        return draw_clip(replace(job, wanted=(), seed=child_seed(job.seed, "any")))
-    _, scene, frames, truth, found, seed = best
-    record = _record(job, scene, truth, found, seed)
-    return Clip(
-        name=job.name,
-        category=job.category,
-        frames=frames,
-        quality=scene.sensor.quality,
-        truth=truth,
-        record=record,
-    )
+        raise RuntimeError(f"No attempt was drawn for {job.name}.")  # the last attempt is always drawn
+    return best[1]
 
 
 def _record(

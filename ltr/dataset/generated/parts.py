@@ -82,7 +82,7 @@ def part_poses(part: Part, swing: float, phase: Array) -> tuple[Array, Array]:
 
 
 class BodyBuilder:
-    """Collects parts; colours come from a theme so that the parts of one body belong together."""
+    """Collects the parts of one body, back to front, out of one source of randomness."""
 
     def __init__(self, rng: np.random.Generator, textures: int) -> None:
         self.rng = rng
@@ -90,6 +90,7 @@ class BodyBuilder:
         self.parts: list[Part] = []
 
     def surface(self, near: Surface | None = None) -> Surface:
+        """A random surface, or one whose colours resemble another's."""
         return sample_surface(self.rng, near=near, textures=self.textures)
 
     def add(
@@ -98,7 +99,23 @@ class BodyBuilder:
         surface: Surface,
         centre: tuple[float, float],
         half: tuple[float, float],
-        **more: object,
+        *,
+        angle: float = 0.0,
+        swing: float = 0.0,
+        lag: float = 0.0,
+        joint: tuple[float, float] = (0.0, 0.0),
+        spin: float = 0.0,
     ) -> None:
-        outline = make_outline(kind, self.rng)
-        self.parts.append(Part(outline=outline, surface=surface, centre=centre, half=half, **more))  # type: ignore[arg-type]
+        """Put a part in front of the others; `kind` is the family of its outline, the rest as in `Part`."""
+        part = Part(
+            outline=make_outline(kind, self.rng),
+            surface=surface,
+            centre=centre,
+            half=half,
+            angle=angle,
+            swing=swing,
+            lag=lag,
+            joint=joint,
+            spin=spin,
+        )
+        self.parts.append(part)

@@ -39,7 +39,7 @@ def draw_boxes(
     """A copy of an RGB frame with amodal (solid, green) and visible box (dashed, red), xywh px."""
     image = np.ascontiguousarray(frame).copy()
     x, y, w, h = (round(float(value)) for value in amodal)
-    cv2.rectangle(image, (x, y), (x + w, y + h), _AMODAL, 1)
+    cv2.rectangle(image, (x, y), (x + w, y + h), _AMODAL, 2)
     if visible[2] > 0.0:
         _dashed(image, visible, _VISIBLE)
     return image
@@ -57,7 +57,7 @@ def _cell(seed: int, index: int, scene: SceneConfig, photos: tuple[str, ...]) ->
     )
     clip = draw_clip(job)
     rng = np.random.default_rng(child_seed(seed, "frame", index))
-    seen = np.flatnonzero(clip.truth.visible_ratio > 0.35)
+    seen = np.flatnonzero(clip.truth.visible_ratio > 0.6)
     at = int(rng.choice(seen))
     image = draw_boxes(clip.frames[at], clip.truth.amodal[at], clip.truth.visible[at])
     tags = " ".join(code for name, code in ATTRIBUTES.items() if clip.record["attributes"][name])

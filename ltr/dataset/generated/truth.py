@@ -95,9 +95,8 @@ def attributes(scene: Scene, truth: ClipTruth, first: int = 0) -> dict[str, bool
     side = np.sqrt(truth.amodal[:, 2:].prod(axis=1))
     aspect = truth.amodal[:, 2] / np.maximum(truth.amodal[:, 3], 1e-6)
     centre = truth.amodal[:, :2] + truth.amodal[:, 2:] / 2.0
-    step = (
-        np.hypot(*np.diff(centre, axis=0).T) / np.maximum(side[:-1], 1e-6) if len(side) > 1 else np.zeros(1)
-    )
+    way = np.hypot(*np.diff(centre, axis=0).T) if len(side) > 1 else np.zeros(1)  # px per frame
+    step = way / np.maximum(side[: len(way)], 1e-6)
     hidden = truth.occlusion[~truth.out_of_view]
     angle, gain = track.angle[frames], scene.sensor.gain[frames]
     swings = body.swing > 0.0 and any(part.swing != 0.0 for part in body.parts)
@@ -109,7 +108,7 @@ def attributes(scene: Scene, truth: ClipTruth, first: int = 0) -> dict[str, bool
         "partial_occlusion": bool((hidden > 0.15).any()),
         "full_occlusion": bool(truth.full_occlusion.any()),
         "deformation": body.bend != (0.0, 0.0),
-        "motion_blur": scene.sensor.shutter > 0.0,
+        "motion_blur": bool(scene.sensor.shutter * way.max() > 1.5),
         "fast_motion": bool(step.max() > 0.2),
         "rotation": bool(np.ptp(angle) > 0.25),
         "aspect": bool(aspect.max() / aspect.min() > 1.3),

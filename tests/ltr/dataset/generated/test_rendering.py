@@ -1,6 +1,7 @@
 """The truth about drawn clips: boxes against masks, ratios against geometry, determinism."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from ebm.exceptions import DomainError, InputError, UnknownNameError
 from ltr.dataset.generated import TRAIN_SCENE, ClipTruth, Renderer, Scene, SceneConfig, render, sample_scene
 from ltr.dataset.generated.bodies import BODIES, make_body
 from ltr.dataset.generated.canvas import Canvas, draw_body
+from ltr.dataset.generated.jobs import VideoJob, contrast, draw_clip
 from ltr.dataset.generated.outlines import OUTLINES, make_outline
 from ltr.dataset.generated.photos import find_photos
 from ltr.dataset.generated.posing import Pose, PosedBody
@@ -180,7 +182,7 @@ def test_impossible_configurations_are_refused() -> None:
         SceneConfig(frame_sizes=((8, 8),))
 
 
-def test_photographs_become_surfaces_and_wrong_folders_are_named(tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_photographs_become_surfaces_and_wrong_folders_are_named(tmp_path: Path) -> None:
     import cv2
 
     with pytest.raises(InputError, match="no such folder"):
@@ -198,3 +200,18 @@ def test_photographs_become_surfaces_and_wrong_folders_are_named(tmp_path) -> No
     image, _ = render(scene, slice(0, 1), photos=photos)
     red = (image[0, 0].int() - image[0, 1].int() > 60).float().mean()
     assert red > 0.2
+
+
+def test_contrast_is_the_step_between_a_box_and_its_surroundings() -> None:
+    frame = np.full((40, 60, 3), 50, dtype=np.uint8)
+    frame[10:20, 10:30] = 80
+    assert contrast(frame, np.array([10.0, 10.0, 20.0, 10.0])) == pytest.approx(30.0)
+    assert contrast(frame, np.array([40.0, 25.0, 10.0, 10.0])) == pytest.approx(0.0)
+
+
+def test_a_drawn_clip_starts_with_a_target_that_can_be_told_apart(tmp_path: Path) -> None:
+    for seed in range(4):
+        job = VideoJob(root=tmp_path, layout="otb", name="x", category="person", seed=seed, config=SMALL)
+        clip = draw_clip(job)
+        assert clip.truth.visible_ratio[0] >= 0.9
+        assert clip.record["contrast"] >= (9.0 if clip.record["attributes"]["low_contrast"] else 18.0)
