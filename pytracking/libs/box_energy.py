@@ -8,23 +8,19 @@ weights once per target, only the cells that the boxes touch are read, and the g
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["BoxEnergy", "Energy", "fold_head", "image_energy", "is_foldable"]
+__all__ = ["BoxEnergy", "ImageEnergy", "fold_head", "is_foldable"]
 
 
 THINNEST = 1e-4  # cells; narrower bins are averaged as if they were this wide
 Extremes = tuple[list[float], list[float]]
-
-
-class Energy(Protocol):
-    """f of boxes x, y, w, h ``[S, 4]``, crop px -> ``[S]``; differentiable once in the boxes."""
-
-    def __call__(self, boxes: Tensor) -> Tensor: ...
+Array = Any  # numpy.ndarray or Tensor
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -33,6 +29,7 @@ class FoldedLevel:
 
     Attributes:
         weight: ``[bins * bins * C, O]``, rows in the order (bin row, bin column, channel).
+        transposed: the same as ``[O, bins * bins * C]``; products with a view of `weight` take twice as long.
         bias: ``[O]``.
         last: the level's part of the last layer, ``[O]``.
         bins: pooled cells per side.
@@ -40,6 +37,7 @@ class FoldedLevel:
     """
 
     weight: Tensor
+    transposed: Tensor
     bias: Tensor
     last: Tensor
     bins: int
@@ -80,8 +78,17 @@ def fold_head(regressor: Any, modulation: Sequence[Tensor]) -> BoxEnergy:
         channels = vector.numel()
         bins = math.isqrt(weight.shape[1] // channels)
         weight = weight.reshape(-1, channels, bins * bins) * vector.reshape(1, -1, 1)
-        weight = weight.permute(2, 1, 0).reshape(bins * bins * channels, -1)
-        levels.append(FoldedLevel(weight=weight, bias=bias, last=last, bins=bins, scale=1 / float(stride)))
+        flat = weight.permute(2, 1, 0).reshape(bins * bins * channels, -1)
+        levels.append(
+            FoldedLevel(
+                weight=flat,
+                transposed=flat.T.contiguous(),
+                bias=bias,
+                last=last,
+                bins=bins,
+                scale=1 / float(stride),
+            )
+        )
     return BoxEnergy(levels=tuple(levels), bias=regressor.iou_predictor.bias)
 
 
@@ -96,20 +103,55 @@ def _without_batch_norm(block: Any) -> tuple[Tensor, Tensor]:
     return weight * gain[:, None], (bias - norm.running_mean) * gain + norm.bias
 
 
-def image_energy(energy: BoxEnergy, features: Sequence[Tensor]) -> Energy:
-    """f of boxes in one image.
+class ImageEnergy:
+    """f of boxes in one image, and its gradient.
 
     Args:
         energy: the target's head.
         features: the image's test features, two levels ``[1, C, H, W]``.
     """
-    maps = [_Map(f, level.bins) for f, level in zip(features, energy.levels)]
 
-    def call(boxes: Tensor) -> Tensor:
-        scores: Tensor = _Evaluate.apply(boxes, energy, maps)
+    def __init__(self, energy: BoxEnergy, features: Sequence[Tensor]) -> None:
+        self._energy = energy
+        self._maps = [_Map(f, level.bins) for f, level in zip(features, energy.levels)]
+
+    def __call__(self, boxes: Tensor) -> Tensor:
+        """f of boxes x, y, w, h ``[S, 4]``, crop px -> ``[S]``; differentiable once."""
+        scores: Tensor = _Evaluate.apply(boxes, self)
         return scores
 
-    return call
+    def evaluate(self, boxes: Tensor, *, with_gradient: bool) -> tuple[Tensor, Tensor | None]:
+        """Scores ``[S]`` and, if asked for, their gradients ``[S, 4]`` in x, y, w, h."""
+        # An exploding ascent must end in a rejected box, not in an error from the middle of a video.
+        finite = torch.nan_to_num(boxes.detach(), nan=0.0, posinf=1e6, neginf=-1e6)
+        axes = _array(finite).T.reshape(2, 2, -1, 1)  # (corner, extent), (x, y), box
+        extremes = None if isinstance(axes, Tensor) else _extremes(axes)
+        scores, slope = self._energy.bias, None
+        for level, cells in zip(self._energy.levels, self._maps):
+            window, places = cells.window(extremes, level.scale)
+            pooling = _Pooling(axes * level.scale, level.bins, cells.parts, window, places)
+            hidden = torch.addmm(level.bias, pooling.pooled, level.weight)
+            scores = scores + hidden.relu() @ level.last
+            if with_gradient:
+                part = pooling.gradient(((hidden > 0) * level.last) @ level.transposed) * level.scale
+                slope = part if slope is None else slope + part
+        return scores, None if slope is None else _tensor(slope.reshape(4, -1).T)
+
+
+class _Evaluate(torch.autograd.Function):
+    """The energy for autograd; the gradient comes with the value, as a score sees its own box only."""
+
+    @staticmethod
+    def forward(ctx: Any, boxes: Tensor, energy: ImageEnergy) -> Tensor:
+        scores, gradient = energy.evaluate(boxes, with_gradient=ctx.needs_input_grad[0])
+        ctx.save_for_backward(gradient)
+        return scores
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None]:
+        (gradient,) = ctx.saved_tensors
+        return upstream[:, None] * gradient, None
 
 
 class _Map:
@@ -121,12 +163,12 @@ class _Map:
         square = (
             F.pad(features, (0, max(high - wide, 0), 0, max(wide - high, 0))) if high != wide else features
         )
-        self.cells = square[0].permute(1, 2, 0).contiguous()  # [L, L, C]
-        self.counting = torch.arange(self.cells.shape[0], device=features.device, dtype=features.dtype)
-        self.places = self.counting.expand(2, 1, 1, -1)
-        self.parts = torch.arange(bins + 1, device=features.device, dtype=features.dtype) / bins
+        self.cells = square.detach()[0].permute(1, 2, 0).contiguous()  # [L, L, C]
+        grid = torch.arange(max(high, wide), device=features.device, dtype=features.dtype)
+        self.places = _array(grid.expand(2, 1, 1, -1).contiguous())
+        self.parts = _array(torch.arange(bins + 1, device=features.device, dtype=features.dtype) / bins)
 
-    def window(self, extremes: Extremes | None, scale: float) -> tuple[Tensor, Tensor]:
+    def window(self, extremes: Extremes | None, scale: float) -> tuple[Tensor, Array]:
         """The square of cells that boxes touch ``[K, K, C]``, and its places ``[2, 1, 1, K]``, x then y.
 
         Args:
@@ -135,62 +177,37 @@ class _Map:
         """
         if extremes is None:
             return self.cells, self.places
-        side = len(self.counting)
+        side = len(self.cells)
         first = [min(max(math.floor(v * scale), 0), side - 1) for v in extremes[0]]
         last = [min(max(math.ceil(v * scale), 0), side - 1) for v in extremes[1]]
         size = max(b - a for a, b in zip(first, last)) + 1
         left, top = (min(v, side - size) for v in first)
-        places = torch.stack((self.counting[left : left + size], self.counting[top : top + size]))
-        return self.cells[top : top + size, left : left + size].contiguous(), places[:, None, None]
+        places = self.places[:, :, :, :size] + np.array([left, top], dtype=self.places.dtype).reshape(
+            2, 1, 1, 1
+        )
+        return self.cells[top : top + size, left : left + size].contiguous(), places
 
 
-class _Evaluate(torch.autograd.Function):
-    """f ``[S]`` of boxes ``[S, 4]``; the gradient comes with the value, as a score sees its own box only."""
-
-    @staticmethod
-    def forward(ctx: Any, boxes: Tensor, energy: BoxEnergy, maps: list[_Map]) -> Tensor:
-        scores, gradient = _evaluate(boxes, energy, maps, with_gradient=ctx.needs_input_grad[0])
-        ctx.save_for_backward(gradient)
-        return scores
-
-    @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None, None]:
-        (gradient,) = ctx.saved_tensors
-        return upstream[:, None] * gradient, None, None
+def _array(values: Tensor) -> Array:
+    """A numpy view on the CPU, where its small operations cost a third of torch's; else the tensor."""
+    return values.numpy() if values.device.type == "cpu" else values
 
 
-def _evaluate(
-    boxes: Tensor, energy: BoxEnergy, maps: list[_Map], *, with_gradient: bool
-) -> tuple[Tensor, Tensor | None]:
-    """Scores ``[S]`` and, if asked for, their gradients ``[S, 4]`` in x, y, w, h."""
-    # An exploding ascent must end in a rejected box, not in an error from the middle of a video.
-    boxes = torch.nan_to_num(boxes, nan=0.0, posinf=1e6, neginf=-1e6)
-    extremes = _extremes(boxes)
-    axes = boxes.T.reshape(2, 2, -1, 1)  # (corner, extent), (x, y), box
-    scores, slope = energy.bias, None
-    for level, cells in zip(energy.levels, maps):
-        pooling = _Pooling(axes * level.scale, level.bins, cells.parts, *cells.window(extremes, level.scale))
-        hidden = torch.addmm(level.bias, pooling.pooled, level.weight)
-        scores = scores + hidden.relu() @ level.last
-        if with_gradient:
-            upstream = ((hidden > 0) * level.last) @ level.weight.T
-            part = pooling.gradient(upstream) * level.scale
-            slope = part if slope is None else slope + part
-    return scores, None if slope is None else slope.reshape(4, -1).T
+def _tensor(values: Array) -> Tensor:
+    """Inverse of `_array`."""
+    return values if isinstance(values, Tensor) else torch.from_numpy(values)
 
 
-def _extremes(boxes: Tensor) -> Extremes | None:
-    """Smallest and largest (x, y) of boxes; None off the CPU, where reading them waits for the device."""
-    if boxes.device.type != "cpu":
-        return None
-    values = boxes.detach().numpy()
-    corner, far = values[:, :2], values[:, :2] + values[:, 2:].clip(0)
-    return corner.min(axis=0).tolist(), far.max(axis=0).tolist()
+def _extremes(axes: Array) -> Extremes:
+    """Smallest and largest (x, y) of boxes ``[2 (corner, extent), 2 (x, y), S, 1]``."""
+    far = axes[0] + axes[1].clip(0)
+    return axes[0].min(axis=1)[:, 0].tolist(), far.max(axis=1)[:, 0].tolist()
 
 
 class _Pooling:
     """Precise pooling of S boxes on one square map, and its gradient in the boxes.
+
+    Elementwise work is written in what numpy and torch have in common; matrix products are torch's.
 
     Args:
         axes: boxes in cells, ``[2 (corner, extent), 2 (x, y), S, 1]``; an empty box pools to zero and has no
@@ -201,25 +218,24 @@ class _Pooling:
         places: their coordinates, ``[2, 1, 1, K]``, x then y.
     """
 
-    def __init__(self, axes: Tensor, bins: int, parts: Tensor, window: Tensor, places: Tensor) -> None:
-        extent = axes[1].clamp(min=0)
+    def __init__(self, axes: Array, bins: int, parts: Array, window: Tensor, places: Array) -> None:
+        extent = axes[1].clip(0)
         # All edges of an empty box coincide: its weights are zero whatever they are divided by.
-        self.step = (extent / bins).clamp(min=THINNEST).unsqueeze(-1)
-        self.filled, self.parts, self.window = extent[..., 0] > 0, parts, window
-        t = (torch.addcmul(axes[0], extent, parts).unsqueeze(-1) - places).clamp_(
-            -1, 1
-        )  # [2, S, bins + 1, K]
-        magnitude = t.abs()
-        self.hats = 1 - magnitude
-        integral = torch.addcmul(t, t, magnitude, value=-0.5)  # of the hat function, up to a constant
+        self.step = (extent / bins).clip(THINNEST)[:, :, :, None]
+        self.filled, self.parts, self.window = extent[:, :, 0] > 0, parts, window
+        t = ((axes[0] + extent * parts)[:, :, :, None] - places).clip(-1, 1)  # [2, S, bins + 1, K]
+        self.hats = abs(t)
+        integral = t - t * self.hats * 0.5  # of the hat function, up to a constant
+        self.hats = 1 - self.hats
         self.weights = (integral[:, :, 1:] - integral[:, :, :-1]) / self.step  # [2, S, bins, K]
         count, size, channels = axes.shape[2], window.shape[0], window.shape[2]
-        rows = self.weights[1].reshape(count * bins, size)
-        self.columns = self.weights[0, :, None].expand(-1, bins, -1, -1).reshape(count * bins, bins, size)
-        self.half = (rows @ window.reshape(size, -1)).reshape(-1, size, channels)
+        columns, rows = _tensor(self.weights)
+        self.columns = columns[:, None].expand(-1, bins, -1, -1).reshape(count * bins, bins, size)
+        half = rows.reshape(count * bins, size) @ window.reshape(size, -1)
+        self.half = half.reshape(-1, size, channels)
         self.pooled = torch.bmm(self.columns, self.half).reshape(count, -1)  # [S, bins * bins * C]
 
-    def gradient(self, upstream: Tensor) -> Tensor:
+    def gradient(self, upstream: Tensor) -> Array:
         """Gradient of ``(pooled * upstream).sum()`` for upstream ``[S, bins * bins * C]``.
 
         Returns:
@@ -230,11 +246,15 @@ class _Pooling:
         by_column = torch.bmm(above, self.half.transpose(1, 2)).reshape(count, bins, bins, size).sum(1)
         by_half = torch.bmm(self.columns.transpose(1, 2), above).reshape(count * bins, -1)
         by_row = (by_half @ self.window.reshape(size, -1).T).reshape(count, bins, size)
-        by_weight = torch.stack((by_column, by_row)) / self.step
-        # A weight is (I(e_k+1) - I(e_k)) / step with I' = hat: an inner edge ends one bin and starts the
-        # next.
-        ends = F.pad(by_weight, (0, 0, 1, 1))
-        by_edge = ((ends[:, :, :-1] - ends[:, :, 1:]) * self.hats).sum(-1)  # [2, S, bins + 1]
-        by_step = (by_weight * self.weights).sum((2, 3))
-        by_extent = (by_edge @ self.parts - by_step / bins) * self.filled
-        return torch.stack((by_edge.sum(-1), by_extent))
+        by_weight = _array(torch.stack((by_column, by_row))) / self.step
+        # A weight is (I(e_k+1) - I(e_k)) / step with I' = hat and e_k = corner + extent * part_k.
+        moved = self.hats[:, :, 1:] - self.hats[:, :, :-1]
+        grown = self.hats * self.parts[:, None]
+        grown = grown[:, :, 1:] - grown[:, :, :-1] - self.weights / bins
+        by_corner = (by_weight * moved).sum((2, 3))
+        by_extent = (by_weight * grown).sum((2, 3)) * self.filled
+        return (
+            np.stack((by_corner, by_extent))
+            if isinstance(by_corner, np.ndarray)
+            else torch.stack((by_corner, by_extent))
+        )

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ebm.boxes import expand_box_sigmas
-from ebm.predict import refine_boxes
+from ebm.predict import ScoreFunction, refine_boxes
 from ebm.proposals import GaussianMixtureProposal
-from pytracking.libs.box_energy import BoxEnergy, Energy, fold_head, image_energy, is_foldable
+from pytracking.libs.box_energy import BoxEnergy, ImageEnergy, fold_head, is_foldable
 from pytracking.parameter.base import RefineParams
 from pytracking.tracker.base import Flag
 from pytracking.tracker.common.geometry import CropView, TargetState
@@ -33,7 +33,7 @@ class BoxRefiner:
         self._regressor = regressor
         self._modulation: tuple[Tensor, ...] = ()
         self._head: BoxEnergy | None = None
-        self._energy: Energy | None = None
+        self._energy: ScoreFunction | None = None
         self._smallest = np.zeros(2)
 
     def set_reference(self, features: list[Tensor], boxes: Array, plain: int, state: TargetState) -> None:
@@ -101,7 +101,7 @@ class BoxRefiner:
             raise RuntimeError("covariance needs a refined frame")
         return box_covariance(self._energy, view, view.box_of(state), self.params, generator)
 
-    def _make_energy(self, features: list[Tensor]) -> Energy:
+    def _make_energy(self, features: list[Tensor]) -> ScoreFunction:
         """f of boxes ``[S, 4]``, crop px -> ``[S]``; image features are computed once, here."""
         maps = self._regressor.get_iou_feat(features)
         modulation, regressor = self._modulation, self._regressor
@@ -110,7 +110,7 @@ class BoxRefiner:
             scores: Tensor = regressor.predict_iou(modulation, maps, boxes[None])[0]
             return scores
 
-        self._energy = by_autograd if self._head is None else image_energy(self._head, maps)
+        self._energy = by_autograd if self._head is None else ImageEnergy(self._head, maps)
         return self._energy
 
 
@@ -152,7 +152,7 @@ def mean_of_best(boxes: Array, scores: Array, params: RefineParams) -> Array | N
 
 
 def box_covariance(
-    energy: Energy, view: CropView, box: Array, params: RefineParams, generator: torch.Generator
+    energy: ScoreFunction, view: CropView, box: Array, params: RefineParams, generator: torch.Generator
 ) -> Array:
     """Covariance of the box under p(y | x) = exp f(x, y) / Z, by importance sampling around the refined box.
 

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from ltr.models.bbreg.atom_iou_net import AtomIoUNet
-from pytracking.libs.box_energy import fold_head, image_energy, is_foldable
+from pytracking.libs.box_energy import ImageEnergy, fold_head, is_foldable
 
 
 def branch(generator: torch.Generator) -> AtomIoUNet:
@@ -52,7 +52,7 @@ def slope(f, boxes: Tensor) -> tuple[Tensor, Tensor]:
 def test_value_and_gradient_are_the_networks(height: int, width: int, generator: torch.Generator) -> None:
     net = branch(generator)
     modulation, maps = setting(net, generator, height, width)
-    energy = image_energy(fold_head(net, modulation), maps)
+    energy = ImageEnergy(fold_head(net, modulation), maps)
     expected, expected_slope = slope(lambda b: net.predict_iou(modulation, maps, b[None])[0], BOXES)
     got, got_slope = slope(energy, BOXES)
     torch.testing.assert_close(got, expected)
@@ -64,14 +64,14 @@ def test_one_box_at_a_time_is_the_same_as_all(generator: torch.Generator) -> Non
     """The window of cells that is read depends on the company a box is in; its score does not."""
     net = branch(generator)
     modulation, maps = setting(net, generator)
-    energy = image_energy(fold_head(net, modulation), maps)
+    energy = ImageEnergy(fold_head(net, modulation), maps)
     torch.testing.assert_close(torch.cat([energy(b[None]) for b in BOXES]), energy(BOXES))
 
 
 def test_gradient_by_finite_differences(generator: torch.Generator) -> None:
     net = branch(generator)
     modulation, maps = setting(net, generator)
-    energy = image_energy(fold_head(net, modulation), maps)
+    energy = ImageEnergy(fold_head(net, modulation), maps)
     boxes = BOXES[:3].clone().requires_grad_()
     assert torch.autograd.gradcheck(energy, (boxes,), eps=1e-5, atol=1e-5)
 
@@ -79,7 +79,7 @@ def test_gradient_by_finite_differences(generator: torch.Generator) -> None:
 def test_boxes_that_are_empty_outside_or_not_finite_do_no_harm(generator: torch.Generator) -> None:
     net = branch(generator)
     modulation, maps = setting(net, generator)
-    energy = image_energy(fold_head(net, modulation), maps)
+    energy = ImageEnergy(fold_head(net, modulation), maps)
     nan, inf = float("nan"), float("inf")
     rows = [
         [50, 50, 0, 10],

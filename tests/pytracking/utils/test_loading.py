@@ -1,5 +1,6 @@
 """Which weights are chosen, and what is said when there are none."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -122,4 +123,6 @@ def test_tracking_imports_no_training_code(tmp_path: Path) -> None:
         "'ltr.data', 'matplotlib', 'tensorboard'))]\n"
         "assert not bad, bad\n"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path)
+    root = str(Path(pytracking.__file__).parents[1])
+    environment = os.environ | {"PYTHONPATH": root}
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path, env=environment)
