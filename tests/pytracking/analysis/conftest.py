@@ -50,3 +50,25 @@ def lasot_results(test_data: Path) -> list[FolderSource]:
     """ATOM and SiamBAN on LaSOT."""
     root = test_data / "eval/lasot/results"
     return [FolderSource(name, ResultFolder(root / name)) for name in ("ATOM", "SiamBAN")]
+
+
+@pytest.fixture(scope="session")
+def uav123_10fps(test_data: Path) -> list[Sequence]:
+    """UAV123 at 10 frames per second: every third row of the annotation; NaN where the target is absent."""
+    root = test_data / "eval/uav123_10fps"
+    names = [path.stem.removesuffix("_KCF") for path in sorted((root / "results/KCF").glob("*.txt"))]
+    return [
+        without_images(name, "uav", read_boxes(root / f"anno_UAV123_30fps/{name}.txt")[::3]) for name in names
+    ]
+
+
+@pytest.fixture(scope="session")
+def uav_results(test_data: Path, tmp_path_factory: pytest.TempPathFactory) -> list[FolderSource]:
+    """AutoTrack and KCF, under the sequences' names."""
+    sources = []
+    for tracker in ("AutoTrack", "KCF"):
+        folder = tmp_path_factory.mktemp(tracker)
+        for file in (test_data / "eval/uav123_10fps/results" / tracker).glob("*.txt"):
+            (folder / f"{file.stem.removesuffix(f'_{tracker}')}.txt").symlink_to(file)
+        sources.append(FolderSource(tracker, ResultFolder(folder)))
+    return sources

@@ -38,6 +38,19 @@ def test_the_pytracking_rule_on_lasot_is_the_official_one(
     assert got == {"ATOM": [51.43, 50.54, 57.68], "SiamBAN": [51.43, 52.07, 59.84]}
 
 
+def test_the_otb_rule_on_uav123_at_10_fps(
+    uav123_10fps: list[Sequence], uav_results: list[FolderSource]
+) -> None:
+    evaluation = evaluate(uav123_10fps, uav_results, rule="otb")
+    got = {
+        tracker.label: [round(tracker.score(name).mean, 2) for name in ("auc", "precision")]
+        for tracker in evaluation.trackers
+    }
+    assert got["AutoTrack"] == [47.72, 67.14]
+    assert got["KCF"] == [26.45, 40.62]
+    assert len(evaluation.sequences) == 123
+
+
 def test_every_published_tracker_beats_the_first_box(
     otb100: list[Sequence], otb_results: list[FolderSource]
 ) -> None:
