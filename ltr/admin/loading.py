@@ -54,6 +54,11 @@ def load_network(path: Path, **constructor_overrides: Any) -> tuple[nn.Module, d
     # The weights come from the file: never fetch others first.
     net = constructor.get({**_without_download(constructor), **constructor_overrides})
     load_strictly(net, fields["net"], f"Checkpoint {path}")
+    for name, value in net.state_dict().items():
+        if not value.isfinite().all():
+            raise InputError(
+                f"Checkpoint {path} holds NaN or infinite numbers in {name}; use an earlier epoch."
+            )
     net.constructor = constructor  # type: ignore[assignment]
     info = fields.get("net_info")
     if isinstance(info, dict):

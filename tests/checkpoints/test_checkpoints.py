@@ -1,7 +1,6 @@
-"""Checkpoint files: what is written comes back, published spellings are read, nothing in a file runs."""
+"""Checkpoint files: what is written comes back, published spellings are read, misfits are named."""
 
 import os
-import pickle
 import subprocess
 import sys
 import types
@@ -13,32 +12,10 @@ import pytest
 import torch
 
 from ebm.exceptions import InputError, UnknownNameError
-from ltr.admin.checkpoint_io import network_fields, read_checkpoint, write_checkpoint
+from ltr.admin.checkpoint_io import network_fields, write_checkpoint
 from ltr.admin.loading import latest_checkpoint, load_network
 from ltr.admin.model_constructor import NetConstructor, model_constructor
 from ltr.models.tracking.dimpnet import dimpnet_small
-
-
-@pytest.fixture(scope="module")
-def net() -> torch.nn.Module:
-    torch.manual_seed(1)
-    net = dimpnet_small(optim_iter=2)
-    net.info = {
-        "image_sample_size": 128,
-        "search_area_scale": 4.0,
-        "crop_type": "inside_major",
-        "feature_stride": 8,
-    }
-    return net
-
-
-@pytest.fixture
-def written(net, tmp_path: Path) -> Path:
-    path = tmp_path / "DiMPnet_ep0003.pth.tar"
-    write_checkpoint(
-        path, {**network_fields(net), "epoch": 3, "optimizer": {"state": {}, "param_groups": []}}
-    )
-    return path
 
 
 def same_weights(a: torch.nn.Module, b: torch.nn.Module) -> bool:
@@ -165,45 +142,6 @@ def _without_paths() -> dict[str, str]:
     return {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
 
 
-class Hostile:
-    """Creates a file when it is unpickled by an unrestricted reader."""
-
-    def __init__(self, target: Path) -> None:
-        self.target = target
-
-    def __reduce__(self) -> tuple:
-        return (os.system, (f"touch {self.target}",))
-
-
-@pytest.mark.parametrize("zip_container", [True, False], ids=["zip", "legacy"])
-def test_a_hostile_file_is_refused_by_name_and_runs_nothing(tmp_path: Path, zip_container: bool) -> None:
-    target, path = tmp_path / "ran", tmp_path / "hostile.pth"
-    fields = {"net": {"w": torch.zeros(1)}, "settings": Hostile(target)}
-    torch.save(fields, path, _use_new_zipfile_serialization=zip_container)
-    with pytest.raises(InputError, match=r"refers to \w+\.system, which is not among the classes"):
-        read_checkpoint(path)
-    assert not target.exists()
-    torch.load(path, weights_only=False)  # the file is a real threat
-    assert target.exists()
-
-
-def test_a_bare_pickle_is_refused(tmp_path: Path) -> None:
-    target, path = tmp_path / "ran", tmp_path / "bare.pth"
-    path.write_bytes(pickle.dumps(Hostile(target), protocol=2))
-    with pytest.raises(InputError, match=r"bare\.pth"):
-        read_checkpoint(path)
-    assert not target.exists()
-
-
-def test_a_constructor_that_is_not_ours_is_never_called(net, tmp_path: Path) -> None:
-    target, path = tmp_path / "ran", tmp_path / "calls.pth"
-    constructor = NetConstructor("system", "os", (f"touch {target}",), {})
-    write_checkpoint(path, {**network_fields(net), "constructor": constructor})
-    with pytest.raises(InputError, match=r"network os\.system, which is not one of those.*dimpnet18"):
-        load_network(path)
-    assert not target.exists()
-
-
 def test_a_constructor_of_ones_own_joins_by_being_decorated(tmp_path: Path) -> None:
     @model_constructor
     def tiny_net(width: int = 2) -> torch.nn.Module:
@@ -223,38 +161,6 @@ def test_recorded_arguments_that_no_longer_fit_are_an_error(net, tmp_path: Path)
         load_network(path)
 
 
-@pytest.mark.parametrize("share", [0.0, 0.001, 0.5, 0.999])
-def test_truncated_files(written: Path, tmp_path: Path, share: float) -> None:
-    content = written.read_bytes()
-    path = tmp_path / "cut.pth.tar"
-    path.write_bytes(content[: int(share * len(content))])
-    with pytest.raises(InputError, match=r"cut\.pth\.tar.*truncated"):
-        read_checkpoint(path)
-
-
-def test_files_that_are_no_checkpoints(net, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="No file .*absent"):
-        read_checkpoint(tmp_path / "absent.pth")
-    with pytest.raises(InputError, match="it is a folder"):
-        read_checkpoint(tmp_path)
-    text = tmp_path / "text.pth"
-    text.write_text("not a checkpoint\n")
-    with pytest.raises(InputError, match=r"text\.pth.*not a torch file"):
-        read_checkpoint(text)
-    bare = tmp_path / "bare.pth"
-    torch.save(net.state_dict(), bare)
-    with pytest.raises(InputError, match="no field 'net'"):
-        read_checkpoint(bare)
-    odd = tmp_path / "odd.pth"
-    torch.save({"net": {"w": [1, 2]}}, odd)
-    with pytest.raises(InputError, match="'w' is a list"):
-        read_checkpoint(odd)
-    nameless = tmp_path / "nameless.pth"
-    torch.save({"net": dict(net.state_dict())}, nameless)
-    with pytest.raises(InputError, match="does not say how its network is built"):
-        load_network(nameless)
-
-
 def test_weights_of_another_network_name_the_keys(net, tmp_path: Path) -> None:
     path = tmp_path / "mixed.pth"
     other = dimpnet_small(clf_feat_blocks=0, iou_input_dim=(32, 32))
@@ -265,6 +171,15 @@ def test_weights_of_another_network_name_the_keys(net, tmp_path: Path) -> None:
     assert "keys missing (classifier.feature_extractor.0.conv1.weight, " in message
     assert "keys unexpected (classifier.feature_extractor.0.weight)" in message
     assert "of another shape (bb_regressor." in message
+
+
+def test_weights_that_are_not_finite_are_refused(net, tmp_path: Path) -> None:
+    path = tmp_path / "nan.pth"
+    state = {k: v.clone() for k, v in net.state_dict().items()}
+    state["feature_extractor.conv1.weight"][0, 0, 0, 0] = float("nan")
+    write_checkpoint(path, {**network_fields(net), "net": state})
+    with pytest.raises(InputError, match=r"NaN or infinite numbers in feature_extractor\.conv1\.weight"):
+        load_network(path)
 
 
 def test_missing_batch_counters_count_as_zero(net, tmp_path: Path) -> None:

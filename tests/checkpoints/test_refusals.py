@@ -1,0 +1,84 @@
+"""Files that must not be read: hostile, truncated, or no checkpoints at all. Nothing in them runs."""
+
+import os
+import pickle
+from pathlib import Path
+
+import pytest
+import torch
+
+from ebm.exceptions import InputError
+from ltr.admin.checkpoint_io import network_fields, read_checkpoint, write_checkpoint
+from ltr.admin.loading import load_network
+from ltr.admin.model_constructor import NetConstructor
+
+
+class Hostile:
+    """Creates a file when it is unpickled by an unrestricted reader."""
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+
+    def __reduce__(self) -> tuple:
+        return (os.system, (f"touch {self.target}",))
+
+
+@pytest.mark.parametrize("zip_container", [True, False], ids=["zip", "legacy"])
+def test_a_hostile_file_is_refused_by_name_and_runs_nothing(tmp_path: Path, zip_container: bool) -> None:
+    target, path = tmp_path / "ran", tmp_path / "hostile.pth"
+    fields = {"net": {"w": torch.zeros(1)}, "settings": Hostile(target)}
+    torch.save(fields, path, _use_new_zipfile_serialization=zip_container)
+    with pytest.raises(InputError, match=r"refers to \w+\.system, which is not among the classes"):
+        read_checkpoint(path)
+    assert not target.exists()
+    torch.load(path, weights_only=False)  # the file is a real threat
+    assert target.exists()
+
+
+def test_a_bare_pickle_is_refused(tmp_path: Path) -> None:
+    target, path = tmp_path / "ran", tmp_path / "bare.pth"
+    path.write_bytes(pickle.dumps(Hostile(target), protocol=2))
+    with pytest.raises(InputError, match=r"bare\.pth"):
+        read_checkpoint(path)
+    assert not target.exists()
+
+
+def test_a_constructor_that_is_not_ours_is_never_called(net, tmp_path: Path) -> None:
+    target, path = tmp_path / "ran", tmp_path / "calls.pth"
+    constructor = NetConstructor("system", "os", (f"touch {target}",), {})
+    write_checkpoint(path, {**network_fields(net), "constructor": constructor})
+    with pytest.raises(InputError, match=r"network os\.system, which is not one of those.*dimpnet18"):
+        load_network(path)
+    assert not target.exists()
+
+
+@pytest.mark.parametrize("share", [0.0, 0.001, 0.5, 0.999])
+def test_truncated_files(written: Path, tmp_path: Path, share: float) -> None:
+    content = written.read_bytes()
+    path = tmp_path / "cut.pth.tar"
+    path.write_bytes(content[: int(share * len(content))])
+    with pytest.raises(InputError, match=r"cut\.pth\.tar.*truncated"):
+        read_checkpoint(path)
+
+
+def test_files_that_are_no_checkpoints(net, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="No file .*absent"):
+        read_checkpoint(tmp_path / "absent.pth")
+    with pytest.raises(InputError, match="it is a folder"):
+        read_checkpoint(tmp_path)
+    text = tmp_path / "text.pth"
+    text.write_text("not a checkpoint\n")
+    with pytest.raises(InputError, match=r"text\.pth.*not a torch file"):
+        read_checkpoint(text)
+    bare = tmp_path / "bare.pth"
+    torch.save(net.state_dict(), bare)
+    with pytest.raises(InputError, match="no field 'net'"):
+        read_checkpoint(bare)
+    odd = tmp_path / "odd.pth"
+    torch.save({"net": {"w": [1, 2]}}, odd)
+    with pytest.raises(InputError, match="'w' is a list"):
+        read_checkpoint(odd)
+    nameless = tmp_path / "nameless.pth"
+    torch.save({"net": dict(net.state_dict())}, nameless)
+    with pytest.raises(InputError, match="does not say how its network is built"):
+        load_network(nameless)
