@@ -110,7 +110,7 @@ class DiMP:
                 box = crops.views[chosen].box_of(self._state)
                 sample = features[chosen : chosen + 1]
                 self.classifier.update(sample, box, found.flag, self.frame_number, found.score)
-        score = min(max(found.score, 0.0), 1.0)
+        score = min(max(0.0, found.score), 1.0)  # in this order a NaN becomes 0
         return Tracked(box=self._state.box, score=score, flag=found.flag, covariance=covariance)
 
     def _settle(
