@@ -11,6 +11,7 @@ from pytracking.analysis.metrics import (
     NORMALISED_THRESHOLDS,
     OVERLAP_THRESHOLDS,
     Curves,
+    SequenceErrors,
     has_ground_truth,
     sequence_curves,
     sequence_errors,
@@ -94,6 +95,7 @@ class Evaluation:
         trackers: in the order given.
         frames: number of frames.
         unscored: frames that cannot be scored: unannotated, hidden, or ruled out by the protocol.
+        ceiling: AUC of a tracker that gives the annotation itself, in percent.
     """
 
     dataset: str
@@ -103,6 +105,7 @@ class Evaluation:
     trackers: tuple[TrackerCurves, ...]
     frames: int
     unscored: int
+    ceiling: float
 
     @property
     def title(self) -> str:
@@ -126,6 +129,7 @@ class Evaluation:
             "left_out": list(self.left_out),
             "frames": self.frames,
             "unscored_frames": self.unscored,
+            "highest_auc_possible": self.ceiling,
             "thresholds": {
                 "success": OVERLAP_THRESHOLDS.tolist(),
                 "precision": CENTRE_THRESHOLDS.tolist(),
@@ -179,12 +183,11 @@ def evaluate(
     _refuse_hidden_truth(sequences)
     used, left_out = _shared(sequences, sources, allow_missing)
     labels = list(dict.fromkeys(source.label for source in sources))
-    unscored = 0
     trackers = []
     for label in labels:
         runs = [source for source in sources if source.label == label]
-        curves, unscored = _curves_of(used, runs, rule)
-        trackers.append(_stack(label, curves, _mean_fps(used, runs)))
+        trackers.append(_stack(label, _curves_of(used, runs, rule), _mean_fps(used, runs)))
+    unscored, ceiling = _limits(used, rule)
     return Evaluation(
         dataset=used[0].dataset,
         rule=rule,
@@ -193,6 +196,7 @@ def evaluate(
         trackers=tuple(trackers),
         frames=sum(len(sequence) for sequence in used),
         unscored=unscored,
+        ceiling=ceiling,
     )
 
 
@@ -224,22 +228,34 @@ def _shared(
     return used, list(missing)
 
 
-def _curves_of(sequences: List[Sequence], runs: List[BoxSource], rule: str) -> tuple[list[list[Curves]], int]:
-    table, unscored = [], 0
-    for run in runs:
-        row, unscored = [], 0
-        for sequence in sequences:
-            errors = sequence_errors(
-                run.boxes(sequence),
-                sequence.ground_truth,
-                protocol_for(rule, sequence.dataset),
-                sequence.target_visible,
-                source=f"{run.label}, sequence {sequence.name}",
-            )
-            unscored += int((~errors.valid).sum())
-            row.append(sequence_curves(errors))
-        table.append(row)
-    return table, unscored
+def _curves_of(sequences: List[Sequence], runs: List[BoxSource], rule: str) -> list[list[Curves]]:
+    """Curves of every run (rows) on every sequence (columns)."""
+    return [
+        [sequence_curves(_errors(item, run.boxes(item), rule, run.label)) for item in sequences]
+        for run in runs
+    ]
+
+
+def _errors(sequence: Sequence, boxes: np.ndarray, rule: str, label: str) -> SequenceErrors:
+    return sequence_errors(
+        boxes,
+        sequence.ground_truth,
+        protocol_for(rule, sequence.dataset),
+        sequence.target_visible,
+        source=f"{label}, sequence {sequence.name}",
+    )
+
+
+def _limits(sequences: List[Sequence], rule: str) -> tuple[int, float]:
+    """Frames that cannot be scored, and the AUC in percent of the annotation taken as a tracker."""
+    unscored, scores = 0, []
+    for sequence in sequences:
+        truth = np.nan_to_num(sequence.ground_truth)
+        truth[:, 2:] = np.maximum(truth[:, 2:], 0.0)
+        errors = _errors(sequence, truth, rule, "the annotation")
+        unscored += int((~errors.valid).sum())
+        scores.append(sequence_curves(errors).success.mean())
+    return unscored, float(np.mean(scores)) * 100.0
 
 
 def _stack(label: str, curves: list[list[Curves]], fps: float | None) -> TrackerCurves:

@@ -46,12 +46,15 @@ def normalised_error(prediction: np.ndarray, truth: np.ndarray) -> np.ndarray:
 
 
 def iou(prediction: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Intersection over union, ``[T]``, of xywh boxes ``[T, 4]``; 0 where neither box has area."""
+    """Intersection over union, ``[T]``, of xywh boxes ``[T, 4]``; 0 where neither box has area.
+
+    At most 1: rounding must not lift equal boxes over the last threshold.
+    """
     low = np.maximum(prediction[..., :2], truth[..., :2])
     high = np.minimum(prediction[..., :2] + prediction[..., 2:], truth[..., :2] + truth[..., 2:])
     shared = np.clip(high - low, 0.0, None).prod(axis=-1)
     union = prediction[..., 2:].prod(axis=-1) + truth[..., 2:].prod(axis=-1) - shared
-    return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+    return np.minimum(np.divide(shared, union, out=np.zeros_like(shared), where=union > 0), 1.0)
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,8 @@ def _notes(evaluation: Evaluation) -> tuple[str, ...]:
     notes = [
         f"Protocol {evaluation.rule}: {summary}.",
         f"{evaluation.frames} frames"
-        + (f", of which {evaluation.unscored} cannot be scored." if evaluation.unscored else ", all scored."),
+        + (f", of which {evaluation.unscored} cannot be scored" if evaluation.unscored else ", all scored")
+        + f"; the annotation itself has an AUC of {evaluation.ceiling:.2f}.",
     ]
     if evaluation.left_out:
         names = ", ".join(evaluation.left_out[:8]) + (" ..." if len(evaluation.left_out) > 8 else "")

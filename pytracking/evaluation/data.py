@@ -42,7 +42,7 @@ class Sequence:
 
     name: str
     dataset: str
-    frames: tuple[Path, ...]
+    frames: tuple[Path, ...] = field(repr=False)
     ground_truth: np.ndarray = field(repr=False)
     target_visible: np.ndarray | None = field(default=None, repr=False)
     object_class: str | None = None

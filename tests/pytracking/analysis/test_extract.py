@@ -101,8 +101,20 @@ def test_unknown_rule_suggests_a_near_one() -> None:
 def test_frames_that_cannot_be_scored_are_counted() -> None:
     border = still("border", 4)
     border.ground_truth[2, 0] = 0
-    assert evaluate([border, still("a", 2)], [Fixed("x"), Fixed("y")]).unscored == 1
-    assert evaluate([border], [Fixed("x")], rule="otb").unscored == 0
+    evaluation = evaluate([border, still("a", 2)], [Fixed("x"), Fixed("y")])
+    assert evaluation.unscored == 1
+    assert evaluation.ceiling == pytest.approx(100 * 20 / 21 * (3 / 4 + 1) / 2)
+    evaluation = evaluate([border], [Fixed("x")], rule="otb")
+    assert evaluation.unscored == 0
+    assert evaluation.ceiling == pytest.approx(100 * 20 / 21)
+
+
+def test_an_absent_target_limits_what_can_be_reached() -> None:
+    absent = without_images("absent", "uav", np.tile((5.0, 5, 9, 9), (4, 1)))
+    absent.ground_truth[1:3] = math.nan
+    evaluation = evaluate([absent], [FirstBoxSource()])
+    assert evaluation.unscored == 2
+    assert evaluation.ceiling == evaluation.trackers[0].score("auc").mean == pytest.approx(100 * 10 / 21)
 
 
 def test_speed_is_frames_over_seconds_and_absent_where_nothing_was_timed() -> None:

@@ -46,6 +46,11 @@ def test_iou_of_two_empty_boxes_is_zero() -> None:
     assert iou(np.zeros((1, 4)), np.zeros((1, 4)))[0] == 0
 
 
+def test_iou_of_equal_boxes_never_exceeds_one() -> None:
+    boxes = np.random.default_rng(0).uniform(0.1, 300, (5000, 4))
+    assert iou(boxes, boxes.copy()).max() == 1.0
+
+
 def test_distances_of_a_three_four_five_triangle() -> None:
     truth, shifted = np.array([(0.0, 0, 10, 20)]), np.array([(3.0, 4, 10, 20)])
     assert centre_error(shifted, truth)[0] == pytest.approx(5.0)
