@@ -23,9 +23,9 @@ PoolPath = Literal["auto", "dense", "windowed"]
 
 # Maps up to this many cells (48 x 48) are multiplied whole; a tracker's have 18 x 18 to 44 x 44.
 DENSE_CELLS = 48 * 48
-# Elements of the half-contracted product held at once. On a CPU, blocks above 32 MB come fresh from the
-# system at every call and their page faults cost more than the arithmetic.
-CPU_BLOCK, GPU_BLOCK = 7_500_000, 1 << 27
+# Elements of the half-contracted product held at once. On a CPU, larger blocks come fresh from the system at
+# every call, and their page faults cost two to three times the arithmetic.
+CPU_BLOCK, GPU_BLOCK = 3_000_000, 1 << 27
 
 
 def prroi_pool_per_image(
@@ -174,14 +174,24 @@ def _is_dense(path: str, maps: Tensor) -> bool:
 def _pool_dense(maps: Tensor, boxes: Tensor, bins: tuple[int, int]) -> Tensor:
     """Maps ``(N, H, W, C)``, boxes ``(N, P, 4)`` in cells -> ``(N, P, C, ph, pw)``."""
     n, height, width, channels = maps.shape
-    rows = bin_weights(boxes[..., 1], boxes[..., 3], bins[0], torch.arange(height, device=maps.device))
-    cols = bin_weights(boxes[..., 0], boxes[..., 2], bins[1], torch.arange(width, device=maps.device))
+    rows, cols = _axis_weights(boxes, bins, height, width)
     held = boxes.shape[1] * bins[0] * width * channels
     block = max(1, (CPU_BLOCK if maps.device.type == "cpu" else GPU_BLOCK) // max(1, held))
     if block >= n:
         return contract(maps, rows, cols)
     parts = zip(maps.split(block), rows.split(block), cols.split(block))
     return torch.cat([contract(m, r, c) for m, r, c in parts])
+
+
+def _axis_weights(boxes: Tensor, bins: tuple[int, int], height: int, width: int) -> tuple[Tensor, Tensor]:
+    """Weights of rows ``(N, P, ph, H)`` and columns ``(N, P, pw, W)``."""
+    cells = torch.arange(max(height, width), device=boxes.device)
+    low, high = boxes[..., :2], boxes[..., 2:]
+    if bins[0] == bins[1]:  # both axes at once: on small maps the time goes into the number of operations
+        both = bin_weights(low, high, bins[0], cells)
+        return both[:, :, 1, :, :height], both[:, :, 0, :, :width]
+    rows = bin_weights(low[..., 1], high[..., 1], bins[0], cells[:height])
+    return rows, bin_weights(low[..., 0], high[..., 0], bins[1], cells[:width])
 
 
 def _pool_listed(maps: Tensor, image: Tensor, boxes: Tensor, bins: tuple[int, int], path: str) -> Tensor:

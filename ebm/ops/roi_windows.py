@@ -23,17 +23,16 @@ def bin_weights(low: Tensor, high: Tensor, bins: int, cells: Tensor) -> Tensor:
         lies between cells.
     """
     extent = high - low
-    tiny = torch.finfo(extent.dtype).tiny
-    empty = extent <= bins * tiny
+    empty = extent <= bins * torch.finfo(extent.dtype).tiny
     extent = torch.where(empty, 0, extent)
     parts = torch.linspace(0, 1, bins + 1, dtype=extent.dtype, device=extent.device)
-    edges = low[..., None] + extent[..., None] * parts
+    edges = torch.addcmul(low[..., None], extent[..., None], parts)
     # Up to a constant, t - t|t|/2 on [-1, 1] is the integral of the hat function. Equal edges cancel
     # exactly, so an empty interval has weights and gradients that are exactly zero.
     t = (edges[..., None] - cells.to(extent.dtype).unsqueeze(-2)).clamp(-1, 1)
     integral = t - 0.5 * t * t.abs()
-    step = torch.where(empty, 1, extent / bins)
-    return (integral[..., 1:, :] - integral[..., :-1, :]) / step[..., None, None]
+    per_cell = bins / torch.where(empty, 1, extent)
+    return integral.diff(dim=-2) * per_cell[..., None, None]
 
 
 def contract(maps: Tensor, rows: Tensor, cols: Tensor) -> Tensor:
