@@ -22,6 +22,7 @@ MEASURED = {  # focus -> measured attribute a sequence about it has to show
     "camera_motion": "camera_motion",
     "motion_blur": "motion_blur",
     "small": "small_target",
+    "noise": "noise",
     "clutter": "clutter",
     "partly_out": "partly_out",
     "out_of_view": "out_of_view",

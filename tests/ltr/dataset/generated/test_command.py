@@ -1,5 +1,9 @@
 """The generator's command."""
 
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import cv2
@@ -54,3 +58,16 @@ def test_wrong_options_are_named(
     assert main(["--out", str(tmp_path), "--no-progress", *scale, *options]) == 2
     assert words in capsys.readouterr().err
     assert not list(tmp_path.rglob("generated.json"))
+
+
+def test_ctrl_c_ends_the_workers_and_leaves_nothing(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "ltr.dataset.generated", "--out", str(tmp_path), "--kind", "train"]
+    with subprocess.Popen([*command, "--workers", "2", "--no-progress"], stderr=subprocess.PIPE) as process:
+        deadline = time.monotonic() + 120
+        while not list(tmp_path.rglob("*.jpg")) and time.monotonic() < deadline:
+            assert process.poll() is None, "the command ended before it could be interrupted"
+            time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        _, output = process.communicate(timeout=60)
+    assert process.returncode == 130, output.decode()
+    assert list((tmp_path / "generated").iterdir()) == []
