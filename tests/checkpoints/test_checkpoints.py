@@ -163,13 +163,13 @@ def test_recorded_arguments_that_no_longer_fit_are_an_error(net, tmp_path: Path)
 
 def test_weights_of_another_network_name_the_keys(net, tmp_path: Path) -> None:
     path = tmp_path / "mixed.pth"
-    other = dimpnet_small(clf_feat_blocks=0, iou_input_dim=(32, 32))
+    other = dimpnet_small(clf_feat_blocks=1, iou_input_dim=(32, 32))
     write_checkpoint(path, {**network_fields(net), "net": other.state_dict()})
     with pytest.raises(InputError) as caught:
         load_network(path)
     message = str(caught.value)
-    assert "keys missing (classifier.feature_extractor.0.conv1.weight, " in message
-    assert "keys unexpected (classifier.feature_extractor.0.weight)" in message
+    assert "keys missing (classifier.feature_extractor.0.weight)" in message
+    assert "keys unexpected (classifier.feature_extractor.0.conv1.weight, " in message
     assert "of another shape (bb_regressor." in message
 
 

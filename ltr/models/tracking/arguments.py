@@ -82,13 +82,14 @@ class DiMPSmallArguments(DiMP18Arguments):
     optim_init_reg: float = 0.1
     feat_stride: int = 8
     backbone_pretrained: bool = False
-    out_feature_dim: int = 96
+    clf_feat_blocks: int = 0
+    out_feature_dim: int = 64
     init_gauss_sigma: float = 0.9
     num_dist_bins: int = 100
     bin_displacement: float = 0.1
     mask_init_factor: float = 3.0
     iou_input_dim: Sequence[int] = (32, 64)
-    iou_inter_dim: Sequence[int] = (192, 192)
+    iou_inter_dim: Sequence[int] = (256, 256)
     backbone_width: int = 16
     """Channels of the first backbone stage; the others double it."""
     bb_regressor_layer: Sequence[str] = ("layer1", "layer3")
