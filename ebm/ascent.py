@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -9,9 +10,20 @@ from torch import Tensor
 from ebm.checks import checks_values
 from ebm.exceptions import DomainError, NumericalError, ShapeError
 
-__all__ = ["Ascent", "RefineResult", "ScoreFunction"]
+__all__ = ["Ascent", "RefineResult", "ScoreFunction", "ScoreWithGradient"]
 
 ScoreFunction = Callable[[Tensor], Tensor]
+
+
+@runtime_checkable
+class ScoreWithGradient(Protocol):
+    """A score function that also knows its gradient; ascents then build no graph."""
+
+    def __call__(self, y: Tensor) -> Tensor:
+        """Scores ``(*)`` of targets ``(*, D)``."""
+
+    def value_and_gradient(self, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Scores ``(*)`` of targets ``(*, D)``, and their gradient ``(*, D)``."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +59,8 @@ class Ascent:
         score_fn: ``(*, D) -> (*)``, differentiable; called with the decoded coordinates.
         decay: factor in (0, 1] for step lengths.
         decode: from the coordinates that are moved to what `score_fn` takes, same shape.
+        pull_back: for a `ScoreWithGradient`, the gradient in the coordinates that are moved, of decoded
+            targets and the gradient in these.
         metric: factor on the gradient at given coordinates, same shape; None is 1.
         accept_ties: `backtrack` also takes steps that leave the score equal.
         validate: look for non-finite scores at the start; None means on CPU tensors only.
@@ -55,6 +69,7 @@ class Ascent:
     score_fn: ScoreFunction
     decay: float
     decode: Callable[[Tensor], Tensor] = lambda y: y
+    pull_back: Callable[[Tensor, Tensor], Tensor] = lambda decoded, gradient: gradient
     metric: Callable[[Tensor], Tensor] | None = None
     accept_ties: bool = False
     validate: bool | None = None
@@ -131,6 +146,11 @@ class Ascent:
 
     def _evaluate(self, y: Tensor) -> tuple[Tensor, Tensor]:
         """Score ``(*)`` and gradient ``(*, D)`` at `y`, also where the caller has switched gradients off."""
+        if isinstance(self.score_fn, ScoreWithGradient):
+            with torch.no_grad():
+                decoded = self.decode(y)
+                score, gradient = self.score_fn.value_and_gradient(decoded)
+                return self._checked(score, y), self.pull_back(decoded, gradient)
         with torch.enable_grad():
             at = y.detach().requires_grad_()
             score = self._checked(self.score_fn(self.decode(at)), y)

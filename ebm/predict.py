@@ -6,13 +6,21 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from ebm.ascent import Ascent, RefineResult, ScoreFunction
+from ebm.ascent import Ascent, RefineResult, ScoreFunction, ScoreWithGradient
 from ebm.boxes import rect_to_rel, rel_to_rect
 from ebm.checks import checks_values, float_dtype, require_count, require_finite, require_last_dim
 from ebm.exceptions import DomainError, ShapeError
 from ebm.lookup import unknown_name
 
-__all__ = ["BoxSpace", "RefineResult", "ScoreFunction", "StepLength", "gradient_ascent", "refine_boxes"]
+__all__ = [
+    "BoxSpace",
+    "RefineResult",
+    "ScoreFunction",
+    "ScoreWithGradient",
+    "StepLength",
+    "gradient_ascent",
+    "refine_boxes",
+]
 
 BoxSpace = Literal["relative", "default"]
 StepLength = float | tuple[float, ...] | Tensor
@@ -84,7 +92,7 @@ def refine_boxes(
     moves (x, y, w, h) by ``step_length * grad * (w, h, w, h)``.
 
     Args:
-        score_fn: scores of boxes xywh px, ``(S, 4) -> (S,)``.
+        score_fn: scores of boxes xywh px, ``(S, 4) -> (S,)``; a `ScoreWithGradient` is not differentiated.
         boxes: starts xywh, px, ``(S, 4)``; S may be 0.
         space: where to ascend.
         steps: T >= 0.
@@ -120,7 +128,11 @@ def refine_boxes(
         start = rect_to_rel(rects, size, validate=validate)
         ascent = Ascent(score_fn=score_fn, decay=decay, validate=validate)
         if space == "relative":
-            ascent = replace(ascent, decode=lambda rel: rel_to_rect(rel, size))
+            ascent = replace(
+                ascent,
+                decode=lambda rel: rel_to_rect(rel, size),
+                pull_back=lambda rect, gradient: _relative_gradient(rect, size, gradient),
+            )
         else:
             ascent, start = replace(ascent, metric=lambda rect: rect[..., 2:].repeat(1, 2)), rects
         rule = ascent.undo_decreases if on_decrease == "undo" else ascent.keep_all
@@ -128,6 +140,12 @@ def refine_boxes(
             rule = ascent.backtrack
         result = rule(start, _step_lengths(_expand_pair(step_length), start), steps)
         return ascent.decode(result.y), result.score
+
+
+def _relative_gradient(rect: Tensor, size: Tensor, gradient: Tensor) -> Tensor:
+    """Gradient in relative coordinates of a gradient in xywh ``(..., 4)``, at the boxes `rect`."""
+    position, extent = gradient[..., :2], gradient[..., 2:]
+    return torch.cat((position * size, (extent - 0.5 * position) * rect[..., 2:]), dim=-1)
 
 
 def _require_rule(steps: int, decay: float) -> None:
