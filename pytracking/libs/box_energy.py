@@ -8,7 +8,7 @@ weights once per target, only the cells that the boxes touch are read, and the g
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -119,6 +119,11 @@ class ImageEnergy:
         """f of boxes x, y, w, h ``[S, 4]``, crop px -> ``[S]``; differentiable once."""
         scores: Tensor = _Evaluate.apply(boxes, self)
         return scores
+
+    def value_and_gradient(self, boxes: Tensor) -> tuple[Tensor, Tensor]:
+        """f ``[S]`` of boxes ``[S, 4]`` and its gradient ``[S, 4]``, without a graph."""
+        scores, gradient = self.evaluate(boxes, with_gradient=True)
+        return scores, cast(Tensor, gradient)
 
     def evaluate(self, boxes: Tensor, *, with_gradient: bool) -> tuple[Tensor, Tensor | None]:
         """Scores ``[S]`` and, if asked for, their gradients ``[S, 4]`` in x, y, w, h."""

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from ebm.predict import BoxSpace, refine_boxes
 from ltr.models.bbreg.atom_iou_net import AtomIoUNet
 from pytracking.libs.box_energy import ImageEnergy, fold_head, is_foldable
 
@@ -66,6 +67,21 @@ def test_one_box_at_a_time_is_the_same_as_all(generator: torch.Generator) -> Non
     modulation, maps = setting(net, generator)
     energy = ImageEnergy(fold_head(net, modulation), maps)
     torch.testing.assert_close(torch.cat([energy(b[None]) for b in BOXES]), energy(BOXES))
+
+
+@pytest.mark.parametrize("space", ["relative", "default"])
+@pytest.mark.parametrize("backtrack", [False, True])
+def test_ascent_is_the_same_with_and_without_autograd(
+    space: BoxSpace, backtrack: bool, generator: torch.Generator
+) -> None:
+    net = branch(generator)
+    modulation, maps = setting(net, generator)
+    energy = ImageEnergy(fold_head(net, modulation), maps)
+    options = {"space": space, "steps": 6, "step_length": (1e-2, 5e-2), "backtrack": backtrack}
+    boxes, scores = refine_boxes(energy, BOXES, **options)
+    expected = refine_boxes(lambda b: net.predict_iou(modulation, maps, b[None])[0], BOXES, **options)
+    torch.testing.assert_close((boxes, scores), expected)
+    assert float((boxes - BOXES).abs().max()) > 1e-3
 
 
 def test_gradient_by_finite_differences(generator: torch.Generator) -> None:
