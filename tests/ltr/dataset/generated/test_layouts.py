@@ -9,12 +9,12 @@ import pytest
 
 from ltr.dataset.coco import MSCOCOSeq
 from ltr.dataset.generated import ensure_generated
-from ltr.dataset.generated.plans import adapted_plan
+from ltr.dataset.generated.plans import adapted_plan, find_plan
 from ltr.dataset.got10k import Got10k
 from ltr.dataset.lasot import LaSOT
 from ltr.dataset.trackingnet import TrackingNet
 
-FRAMES = 12
+TRAIN_FRAMES, TEST_FRAMES = (find_plan(kind, "tiny").scene.length[0] for kind in ("train", "test"))
 
 
 @pytest.fixture(scope="module")
@@ -35,21 +35,21 @@ def _boxes(file: Path) -> np.ndarray:
     return np.array([[float(value) for value in line.split(",")] for line in file.read_text().splitlines()])
 
 
-@pytest.mark.parametrize("which", ["train", "test_sets"])
-def test_lasot(which: str, request: pytest.FixtureRequest) -> None:
+@pytest.mark.parametrize(("which", "length"), [("train", TRAIN_FRAMES), ("test_sets", TEST_FRAMES)])
+def test_lasot(which: str, length: int, request: pytest.FixtureRequest) -> None:
     root = request.getfixturevalue(which)["lasot"]
     for entry in _index(root)["sequences"]:
         folder = root / entry["name"].split("-")[0] / entry["name"]
         assert sorted(p.name for p in (folder / "img").iterdir()) == [
-            f"{i:08d}.jpg" for i in range(1, FRAMES + 1)
+            f"{i:08d}.jpg" for i in range(1, length + 1)
         ]
         boxes = _boxes(folder / "groundtruth.txt")
-        absent = np.zeros(FRAMES, dtype=bool)
+        absent = np.zeros(length, dtype=bool)
         for flag in ("full_occlusion.txt", "out_of_view.txt"):
             lines = (folder / flag).read_text().splitlines()
             assert len(lines) == 1
             absent |= np.array([bool(int(value)) for value in lines[0].split(",")])
-        assert boxes.shape == (FRAMES, 4)
+        assert boxes.shape == (length, 4)
         np.testing.assert_array_equal((boxes[:, 2:] > 0).all(axis=1), ~absent)
 
 
@@ -58,10 +58,10 @@ def test_otb(test_sets: dict[str, Path]) -> None:
     for entry in _index(root)["sequences"]:
         folder = root / entry["name"]
         assert sorted(p.name for p in (folder / "img").iterdir()) == [
-            f"{i:04d}.jpg" for i in range(1, FRAMES + 1)
+            f"{i:04d}.jpg" for i in range(1, TEST_FRAMES + 1)
         ]
         boxes = _boxes(folder / "groundtruth_rect.txt")
-        assert boxes.shape == (FRAMES, 4)
+        assert boxes.shape == (TEST_FRAMES, 4)
         assert (boxes[0, 2:] > 4).all()
         image = cv2.imread(str(folder / "img" / "0001.jpg"))
         assert image.shape == (entry["height"], entry["width"], 3)
@@ -76,7 +76,7 @@ def test_got10k(train: dict[str, Path]) -> None:
         folder = root / name
         cover = [int(line) for line in (folder / "cover.label").read_text().split()]
         absent = [int(line) for line in (folder / "absence.label").read_text().split()]
-        assert len(cover) == len(absent) == FRAMES
+        assert len(cover) == len(absent) == TRAIN_FRAMES
         assert all(0 <= value <= 8 for value in cover)
         meta = (folder / "meta_info.ini").read_text().splitlines()[5:10]
         assert [line.split(": ")[0] for line in meta] == [
@@ -93,9 +93,9 @@ def test_trackingnet(train: dict[str, Path]) -> None:
     chunk = train["trackingnet"] / "TRAIN_0"
     for entry in _index(train["trackingnet"])["sequences"]:
         frames = sorted(int(p.stem) for p in (chunk / "frames" / entry["name"]).iterdir())
-        assert frames == list(range(FRAMES))
+        assert frames == list(range(TRAIN_FRAMES))
         boxes = _boxes(chunk / "anno" / f"{entry['name']}.txt")
-        assert boxes.shape == (FRAMES, 4)
+        assert boxes.shape == (TRAIN_FRAMES, 4)
 
 
 def test_coco(train: dict[str, Path]) -> None:
@@ -121,9 +121,9 @@ def test_the_readers_of_the_real_data_sets_read_them(train: dict[str, Path]) -> 
         assert len(reader) == 3
         for index in range(len(reader)):
             annotation = reader.annotation(index)
-            assert len(annotation.boxes) == FRAMES
+            assert len(annotation.boxes) == TRAIN_FRAMES
             assert annotation.visible[0]
-            assert reader.frame_path(index, FRAMES - 1).is_file()
+            assert reader.frame_path(index, TRAIN_FRAMES - 1).is_file()
     coco = MSCOCOSeq(train["coco"])
     assert len(coco) > 0
     assert coco.frame_path(0, 0).is_file()
@@ -137,7 +137,7 @@ def test_records_hold_what_happened(test_sets: dict[str, Path]) -> None:
             )
             truth = json.loads((folder / "truth.json").read_text())
             frames = truth["frames"]
-            assert all(len(values) == FRAMES for values in frames.values())
+            assert all(len(values) == TEST_FRAMES for values in frames.values())
             assert entry["attributes"]["out_of_view"] == any(frames["out_of_view"])
             assert entry["attributes"]["full_occlusion"] == any(frames["full_occlusion"])
             assert entry["absent_frames"] == sum(
