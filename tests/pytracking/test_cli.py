@@ -22,7 +22,8 @@ def test_an_unknown_command_is_an_error_with_a_suggestion(capsys: pytest.Capture
 
 def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
-    assert all(name in capsys.readouterr().out for name in COMMANDS)
+    listed = capsys.readouterr().out
+    assert all(f"  {name} " in listed for name in COMMANDS)
 
 
 def test_no_arguments_is_a_usage_error() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import pytest
 
-from ltr.dataset.generated.__main__ import main
+from ltr.dataset.generated.command import main
 
 
 def test_a_contact_sheet_is_a_picture_of_at_most_half_a_megabyte(tmp_path: Path) -> None:
