@@ -23,16 +23,16 @@ def bin_weights(low: Tensor, high: Tensor, bins: int, cells: Tensor) -> Tensor:
         lies between cells.
     """
     extent = high - low
-    empty = extent <= bins * torch.finfo(extent.dtype).tiny
-    extent = torch.where(empty, 0, extent)
+    extent = torch.where(extent <= 0, 0, extent)
     parts = torch.linspace(0, 1, bins + 1, dtype=extent.dtype, device=extent.device)
     edges = torch.addcmul(low[..., None], extent[..., None], parts)
     # Up to a constant, t - t|t|/2 on [-1, 1] is the integral of the hat function. Equal edges cancel
-    # exactly, so an empty interval has weights and gradients that are exactly zero.
+    # exactly, so an empty interval has weights and gradients that are exactly zero. The divisor is the
+    # distance of the edges as they were rounded, which keeps small bins accurate.
     t = (edges[..., None] - cells.to(extent.dtype).unsqueeze(-2)).clamp(-1, 1)
     integral = t - 0.5 * t * t.abs()
-    per_cell = bins / torch.where(empty, 1, extent)
-    return integral.diff(dim=-2) * per_cell[..., None, None]
+    step = edges.diff(dim=-1)
+    return integral.diff(dim=-2) / torch.where(step == 0, 1, step)[..., None]
 
 
 def contract(maps: Tensor, rows: Tensor, cols: Tensor) -> Tensor:

@@ -146,6 +146,15 @@ def test_blocks_do_not_change_the_result(monkeypatch: pytest.MonkeyPatch, genera
     torch.testing.assert_close(parts, whole)
 
 
+@pytest.mark.parametrize(("size", "error"), [(8.0, 1e-5), (1.0, 1e-5), (0.1, 3e-5), (0.01, 3e-4)])
+def test_float32_stays_close_for_small_boxes(size: float, error: float, generator: torch.Generator) -> None:
+    features = torch.randn(1, 8, 36, 36, generator=generator)
+    corner = 2 + 25 * torch.rand(1, 200, 2, generator=generator)
+    boxes = torch.cat((corner, corner + size), -1)
+    exact = prroi_pool_per_image(features.double(), boxes.double(), 5)
+    torch.testing.assert_close(prroi_pool_per_image(features, boxes, 5).double(), exact, atol=error, rtol=0)
+
+
 @given(
     corner=st.tuples(st.floats(0, 5), st.floats(0, 5)),
     size=st.tuples(st.floats(0.05, 3), st.floats(0.05, 3)),
