@@ -13,8 +13,8 @@ from ltr.train_settings.session import train
 __all__ = ["train_command"]
 
 OUT_OF_MEMORY = (
-    "error: out of memory. Lower --batch-size, try --precision bf16, or choose a setting with a smaller "
-    "network or crop."
+    "error: out of memory. Lower --micro-batch or --batch-size, try --precision bf16, or choose a setting "
+    "with a smaller network or crop."
 )
 
 
@@ -54,6 +54,7 @@ def _run_options(options: argparse.Namespace) -> RunOptions:
         device=options.device,
         workers=options.workers,
         threads=options.threads,
+        micro_batch=options.micro_batch,
         resume=options.resume,
         backbone_weights=options.backbone_weights,
         workspace=options.workspace,

@@ -88,6 +88,12 @@ def _add_recipe_options(group: argparse._ArgumentGroup) -> None:
 
 def _add_run_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps (default: auto)")
+    group.add_argument(
+        "--micro-batch",
+        type=_positive,
+        metavar="N",
+        help="samples computed at once, gradients added up to the batch (default: what memory allows)",
+    )
     group.add_argument("--workers", type=_not_negative, metavar="N", help="processes that load data")
     group.add_argument("--threads", type=_positive, metavar="N", help="CPU threads of the network")
     group.add_argument(

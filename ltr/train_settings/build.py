@@ -87,10 +87,11 @@ def _built(constructor: Any, recipe: TrainRecipe, backbone: str, source: str) ->
 
 def build_actor(recipe: TrainRecipe, net: nn.Module) -> DiMPActor:
     """The recipe's losses around a network."""
-    pos, size = recipe.box.label_sigma
+    pair = recipe.box.label_sigma
+    sigma = () if pair is None else (pair[0], pair[0], pair[1], pair[1])
     return DiMPActor(
         net,
-        box_loss=BoxEnergyLoss(recipe.box.method, (pos, pos, size, size)),
+        box_loss=BoxEnergyLoss(recipe.box.method, sigma),
         box_weight=recipe.box.weight,
         hinge=LBHinge(threshold=recipe.hinge_threshold),
         clf_weights=recipe.clf_weights,

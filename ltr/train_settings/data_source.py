@@ -32,18 +32,20 @@ class DataChoice:
         roots: their folders by name; empty for generated data, which is made when it is opened.
         generated: whether the data are generated.
         note: the line that says so at the start of a run; empty where there is nothing to say.
+        scale: size of the generated data.
     """
 
     shares: tuple[DatasetShare, ...]
     roots: Mapping[str, Path]
     generated: bool
     note: str = ""
+    scale: str = ""
 
     @property
     def label(self) -> str:
         """What a checkpoint says about its data, without local paths."""
         names = "+".join(share.name for share in self.shares)
-        return f"{GENERATED} {names}" if self.generated else names
+        return f"{GENERATED} {self.scale} {names}" if self.generated else names
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +57,9 @@ class OpenedData:
     validation: "VideoDataset | None"
 
 
-def choose_data(recipe: TrainRecipe, selection: Sequence[str] | None = None) -> DataChoice:
+def choose_data(
+    recipe: TrainRecipe, selection: Sequence[str] | None = None, scale: str = "demo"
+) -> DataChoice:
     """Decide what to train on.
 
     Without a selection: all data sets of the recipe if all are configured, generated data if none is.
@@ -63,6 +67,7 @@ def choose_data(recipe: TrainRecipe, selection: Sequence[str] | None = None) -> 
     Args:
         recipe: names and weights.
         selection: names to train on alone; ``["generated"]`` for generated data.
+        scale: size of the generated data, if it is these.
 
     Raises:
         InputError: if only a part of the recipe's data sets is configured, naming the missing ones; if a
@@ -70,21 +75,21 @@ def choose_data(recipe: TrainRecipe, selection: Sequence[str] | None = None) -> 
         UnknownNameError: for a name that is no data set.
     """
     if selection is not None:
-        return _choose_selected(recipe, selection)
+        return _choose_selected(recipe, selection, scale)
     configured = configured_datasets()
     there = [share.name for share in recipe.datasets if share.name in configured]
     missing = [share.name for share in recipe.datasets if share.name not in configured]
     if not there:
         titles = _titles([share.name for share in recipe.datasets])
         note = f"data: {titles} are not configured, so this run trains on the generated benchmark."
-        return DataChoice(shares=recipe.datasets, roots={}, generated=True, note=note)
+        return DataChoice(shares=recipe.datasets, roots={}, generated=True, note=note, scale=scale)
     if missing:
         raise InputError(_partly_configured(there, missing))
     roots = {share.name: require_dataset_root(share.name) for share in recipe.datasets}
     return DataChoice(shares=recipe.datasets, roots=roots, generated=False)
 
 
-def _choose_selected(recipe: TrainRecipe, selection: Sequence[str]) -> DataChoice:
+def _choose_selected(recipe: TrainRecipe, selection: Sequence[str], scale: str) -> DataChoice:
     names = list(dict.fromkeys(selection))
     for name in names:
         if name != GENERATED and name not in READERS:
@@ -93,7 +98,7 @@ def _choose_selected(recipe: TrainRecipe, selection: Sequence[str]) -> DataChoic
         raise InputError(f"--datasets is empty; name some of {', '.join([*READERS, GENERATED])}.")
     if names == [GENERATED]:
         note = "data: the generated benchmark, as asked for."
-        return DataChoice(shares=recipe.datasets, roots={}, generated=True, note=note)
+        return DataChoice(shares=recipe.datasets, roots={}, generated=True, note=note, scale=scale)
     if GENERATED in names:
         others = ",".join(name for name in names if name != GENERATED)
         raise InputError(f"Generated data stand alone: use --datasets {GENERATED} or --datasets {others}.")

@@ -21,6 +21,7 @@ class RunOptions:
         device: ``"auto"`` or a device.
         workers: loader processes, None to decide.
         threads: CPU threads, None to decide.
+        micro_batch: samples computed at once, at least 2; None for what the memory allows.
         resume: ``"auto"``, ``"none"`` or a checkpoint.
         backbone_weights: file of ImageNet weights, None to download them.
         workspace: root of the outputs, None for the configured one.
@@ -33,12 +34,29 @@ class RunOptions:
     device: str = "auto"
     workers: int | None = None
     threads: int | None = None
+    micro_batch: int | None = None
     resume: str = "auto"
     backbone_weights: Path | None = None
     workspace: Path | None = None
     scale: Literal["tiny", "demo", "full"] = "demo"
     keep: int = 3
     validate: bool = True
+
+    def parts(self, batch_size: int) -> int | None:
+        """Parts in which a batch is computed, None to let the free memory decide.
+
+        Raises:
+            InputError: if a part would hold a single sample, which has no batch statistics.
+        """
+        if self.micro_batch is None:
+            return None
+        parts = -(-batch_size // self.micro_batch)
+        if batch_size // parts < 2:
+            raise InputError(
+                f"--micro-batch {self.micro_batch} cuts a batch of {batch_size} into parts of one sample, "
+                "which has no batch statistics; use 2 or more."
+            )
+        return parts
 
 
 def apply_overrides(

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ebm.exceptions import DomainError
-from ebm.lookup import unknown_name
+from ebm.lookup import lookup, unknown_name
+from ebm.presets import preset
 from ltr.actors.box_energy import BoxMethod
 from ltr.actors.target_classification import ClassificationWeights
 from ltr.actors.tracking import Precision
@@ -30,6 +31,8 @@ __all__ = [
     "find_recipe",
     "recipe_names",
 ]
+
+METHODS: Mapping[str, BoxMethod] = {"nce": "nce", "nce+": "nce_plus", "kld-is": "kld_is", "ml-is": "ml_is"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,19 +118,42 @@ class BoxRecipe:
         method: the loss.
         num_samples: boxes drawn for a frame, the label not counted.
         sigmas: (centre, size) deviations of the proposal's components.
-        label_sigma: (centre, size) deviations of the label density (KLD-IS).
-        beta: scale of the label noise (NCE+).
+        label_sigma: (centre, size) deviations of the label density; KLD-IS alone has one.
+        beta: scale of the label noise; NCE+ alone has one.
         beta_mode: whether `beta` multiplies the deviation or the variance.
         weight: of the loss.
     """
 
-    method: BoxMethod = "kld_is"
-    num_samples: int = 128
-    sigmas: tuple[tuple[float, float], ...] = ((0.05, 0.05), (0.5, 0.5))
-    label_sigma: tuple[float, float] = (0.05, 0.05)
-    beta: float = 0.1
+    method: BoxMethod
+    num_samples: int
+    sigmas: tuple[tuple[float, float], ...]
+    label_sigma: tuple[float, float] | None = None
+    beta: float | None = None
     beta_mode: Literal["std", "variance"] = "std"
     weight: float = 0.01
+
+    def __post_init__(self) -> None:
+        if (self.label_sigma is None) == (self.method == "kld_is"):
+            raise DomainError(f"label_sigma belongs to kld_is; {self.method} got {self.label_sigma}")
+        if (self.beta is None) == (self.method == "nce_plus"):
+            raise DomainError(f"beta belongs to nce_plus; {self.method} got {self.beta}")
+
+    @classmethod
+    def from_preset(cls, name: str) -> "BoxRecipe":
+        """The published values of a method, e.g. ``"tracking/dimp-nce+"``.
+
+        Raises:
+            UnknownNameError: if `ebm.presets` has no such name.
+        """
+        config = preset(name)
+        return cls(
+            method=lookup("box loss", config.loss, METHODS),
+            num_samples=config.num_samples,
+            sigmas=config.sigmas,
+            label_sigma=config.label_sigma,
+            beta=config.beta,
+            beta_mode=config.beta_mode,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,11 +207,11 @@ class TrainRecipe:
     datasets: tuple[DatasetShare, ...]
     network: NetworkRecipe
     optimiser: OptimiserRecipe
+    box: BoxRecipe
     geometry: Geometry = Geometry()
     jitter: Jitter = Jitter()
     augmentation: Augmentation = Augmentation()
     sampling: Sampling = Sampling()
-    box: BoxRecipe = BoxRecipe()
     clf_weights: ClassificationWeights = ClassificationWeights()
     hinge_threshold: float = 0.05
     schedule: Schedule = Schedule()

@@ -1,6 +1,7 @@
-"""One training run: puts recipe, data, network and loop together and says at the start what it will do."""
+"""One training run: puts recipe, data, network and loop together."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -30,6 +31,20 @@ __all__ = ["train"]
 NET_TYPE = "DiMPnet"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """What a run is made of."""
+
+    recipe: TrainRecipe
+    parts: int | None
+    choice: DataChoice
+    data: OpenedData
+    network: BuiltNetwork
+    folder: CheckpointFolder
+    plan: CpuPlan
+    device: torch.device
+
+
 def say(text: str) -> None:
     """Print a line at once, also into a pipe."""
     print(text, flush=True)
@@ -49,8 +64,8 @@ def train(recipe: TrainRecipe, options: RunOptions) -> int:
     """
     device = resolve_device(options.device)
     plan = plan_cpu(device.type != "cpu", available_cores(), options.workers, options.threads)
-    torch.set_num_threads(plan.threads)
-    choice = choose_data(recipe, options.datasets)
+    parts = options.parts(recipe.batch_size)
+    choice = choose_data(recipe, options.datasets, options.scale)
     root = options.workspace if options.workspace is not None else workspace()
     folder = CheckpointFolder(_run_folder(root, recipe), NET_TYPE, options.keep)
     start = find_start(options.resume, folder, recipe, choice.label, say)
@@ -60,14 +75,26 @@ def train(recipe: TrainRecipe, options: RunOptions) -> int:
         return 0
     if choice.note:
         say(choice.note)
+    torch.set_num_threads(plan.threads)
     seed_everything(recipe.seed)
     network = build_network(recipe, options.backbone_weights, None if start is None else start.backbone)
-    data = open_data(choice, lambda: _generate(root, options, plan), options.validate)
-    trainer = _build_trainer(recipe, choice, data, network, folder, plan, device)
-    _say_what_runs(recipe, choice, data, network, trainer, plan, device)
+    data = open_data(choice, lambda: _generate(root, options), options.validate)
+    run = Run(
+        recipe=recipe,
+        parts=parts,
+        choice=choice,
+        data=data,
+        network=network,
+        folder=folder,
+        plan=plan,
+        device=device,
+    )
+    trainer = _build_trainer(run)
+    _say_what_runs(run, trainer.config)
     if start is not None:
         trainer.load_state_dict(start.content)
-        say(f"resuming {start.path}: {_progress_of(trainer, recipe)}")
+        say(f"resuming {start.path}: {_progress_of(trainer)}")
+    del start  # its tensors are as large as the network and the optimiser's state
     code = trainer.run()
     if code == 0:
         say(f"Finished: {folder.epoch_file(recipe.schedule.epochs)}")
@@ -78,26 +105,17 @@ def _run_folder(root: Path, recipe: TrainRecipe) -> Path:
     return root / "checkpoints" / "ltr" / recipe.module / recipe.name
 
 
-def _generate(root: Path, options: RunOptions, plan: CpuPlan) -> Mapping[str, Path]:
+def _generate(root: Path, options: RunOptions) -> Mapping[str, Path]:
     from ltr.dataset.generated import ensure_generated
 
-    return ensure_generated(root, "train", scale=options.scale, workers=max(available_cores(), 1))
+    return ensure_generated(root, "train", scale=options.scale, workers=options.workers or 0)
 
 
-def _build_trainer(
-    recipe: TrainRecipe,
-    choice: DataChoice,
-    data: OpenedData,
-    network: BuiltNetwork,
-    folder: CheckpointFolder,
-    plan: CpuPlan,
-    device: torch.device,
-) -> Trainer:
-    net = network.net.to(device)
+def _build_trainer(run: Run) -> Trainer:
+    recipe, sampling = run.recipe, run.recipe.sampling
+    net = run.network.net.to(run.device)
     if recipe.channels_last:
         net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    extra = {"fingerprint": recipe.fingerprint(), "backbone": network.backbone, "data": choice.label}
-    sampling = recipe.sampling
     config = TrainerConfig(
         schedule=recipe.schedule,
         batch_size=recipe.batch_size,
@@ -105,53 +123,51 @@ def _build_trainer(
         frames_per_sample=sampling.train_frames + sampling.test_frames,
         clip_norm=recipe.optimiser.clip_norm,
         validate_every=recipe.validation.every,
+        parts=run.parts,
         settings=recipe.plain(),
-        extra=extra,
+        extra={
+            "fingerprint": recipe.fingerprint(),
+            "backbone": run.network.backbone,
+            "data": run.choice.label,
+        },
     )
     return Trainer(
         actor=build_actor(recipe, net),
-        optimizer=build_optimiser(recipe, net, network.backbone),
-        streams=build_streams(recipe, data, plan, device),
-        folder=folder,
+        optimizer=build_optimiser(recipe, net, run.network.backbone),
+        streams=build_streams(recipe, run.data, run.plan, run.device),
+        folder=run.folder,
         config=config,
-        device=device,
+        device=run.device,
     )
 
 
-def _progress_of(trainer: Trainer, recipe: TrainRecipe) -> str:
-    position = trainer.position
-    text = f"{position.epoch} of {recipe.schedule.epochs} epochs done"
-    return text + (f" and {position.step} of {trainer.config.steps} steps" if position.step else "")
+def _progress_of(trainer: Trainer) -> str:
+    position, config = trainer.position, trainer.config
+    text = f"{position.epoch} of {config.schedule.epochs} epochs done"
+    return text + (f" and {position.step} of {config.steps} steps" if position.step else "")
 
 
-def _say_what_runs(
-    recipe: TrainRecipe,
-    choice: DataChoice,
-    data: OpenedData,
-    network: BuiltNetwork,
-    trainer: Trainer,
-    plan: CpuPlan,
-    device: torch.device,
-) -> None:
+def _say_what_runs(run: Run, config: TrainerConfig) -> None:
     """The head of the log: whatever decides what is learned and how fast."""
-    count = count_parameters(network.net)
-    frames = trainer.config.frames_per_sample
+    recipe, data, plan = run.recipe, run.data, run.plan
+    count = count_parameters(run.network.net)
     sets = ", ".join(
         f"{dataset.name} {len(dataset)} sequences (weight {weight:g})"
         for dataset, weight in zip(data.train, data.weights)
     )
     held = f"; validation: {len(data.validation)} sequences" if data.validation is not None else ""
-    kind = "generated: " if choice.generated else ""
-    where = device.type if device.type == "cpu" else f"{device} ({torch.cuda.get_device_name(device)})"
+    kind = f"generated ({run.choice.scale}): " if run.choice.generated else ""
+    gpu = f" ({torch.cuda.get_device_name(run.device)})" if run.device.type == "cuda" else ""
     lines = {
         "recipe": f"{recipe.module}/{recipe.name}, box loss {recipe.box.method}, seed {recipe.seed}",
         "network": f"{recipe.network.constructor}, {count['all'] / 1e6:.2f} M parameters, "
-        f"{count['trained'] / 1e6:.2f} M trained; {network.note}",
+        f"{count['trained'] / 1e6:.2f} M trained; {run.network.note}",
         "data": f"{kind}{sets}{held}",
-        "batch": f"{recipe.batch_size} samples of {frames} frames; {trainer.config.steps} steps an epoch, "
-        f"{recipe.schedule.epochs} epochs",
-        "device": f"{where}, {recipe.precision}; {plan.threads} threads, {plan.workers} loader processes",
-        "output": str(trainer.folder.path),
+        "batch": f"{recipe.batch_size} samples of {config.frames_per_sample} frames; {config.steps} steps an "
+        f"epoch, {config.schedule.epochs} epochs",
+        "device": f"{run.device}{gpu}, {recipe.precision}; {plan.threads} threads, "
+        f"{plan.workers} loader processes",
+        "output": str(run.folder.path),
     }
     for name, text in lines.items():
         say(f"{name + ':':<9}{text}")

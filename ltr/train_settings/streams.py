@@ -1,6 +1,7 @@
 """From a recipe and opened data sets to the streams of batches that the loop reads."""
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 import torch
 
@@ -10,7 +11,7 @@ from ltr.data.proposals import ProposalConfig, ProposalMethod
 from ltr.data.sampler import DiMPSampler
 from ltr.data.video import VideoDataset
 from ltr.train_settings.data_source import OpenedData
-from ltr.train_settings.recipe import TrainRecipe
+from ltr.train_settings.recipe import BoxRecipe, TrainRecipe
 from ltr.train_settings.resources import CpuPlan
 from ltr.trainers.config import Batch, Streams
 
@@ -41,16 +42,18 @@ def processing_config(recipe: TrainRecipe, training: bool) -> ProcessingConfig:
         flip_frame=augmentation.flip_frame,
         grayscale=augmentation.grayscale,
         brightness_jitter=augmentation.brightness,
-        proposals=ProposalConfig(
-            method=ROWS[box.method],
-            num_samples=box.num_samples,
-            sigmas=box.sigmas,
-            label_sigma=box.label_sigma,
-            beta=box.beta,
-            beta_mode=box.beta_mode,
-        ),
+        proposals=_proposals(box),
         training=training,
     )
+
+
+def _proposals(box: BoxRecipe) -> ProposalConfig:
+    config = ProposalConfig(method=ROWS[box.method], num_samples=box.num_samples, sigmas=box.sigmas)
+    if box.label_sigma is not None:
+        config = replace(config, label_sigma=box.label_sigma)
+    if box.beta is not None:
+        config = replace(config, beta=box.beta, beta_mode=box.beta_mode)
+    return config
 
 
 def build_sampler(

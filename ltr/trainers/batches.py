@@ -1,13 +1,14 @@
-"""Moving batches to the device and scalars back, with as few synchronisations as possible."""
+"""What happens to a batch: to the device, in parts through the network, its scalars back in one transfer."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor
 
+from ltr.actors.base_actor import BaseActor
 from ltr.trainers.config import Batch
 
-__all__ = ["fetch", "to_device"]
+__all__ = ["fetch", "forward_backward", "part_sizes", "split_batch", "to_device"]
 
 
 def to_device(batch: Batch, device: torch.device) -> Batch:
@@ -21,3 +22,40 @@ def fetch(stats: Mapping[str, Tensor]) -> dict[str, float]:
     """Scalars by name as Python floats, in a single transfer."""
     values = torch.stack([value.detach().float() for value in stats.values()]).tolist()
     return dict(zip(stats, values))
+
+
+def part_sizes(batch_size: int, parts: int) -> list[int]:
+    """Sizes of `parts` nearly equal parts of a batch."""
+    small, more = divmod(batch_size, parts)
+    return [small + 1] * more + [small] * (parts - more)
+
+
+def split_batch(batch: Batch, sizes: Sequence[int]) -> Iterator[Batch]:
+    """Parts of a collated batch: tensors are cut along dimension 1, lists along their own."""
+    first = 0
+    for size in sizes:
+        yield {
+            name: value.narrow(1, first, size) if isinstance(value, Tensor) else value[first : first + size]
+            for name, value in batch.items()
+        }
+        first += size
+
+
+def forward_backward(actor: BaseActor, batch: Batch, sizes: Sequence[int]) -> dict[str, Tensor]:
+    """Add the gradient of the batch's mean loss to the network, part by part.
+
+    Args:
+        actor: in training mode.
+        batch: on the device.
+        sizes: of the parts; one part for the whole batch at once.
+
+    Returns: detached statistics ``[]`` of the batch: means over the parts, weighted by their sizes.
+    """
+    stats: dict[str, Tensor] = {}
+    for part, size in zip(split_batch(batch, sizes), sizes):
+        share = size / sum(sizes)
+        loss, values = actor(part)
+        (loss * share).backward()
+        for name, value in values.items():
+            stats[name] = stats[name] + share * value if name in stats else share * value
+    return stats

@@ -23,6 +23,7 @@ class TrainerConfig:
         clip_norm: largest gradient norm, None for no clipping.
         validate_every: epochs between two validations.
         max_nonfinite: steps with a non-finite loss or gradient that a run may skip.
+        parts: parts in which a batch is computed; None to let the free memory decide.
         settings: the recipe as plain data, stored in the checkpoints.
         extra: further plain entries of the checkpoint's ``resume`` field.
     """
@@ -34,6 +35,7 @@ class TrainerConfig:
     clip_norm: float | None = None
     validate_every: int = 5
     max_nonfinite: int = 3
+    parts: int | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     extra: Mapping[str, Any] = field(default_factory=dict)
 

@@ -9,11 +9,12 @@ import torch
 
 from ebm.exceptions import InputError
 from ltr.actors.base_actor import BaseActor
-from ltr.trainers.batches import fetch, to_device
+from ltr.trainers.batches import fetch, forward_backward, part_sizes, to_device
 from ltr.trainers.checkpoints import CheckpointFolder
 from ltr.trainers.config import Batch, Position, Streams, TrainerConfig
 from ltr.trainers.guard import NonFiniteGuard
 from ltr.trainers.history import History
+from ltr.trainers.memory import available_memory, parts_needed
 from ltr.trainers.meters import Meters, Stopwatch
 from ltr.trainers.progress import Progress, describe
 from ltr.trainers.random_state import capture_random_state, restore_random_state
@@ -59,6 +60,7 @@ class Trainer:
         self.guard = NonFiniteGuard(actor.net, folder.path, config.max_nonfinite)
         self._meters = Meters()
         self._random: dict[str, Any] | None = None
+        self._parts = config.parts
 
     def run(self) -> int:
         """Train to the last epoch of the schedule.
@@ -116,8 +118,7 @@ class Trainer:
         self._set_rates()
         self.guard.before_step()
         self.optimizer.zero_grad(set_to_none=True)
-        loss, stats = self.actor(batch)
-        loss.backward()
+        stats = forward_backward(self.actor, batch, self._part_sizes(batch))
         gradients = [p.grad for p in self.actor.net.parameters() if p.grad is not None]
         norm = torch.nn.utils.get_total_norm(gradients)
         values = fetch(stats | {"Grad/norm": norm})  # the one synchronisation of a step
@@ -132,6 +133,20 @@ class Trainer:
             values["Grad/clipped"] = float(values["Grad/norm"] > limit)
         self.optimizer.step()
         self._meters.update(values, self.config.batch_size)
+
+    def _part_sizes(self, batch: Batch) -> list[int]:
+        """In which parts a batch is computed; decided at the first one and kept for the whole run."""
+        size = self.config.batch_size
+        if self._parts is None:
+            free = available_memory(self.device)
+            self._parts = 1 if free is None else parts_needed(self.actor, batch, size, free)
+            if self._parts > 1:
+                self.progress.message(
+                    f"memory: {(free or 0) / 2**30:.1f} GiB are free, so a batch of {size} is computed in "
+                    f"{self._parts} parts of {max(part_sizes(size, self._parts))}; batch statistics are over a "
+                    "part (--micro-batch N sets its size)"
+                )
+        return part_sizes(size, self._parts)
 
     def _set_rates(self) -> None:
         """Set every group's learning rate for the current position."""
@@ -208,6 +223,7 @@ class Trainer:
                 "meters": self._meters.state_dict(),
                 "random": capture_random_state(),
                 "nonfinite": self.guard.count,
+                "parts": self._parts,
                 **self.config.extra,
             },
         }
@@ -234,3 +250,5 @@ class Trainer:
         self._meters.load_state_dict(resume["meters"])
         self._random = resume["random"]
         self.guard.count = int(resume["nonfinite"])
+        if self.config.parts is None:
+            self._parts = resume["parts"]

@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 from ltr.train_settings.dimp.super_dimp import RECIPE as SUPER_DIMP
+from ltr.train_settings.recipe import BoxRecipe
 
 __all__ = ["RECIPE"]
 
-RECIPE = replace(SUPER_DIMP, name="dimp_nce", box=replace(SUPER_DIMP.box, method="nce"))
+RECIPE = replace(SUPER_DIMP, name="dimp_nce", box=BoxRecipe.from_preset("tracking/dimp-nce"))

@@ -3,11 +3,8 @@
 from dataclasses import replace
 
 from ltr.train_settings.dimp.super_dimp import RECIPE as SUPER_DIMP
+from ltr.train_settings.recipe import BoxRecipe
 
 __all__ = ["RECIPE"]
 
-RECIPE = replace(
-    SUPER_DIMP,
-    name="dimp_nce_plus",
-    box=replace(SUPER_DIMP.box, method="nce_plus", beta=0.1, beta_mode="std"),
-)
+RECIPE = replace(SUPER_DIMP, name="dimp_nce_plus", box=BoxRecipe.from_preset("tracking/dimp-nce+"))

@@ -1,6 +1,13 @@
 """SuperDiMP: ResNet-50, large crops, four data sets with equal weight; parent of the family's settings."""
 
-from ltr.train_settings.recipe import DatasetShare, Geometry, NetworkRecipe, OptimiserRecipe, TrainRecipe
+from ltr.train_settings.recipe import (
+    BoxRecipe,
+    DatasetShare,
+    Geometry,
+    NetworkRecipe,
+    OptimiserRecipe,
+    TrainRecipe,
+)
 from ltr.trainers.optimiser import ParameterGroup
 
 __all__ = ["RECIPE"]
@@ -40,5 +47,6 @@ RECIPE = TrainRecipe(
             ParameterGroup(path="feature_extractor.layer3", lr=2e-5),
         )
     ),
+    box=BoxRecipe.from_preset("tracking/dimp-kld-is"),
     geometry=GEOMETRY,
 )

@@ -27,7 +27,7 @@ def test_nothing_configured_means_generated_data_and_a_line_that_says_so() -> No
     for title in ("LaSOT", "GOT-10k", "TrackingNet", "COCO", "generated"):
         assert title in choice.note
     assert choice.note.count("\n") == 0
-    assert choice.label.startswith("generated")
+    assert choice.label == "generated demo lasot+got10k+trackingnet+coco"
 
 
 def test_everything_configured_means_all_of_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from ebm.exceptions import DomainError, UnknownNameError
-from ltr.train_settings.recipe import TrainRecipe, find_recipe, flat_differences, recipe_names
+from ltr.train_settings.recipe import BoxRecipe, TrainRecipe, find_recipe, flat_differences, recipe_names
 
 ALL = [(module, name) for module, names in recipe_names().items() for name in names]
 
@@ -46,6 +46,9 @@ def test_a_variant_differs_in_its_experiment_alone() -> None:
     assert flat_differences(parent.plain(), child.plain()) == {
         "name": ("dimp_kld_is", "dimp_nce_plus"),
         "box.method": ("kld_is", "nce_plus"),
+        "box.label_sigma.0": (0.05, None),
+        "box.label_sigma.1": (0.05, None),
+        "box.beta": (None, 0.1),
     }
 
 
@@ -75,6 +78,16 @@ def test_the_fingerprint_ignores_the_length_of_a_step_schedule_only() -> None:
     assert (
         replace(recipe, validation=replace(recipe.validation, every=1)).fingerprint() == recipe.fingerprint()
     )
+
+
+def test_a_box_loss_has_what_it_uses_and_nothing_else() -> None:
+    nce, kld = BoxRecipe.from_preset("tracking/dimp-nce"), BoxRecipe.from_preset("tracking/dimp-kld-is")
+    with pytest.raises(DomainError, match="beta belongs to nce_plus"):
+        replace(nce, beta=0.1)
+    with pytest.raises(DomainError, match="label_sigma belongs to kld_is"):
+        replace(kld, label_sigma=None)
+    with pytest.raises(UnknownNameError, match="tracking/dimp-nce"):
+        BoxRecipe.from_preset("tracking/dimp-nce++")
 
 
 @pytest.mark.parametrize("wrong", [{"batch_size": 1}, {"samples_per_epoch": 19}, {"precision": "fp8"}])

@@ -206,6 +206,7 @@ def test_the_papers_setting_trains_its_full_size_network(
         (["dimp", "dimp_nce_plus", "--clip", "-1"], "--clip must be positive"),
         (["dimp", "dimp_nce_plus", "--samples", "3"], "holds no batch of 20"),
         (["dimp", "dimp_nce_plus", "--batch-size", "1"], "at least 2 samples"),
+        (["dimp", "dimp_nce_plus", "--micro-batch", "1"], "parts of one sample"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(

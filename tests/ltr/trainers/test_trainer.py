@@ -194,3 +194,16 @@ def test_the_log_shows_loss_rate_speed_waiting_and_time_left(
         r"\d+ frames/s \([\d.]+ samples/s\)  data wait \d+%",
         line,
     )
+
+
+def test_a_run_in_parts_says_so_and_resumes_in_the_same_parts(
+    tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ltr.trainers.trainer.available_memory", lambda device: 1)
+    toy_trainer(tmp_path, ToyStream(), epochs=1).run()
+    assert "computed in 2 parts" in capsys.readouterr().out
+    monkeypatch.setattr("ltr.trainers.trainer.available_memory", lambda device: 2**40)
+    again = toy_trainer(tmp_path, ToyStream(), epochs=2)
+    again.load_state_dict(read_checkpoint(tmp_path / "ToyNet_ep0001.pth.tar"))
+    again.run()
+    assert read_checkpoint(tmp_path / "ToyNet_ep0002.pth.tar")["resume"]["parts"] == 2

@@ -31,7 +31,7 @@ class ToyActor(BaseActor):
     """Least squares to the sum of the inputs."""
 
     def __call__(self, batch: Mapping[str, Any]) -> tuple[Tensor, dict[str, Tensor]]:
-        x = batch["x"]
+        x = batch["x"][0]
         loss = (self.net(x)[:, 0] - x.sum(dim=1)).square().mean()
         return loss, {"Loss/total": loss.detach(), "Loss/bb_ce": loss.detach()}
 
@@ -50,7 +50,7 @@ class ToyStream:
             if first in self.at:
                 self.at.pop(first)()
             x = torch.stack([self.sample(first + k) for k in range(4)])
-            yield {"x": x, "test_anno": torch.zeros(1, 4, 4), "sequence": [f"s{first}"]}
+            yield {"x": x[None], "test_anno": torch.zeros(1, 4, 4), "sequence": [f"s{first}"]}
 
     def sample(self, index: int) -> Tensor:
         x = torch.randn(3, generator=torch.Generator().manual_seed(index))
