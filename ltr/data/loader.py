@@ -1,7 +1,9 @@
 """Batches in index order: the same whatever the number of workers, and resumable at any index."""
 
 import multiprocessing
+import os
 import signal
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -81,14 +83,27 @@ def _collate(samples: Sequence[Any]) -> Batch | _Failure:
     return failures[0] if failures else collate_frames(samples)
 
 
+def _obey(parent: int) -> None:
+    """End this process at the first SIGTERM that `parent` sent."""
+    while signal.sigwaitinfo({signal.SIGTERM}).si_pid != parent:
+        pass
+    os._exit(0)
+
+
 def _start_worker(_: int) -> None:
     """One thread per worker, since the workers are the parallelism; stopping is the main process's business.
 
     A terminal, ``timeout`` and batch systems signal the whole group: a worker that dies of it would take the
-    main process along before that has saved its state.
+    main process along before that has saved its state. SIGTERM must not simply be ignored, though: it is
+    how the main process ends its workers when it leaves, and it waits for them without limit.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    if (
+        parent is not None and parent.pid is not None and hasattr(signal, "sigwaitinfo")
+    ):  # not on macOS, Windows
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        threading.Thread(target=_obey, args=(parent.pid,), daemon=True).start()
     torch.set_num_threads(1)
     cv2.setNumThreads(0)
 

@@ -1,5 +1,6 @@
 """Batches: one order for any number of workers, errors with their own message, workers that stay."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -124,9 +125,7 @@ def test_less_than_a_batch_is_an_error(changes: dict[str, int]) -> None:
         numbers(**changes)
 
 
-def test_ctrl_c_is_left_to_the_main_process() -> None:
-    """A trainer that finishes its step and writes a checkpoint on Ctrl-C needs its workers until then."""
-    script = """
+INTERRUPTED = """
 import signal, sys, time
 import torch
 from torch.utils.data import Dataset
@@ -137,24 +136,35 @@ class Slow(Dataset):
         time.sleep(0.05)
         return {"value": torch.tensor([index])}
 
-batches = iter(make_loader(Slow(), batch_size=1, start_index=0, num_samples=10000, workers=2, device="cpu"))
+loader = make_loader(Slow(), batch_size=1, start_index=0, num_samples=10000, workers=2, device="cpu")
+batches = iter(loader)
 next(batches)
 seen = []
-signal.signal(signal.SIGINT, lambda *_: seen.append(True))
+for number in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, lambda *_: seen.append(True))
 print("ready", flush=True)
 for _ in range(40):
     next(batches)
-sys.exit(130 if seen else 1)
+sys.exit(42 if seen else 1)
 """
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_to_the_group_are_left_to_the_main_process(number: signal.Signals) -> None:
+    """A trainer that ends its step and writes a checkpoint needs its workers until then, not longer."""
     pipe = subprocess.PIPE
-    command = [sys.executable, "-c", script]
+    command = [sys.executable, "-c", INTERRUPTED]
     process = subprocess.Popen(command, stdout=pipe, stderr=pipe, start_new_session=True)
     assert process.stdout is not None
     assert process.stdout.readline() == b"ready\n"
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the workers, too
-    _, errors = process.communicate(timeout=60)
+    os.killpg(process.pid, number)  # as a terminal or a batch system does: to the workers, too
+    try:
+        _, errors = process.communicate(timeout=60)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
     assert errors == b""
-    assert process.returncode == 130
+    assert process.returncode == 42
 
 
 @pytest.mark.parametrize("start_method", ["fork", "spawn"])
