@@ -14,6 +14,7 @@ from ebm.presets import preset
 from ltr.actors.box_energy import BoxMethod
 from ltr.actors.target_classification import ClassificationWeights
 from ltr.actors.tracking import Precision
+from ltr.train_settings.compare import comparable
 from ltr.trainers.optimiser import ParameterGroup
 from ltr.trainers.schedule import Schedule
 
@@ -243,37 +244,6 @@ class TrainRecipe:
         """Hash of what decides the weights after a given number of steps; 16 hexadecimal digits."""
         data = comparable(self.plain())
         return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def comparable(plain: Mapping[str, Any]) -> dict[str, Any]:
-    """A plain recipe without what may change between two parts of one run: its length and its validation."""
-    data = {k: v for k, v in plain.items() if k != "validation"}
-    schedule = dict(data["schedule"])
-    if schedule["kind"] == "step":
-        # The cosine depends on the length, the steps do not.
-        del schedule["epochs"]
-    return data | {"schedule": schedule}
-
-
-def flat_differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """Where two plain recipes differ: dotted key -> both values, None where one has none."""
-    then, now = flatten(first), flatten(second)
-    keys = [key for key in {**then, **now} if then.get(key) != now.get(key)]
-    return {key: (then.get(key), now.get(key)) for key in keys}
-
-
-def flatten(data: Any, prefix: str = "") -> dict[str, Any]:
-    """Leaves of nested dictionaries and lists by dotted key."""
-    if isinstance(data, Mapping):
-        items = list(data.items())
-    elif isinstance(data, list | tuple):
-        items = list(enumerate(data))
-    else:
-        return {prefix: data}
-    leaves: dict[str, Any] = {}
-    for key, value in items:
-        leaves |= flatten(value, f"{prefix}.{key}" if prefix else str(key))
-    return leaves
 
 
 def recipe_names() -> dict[str, list[str]]:

@@ -7,7 +7,8 @@ from typing import Any
 
 from ebm.exceptions import InputError
 from ltr.admin.loading import read_checkpoint
-from ltr.train_settings.recipe import TrainRecipe, comparable, flat_differences
+from ltr.train_settings.compare import comparable, flat_differences
+from ltr.train_settings.recipe import TrainRecipe
 from ltr.trainers.checkpoints import CheckpointFolder
 
 __all__ = ["Start", "find_start"]

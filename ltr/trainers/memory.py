@@ -12,8 +12,8 @@ from ltr.trainers.config import Batch
 
 __all__ = ["available_memory", "graph_bytes", "parts_needed"]
 
-# Of the free memory that a graph may take; the rest is for gradients and work space. A ResNet-50 step on a CPU
-# was seen to need 1.4 times its graph; CUDA's allocator wastes less.
+# Of the free memory that a graph may take; the rest is for gradients and work space. A ResNet-50 step on a
+# CPU was seen to need 1.4 times its graph; CUDA's allocator wastes less.
 SHARES = {"cuda": 0.7, "cpu": 0.5}
 PROBE = 2  # samples; batch normalisation allows no fewer
 

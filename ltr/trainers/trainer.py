@@ -143,8 +143,8 @@ class Trainer:
             if self._parts > 1:
                 self.progress.message(
                     f"memory: {(free or 0) / 2**30:.1f} GiB are free, so a batch of {size} is computed in "
-                    f"{self._parts} parts of {max(part_sizes(size, self._parts))}; batch statistics are over a "
-                    "part (--micro-batch N sets its size)"
+                    f"{self._parts} parts of {max(part_sizes(size, self._parts))}; batch statistics are over "
+                    "a part (--micro-batch N sets its size)"
                 )
         return part_sizes(size, self._parts)
 

@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 
 from ebm.exceptions import DomainError, UnknownNameError
-from ltr.train_settings.recipe import BoxRecipe, TrainRecipe, find_recipe, flat_differences, recipe_names
+from ltr.train_settings.compare import flat_differences
+from ltr.train_settings.recipe import BoxRecipe, TrainRecipe, find_recipe, recipe_names
 
 ALL = [(module, name) for module, names in recipe_names().items() for name in names]
 

@@ -1,0 +1,37 @@
+"""Recipes as plain data, compared: what makes two runs the same experiment, and where two differ."""
+
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ["comparable", "flat_differences"]
+
+
+def comparable(plain: Mapping[str, Any]) -> dict[str, Any]:
+    """A plain recipe without what may change between two parts of one run: its length and its validation."""
+    data = {k: v for k, v in plain.items() if k != "validation"}
+    schedule = dict(data["schedule"])
+    if schedule["kind"] == "step":
+        # The cosine depends on the length, the steps do not.
+        del schedule["epochs"]
+    return data | {"schedule": schedule}
+
+
+def flat_differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """Where two plain recipes differ: dotted key -> both values, None where one has none."""
+    then, now = flatten(first), flatten(second)
+    keys = [key for key in {**then, **now} if then.get(key) != now.get(key)]
+    return {key: (then.get(key), now.get(key)) for key in keys}
+
+
+def flatten(data: Any, prefix: str = "") -> dict[str, Any]:
+    """Leaves of nested dictionaries and lists by dotted key."""
+    if isinstance(data, Mapping):
+        items = list(data.items())
+    elif isinstance(data, list | tuple):
+        items = list(enumerate(data))
+    else:
+        return {prefix: data}
+    leaves: dict[str, Any] = {}
+    for key, value in items:
+        leaves |= flatten(value, f"{prefix}.{key}" if prefix else str(key))
+    return leaves
