@@ -20,7 +20,11 @@ from ebm.ops.roi_windows import bin_weights
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """One workload: N maps ``(channels, cells, cells)`` with P boxes each, `bins` x `bins`."""
+    """One workload: N maps ``(channels, cells, cells)`` with P boxes each, `bins` x `bins`.
+
+    Boxes have sides of `smallest` to `largest` of the map's; a feature pyramid assigns its boxes to levels
+    so that they are small beside the map, a tracker's search area is three to six targets wide.
+    """
 
     maps: int
     boxes: int
@@ -28,6 +32,8 @@ class Case:
     channels: int
     bins: int
     repeats: int = 60
+    smallest: float = 0.1
+    largest: float = 0.35
 
 
 CASES = {
@@ -36,7 +42,9 @@ CASES = {
     "frame 44": Case(maps=1, boxes=10, cells=44, channels=256, bins=5),
     "training 18": Case(maps=12, boxes=129, cells=18, channels=256, bins=5, repeats=4),
     "training small": Case(maps=12, boxes=129, cells=16, channels=64, bins=5, repeats=8),
-    "pyramid 200": Case(maps=2, boxes=128, cells=200, channels=256, bins=7, repeats=3),
+    "pyramid 200": Case(
+        maps=2, boxes=128, cells=200, channels=256, bins=7, repeats=3, smallest=0.02, largest=0.14
+    ),
 }
 
 
@@ -65,12 +73,13 @@ def milliseconds(run: Callable[[], object], repeats: int, device: torch.device) 
 
 
 def workload(case: Case, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Channels-last maps and boxes of a tenth to a third of the map's side, as refinement sees them."""
+    """Channels-last maps ``(N, C, H, W)`` and boxes ``(N, P, 4)`` xyxy px around the middle."""
     generator = torch.Generator().manual_seed(0)
     features = torch.randn(case.maps, case.channels, case.cells, case.cells, generator=generator)
     side = 8.0 * case.cells
     corner = side * (0.3 + 0.1 * torch.rand(case.maps, case.boxes, 2, generator=generator))
-    size = side * (0.1 + 0.25 * torch.rand(case.maps, case.boxes, 2, generator=generator))
+    span = case.largest - case.smallest
+    size = side * (case.smallest + span * torch.rand(case.maps, case.boxes, 2, generator=generator))
     features = features.to(device).contiguous(memory_format=torch.channels_last)
     return features, torch.cat((corner, corner + size), -1).to(device)
 
