@@ -99,8 +99,9 @@ def _add_run_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--resume",
         default="auto",
-        metavar="auto|none|PATH",
-        help="go on from the newest checkpoint (default), start anew, or go on from a file",
+        metavar="auto|match|none|PATH",
+        help="go on from the newest checkpoint (default; match: if it is of the same recipe and data, else "
+        "start anew), start anew, or go on from a file",
     )
     group.add_argument(
         "--backbone-weights",

@@ -22,7 +22,7 @@ class RunOptions:
         workers: loader processes, None to decide.
         threads: CPU threads, None to decide.
         micro_batch: samples computed at once, at least 2; None for what the memory allows.
-        resume: ``"auto"``, ``"none"`` or a checkpoint.
+        resume: ``"auto"``, ``"match"``, ``"none"`` or a checkpoint.
         backbone_weights: file of ImageNet weights, None to download them.
         workspace: root of the outputs, None for the configured one.
         scale: size of the generated data.

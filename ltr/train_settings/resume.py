@@ -40,10 +40,11 @@ def find_start(
     """The checkpoint that a run goes on from, None to start anew.
 
     A run never continues another experiment unknowingly: ``"auto"`` refuses a checkpoint whose recipe or data
-    differ; a path that the user names is taken, and the differences are said.
+    differ, ``"match"`` moves it aside and starts anew; a path that the user names is taken, and the
+    differences are said.
 
     Args:
-        resume: ``"auto"``, ``"none"`` or a path.
+        resume: ``"auto"``, ``"match"``, ``"none"`` or a path.
         folder: checkpoints of this setting.
         recipe: what is to be trained.
         data: label of the data.
@@ -53,25 +54,32 @@ def find_start(
         InputError: if the file is missing or unreadable, or belongs to another experiment.
     """
     if resume == "none":
-        if moved := folder.set_aside():
-            say(f"starting anew; what an earlier run left is now in {moved}")
+        _set_aside(folder, say)
         return None
-    path = folder.newest() if resume == "auto" else Path(resume).expanduser()
+    path = folder.newest() if resume in ("auto", "match") else Path(resume).expanduser()
     if path is None:
         return None
     if not path.is_file():
         raise InputError(f"No checkpoint at {path}; give an existing file, or --resume auto or none.")
     start = Start(path=path, content=read_checkpoint(path))
     changes = differences(start.content, recipe, data)
-    if resume == "auto":
-        if changes:
-            raise InputError(_other_experiment(path, changes))
+    if resume == "match" and changes:
+        _set_aside(folder, say)
+        return None
+    if resume == "auto" and changes:
+        raise InputError(_other_experiment(path, changes))
+    if resume in ("auto", "match"):
         return start
     if changes:
         say(f"going on from {path} although it differs: {'; '.join(changes[:SHOWN])}")
     if moved := folder.set_aside(newer_than=start.epoch):
         say(f"newer checkpoints of this setting are now in {moved}")
     return start
+
+
+def _set_aside(folder: CheckpointFolder, say: Callable[[str], None]) -> None:
+    if moved := folder.set_aside():
+        say(f"starting anew; what an earlier run left is now in {moved}")
 
 
 def differences(content: Mapping[str, Any], recipe: TrainRecipe, data: str) -> list[str]:

@@ -64,6 +64,17 @@ def train(recipe: TrainRecipe, options: RunOptions) -> int:
     """
     device = resolve_device(options.device)
     plan = plan_cpu(device.type != "cpu", available_cores(), options.workers, options.threads)
+    before = torch.get_num_threads()
+    torch.set_num_threads(plan.threads)
+    # All batches have one shape, so the search for the fastest convolution pays.
+    torch.backends.cudnn.benchmark = device.type == "cuda"
+    try:
+        return _train(recipe, options, device, plan)
+    finally:
+        torch.set_num_threads(before)
+
+
+def _train(recipe: TrainRecipe, options: RunOptions, device: torch.device, plan: CpuPlan) -> int:
     parts = options.parts(recipe.batch_size)
     choice = choose_data(recipe, options.datasets, options.scale)
     root = options.workspace if options.workspace is not None else workspace()
@@ -75,7 +86,6 @@ def train(recipe: TrainRecipe, options: RunOptions) -> int:
         return 0
     if choice.note:
         say(choice.note)
-    torch.set_num_threads(plan.threads)
     seed_everything(recipe.seed)
     network = build_network(recipe, options.backbone_weights, None if start is None else start.backbone)
     data = open_data(choice, lambda: _generate(root, options), options.validate)
@@ -155,14 +165,14 @@ def _say_what_runs(run: Run, config: TrainerConfig) -> None:
         f"{dataset.name} {len(dataset)} sequences (weight {weight:g})"
         for dataset, weight in zip(data.train, data.weights)
     )
-    held = f"; validation: {len(data.validation)} sequences" if data.validation is not None else ""
+    held = "none" if data.validation is None else f"{len(data.validation)} sequences of got10k"
     kind = f"generated ({run.choice.scale}): " if run.choice.generated else ""
     gpu = f" ({torch.cuda.get_device_name(run.device)})" if run.device.type == "cuda" else ""
     lines = {
         "recipe": f"{recipe.module}/{recipe.name}, box loss {recipe.box.method}, seed {recipe.seed}",
         "network": f"{recipe.network.constructor}, {count['all'] / 1e6:.2f} M parameters, "
         f"{count['trained'] / 1e6:.2f} M trained; {run.network.note}",
-        "data": f"{kind}{sets}{held}",
+        "data": f"{kind}{sets}; validation: {held}",
         "batch": f"{recipe.batch_size} samples of {config.frames_per_sample} frames; {config.steps} steps an "
         f"epoch, {config.schedule.epochs} epochs",
         "device": f"{run.device}{gpu}, {recipe.precision}; {plan.threads} threads, "

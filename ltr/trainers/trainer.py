@@ -23,6 +23,8 @@ from ltr.trainers.stopping import StopRequest
 
 __all__ = ["Trainer"]
 
+SLOW_DATA = 0.2  # share of time spent waiting above which the log says so
+
 
 class Trainer:
     """Drives an actor through its epochs.
@@ -171,6 +173,11 @@ class Trainer:
         self.position.step = 0
         self.history.add("train", self.position.epoch, self._meters.means() | rates | watch.timing())
         self._meters = Meters()
+        if watch.waiting_share > SLOW_DATA and watch.seconds > 10:
+            self.progress.message(
+                f"The network waited for data {watch.waiting_share:.0%} of the time: raise --workers "
+                "if cores are idle, or put the data on a faster disk."
+            )
 
     def _finish_epoch(self, stop: StopRequest) -> Path:
         """Validate if it is time, then write the checkpoint and the history."""

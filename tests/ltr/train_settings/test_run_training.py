@@ -169,11 +169,16 @@ def test_the_life_of_a_run(workspace: Path, capsys: pytest.CaptureFixture) -> No
     assert "seed: 0 -> 5" in output
     assert (workspace / RUN / "DiMPnet_ep0002.pth.tar").is_file()
 
-    assert main([*command, "--epochs", "1", "--resume", "none"]) == 0
+    assert main([*command, "--epochs", "2", "--seed", "5", "--resume", "match"]) == 0
+    assert "Training is finished: 2 of 2 epochs" in capsys.readouterr().out
+
+    assert main([*command, "--epochs", "1", "--resume", "match"]) == 0
     assert "starting anew" in capsys.readouterr().out
     kept = {path.name for path in (workspace / RUN / "previous_001").iterdir()}
     assert {"DiMPnet_ep0001.pth.tar", "DiMPnet_ep0002.pth.tar", "history.csv"} <= kept
     assert read_checkpoint(first)["epoch"] == 1
+    assert main([*command, "--epochs", "1", "--resume", "none"]) == 0
+    assert (workspace / RUN / "previous_002" / "DiMPnet_ep0001.pth.tar").is_file()
     assert not (workspace / RUN / "DiMPnet_ep0002.pth.tar").exists()
 
 
@@ -240,7 +245,7 @@ def test_one_real_data_set_alone_is_trained_on(
     command = [*SMALL, "--workspace", str(workspace), "--samples", "2", "--epochs", "1", "--workers", "0"]
     assert main([*command, "--datasets", "lasot"]) == 0
     output = capsys.readouterr().out
-    assert "data:    lasot 3 sequences (weight 1)\n" in output
+    assert "data:    lasot 3 sequences (weight 1); validation: none\n" in output
     assert "generated" not in output
 
 
