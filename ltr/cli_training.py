@@ -54,6 +54,8 @@ def _run_options(options: argparse.Namespace) -> RunOptions:
         device=options.device,
         workers=options.workers,
         threads=options.threads,
+        processes=options.processes,
+        arguments=options.arguments,
         micro_batch=options.micro_batch,
         resume=options.resume,
         backbone_weights=options.backbone_weights,

@@ -97,6 +97,13 @@ def _add_run_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--workers", type=_not_negative, metavar="N", help="processes that load data")
     group.add_argument("--threads", type=_positive, metavar="N", help="CPU threads of the network")
     group.add_argument(
+        "--processes",
+        type=_positive,
+        default=1,
+        metavar="N",
+        help="processes that share every batch; for a small network on a CPU, as many as cores (default: 1)",
+    )
+    group.add_argument(
         "--resume",
         default="auto",
         metavar="auto|match|none|PATH",
@@ -137,7 +144,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         command = importlib.import_module("ltr.cli_training")
     except ModuleNotFoundError as error:
-        package = (error.name or "").split(".")[0]
+        package = error.name or ""
         if package not in PROJECT_NEEDS:
             raise
         print(
@@ -145,6 +152,7 @@ def main(argv: list[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 2
+    options.arguments = tuple(arguments)
     code: int = command.train_command(options)
     return code
 

@@ -46,16 +46,20 @@ class _Guarded(Dataset[Any]):
 
 
 class _IndexRange(Sampler[int]):
-    """Consecutive indices; the start may be moved between two passes."""
+    """One process's share of consecutive batches; the start may be moved between two passes."""
 
-    def __init__(self, start: int, count: int) -> None:
-        self.start, self.count = start, count
+    def __init__(self, start: int, batches: int, batch_size: int, rank: int, size: int) -> None:
+        self.start, self.batches, self.batch_size = start, batches, batch_size
+        self.local = batch_size // size
+        self.offset = rank * self.local
 
     def __iter__(self) -> Iterator[int]:
-        return iter(range(self.start, self.start + self.count))
+        for batch in range(self.batches):
+            first = self.start + batch * self.batch_size + self.offset
+            yield from range(first, first + self.local)
 
     def __len__(self) -> int:
-        return self.count
+        return self.batches * self.local
 
 
 def _stack(tensors: Sequence[Tensor]) -> Tensor:
@@ -167,6 +171,7 @@ def make_loader(
     workers: int,
     device: torch.device | str,
     start_method: str | None = None,
+    share: tuple[int, int] = (0, 1),
 ) -> BatchLoader:
     """A loader of samples ``start_index .. start_index + num_samples - 1``, in that order.
 
@@ -179,20 +184,25 @@ def make_loader(
         device: where the batches go; for CUDA they are put in pinned memory.
         start_method: how processes start, ``"fork"``, ``"spawn"`` or ``"forkserver"``; None: the platform's
             way.
+        share: (rank, size): of every batch, this process gets the part with number `rank` of `size` equal
+            parts.
 
     Raises:
-        InputError: if the numbers do not give one batch.
+        InputError: if the numbers do not give one batch, or a batch has no `size` equal parts.
     """
     if batch_size < 1 or workers < 0 or start_index < 0 or num_samples < batch_size:
         raise InputError(
             f"{num_samples} samples from {start_index} on do not fill one batch of {batch_size} ({workers} "
             "workers). Ask for more samples or a smaller batch."
         )
-    indices = _IndexRange(start_index, num_samples)
+    rank, size = share
+    if batch_size % size:
+        raise InputError(f"A batch of {batch_size} cannot be cut into {size} equal parts.")
+    indices = _IndexRange(start_index, num_samples // batch_size, batch_size, rank, size)
     build = partial(
         DataLoader,
         _Guarded(dataset),
-        batch_size=batch_size,
+        batch_size=batch_size // size,
         sampler=indices,
         num_workers=workers,
         collate_fn=_collate,

@@ -20,7 +20,9 @@ class RunOptions:
         datasets: data sets to train on alone, None for the recipe's rule.
         device: ``"auto"`` or a device.
         workers: loader processes, None to decide.
-        threads: CPU threads, None to decide.
+        threads: CPU threads of a process, None to decide.
+        processes: processes that share every batch.
+        arguments: of the command, for the other processes.
         micro_batch: samples computed at once, at least 2; None for what the memory allows.
         resume: ``"auto"``, ``"match"``, ``"none"`` or a checkpoint.
         backbone_weights: file of ImageNet weights, None to download them.
@@ -34,6 +36,8 @@ class RunOptions:
     device: str = "auto"
     workers: int | None = None
     threads: int | None = None
+    processes: int = 1
+    arguments: Sequence[str] = ()
     micro_batch: int | None = None
     resume: str = "auto"
     backbone_weights: Path | None = None

@@ -26,7 +26,9 @@ def available_cores() -> int:
     return cores
 
 
-def plan_cpu(on_gpu: bool, cores: int, workers: int | None = None, threads: int | None = None) -> CpuPlan:
+def plan_cpu(
+    on_gpu: bool, cores: int, workers: int | None = None, threads: int | None = None, processes: int = 1
+) -> CpuPlan:
     """Split the cores between loading and training.
 
     On a GPU the network needs no cores, so the workers get them. On a CPU the network needs most, since a
@@ -37,7 +39,9 @@ def plan_cpu(on_gpu: bool, cores: int, workers: int | None = None, threads: int 
         cores: cores there are.
         workers: worker processes asked for, None to decide.
         threads: threads asked for, None to decide.
+        processes: training processes among which the cores are shared.
     """
+    cores = max(1, cores // processes)
     if workers is None:
         if on_gpu:
             workers = min(max(cores - 1, 1), 16)

@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import torch
 
+from ebm.exceptions import InputError
 from ltr.admin.devices import resolve_device
 from ltr.admin.environment import workspace
 from ltr.train_settings.build import (
@@ -19,12 +21,13 @@ from ltr.train_settings.data_source import DataChoice, OpenedData, choose_data, 
 from ltr.train_settings.overrides import RunOptions
 from ltr.train_settings.recipe import TrainRecipe
 from ltr.train_settings.resources import CpuPlan, available_cores, plan_cpu
-from ltr.train_settings.resume import find_start
+from ltr.train_settings.resume import Start, find_start
 from ltr.train_settings.streams import build_streams
 from ltr.trainers.checkpoints import CheckpointFolder
 from ltr.trainers.config import TrainerConfig
 from ltr.trainers.random_state import seed_everything
 from ltr.trainers.trainer import Trainer
+from ltr.trainers.world import World, join, launch
 
 __all__ = ["train"]
 
@@ -43,6 +46,7 @@ class Run:
     folder: CheckpointFolder
     plan: CpuPlan
     device: torch.device
+    world: World
 
 
 def say(text: str) -> None:
@@ -63,7 +67,9 @@ def train(recipe: TrainRecipe, options: RunOptions) -> int:
         EBMError: for bad input and for losses that are not finite.
     """
     device = resolve_device(options.device)
-    plan = plan_cpu(device.type != "cpu", available_cores(), options.workers, options.threads)
+    plan = plan_cpu(
+        device.type != "cpu", available_cores(), options.workers, options.threads, options.processes
+    )
     before = torch.get_num_threads()
     torch.set_num_threads(plan.threads)
     # All batches have one shape, so the search for the fastest convolution pays.
@@ -75,7 +81,14 @@ def train(recipe: TrainRecipe, options: RunOptions) -> int:
 
 
 def _train(recipe: TrainRecipe, options: RunOptions, device: torch.device, plan: CpuPlan) -> int:
-    parts = options.parts(recipe.batch_size)
+    if options.processes > 1 and device.type != "cpu":
+        raise InputError(
+            f"--processes {options.processes} is for training on a CPU, and the device is {device}."
+        )
+    World(size=options.processes).share(recipe.batch_size)  # an uneven share is said before anything starts
+    if plan.workers == 0:
+        cv2.setNumThreads(0)  # images are read in this process, beside a network that needs the cores
+    parts = options.parts(recipe.batch_size // options.processes)
     choice = choose_data(recipe, options.datasets, options.scale)
     root = options.workspace if options.workspace is not None else workspace()
     folder = CheckpointFolder(_run_folder(root, recipe), NET_TYPE, options.keep)
@@ -89,26 +102,38 @@ def _train(recipe: TrainRecipe, options: RunOptions, device: torch.device, plan:
     seed_everything(recipe.seed)
     network = build_network(recipe, options.backbone_weights, None if start is None else start.backbone)
     data = open_data(choice, lambda: _generate(root, options), options.validate)
-    run = Run(
-        recipe=recipe,
-        parts=parts,
-        choice=choice,
-        data=data,
-        network=network,
-        folder=folder,
-        plan=plan,
-        device=device,
-    )
-    trainer = _build_trainer(run)
-    _say_what_runs(run, trainer.config)
-    if start is not None:
-        trainer.load_state_dict(start.content)
-        say(f"resuming {start.path}: {_progress_of(trainer)}")
-    del start  # its tensors are as large as the network and the optimiser's state
-    code = trainer.run()
+    with launch(options.processes, options.arguments):
+        run = Run(
+            recipe=recipe,
+            parts=parts,
+            choice=choice,
+            data=data,
+            network=network,
+            folder=folder,
+            plan=plan,
+            device=device,
+            world=join(),
+        )
+        trainer = _build_trainer(run)
+        _say_what_runs(run, trainer.config)
+        if start is not None:
+            trainer.load_state_dict(start.content)
+            say(f"resuming {start.path}: {_progress_of(trainer)}")
+            _say_other_sharing(start, run.world)
+        del start  # its tensors are as large as the network and the optimiser's state
+        code = trainer.run()
     if code == 0:
         say(f"Finished: {folder.epoch_file(recipe.schedule.epochs)}")
     return code
+
+
+def _say_other_sharing(start: Start, world: World) -> None:
+    before = int(start.content["resume"].get("processes", 1))
+    if before != world.size:
+        say(
+            f"the checkpoint was trained by {before} processes, now there are {world.size}: batch statistics "
+            "are over a process's share, so this is no exact continuation"
+        )
 
 
 def _run_folder(root: Path, recipe: TrainRecipe) -> Path:
@@ -144,10 +169,11 @@ def _build_trainer(run: Run) -> Trainer:
     return Trainer(
         actor=build_actor(recipe, net),
         optimizer=build_optimiser(recipe, net, run.network.backbone),
-        streams=build_streams(recipe, run.data, run.plan, run.device),
+        streams=build_streams(recipe, run.data, run.plan, run.device, run.world),
         folder=run.folder,
         config=config,
         device=run.device,
+        world=run.world,
     )
 
 
@@ -175,9 +201,14 @@ def _say_what_runs(run: Run, config: TrainerConfig) -> None:
         "data": f"{kind}{sets}; validation: {held}",
         "batch": f"{recipe.batch_size} samples of {config.frames_per_sample} frames; {config.steps} steps an "
         f"epoch, {config.schedule.epochs} epochs",
-        "device": f"{run.device}{gpu}, {recipe.precision}; {plan.threads} threads, "
-        f"{plan.workers} loader processes",
+        "device": f"{run.device}{gpu}, {recipe.precision}; {_sharing(run)}{plan.threads} "
+        f"threads, {plan.workers} loader processes",
         "output": str(run.folder.path),
     }
     for name, text in lines.items():
         say(f"{name + ':':<9}{text}")
+
+
+def _sharing(run: Run) -> str:
+    size = run.world.size
+    return "" if size == 1 else f"{size} processes of {run.world.share(run.recipe.batch_size)} samples, each "

@@ -14,6 +14,7 @@ from ltr.train_settings.data_source import OpenedData
 from ltr.train_settings.recipe import BoxRecipe, TrainRecipe
 from ltr.train_settings.resources import CpuPlan
 from ltr.trainers.config import Batch, Streams
+from ltr.trainers.world import World
 
 __all__ = ["build_sampler", "build_streams", "processing_config"]
 
@@ -79,15 +80,17 @@ def build_sampler(
     )
 
 
-def build_streams(recipe: TrainRecipe, data: OpenedData, plan: CpuPlan, device: torch.device) -> Streams:
-    """Training and validation batches.
+def build_streams(
+    recipe: TrainRecipe, data: OpenedData, plan: CpuPlan, device: torch.device, world: World
+) -> Streams:
+    """Training batches, of which each process gets its share, and validation batches.
 
     Raises:
         InputError: if a data set has no usable sequence.
     """
     sampler = build_sampler(recipe, data.train, data.weights, training=True)
 
-    def loader(dataset: DiMPSampler, start: int, count: int) -> BatchLoader:
+    def loader(dataset: DiMPSampler, start: int, count: int, share: tuple[int, int] = (0, 1)) -> BatchLoader:
         return make_loader(
             dataset,
             batch_size=recipe.batch_size,
@@ -95,11 +98,12 @@ def build_streams(recipe: TrainRecipe, data: OpenedData, plan: CpuPlan, device: 
             num_samples=count,
             workers=plan.workers,
             device=device,
+            share=share,
         )
 
     # One loader for the rest of the run: the next epoch's batches are fetched while an epoch ends.
     return Streams(
-        train=lambda start, count: loader(sampler, start, count),
+        train=lambda start, count: loader(sampler, start, count, (world.rank, world.size)),
         validation=_validation_stream(recipe, data, loader),
     )
 

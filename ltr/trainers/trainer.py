@@ -20,6 +20,7 @@ from ltr.trainers.progress import Progress, describe
 from ltr.trainers.random_state import capture_random_state, restore_random_state
 from ltr.trainers.schedule import learning_rate_factor
 from ltr.trainers.stopping import StopRequest
+from ltr.trainers.world import World
 
 __all__ = ["Trainer"]
 
@@ -37,6 +38,7 @@ class Trainer:
         config: numbers.
         device: where the batches go.
         progress: what shows the progress line.
+        world: the processes that share the batches; alone where left out.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class Trainer:
         config: TrainerConfig,
         device: torch.device,
         progress: Progress | None = None,
+        world: World | None = None,
     ) -> None:
         self.actor = actor
         self.optimizer = optimizer
@@ -63,6 +66,9 @@ class Trainer:
         self._meters = Meters()
         self._random: dict[str, Any] | None = None
         self._parts = config.parts
+        self.world = world if world is not None else World()
+        self._batch_size = self.world.share(config.batch_size)
+        self._stop = False
 
     def run(self) -> int:
         """Train to the last epoch of the schedule.
@@ -84,12 +90,17 @@ class Trainer:
                 restore_random_state(self._random)
             while self.position.epoch < epochs:
                 if not self._train_epoch(batches, stop):
-                    path = self.folder.write_interrupted(self.position.epoch, self.state_dict())
-                    self.progress.message(f"Stopped after step {self.position.step}; state saved: {path}")
+                    if self.world.is_main:
+                        path = self.folder.write_interrupted(self.position.epoch, self.state_dict())
+                        self.progress.message(f"Stopped after step {self.position.step}; state saved: {path}")
                     return stop.exit_code
-                path = self._finish_epoch(stop)
-                if stop.signum is not None and self.position.epoch < epochs:
-                    self.progress.message(f"Stopped after epoch {self.position.epoch}; state saved: {path}")
+                if self.world.is_main:
+                    path = self._finish_epoch(stop)
+                if self._stop and self.position.epoch < epochs:
+                    if self.world.is_main:
+                        self.progress.message(
+                            f"Stopped after epoch {self.position.epoch}; state saved: {path}"
+                        )
                     return stop.exit_code
         return 0
 
@@ -104,26 +115,28 @@ class Trainer:
             watch.before_data()
             batch = to_device(next(batches), self.device)
             watch.after_data(self.config.batch_size)
-            self._train_step(batch)
+            self._train_step(batch, stop)
             position.step += 1
             position.samples += self.config.batch_size
             if self.progress.due(position.step):
                 self._show(watch, position.step - first)
-            if stop.signum is not None and position.step < steps:
+            if self._stop and position.step < steps:
                 self.progress.close()
                 return False
         self.progress.close()
         self._record_train(watch)
         return True
 
-    def _train_step(self, batch: Batch) -> None:
+    def _train_step(self, batch: Batch, stop: StopRequest) -> None:
         self._set_rates()
         self.guard.before_step()
         self.optimizer.zero_grad(set_to_none=True)
         stats = forward_backward(self.actor, batch, self._part_sizes(batch))
         gradients = [p.grad for p in self.actor.net.parameters() if p.grad is not None]
+        average = self.world.average(gradients, stats, stop.signum is not None)
+        self._stop = average.stop
         norm = torch.nn.utils.get_total_norm(gradients)
-        values = fetch(stats | {"Grad/norm": norm})  # the one synchronisation of a step
+        values = fetch(average.stats | {"Grad/norm": norm})  # the one synchronisation of a step
         bad = [value for value in (values["Loss/total"], values["Grad/norm"]) if value - value != 0]
         if bad:
             epoch, step = self.position.epoch + 1, self.position.step + 1
@@ -138,7 +151,7 @@ class Trainer:
 
     def _part_sizes(self, batch: Batch) -> list[int]:
         """In which parts a batch is computed; decided at the first one and kept for the whole run."""
-        size = self.config.batch_size
+        size = self._batch_size
         if self._parts is None:
             free = available_memory(self.device)
             self._parts = 1 if free is None else parts_needed(self.actor, batch, size, free)
@@ -230,6 +243,7 @@ class Trainer:
                 "meters": self._meters.state_dict(),
                 "random": capture_random_state(),
                 "nonfinite": self.guard.count,
+                "processes": self.world.size,
                 "parts": self._parts,
                 **self.config.extra,
             },
