@@ -67,6 +67,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("module", help="group of train settings, e.g. dimp")
     parser.add_argument("name", help="train setting, e.g. dimp_nce_plus")
     _add_recipe_options(parser.add_argument_group("what is trained (default: as the setting says)"))
+    _add_file_options(parser.add_argument_group("what it reads and writes"))
     _add_run_options(parser.add_argument_group("how it runs"))
     return parser
 
@@ -104,6 +105,12 @@ def _add_run_options(group: argparse._ArgumentGroup) -> None:
         help="processes that share every batch; for a small network on a CPU, as many as cores (default: 1)",
     )
     group.add_argument(
+        "--validate", action=argparse.BooleanOptionalAction, default=True, help="run validation"
+    )
+
+
+def _add_file_options(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
         "--resume",
         default="auto",
         metavar="auto|match|none|PATH",
@@ -129,9 +136,6 @@ def _add_run_options(group: argparse._ArgumentGroup) -> None:
         default=3,
         metavar="K",
         help="checkpoints to keep, beside the best (default: 3)",
-    )
-    group.add_argument(
-        "--validate", action=argparse.BooleanOptionalAction, default=True, help="run validation"
     )
 
 

@@ -81,11 +81,7 @@ def train(recipe: TrainRecipe, options: RunOptions) -> int:
 
 
 def _train(recipe: TrainRecipe, options: RunOptions, device: torch.device, plan: CpuPlan) -> int:
-    if options.processes > 1 and device.type != "cpu":
-        raise InputError(
-            f"--processes {options.processes} is for training on a CPU, and the device is {device}."
-        )
-    World(size=options.processes).share(recipe.batch_size)  # an uneven share is said before anything starts
+    _check_processes(recipe, options, device)
     if plan.workers == 0:
         cv2.setNumThreads(0)  # images are read in this process, beside a network that needs the cores
     parts = options.parts(recipe.batch_size // options.processes)
@@ -94,8 +90,10 @@ def _train(recipe: TrainRecipe, options: RunOptions, device: torch.device, plan:
     folder = CheckpointFolder(_run_folder(root, recipe), NET_TYPE, options.keep)
     start = find_start(options.resume, folder, recipe, choice.label, say)
     if start is not None and start.epoch >= recipe.schedule.epochs:
-        say(f"Training is finished: {start.epoch} of {recipe.schedule.epochs} epochs, {start.path}")
-        say("--epochs N trains further, --resume none starts anew.")
+        say(
+            f"Training is finished: {start.epoch} of {recipe.schedule.epochs} epochs, {start.path}\n"
+            "--epochs N trains further, --resume none starts anew."
+        )
         return 0
     if choice.note:
         say(choice.note)
@@ -125,6 +123,15 @@ def _train(recipe: TrainRecipe, options: RunOptions, device: torch.device, plan:
     if code == 0:
         say(f"Finished: {folder.epoch_file(recipe.schedule.epochs)}")
     return code
+
+
+def _check_processes(recipe: TrainRecipe, options: RunOptions, device: torch.device) -> None:
+    """Refuse what cannot be shared before anything starts."""
+    if options.processes > 1 and device.type != "cpu":
+        raise InputError(
+            f"--processes {options.processes} is for training on a CPU, and the device is {device}."
+        )
+    World(size=options.processes).share(recipe.batch_size)
 
 
 def _say_other_sharing(start: Start, world: World) -> None:
