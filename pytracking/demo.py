@@ -149,12 +149,18 @@ def _draw_videos(options: DemoOptions) -> "list[Video]":
 
 
 def _train(options: DemoOptions) -> int:
+    from ltr.admin.devices import resolve_device
     from ltr.run_training import main as train
+    from ltr.train_settings.recipe import find_recipe
+    from ltr.train_settings.resources import processes_for
 
     arguments = [MODULE, SETTING, "--datasets", "generated", "--scale", options.scale]
     arguments += ["--workspace", str(options.workspace), "--device", options.device]
     for name, value in (("--epochs", options.epochs), ("--samples", options.samples)):
         arguments += [] if value is None else [name, str(value)]
+    if resolve_device(options.device).type == "cpu":
+        share = processes_for(find_recipe(MODULE, SETTING).batch_size, options.workers)
+        arguments += ["--processes", str(share)]
     return train(arguments)
 
 

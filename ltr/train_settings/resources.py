@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["CpuPlan", "available_cores", "plan_cpu"]
+__all__ = ["CpuPlan", "available_cores", "plan_cpu", "processes_for"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,3 +50,8 @@ def plan_cpu(
     if threads is None:
         threads = max(1, min(cores, 8) if on_gpu else cores - workers)
     return CpuPlan(workers=workers, threads=threads)
+
+
+def processes_for(batch_size: int, cores: int) -> int:
+    """The most processes, one a core at most, that can share a batch evenly with at least 2 samples each."""
+    return max(n for n in range(1, cores + 1) if n == 1 or (batch_size % n == 0 and batch_size // n >= 2))

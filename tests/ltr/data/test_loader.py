@@ -181,3 +181,14 @@ def test_training_samples_do_not_depend_on_the_workers(tmp_path: Path, start_met
         for key in a:
             assert torch.equal(a[key], b[key]) if isinstance(a[key], torch.Tensor) else a[key] == b[key]
     assert alone[0]["train_images"].shape == (2, 2, 3, 64, 64)
+
+
+def test_processes_share_every_batch() -> None:
+    whole = values(numbers(batch_size=4, num_samples=8))
+    parts = [values(numbers(batch_size=4, num_samples=8, share=(rank, 2))) for rank in range(2)]
+    assert [first + second for first, second in zip(*parts)] == whole
+
+
+def test_a_batch_without_equal_parts_is_an_error() -> None:
+    with pytest.raises(InputError, match="3 equal parts"):
+        numbers(batch_size=4, num_samples=8, share=(0, 3))

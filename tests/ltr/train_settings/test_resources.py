@@ -1,6 +1,6 @@
 """How cores are split."""
 
-from ltr.train_settings.resources import CpuPlan, available_cores, plan_cpu
+from ltr.train_settings.resources import CpuPlan, available_cores, plan_cpu, processes_for
 
 
 def test_the_cores_are_split_and_none_is_used_twice() -> None:
@@ -26,3 +26,13 @@ def test_beside_a_gpu_the_workers_get_the_cores() -> None:
 
 def test_there_is_a_core() -> None:
     assert available_cores() >= 1
+
+
+def test_processes_share_a_batch_evenly() -> None:
+    assert [processes_for(16, cores) for cores in (1, 2, 3, 4, 7, 64)] == [1, 2, 2, 4, 4, 8]
+    assert processes_for(2, 8) == 1
+
+
+def test_several_processes_split_the_cores() -> None:
+    assert plan_cpu(False, 4, processes=4) == CpuPlan(workers=0, threads=1)
+    assert plan_cpu(False, 8, processes=2) == CpuPlan(workers=1, threads=3)

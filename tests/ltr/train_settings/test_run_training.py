@@ -121,6 +121,30 @@ def test_a_signal_to_the_whole_group_stops_after_a_checkpoint_of_the_epochs_midd
 
 
 @pytest.mark.slow
+def test_processes_that_share_the_batches_stop_together_and_go_on_exactly(
+    generated_tiny: Path, tmp_path: Path
+) -> None:
+    sharing = [*LENGTH, "--batch-size=4", "--processes=2"]
+    undisturbed, disturbed = tmp_path / "undisturbed", tmp_path / "disturbed"
+    for folder in (undisturbed, disturbed):
+        folder.mkdir()
+        (folder / "generated").symlink_to(generated_tiny)
+    code, output = finish(start(undisturbed, *sharing))
+    assert code == 0, output
+    assert "2 processes of 2 samples, each 1 threads" in output
+    process = start(disturbed, *sharing)
+    wait_for(disturbed / RUN / "history.csv", process)
+    process.send_signal(signal.SIGTERM)
+    code, output = finish(process)
+    assert code == 143, output
+    code, output = finish(start(disturbed, *sharing))
+    assert code == 0, output
+    assert "resuming" in output
+    last = "DiMPnet_ep0003.pth.tar"
+    assert_same_run(disturbed / RUN / last, undisturbed / RUN / last)
+
+
+@pytest.mark.slow
 def test_a_whole_run_says_what_it_does_and_leaves_a_network_that_loads(undisturbed: Path) -> None:
     net, content = load_network(undisturbed)
     assert content["epoch"] == 3
@@ -212,6 +236,7 @@ def test_the_papers_setting_trains_its_full_size_network(
         (["dimp", "dimp_nce_plus", "--samples", "3"], "holds no batch of 20"),
         (["dimp", "dimp_nce_plus", "--batch-size", "1"], "at least 2 samples"),
         (["dimp", "dimp_nce_plus", "--micro-batch", "1"], "parts of one sample"),
+        (["dimp", "dimp_nce_plus", "--processes", "3"], "cannot be shared by 3 processes"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(

@@ -1,0 +1,34 @@
+"""The doctor's report."""
+
+from pathlib import Path
+
+import pytest
+
+from pytracking.cli import main
+
+
+def test_the_report_names_roots_their_origin_and_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "OTB").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("EBMTRACK_OTB", str(tmp_path / "OTB"))
+    monkeypatch.setenv("EBMTRACK_LASOT", str(tmp_path / "absent"))
+    monkeypatch.delenv("EBMTRACK_COCO", raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    assert main(["doctor"]) == 0
+    lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines() if line.strip()}
+    assert lines["otb"].endswith(": found")
+    assert "EBMTRACK_OTB" in lines["otb"]
+    assert lines["lasot"].endswith("NO SUCH FOLDER")
+    assert lines["coco"].endswith("not configured")
+    assert "2.11.0" in lines["torch"]
+
+
+def test_a_broken_paths_file_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "paths.toml").write_text("[datasets\n")
+    assert main(["doctor"]) == 2
+    assert "paths.toml" in capsys.readouterr().err
