@@ -123,7 +123,7 @@ run_tests() {
   local workers
   workers=$("$VENV/bin/python" -c 'import os; print(min(4, len(os.sched_getaffinity(0))))' 2>/dev/null || echo 2)
   # One thread a process: spinning OpenMP threads on a shared machine cost more than they bring.
-  OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE "$VENV/bin/python" -m pytest -n "$workers" --dist worksteal "$@"
+  OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE "$VENV/bin/python" -m pytest -n "$workers" --dist load "$@"
 }
 
 case "${1:-}" in

@@ -155,7 +155,7 @@ def _train(options: DemoOptions) -> int:
     from ltr.train_settings.resources import processes_for
 
     arguments = [MODULE, SETTING, "--datasets", "generated", "--scale", options.scale]
-    arguments += ["--workspace", str(options.workspace), "--device", options.device]
+    arguments += ["--workspace", str(options.workspace), "--device", options.device, "--resume", "match"]
     for name, value in (("--epochs", options.epochs), ("--samples", options.samples)):
         arguments += [] if value is None else [name, str(value)]
     if resolve_device(options.device).type == "cpu":
@@ -252,5 +252,4 @@ def _overlay(
     root = folder.parents[1] / "tracking_results"
     for label, spec in specs.items():
         tracks[label] = ResultFolder(spec.folder(root)).boxes(video.name)
-    path = folder / f"{video.name}.mp4"
-    return path if path.is_file() else write_overlay_video(video.frames, tracks, path, title=video.name)
+    return write_overlay_video(video.frames, tracks, folder / f"{video.name}.mp4", title=video.name)

@@ -27,7 +27,7 @@ from ltr.trainers.checkpoints import CheckpointFolder
 from ltr.trainers.config import TrainerConfig
 from ltr.trainers.random_state import seed_everything
 from ltr.trainers.trainer import Trainer
-from ltr.trainers.world import World, join, launch
+from ltr.trainers.world import World, launch
 
 __all__ = ["train"]
 
@@ -100,7 +100,7 @@ def _train(recipe: TrainRecipe, options: RunOptions, device: torch.device, plan:
     seed_everything(recipe.seed)
     network = build_network(recipe, options.backbone_weights, None if start is None else start.backbone)
     data = open_data(choice, lambda: _generate(root, options), options.validate)
-    with launch(options.processes, options.arguments):
+    with launch(options.processes, options.arguments) as join:
         run = Run(
             recipe=recipe,
             parts=parts,

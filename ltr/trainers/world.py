@@ -8,10 +8,12 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -20,7 +22,7 @@ from torch import Tensor
 
 from ebm.exceptions import EBMError, InputError
 
-__all__ = ["Averaged", "World", "join", "launch"]
+__all__ = ["Averaged", "World", "launch"]
 
 # What `launch` tells the other processes: the file through which all find each other, own number, how many.
 STORE, RANK, SIZE = "EBMTRACK_STORE", "EBMTRACK_RANK", "EBMTRACK_PROCESSES"
@@ -91,20 +93,24 @@ class Averaged:
     stop: bool
 
 
-def join() -> World:
-    """Meet the other processes of the run; alone outside of `launch`."""
-    if STORE not in os.environ:
-        return World()
+def _join() -> World:
     rank, size = int(os.environ[RANK]), int(os.environ[SIZE])
+    _ready_file(rank).touch()
     dist.init_process_group(
         "gloo", init_method=f"file://{os.environ[STORE]}", rank=rank, world_size=size, timeout=PATIENCE
     )
     return World(rank, size)
 
 
+def _ready_file(rank: int) -> Path:
+    return Path(f"{os.environ[STORE]}.{rank}")
+
+
 @contextmanager
-def launch(processes: int, arguments: Sequence[str]) -> Iterator[None]:
+def launch(processes: int, arguments: Sequence[str]) -> Iterator[Callable[[], World]]:
     """Start the other processes of a run and make this one its number 0, until the block is left.
+
+    Inside a process that was started so, nothing is started. The block gets a function that meets the others.
 
     Args:
         processes: of the run, this one included.
@@ -114,7 +120,7 @@ def launch(processes: int, arguments: Sequence[str]) -> Iterator[None]:
         EBMError: if another process fails, with the end of what it said.
     """
     if processes < 2 or STORE in os.environ:
-        yield
+        yield _join if STORE in os.environ else World
         return
     with tempfile.TemporaryDirectory(prefix="ebmtrack-") as folder:
         # Loopback by name: a machine whose own name does not resolve could not start otherwise.
@@ -127,7 +133,7 @@ def launch(processes: int, arguments: Sequence[str]) -> Iterator[None]:
         own = shared | {RANK: "0"}
         os.environ.update(own)
         try:
-            yield
+            yield partial(_meet, others, logs)
         except RuntimeError as error:
             # What this process sees when another dies is a broken connection; what happened is in its log.
             _raise_first_failure(others, logs, error)
@@ -151,12 +157,20 @@ def _start(arguments: Sequence[str], environment: Mapping[str, str], log: Path) 
         )
 
 
+def _meet(others: Sequence["subprocess.Popen[bytes]"], logs: Sequence[Path]) -> World:
+    """Join once all others are about to; one that ended before would be waited for in vain."""
+    while not all(_ready_file(number).exists() for number in range(1, len(others) + 1)):
+        _raise_first_failure(others, logs)
+        time.sleep(0.05)
+    return _join()
+
+
 def _raise_first_failure(
-    others: Sequence["subprocess.Popen[bytes]"], logs: Sequence[Path], error: RuntimeError
+    others: Sequence["subprocess.Popen[bytes]"], logs: Sequence[Path], error: RuntimeError | None = None
 ) -> None:
     """Raise what ended another process, if one has ended."""
     for number, (process, log) in enumerate(zip(others, logs), 1):
-        if process.poll():
+        if process.poll() is not None:
             tail = "\n".join(log.read_text(errors="replace").splitlines()[-5:]).strip()
             raise EBMError(
                 f"Process {number} of the run ended with code {process.returncode}: {tail or 'no message'}"
