@@ -93,7 +93,7 @@ install_packages() {
   installer "$log"
   if "$VENV/bin/uv" --version >/dev/null 2>&1; then
     quietly "$log" "$VENV/bin/uv" pip install --python "$VENV/bin/python" -c constraints.txt -e ".[$extras]" && return
-    say "  uv did not succeed, trying pip"
+    say "  uv did not succeed (see $log), trying pip"
   fi
   quietly "$log" "$VENV/bin/python" -m pip install --disable-pip-version-check -c constraints.txt -e ".[$extras]" ||
     explain_failure "$log"
