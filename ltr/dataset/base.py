@@ -3,6 +3,7 @@
 import difflib
 import json
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -147,7 +148,7 @@ def match_length(file: Path, sequence: str, count: int, values: npt.NDArray[_T])
     return values
 
 
-class SequenceFolders:
+class SequenceFolders(ABC):
     """Base of the video readers: a root, a list of names, annotations cached after the first read."""
 
     name = ""
@@ -184,10 +185,10 @@ class SequenceFolders:
         """Move the annotations read so far into flat arrays that worker processes share."""
         self._store.pack()
 
+    @abstractmethod
     def frame_path(self, index: int, frame: int) -> Path:
         """Image file of a frame, counted from 0."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _read(self, index: int) -> Annotation:
         """Parse one sequence's annotation files."""
-        raise NotImplementedError
