@@ -96,10 +96,15 @@ def _given(path: Path) -> Path:
     if found is not None:
         return found
     if path.is_dir():
-        raise InputError(f"The checkpoint folder {path} holds no *.pth.tar file.")
+        raise InputError(
+            f"The checkpoint folder {path} holds no *.pth.tar file; give another folder or a file."
+        )
     near = sorted(p.name for p in path.parent.glob("*.pth*"))[:5] if path.parent.is_dir() else []
     hint = f" Weights in that folder: {', '.join(near)}." if near else ""
-    raise InputError(f"There is no checkpoint file {path}.{hint}")
+    raise InputError(
+        f"There is no checkpoint file {path}.{hint} Give a file or a folder of checkpoints, or leave "
+        "--checkpoint out to take the newest one that training left."
+    )
 
 
 def _file_or_newest(path: Path) -> Path | None:
