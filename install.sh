@@ -101,8 +101,9 @@ install_packages() {
 
 # A stamp per set of extras, named after what decides their content.
 fingerprint() {
-  cat pyproject.toml constraints.txt | "$VENV/bin/python" -c 'import hashlib, os, sys
-sys.stdout.write(hashlib.sha256(sys.stdin.buffer.read() + os.getcwd().encode()).hexdigest()[:16])'
+  "$VENV/bin/python" -c 'import hashlib, os, sys
+content = b"".join(open(name, "rb").read() for name in sys.argv[1:])
+print(hashlib.sha256(content + os.getcwd().encode()).hexdigest()[:16])' pyproject.toml constraints.txt
 }
 
 set_up() {
