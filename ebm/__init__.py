@@ -8,20 +8,26 @@ if TYPE_CHECKING:
     from ebm.losses.functional import kld_is, ml_is, nce
     from ebm.losses.modules import KLDISLoss, MLISLoss, NCELoss, NCEPlusLoss, build_loss
     from ebm.models import EnergyModel, FunctionalEnergy
+    from ebm.nn import ConditionalEBM, MLPEnergyHead, ToyEnergyNet, ToyEnergyNetP1, ToyGaussianNet
     from ebm.ops.prroi_pool import PrRoIPool2D, prroi_pool2d, prroi_pool_per_image
     from ebm.predict import gradient_ascent, refine_boxes
     from ebm.presets import preset
     from ebm.proposals import GaussianMixtureProposal, annotation_noise
 
 __all__ = [
+    "ConditionalEBM",
     "EnergyModel",
     "FunctionalEnergy",
     "GaussianMixtureProposal",
     "KLDISLoss",
     "MLISLoss",
+    "MLPEnergyHead",
     "NCELoss",
     "NCEPlusLoss",
     "PrRoIPool2D",
+    "ToyEnergyNet",
+    "ToyEnergyNetP1",
+    "ToyGaussianNet",
     "annotation_noise",
     "box_iou",
     "build_loss",
@@ -43,6 +49,7 @@ _HOME = {
     "ebm.losses.functional": ("kld_is", "ml_is", "nce"),
     "ebm.losses.modules": ("KLDISLoss", "MLISLoss", "NCELoss", "NCEPlusLoss", "build_loss"),
     "ebm.models": ("EnergyModel", "FunctionalEnergy"),
+    "ebm.nn": ("ConditionalEBM", "MLPEnergyHead", "ToyEnergyNet", "ToyEnergyNetP1", "ToyGaussianNet"),
     "ebm.ops.prroi_pool": ("PrRoIPool2D", "prroi_pool2d", "prroi_pool_per_image"),
     "ebm.predict": ("gradient_ascent", "refine_boxes"),
     "ebm.presets": ("preset",),

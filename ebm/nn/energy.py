@@ -1,0 +1,116 @@
+"""Energy heads that project the features once, and their composition with any backbone."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, cast
+
+from torch import Tensor, nn
+
+from ebm.checks import require_count, require_last_dim
+from ebm.exceptions import ShapeError
+from ebm.models import EnergyModel, Features
+from ebm.nn.layers import Activation, SplitMLP, affine_buffer, mlp, require_candidates
+
+__all__ = ["ConditionalEBM", "EnergyHead", "MLPEnergyHead"]
+
+
+class EnergyHead(nn.Module, ABC):
+    """Scores of candidates from features, in two steps so that the inputs' share is computed once."""
+
+    def project(self, features: Features) -> Features:
+        """What is needed of the features ``(B, ...)``, whatever the candidates; by default all of them."""
+        return features
+
+    @abstractmethod
+    def forward(self, projected: Features, y: Tensor) -> Tensor:
+        """Scores of candidates ``(B, M, D) -> (B, M)``, given what `project` returned."""
+
+
+class MLPEnergyHead(EnergyHead):
+    """A branch for y, then joint layers on features and y; the concatenation is never built.
+
+    Args:
+        feature_dim: size of the feature vector.
+        y_dims: layer sizes of the y-branch, each with an activation; empty hands y on as it is.
+        joint_dims: sizes of the joint hidden layers, at least one; a linear layer to one score follows.
+        activation: module class, in both parts.
+        target_dim: D.
+
+    Raises:
+        DomainError: if a size is not a positive integer.
+        ShapeError: if `joint_dims` is empty: f would be linear in y's features and no density.
+
+    Source: Gustafsson et al., ECCV 2020, supplement E and F (the defaults).
+    """
+
+    def __init__(
+        self,
+        feature_dim: int,
+        y_dims: Sequence[int] = (16, 32, 64, 128),
+        joint_dims: Sequence[int] = (2048,),
+        activation: Activation = nn.ReLU,
+        *,
+        target_dim: int = 1,
+    ) -> None:
+        super().__init__()
+        self.feature_dim = require_count("feature_dim", feature_dim)
+        self.target_dim = require_count("target_dim", target_dim)
+        if not joint_dims:
+            raise ShapeError("joint_dims must hold at least one hidden layer.")
+        self.y_net = mlp((target_dim, *y_dims), activation)
+        self.joint = SplitMLP(feature_dim, (target_dim, *y_dims)[-1], (*joint_dims, 1), activation)
+
+    def project(self, features: Features) -> Tensor:
+        """First joint layer's share of the features, ``(B, feature_dim) -> (B, joint_dims[0])``."""
+        require_last_dim("features", features, self.feature_dim, f"(B, {self.feature_dim})", rank=2)
+        return self.joint.project(features)
+
+    def forward(self, projected: Features, y: Tensor) -> Tensor:
+        """Scores, ``(B, joint_dims[0])`` and ``(B, M, D) -> (B, M)``."""
+        return cast(Tensor, self.joint(projected, self.y_net(y)))[..., 0]
+
+
+class ConditionalEBM(EnergyModel):
+    """Any backbone with an energy head.
+
+    Targets are standardised before the head sees them, ``(y - y_shift) / y_scale``. Scores remain densities
+    over the raw y, because the Jacobian is a constant and constants drop out of f.
+
+    Args:
+        feature_net: inputs to features; anything `head` takes.
+        head: an `EnergyHead`, or a module called with (features, y) as ``(B, ...)`` and ``(B, M, D)``.
+        target_dim: D.
+        y_scale: unit of the standardised targets, one number or D, > 0.
+        y_shift: their origin, one number or D.
+
+    Raises:
+        DomainError: if a scale is not positive or a number not finite.
+        ShapeError: if there are neither 1 nor D numbers.
+    """
+
+    y_scale: Tensor
+    y_shift: Tensor
+
+    def __init__(
+        self,
+        feature_net: nn.Module,
+        head: nn.Module,
+        target_dim: int,
+        y_scale: float | Sequence[float] | Tensor = 1.0,
+        y_shift: float | Sequence[float] | Tensor = 0.0,
+    ) -> None:
+        super().__init__()
+        self.feature_net, self.head = feature_net, head
+        self.target_dim = require_count("target_dim", target_dim)
+        self.register_buffer("y_scale", affine_buffer("y_scale", y_scale, target_dim, positive=True))
+        self.register_buffer("y_shift", affine_buffer("y_shift", y_shift, target_dim))
+
+    def extract(self, x: Any) -> Features:
+        """Features of the inputs as far as the head can work on them without candidates, ``(B, ...)``."""
+        features = self.feature_net(x)
+        return self.head.project(features) if isinstance(self.head, EnergyHead) else features
+
+    def score(self, features: Features, y: Tensor) -> Tensor:
+        """f(x, y), ``(B, M, D) -> (B, M)``."""
+        require_candidates(features, y, self.target_dim)
+        return cast(Tensor, self.head(features, (y - self.y_shift) / self.y_scale))
