@@ -1,6 +1,15 @@
-"""Errors that EBMTrack raises on purpose: what was asked, what there is and what to do."""
+"""Errors and warnings that EBMTrack raises on purpose: what was asked, what there is and what to do."""
 
-__all__ = ["DomainError", "EBMError", "InputError", "NumericalError", "ShapeError", "UnknownNameError"]
+__all__ = [
+    "DomainError",
+    "EBMError",
+    "EffectiveSampleSizeWarning",
+    "InputError",
+    "NumericalError",
+    "ShapeError",
+    "TruncationWarning",
+    "UnknownNameError",
+]
 
 
 class EBMError(Exception):
@@ -25,3 +34,11 @@ class UnknownNameError(EBMError, ValueError):
 
 class InputError(EBMError, ValueError):
     """A file, folder, checkpoint or option that the user gave cannot be used."""
+
+
+class TruncationWarning(UserWarning):
+    """A density reaches beyond the grid that it was evaluated on."""
+
+
+class EffectiveSampleSizeWarning(UserWarning):
+    """So few samples carry an importance-sampled density that its figures mean little."""
