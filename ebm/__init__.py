@@ -5,12 +5,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ebm.boxes import box_iou, expand_box_sigmas, rect_to_rel, rel_to_rect
+    from ebm.density.grid import GridDensity
     from ebm.losses.functional import kld_is, ml_is, nce
     from ebm.losses.modules import KLDISLoss, MLISLoss, NCELoss, NCEPlusLoss, build_loss
+    from ebm.metrics import best_k_mean, grid_kl, mean_absolute_error
     from ebm.models import EnergyModel, FunctionalEnergy
     from ebm.nn import ConditionalEBM, MLPEnergyHead, ToyEnergyNet, ToyEnergyNetP1, ToyGaussianNet
     from ebm.ops.prroi_pool import PrRoIPool2D, prroi_pool2d, prroi_pool_per_image
-    from ebm.predict import gradient_ascent, refine_boxes
+    from ebm.predict import gradient_ascent, gradient_ascent_early_stop, refine_boxes
     from ebm.presets import preset
     from ebm.proposals import GaussianMixtureProposal, annotation_noise
 
@@ -19,6 +21,7 @@ __all__ = [
     "EnergyModel",
     "FunctionalEnergy",
     "GaussianMixtureProposal",
+    "GridDensity",
     "KLDISLoss",
     "MLISLoss",
     "MLPEnergyHead",
@@ -29,11 +32,15 @@ __all__ = [
     "ToyEnergyNetP1",
     "ToyGaussianNet",
     "annotation_noise",
+    "best_k_mean",
     "box_iou",
     "build_loss",
     "expand_box_sigmas",
     "gradient_ascent",
+    "gradient_ascent_early_stop",
+    "grid_kl",
     "kld_is",
+    "mean_absolute_error",
     "ml_is",
     "nce",
     "preset",
@@ -46,12 +53,14 @@ __all__ = [
 
 _HOME = {
     "ebm.boxes": ("box_iou", "expand_box_sigmas", "rect_to_rel", "rel_to_rect"),
+    "ebm.density.grid": ("GridDensity",),
     "ebm.losses.functional": ("kld_is", "ml_is", "nce"),
     "ebm.losses.modules": ("KLDISLoss", "MLISLoss", "NCELoss", "NCEPlusLoss", "build_loss"),
+    "ebm.metrics": ("best_k_mean", "grid_kl", "mean_absolute_error"),
     "ebm.models": ("EnergyModel", "FunctionalEnergy"),
     "ebm.nn": ("ConditionalEBM", "MLPEnergyHead", "ToyEnergyNet", "ToyEnergyNetP1", "ToyGaussianNet"),
     "ebm.ops.prroi_pool": ("PrRoIPool2D", "prroi_pool2d", "prroi_pool_per_image"),
-    "ebm.predict": ("gradient_ascent", "refine_boxes"),
+    "ebm.predict": ("gradient_ascent", "gradient_ascent_early_stop", "refine_boxes"),
     "ebm.presets": ("preset",),
     "ebm.proposals": ("GaussianMixtureProposal", "annotation_noise"),
 }

@@ -1,4 +1,4 @@
-"""Three rules of gradient ascent over many starts at once, none of which waits for the device."""
+"""Four rules of gradient ascent over many starts at once, none of which waits for the device."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,12 +7,22 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from ebm.checks import checks_values
+from ebm.checks import checks_values, require_count
 from ebm.exceptions import DomainError, NumericalError, ShapeError
 
-__all__ = ["Ascent", "RefineResult", "ScoreFunction", "ScoreWithGradient"]
+__all__ = [
+    "Ascent",
+    "RefineResult",
+    "ScoreFunction",
+    "ScoreWithGradient",
+    "StepLength",
+    "require_rule",
+    "step_lengths",
+]
 
 ScoreFunction = Callable[[Tensor], Tensor]
+
+StepLength = float | tuple[float, ...] | Tensor
 
 
 @runtime_checkable
@@ -37,7 +47,7 @@ class RefineResult:
         num_accepted: steps taken, ``(*)`` int64.
         num_rejected: steps refused, ``(*)`` int64.
         final_step_length: ``(*, D)``.
-        converged: the last step tried was refused, ``(*)`` bool.
+        converged: the last step tried was refused, or a stopping criterion was met, ``(*)`` bool.
     """
 
     y: Tensor
@@ -132,6 +142,38 @@ class Ascent:
             taken = taken + accept
         return RefineResult(y, score, init, taken, steps - taken, lam, ~accept)
 
+    def stop_early(
+        self, y: Tensor, lam: Tensor, steps: int, *, improve: float, degenerate: float, revert: bool
+    ) -> RefineResult:
+        """Take steps until the score changes by less than `improve` or by less than `degenerate` upwards.
+
+        Each start stops by itself, after the step that met a criterion; with `revert` before it where the
+        score fell. A step to non-finite numbers is refused and ends its start.
+
+        Source: Gustafsson et al., ECCV 2020 supplement, Algorithm S2.
+        """
+        score, gradient = self._first(y, steps)
+        init, taken = score, torch.zeros_like(score, dtype=torch.long)
+        refused, active = taken, torch.ones_like(score, dtype=torch.bool)
+        for t in range(steps):
+            candidate, _, usable = self._move(y, lam * self._scaled(y, gradient))
+            last = t + 1 == steps
+            new_score, new_gradient = (
+                (self.score_at(candidate), gradient) if last else self._evaluate(candidate)
+            )
+            gain = new_score - score
+            worse, usable = gain < degenerate, usable & new_score.isfinite()
+            keep = active & usable & ~worse if revert else active & usable
+            refused, taken = refused + (active & ~keep), taken + keep
+            active = active & usable & ~worse & (gain.abs() >= improve)
+            chosen = keep[..., None]
+            y, gradient = torch.where(chosen, candidate, y), torch.where(chosen, new_gradient, gradient)
+            score = torch.where(keep, new_score, score)
+            # Where a look costs nothing, a batch whose starts have all stopped is done.
+            if checks_values(active, None) and not bool(active.any()):
+                break
+        return RefineResult(y, score, init, taken, refused, lam, ~active)
+
     def score_at(self, y: Tensor) -> Tensor:
         """Scores ``(*)`` at `y` ``(*, D)``, without a gradient."""
         with torch.no_grad():
@@ -174,3 +216,31 @@ class Ascent:
         usable = self.decode(moved).isfinite().all(-1)
         kept = usable[..., None]
         return torch.where(kept, moved, y), torch.where(kept, step, 0), usable
+
+
+def require_rule(steps: int, decay: float) -> None:
+    """Check the number of steps, at least 0, and the factor on step lengths, in (0, 1].
+
+    Raises:
+        DomainError: (a ValueError) otherwise.
+    """
+    require_count("steps", steps, least=0)
+    if not 0 < decay <= 1:
+        raise DomainError(f"decay must lie in (0, 1], got {decay!r}.")
+
+
+def step_lengths(step_length: StepLength, y: Tensor) -> Tensor:
+    """Step lengths of the shape of `y` ``(*, D)``, from one number, D, or a tensor that broadcasts.
+
+    Raises:
+        DomainError: if a length is not positive and finite (looked at on the CPU).
+        ShapeError: if the shapes do not fit.
+    """
+    lam = torch.as_tensor(step_length, dtype=y.dtype)
+    if checks_values(lam, None) and not bool((lam.isfinite() & (lam > 0)).all()):
+        raise DomainError(f"step_length must be finite and > 0, got {step_length!r}.")
+    try:
+        return lam.to(y.device).broadcast_to(y.shape)
+    except RuntimeError as error:
+        message = f"step_length of shape {tuple(lam.shape)} does not broadcast to {tuple(y.shape)}."
+        raise ShapeError(message) from error

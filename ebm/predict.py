@@ -1,16 +1,23 @@
 """Prediction: gradient ascent on the score f(x, y) over y, in target space or on boxes."""
 
+import math
 from dataclasses import replace
-from typing import Literal
 
 import torch
 from torch import Tensor
 
-from ebm.ascent import Ascent, RefineResult, ScoreFunction, ScoreWithGradient
-from ebm.boxes import rect_to_rel, rel_to_rect
-from ebm.checks import checks_values, float_dtype, require_count, require_finite, require_last_dim
+from ebm.ascent import (
+    Ascent,
+    RefineResult,
+    ScoreFunction,
+    ScoreWithGradient,
+    StepLength,
+    require_rule,
+    step_lengths,
+)
+from ebm.box_ascent import BoxSpace, refine_boxes
+from ebm.checks import float_dtype, require_finite
 from ebm.exceptions import DomainError, ShapeError
-from ebm.lookup import unknown_name
 
 __all__ = [
     "BoxSpace",
@@ -19,11 +26,9 @@ __all__ = [
     "ScoreWithGradient",
     "StepLength",
     "gradient_ascent",
+    "gradient_ascent_early_stop",
     "refine_boxes",
 ]
-
-BoxSpace = Literal["relative", "default"]
-StepLength = float | tuple[float, ...] | Tensor
 
 
 def gradient_ascent(
@@ -60,13 +65,10 @@ def gradient_ascent(
 
     Source: Gustafsson et al., ECCV 2020 supplement, Algorithm S1.
     """
-    _require_rule(steps, decay)
-    if init.ndim < 1:
-        raise ShapeError("expected init of shape (B, D) or (B, S, D), got a scalar.")
-    require_finite("init", init, validate)
+    require_rule(steps, decay)
     with torch.inference_mode(False):  # an outer inference mode would forbid gradients
-        y = init.detach().clone().to(float_dtype(init))
-        lam = _step_lengths(step_length, y)
+        y = _starts(init, validate)
+        lam = step_lengths(step_length, y)
         ascent = Ascent(score_fn=score_fn, decay=decay, accept_ties=accept_ties, validate=validate)
         if backtrack:
             return ascent.backtrack(y, lam, steps)
@@ -74,110 +76,61 @@ def gradient_ascent(
         return replace(result, score=ascent.score_at(result.y))
 
 
-def refine_boxes(
+def gradient_ascent_early_stop(
     score_fn: ScoreFunction,
-    boxes: Tensor,
+    init: Tensor,
     *,
-    space: BoxSpace = "relative",
-    steps: int,
+    steps: int = 5,
     step_length: StepLength,
-    decay: float = 1.0,
-    backtrack: bool = False,
-    on_decrease: Literal["keep", "undo"] = "keep",
+    tol_improve: float = 1e-3,
+    tol_degenerate: float = -1e-2,
+    revert_on_degeneration: bool = False,
     validate: bool | None = None,
-) -> tuple[Tensor, Tensor]:
-    """Refine candidate boxes of one target by gradient ascent, as the published trackers do.
+) -> RefineResult:
+    """Ascend the score until a step hardly changes it or makes it clearly worse (Algorithm S2).
 
-    Space ``"relative"`` ascends in relative coordinates, all normalised by the size of box 0; ``"default"``
-    moves (x, y, w, h) by ``step_length * grad * (w, h, w, h)``.
+    After ``y <- y + step_length * grad f`` a start stops where ``|gain| < tol_improve`` or
+    ``gain < tol_degenerate``, and keeps the updated y, as printed, even if that step was the worsening one.
+    The others go on. A step to a non-finite y or score is refused and ends its start.
 
     Args:
-        score_fn: scores of boxes xywh px, ``(S, 4) -> (S,)``; a `ScoreWithGradient` is not differentiated.
-        boxes: starts xywh, px, ``(S, 4)``; S may be 0.
-        space: where to ascend.
-        steps: T >= 0.
-        step_length: one number, or a pair (position, size).
-        decay: factor in (0, 1] for the step length.
-        backtrack: Algorithm S1 instead, see `gradient_ascent`; the score never falls.
-        on_decrease: without `backtrack`, ``"keep"`` takes every step and decays every time (DiMP);
-            ``"undo"`` takes back a step that lowered the score and decays only then (ATOM).
-        validate: look at the values of `boxes`; None means on CPU tensors only.
-
-    Returns:
-        Boxes ``(S, 4)`` and scores ``(S,)``. Without `backtrack` the scores are those from before the last
-        update, which the published trackers rank by; with it they are those of the boxes returned.
+        score_fn: ``(*, D) -> (*)``, differentiable in its argument; called with the shape of `init`.
+        init: starts ``(B, D)`` or ``(B, S, D)``; any number of leading dimensions works, and any may be 0.
+        steps: T >= 0; 0 scores the starts.
+        step_length: one number, D numbers, or a tensor that broadcasts against `init`.
+        tol_improve: Omega_1 of the paper, at least 0, in the unit of the score.
+        tol_degenerate: Omega_2, at most 0.
+        revert_on_degeneration: go back to the y before a step with ``gain < tol_degenerate``.
+        validate: look for non-finite starts and first scores; None means on CPU tensors only.
 
     Raises:
-        ShapeError: if the shapes do not fit.
-        DomainError: (a ValueError) if a box has no area, or an option is out of its domain.
-        UnknownNameError: (a ValueError) for another space or rule.
+        ShapeError: if `init` has no target dimension or the scores' shape is not ``(*)``.
+        DomainError: (a ValueError) if `steps`, `step_length` or a tolerance is out of its domain.
+        NumericalError: if the score of a start is not finite.
 
-    Source: Danelljan et al., CVPR 2019 (ATOM) and CVPR 2020 (PrDiMP).
+    Source: Gustafsson et al., ECCV 2020 supplement, Algorithm S2.
     """
-    _require_rule(steps, decay)
-    require_last_dim("boxes", boxes, 4, "(S, 4)", rank=2)
-    _require_one_of("box space", space, "relative", "default")
-    _require_one_of("on_decrease rule", on_decrease, "keep", "undo")
-    if backtrack and on_decrease == "undo":
-        raise DomainError("backtrack=True and on_decrease='undo' are two different rules: choose one.")
+    require_rule(steps, decay=1.0)
+    if not (math.isfinite(tol_improve) and tol_improve >= 0):
+        raise DomainError(f"tol_improve must be finite and >= 0, got {tol_improve!r}.")
+    if not (math.isfinite(tol_degenerate) and tol_degenerate <= 0):
+        raise DomainError(f"tol_degenerate must be finite and <= 0, got {tol_degenerate!r}.")
     with torch.inference_mode(False):  # an outer inference mode would forbid gradients
-        rects = boxes.detach().clone().to(float_dtype(boxes))
-        if rects.shape[0] == 0:
-            return rects, rects.new_zeros(0)
-        size = rects[0, 2:]
-        start = rect_to_rel(rects, size, validate=validate)
-        ascent = Ascent(score_fn=score_fn, decay=decay, validate=validate)
-        if space == "relative":
-            ascent = replace(
-                ascent,
-                decode=lambda rel: rel_to_rect(rel, size),
-                pull_back=lambda rect, gradient: _relative_gradient(rect, size, gradient),
-            )
-        else:
-            ascent, start = replace(ascent, metric=lambda rect: rect[..., 2:].repeat(1, 2)), rects
-        rule = ascent.undo_decreases if on_decrease == "undo" else ascent.keep_all
-        if backtrack:
-            rule = ascent.backtrack
-        result = rule(start, _step_lengths(_expand_pair(step_length), start), steps)
-        return ascent.decode(result.y), result.score
+        y = _starts(init, validate)
+        ascent = Ascent(score_fn=score_fn, decay=1.0, validate=validate)
+        return ascent.stop_early(
+            y,
+            step_lengths(step_length, y),
+            steps,
+            improve=tol_improve,
+            degenerate=tol_degenerate,
+            revert=revert_on_degeneration,
+        )
 
 
-def _relative_gradient(rect: Tensor, size: Tensor, gradient: Tensor) -> Tensor:
-    """Gradient in relative coordinates of a gradient in xywh ``(..., 4)``, at the boxes `rect`."""
-    position, extent = gradient[..., :2], gradient[..., 2:]
-    return torch.cat((position * size, (extent - 0.5 * position) * rect[..., 2:]), dim=-1)
-
-
-def _require_rule(steps: int, decay: float) -> None:
-    require_count("steps", steps, least=0)
-    if not 0 < decay <= 1:
-        raise DomainError(f"decay must lie in (0, 1], got {decay!r}.")
-
-
-def _require_one_of(kind: str, name: str, *known: str) -> None:
-    if name not in known:
-        raise unknown_name(kind, str(name), known)
-
-
-def _expand_pair(step_length: StepLength) -> StepLength:
-    """A (position, size) pair as four numbers; one number as it is."""
-    if isinstance(step_length, Tensor):
-        step_length = tuple(step_length.tolist()) if step_length.ndim else step_length.item()
-    if isinstance(step_length, int | float):
-        return step_length
-    if len(step_length) != 2:
-        raise ShapeError(f"expected one step length or a (position, size) pair, got {step_length!r}.")
-    position, size = step_length
-    return (position, position, size, size)
-
-
-def _step_lengths(step_length: StepLength, y: Tensor) -> Tensor:
-    """Step lengths of the shape of `y`."""
-    lam = torch.as_tensor(step_length, dtype=y.dtype)
-    if checks_values(lam, None) and not bool((lam.isfinite() & (lam > 0)).all()):
-        raise DomainError(f"step_length must be finite and > 0, got {step_length!r}.")
-    try:
-        return lam.to(y.device).broadcast_to(y.shape)
-    except RuntimeError as error:
-        message = f"step_length of shape {tuple(lam.shape)} does not broadcast to {tuple(y.shape)}."
-        raise ShapeError(message) from error
+def _starts(init: Tensor, validate: bool | None) -> Tensor:
+    """A copy of the starts, float32 or wider, checked."""
+    if init.ndim < 1:
+        raise ShapeError("expected init of shape (B, D) or (B, S, D), got a scalar.")
+    require_finite("init", init, validate)
+    return init.detach().clone().to(float_dtype(init))
