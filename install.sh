@@ -140,7 +140,7 @@ case "${1:-}" in
   test)
     shift
     set_up base train,eval
-    set_up test train,eval,jpeg,dev
+    set_up test train,eval,jpeg,sklearn,docs,dev
     run_tests "$@"
     ;;
   -h | --help | help) sed -n '2,8p' "${BASH_SOURCE[0]}" | sed 's/^# \{0,1\}//' ;;

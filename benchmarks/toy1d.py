@@ -1,9 +1,9 @@
 """Cost of the 1D study per model and epoch, and its ratio to a plain loop measured in the same run.
 
 Run: ``OMP_NUM_THREADS=1 python benchmarks/toy1d.py [--methods nce ...] [--backend plain]``. The baseline
-"plain loop" trains one model at a time, copies the features of an input to each of its candidates, concatenates
-the two and scores all B x M pairs; Langevin chains keep the graph through the parameters, as the released
-scripts do.
+"plain loop" trains one model at a time, copies the features of an input to each of its candidates,
+concatenates both and scores all B x M pairs; Langevin chains keep the graph through the parameters,
+as the released code does.
 """
 
 import argparse
