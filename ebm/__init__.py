@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ebm.boxes import box_iou, expand_box_sigmas, rect_to_rel, rel_to_rect
     from ebm.density.grid import GridDensity
+    from ebm.density.importance import ImportanceDensity
     from ebm.losses.functional import kld_is, ml_is, nce
     from ebm.losses.modules import KLDISLoss, MLISLoss, NCELoss, NCEPlusLoss, build_loss
     from ebm.metrics import best_k_mean, grid_kl, mean_absolute_error
@@ -22,6 +23,7 @@ __all__ = [
     "FunctionalEnergy",
     "GaussianMixtureProposal",
     "GridDensity",
+    "ImportanceDensity",
     "KLDISLoss",
     "MLISLoss",
     "MLPEnergyHead",
@@ -54,6 +56,7 @@ __all__ = [
 _HOME = {
     "ebm.boxes": ("box_iou", "expand_box_sigmas", "rect_to_rel", "rel_to_rect"),
     "ebm.density.grid": ("GridDensity",),
+    "ebm.density.importance": ("ImportanceDensity",),
     "ebm.losses.functional": ("kld_is", "ml_is", "nce"),
     "ebm.losses.modules": ("KLDISLoss", "MLISLoss", "NCELoss", "NCEPlusLoss", "build_loss"),
     "ebm.metrics": ("best_k_mean", "grid_kl", "mean_absolute_error"),

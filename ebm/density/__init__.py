@@ -3,5 +3,6 @@
 from ebm.density.base import Density
 from ebm.density.credible import CredibleSet, GridCredibleSet
 from ebm.density.grid import GridDensity
+from ebm.density.importance import ImportanceDensity
 
-__all__ = ["CredibleSet", "Density", "GridCredibleSet", "GridDensity"]
+__all__ = ["CredibleSet", "Density", "GridCredibleSet", "GridDensity", "ImportanceDensity"]
