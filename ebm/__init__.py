@@ -7,8 +7,10 @@ if TYPE_CHECKING:
     from ebm.boxes import box_iou, expand_box_sigmas, rect_to_rel, rel_to_rect
     from ebm.density.grid import GridDensity
     from ebm.density.importance import ImportanceDensity
-    from ebm.losses.functional import kld_is, ml_is, nce
+    from ebm.losses.functional import kld_is, ml_is, ml_mcmc, nce
+    from ebm.losses.gradient_losses import DenoisingScoreMatchingLoss, MLMCMCLoss, ScoreMatchingLoss
     from ebm.losses.modules import KLDISLoss, MLISLoss, NCELoss, NCEPlusLoss, build_loss
+    from ebm.losses.score_matching import denoising_score_matching, score_matching
     from ebm.metrics import best_k_mean, grid_kl, mean_absolute_error
     from ebm.models import EnergyModel, FunctionalEnergy
     from ebm.nn import ConditionalEBM, MLPEnergyHead, ToyEnergyNet, ToyEnergyNetP1, ToyGaussianNet
@@ -16,9 +18,11 @@ if TYPE_CHECKING:
     from ebm.predict import gradient_ascent, gradient_ascent_early_stop, refine_boxes
     from ebm.presets import preset
     from ebm.proposals import GaussianMixtureProposal, annotation_noise
+    from ebm.samplers import importance_resample, langevin
 
 __all__ = [
     "ConditionalEBM",
+    "DenoisingScoreMatchingLoss",
     "EnergyModel",
     "FunctionalEnergy",
     "GaussianMixtureProposal",
@@ -26,10 +30,12 @@ __all__ = [
     "ImportanceDensity",
     "KLDISLoss",
     "MLISLoss",
+    "MLMCMCLoss",
     "MLPEnergyHead",
     "NCELoss",
     "NCEPlusLoss",
     "PrRoIPool2D",
+    "ScoreMatchingLoss",
     "ToyEnergyNet",
     "ToyEnergyNetP1",
     "ToyGaussianNet",
@@ -37,13 +43,17 @@ __all__ = [
     "best_k_mean",
     "box_iou",
     "build_loss",
+    "denoising_score_matching",
     "expand_box_sigmas",
     "gradient_ascent",
     "gradient_ascent_early_stop",
     "grid_kl",
+    "importance_resample",
     "kld_is",
+    "langevin",
     "mean_absolute_error",
     "ml_is",
+    "ml_mcmc",
     "nce",
     "preset",
     "prroi_pool2d",
@@ -51,14 +61,17 @@ __all__ = [
     "rect_to_rel",
     "refine_boxes",
     "rel_to_rect",
+    "score_matching",
 ]
 
 _HOME = {
     "ebm.boxes": ("box_iou", "expand_box_sigmas", "rect_to_rel", "rel_to_rect"),
     "ebm.density.grid": ("GridDensity",),
     "ebm.density.importance": ("ImportanceDensity",),
-    "ebm.losses.functional": ("kld_is", "ml_is", "nce"),
+    "ebm.losses.functional": ("kld_is", "ml_is", "ml_mcmc", "nce"),
+    "ebm.losses.gradient_losses": ("DenoisingScoreMatchingLoss", "MLMCMCLoss", "ScoreMatchingLoss"),
     "ebm.losses.modules": ("KLDISLoss", "MLISLoss", "NCELoss", "NCEPlusLoss", "build_loss"),
+    "ebm.losses.score_matching": ("denoising_score_matching", "score_matching"),
     "ebm.metrics": ("best_k_mean", "grid_kl", "mean_absolute_error"),
     "ebm.models": ("EnergyModel", "FunctionalEnergy"),
     "ebm.nn": ("ConditionalEBM", "MLPEnergyHead", "ToyEnergyNet", "ToyEnergyNetP1", "ToyGaussianNet"),
@@ -66,6 +79,7 @@ _HOME = {
     "ebm.predict": ("gradient_ascent", "gradient_ascent_early_stop", "refine_boxes"),
     "ebm.presets": ("preset",),
     "ebm.proposals": ("GaussianMixtureProposal", "annotation_noise"),
+    "ebm.samplers": ("importance_resample", "langevin"),
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names}
 

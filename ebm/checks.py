@@ -13,9 +13,11 @@ __all__ = [
     "float_dtype",
     "require_count",
     "require_finite",
+    "require_generator",
     "require_last_dim",
     "require_positive",
     "require_same_device",
+    "require_same_dtype",
 ]
 
 
@@ -85,6 +87,31 @@ def require_same_device(**tensors: Tensor) -> None:
     if len({tensor.device for tensor in tensors.values()}) > 1:
         places = ", ".join(f"{name} on {tensor.device}" for name, tensor in tensors.items())
         raise TypeError(f"all tensors must be on one device, got {places}; move them with .to(device).")
+
+
+def require_same_dtype(**tensors: Tensor) -> None:
+    """Raise a TypeError if the named tensors are computed in different precision; none is cast silently.
+
+    Integers and types below float32 count as float32, because that is what they are computed in.
+
+    Raises:
+        TypeError: if the dtypes differ, or a tensor is boolean or complex.
+    """
+    if len({float_dtype(tensor) for tensor in tensors.values()}) > 1:
+        types = ", ".join(f"{name} {tensor.dtype}" for name, tensor in tensors.items())
+        raise TypeError(f"all tensors must have one dtype, got {types}; convert them with .to(dtype).")
+
+
+def require_generator(generator: torch.Generator | None, **tensors: Tensor) -> None:
+    """Raise a TypeError unless the tensors share a device and the generator, if there is one, is for it.
+
+    Raises:
+        TypeError: if a device differs.
+    """
+    require_same_device(**tensors)
+    name, tensor = next(iter(tensors.items()))
+    if generator is not None and generator.device.type != tensor.device.type:
+        raise TypeError(f"generator is for {generator.device.type}, but {name} is on {tensor.device.type}.")
 
 
 def float_dtype(*tensors: Tensor) -> torch.dtype:

@@ -1,6 +1,5 @@
-"""What all loss modules share: draw candidates, have the model score them, reduce, diagnose."""
+"""What all loss modules share: the checks of a batch, the empty batch, and what a loss returns."""
 
-import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,28 +7,19 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ebm.checks import float_dtype, require_count, require_finite, require_last_dim
-from ebm.exceptions import NumericalError, ShapeError
-from ebm.losses.functional import reduce
+from ebm.checks import (
+    float_dtype,
+    require_count,
+    require_finite,
+    require_generator,
+    require_last_dim,
+    require_same_device,
+)
+from ebm.exceptions import NumericalError
+from ebm.losses.reduction import require_weights
 from ebm.models import EnergyModel, Features, require_fitting_features, tensors_of
-from ebm.proposals import Proposal
 
-__all__ = ["Candidates", "EnergyLoss", "LossOutput"]
-
-
-@dataclass(frozen=True)
-class Candidates:
-    """Targets to score for one loss.
-
-    Attributes:
-        y: ``(B, C, D)``; where the loss uses a label, it is candidate 0.
-        log_q: log-density of the proposal at every candidate, nats, ``(B, C)``.
-        log_p: log-density of the label distribution, nats, ``(B, C)``, for KLD-IS.
-    """
-
-    y: Tensor
-    log_q: Tensor
-    log_p: Tensor | None = None
+__all__ = ["EnergyLoss", "LossOutput", "require_finite_scores"]
 
 
 @dataclass(frozen=True)
@@ -39,9 +29,11 @@ class LossOutput:
     Attributes:
         loss: reduced loss, ``()``.
         per_item: ``(B,)``.
-        aux: detached diagnostics, each ``()``: ``log_z_mean``, ``f_sample_max``, ``ess_mean`` (effective
-            number of samples), with a label ``f_label_mean``, for NCE and NCE+ ``label_rank_acc``. For an
-            empty batch only ``empty``, which is True.
+        aux: detached diagnostics, each ``()``. Losses with a proposal give ``log_z_mean``, ``f_sample_max``,
+            ``ess_mean`` (effective number of samples), with a label ``f_label_mean``, NCE and NCE+
+            ``label_rank_acc``; ML-MCMC gives ``f_label_mean``, ``f_sample_max`` and ``grad_norm``, the mean
+            norm of grad f; score matching, plain and denoising, ``grad_norm``. For an empty batch there is
+            only ``empty``, which is True.
     """
 
     loss: Tensor
@@ -50,38 +42,31 @@ class LossOutput:
 
 
 class EnergyLoss(nn.Module, ABC):
-    """Draw candidates around the labels, score them, compare.
+    """A loss of a model on a batch of labels.
 
     Args:
-        proposal: distribution of the noise samples around a label.
-        num_samples: M, noise samples per label; a label comes in addition.
-        share_across_batch: one set of offsets for the whole batch.
-        check_finite: raise on non-finite scores or loss; on a GPU this waits for the device every time.
+        target_dim: D.
+        check_finite: raise on a non-finite score, gradient or loss; on a GPU this waits for the device every
+            time.
+        strict_dtype: refuse labels whose dtype is not the model's, float64 labels of a float32 model say;
+            False casts them. Integer labels are always cast.
     """
 
-    has_label = True
-
-    def __init__(
-        self,
-        proposal: Proposal,
-        num_samples: int,
-        *,
-        share_across_batch: bool = False,
-        check_finite: bool = True,
-    ) -> None:
+    def __init__(self, target_dim: int, *, check_finite: bool = True, strict_dtype: bool = True) -> None:
         super().__init__()
-        self.proposal = proposal
-        self.num_samples = require_count("num_samples", num_samples)
-        self.share_across_batch = share_across_batch
-        self.check_finite = check_finite
+        self.target_dim = require_count("target_dim", target_dim)
+        self.check_finite, self.strict_dtype = check_finite, strict_dtype
 
     @abstractmethod
-    def sample(self, y: Tensor, *, generator: torch.Generator | None = None) -> Candidates:
-        """Candidates for labels ``(B, D)``, drawn without scoring; a data loader may call it."""
-
-    @abstractmethod
-    def per_item(self, f: Tensor, candidates: Candidates) -> Tensor:
-        """Loss per item ``(B,)`` from the candidates' scores ``(B, C)``."""
+    def evaluate(
+        self,
+        model: EnergyModel,
+        features: Features,
+        y: Tensor,
+        weights: Tensor | None,
+        generator: torch.Generator | None,
+    ) -> LossOutput:
+        """The loss of a checked batch that is not empty, arguments as in `forward`."""
 
     def forward(
         self,
@@ -102,59 +87,69 @@ class EnergyLoss(nn.Module, ABC):
             generator: source of randomness on the device of `y`.
 
         Raises:
-            ShapeError: if labels, features or the model's scores do not fit.
-            DomainError: if a label (on the CPU) or weight is out of its domain.
-            NumericalError: with `check_finite`, if scores or the loss are not finite.
+            ShapeError: if labels, features, weights or the model's scores do not fit.
+            TypeError: if devices or dtypes differ, or labels are boolean.
+            DomainError: if a label or weight (on the CPU) is out of its domain.
+            NumericalError: with `check_finite`, if scores, gradients or the loss are not finite.
         """
-        require_last_dim("y", y, self.proposal.target_dim, f"(B, D={self.proposal.target_dim})", rank=2)
+        require_last_dim("y", y, self.target_dim, f"(B, D={self.target_dim})", rank=2)
         require_fitting_features(features, y)
-        y = y.to(float_dtype(y))
+        require_weights(weights, y)
+        require_generator(generator, y=y)
+        y = self._cast(model, features, y)
         require_finite("y", y)
         if y.shape[0] == 0:
-            return _empty_batch(features, y)
-        candidates = self.sample(y, generator=generator)
-        f = model.score(features, candidates.y)
-        if f.shape != candidates.log_q.shape:
-            raise ShapeError(f"the model must score {tuple(candidates.log_q.shape)}, got {tuple(f.shape)}.")
-        if self.check_finite:
-            self._require_finite_scores(f)
-        per_item = self.per_item(f, candidates)
-        loss = reduce(per_item, "mean", weights)
-        if self.check_finite and not bool(loss.isfinite()):
+            return _empty_batch(model, features, y)
+        out = self.evaluate(model, features, y, weights, generator)
+        if self.check_finite and not bool(out.loss.isfinite()):
             raise NumericalError(
-                f"the loss is {loss.item()} though all scores are finite: check log-densities."
+                f"the loss is {out.loss.item()}, though all scores are finite: "
+                "check log-densities and weights."
             )
-        return LossOutput(loss, per_item, self.diagnose(f.detach(), candidates))
+        return out
 
-    def diagnose(self, f: Tensor, candidates: Candidates) -> dict[str, Any]:
-        """Diagnostics of detached scores ``(B, C)``, see `LossOutput`."""
-        logits = f.to(float_dtype(f)) - candidates.log_q
-        first = 1 if self.has_label else 0
-        noise = logits[:, first:]
-        share = noise.softmax(-1)
-        aux = {
-            "log_z_mean": noise.logsumexp(-1).mean() - math.log(noise.shape[1]),
-            "f_sample_max": f[:, first:].max(),
-            "ess_mean": share.square().sum(-1).reciprocal().mean(),
-        }
-        if self.has_label:
-            aux["f_label_mean"] = f[:, 0].mean()
-        return aux
-
-    def _require_finite_scores(self, f: Tensor) -> None:
-        finite = f.detach().isfinite()
-        if bool(finite.all()):
-            return
-        label_bad = self.has_label and not bool(finite[:, 0].all())
-        good = f.detach()[finite]
-        spread = f"{good.min().item():g} to {good.max().item():g}" if good.numel() else "none"
-        raise NumericalError(
-            f"non-finite scores at the {'label' if label_bad else 'samples'}: "
-            f"{int((~finite).sum())} of {f.numel()}; finite ones: {spread}."
-        )
+    def _cast(self, model: EnergyModel, features: Features, y: Tensor) -> Tensor:
+        """The labels in the dtype that the model computes in, at least float32."""
+        own = float_dtype(y)
+        fed = [tensor for tensor in tensors_of(features) if tensor.is_floating_point()]
+        if not fed:  # the parameters tell then
+            fed += [parameter for parameter in model.parameters() if parameter.is_floating_point()][:1]
+        for tensor in fed:
+            require_same_device(model=tensor, y=y)
+        wanted = float_dtype(*fed) if fed else own
+        if own != wanted and y.is_floating_point() and self.strict_dtype:
+            raise TypeError(
+                f"labels are {y.dtype}, but the model computes in {wanted}: convert one of them with "
+                ".to(dtype), or set strict_dtype=False to have the labels cast."
+            )
+        return y.to(wanted)
 
 
-def _empty_batch(features: Features, y: Tensor) -> LossOutput:
-    """Zero that is connected to the features, so that ``backward()`` works on a batch without labels."""
-    zero = y.sum() + sum(t.sum().float() for t in tensors_of(features) if t.is_floating_point())
+def require_finite_scores(f: Tensor, labels: int = 0) -> None:
+    """Raise a `NumericalError` that names the term and the range of the finite scores.
+
+    Args:
+        f: scores ``(B, C)``.
+        labels: how many of the C come from labels; they stand first.
+
+    Raises:
+        NumericalError: if a score is not finite.
+    """
+    finite = f.detach().isfinite()
+    if bool(finite.all()):
+        return
+    term = "samples" if bool(finite[:, :labels].all()) else "label"
+    good = f.detach()[finite]
+    spread = f"{good.min().item():g} to {good.max().item():g}" if good.numel() else "none"
+    raise NumericalError(
+        f"non-finite scores at the {term}: {int((~finite).sum())} of {f.numel()}; finite ones: {spread}."
+    )
+
+
+def _empty_batch(model: EnergyModel, features: Features, y: Tensor) -> LossOutput:
+    """Zero connected to features and parameters, so that ``backward()`` works on a batch without labels."""
+    zero = y.sum()
+    for tensor in (*tensors_of(features), *model.parameters()):
+        if tensor.is_floating_point():
+            zero = zero + tensor.flatten()[:0].sum().to(zero)
     return LossOutput(zero, y.new_zeros(0), {"empty": True})

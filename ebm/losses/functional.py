@@ -5,18 +5,24 @@ indices count candidates; B is the batch, M the number of noise samples. All val
 """
 
 import math
-from typing import Literal
 
-import torch
 from torch import Tensor
 
-from ebm.checks import checks_values, float_dtype
-from ebm.exceptions import DomainError, ShapeError
-from ebm.lookup import unknown_name
+from ebm.checks import float_dtype, require_same_device, require_same_dtype
+from ebm.exceptions import ShapeError
+from ebm.losses.reduction import Reduction, reduce
+from ebm.losses.score_matching import denoising_score_matching, score_matching
 
-__all__ = ["Reduction", "kld_is", "ml_is", "nce", "reduce"]
-
-Reduction = Literal["mean", "sum", "none"]
+__all__ = [
+    "Reduction",
+    "denoising_score_matching",
+    "kld_is",
+    "ml_is",
+    "ml_mcmc",
+    "nce",
+    "reduce",
+    "score_matching",
+]
 
 
 def ml_is(f_label: Tensor, f: Tensor, log_q: Tensor, *, reduction: Reduction = "mean") -> Tensor:
@@ -40,9 +46,8 @@ def ml_is(f_label: Tensor, f: Tensor, log_q: Tensor, *, reduction: Reduction = "
     Source: Gustafsson et al., ECCV 2020, eq. 4.
     """
     _require_scores(1, f=f, log_q=log_q)
-    if f_label.shape != f.shape[:1]:
-        raise ShapeError(f"expected f_label of shape ({f.shape[0]},), got {tuple(f_label.shape)}.")
-    f_label, f, log_q = _widen(f_label, f, log_q)
+    _require_label(f_label, f)
+    f_label, f, log_q = _widen(f_label=f_label, f=f, log_q=log_q)
     return reduce((f - log_q).logsumexp(-1) - math.log(f.shape[1]) - f_label, reduction)
 
 
@@ -78,7 +83,7 @@ def kld_is(
     Source: Gustafsson et al., BMVC 2020, eq. 7.
     """
     _require_scores(1, f=f, log_q=log_q, log_p=log_p)
-    f, log_q, log_p = _widen(f, log_q, log_p)
+    f, log_q, log_p = _widen(f=f, log_q=log_q, log_p=log_p)
     log_m = math.log(f.shape[1])
     log_ratio = log_p - log_q
     weights = log_ratio.softmax(-1) if self_normalize else (log_ratio - log_m).exp()
@@ -106,42 +111,34 @@ def nce(f: Tensor, log_q: Tensor, *, reduction: Reduction = "mean") -> Tensor:
     Source: Gustafsson et al., BMVC 2020, eq. 12 and 16.
     """
     _require_scores(2, f=f, log_q=log_q)
-    f, log_q = _widen(f, log_q)
+    f, log_q = _widen(f=f, log_q=log_q)
     logits = f - log_q
     return reduce(logits.logsumexp(-1) - logits[:, 0], reduction)
 
 
-def reduce(per_item: Tensor, reduction: Reduction, weights: Tensor | None = None) -> Tensor:
-    """Reduce per-item losses.
+def ml_mcmc(f_label: Tensor, f_chain: Tensor, *, reduction: Reduction = "mean") -> Tensor:
+    """Maximum likelihood with samples of the model: ``mean_m f_m - f_label``.
+
+    Its gradient is that of the negative log-likelihood where the samples follow the model; its value is no
+    likelihood and has no bound.
 
     Args:
-        per_item: ``(B,)``; with B = 0, mean and sum are 0.
-        reduction: ``"mean"``, ``"sum"`` or ``"none"``.
-        weights: non-negative weight per item ``(B,)``, not all 0; the mean divides by their sum.
+        f_label: scores of the labels, ``(B,)``.
+        f_chain: scores of the ends of Markov chains, ``(B, M)``.
+        reduction: ``"mean"`` or ``"sum"`` over B, or ``"none"``.
 
     Returns:
-        ``()``, or ``(B,)`` for ``"none"``.
+        ``()``, or ``(B,)`` without reduction.
 
     Raises:
-        UnknownNameError: (a ValueError) for another reduction.
-        ShapeError: if the weights are not ``(B,)``.
-        DomainError: if weights are negative or all zero; looked at on CPU tensors.
+        ShapeError: if the shapes do not fit or M is 0.
+
+    Source: Gustafsson et al., BMVC 2020, eq. 8.
     """
-    if reduction not in ("mean", "sum", "none"):
-        raise unknown_name("reduction", str(reduction), ("mean", "sum", "none"))
-    total: Tensor | int = max(per_item.shape[0], 1)
-    if weights is not None:
-        if weights.shape != per_item.shape:
-            raise ShapeError(
-                f"expected weights of shape {tuple(per_item.shape)}, got {tuple(weights.shape)}."
-            )
-        _require_weights(weights)
-        # A zero weight drops its item even where the loss is infinite or NaN.
-        per_item = torch.where(weights == 0, 0, per_item * weights)
-        total = weights.sum() if per_item.shape[0] else 1
-    if reduction == "none":
-        return per_item
-    return per_item.sum() if reduction == "sum" else per_item.sum() / total
+    _require_scores(1, f_chain=f_chain)
+    _require_label(f_label, f_chain)
+    f_label, f_chain = _widen(f_label=f_label, f_chain=f_chain)
+    return reduce(f_chain.mean(-1) - f_label, reduction)
 
 
 def _require_scores(least: int, **tensors: Tensor) -> None:
@@ -155,13 +152,13 @@ def _require_scores(least: int, **tensors: Tensor) -> None:
         raise ShapeError(f"expected at least {least} candidates per item, got {count}: M must be >= 1.")
 
 
-def _widen(*tensors: Tensor) -> tuple[Tensor, ...]:
-    dtype = float_dtype(*tensors)
-    return tuple(tensor.to(dtype) for tensor in tensors)
+def _require_label(f_label: Tensor, f: Tensor) -> None:
+    if f_label.shape != f.shape[:1]:
+        raise ShapeError(f"expected f_label of shape ({f.shape[0]},), got {tuple(f_label.shape)}.")
 
 
-def _require_weights(weights: Tensor) -> None:
-    if weights.numel() == 0 or not checks_values(weights, None):
-        return
-    if not bool((weights >= 0).all()) or not bool(weights.sum() > 0):
-        raise DomainError("weights must be >= 0 and not all zero.")
+def _widen(**tensors: Tensor) -> tuple[Tensor, ...]:
+    """All tensors in float32 or wider, after a check that device and precision agree."""
+    require_same_device(**tensors)
+    require_same_dtype(**tensors)
+    return tuple(tensor.to(float_dtype(tensor)) for tensor in tensors.values())

@@ -1,7 +1,8 @@
-"""Losses as modules: each owns a proposal, draws candidates, has the model score them and reduces."""
+"""Loss modules that own a proposal and compare scores of candidates, and the table of all seven losses."""
 
 import warnings
 from collections.abc import Mapping, Sequence
+from inspect import signature
 from types import MappingProxyType
 from typing import Any
 
@@ -10,9 +11,11 @@ from torch import Tensor
 
 from ebm.checks import float_dtype
 from ebm.exceptions import ShapeError
-from ebm.lookup import lookup
-from ebm.losses.base import Candidates, EnergyLoss
+from ebm.lookup import unknown_name
+from ebm.losses.base import EnergyLoss
+from ebm.losses.candidates import CandidateLoss, Candidates
 from ebm.losses.functional import kld_is, ml_is, nce
+from ebm.losses.gradient_losses import DenoisingScoreMatchingLoss, MLMCMCLoss, ScoreMatchingLoss
 from ebm.proposals import BetaMode, GaussianMixtureProposal, Proposal, annotation_noise
 
 __all__ = [
@@ -27,13 +30,13 @@ __all__ = [
 FEW_SAMPLES = 16
 
 
-class MLISLoss(EnergyLoss):
+class MLISLoss(CandidateLoss):
     """Maximum likelihood by importance sampling, see `ebm.losses.functional.ml_is`.
 
     Args:
         proposal: distribution of the samples around a label.
         num_samples: M; below 16 the estimator is unreliable and a UserWarning says so.
-        **options: see `EnergyLoss`.
+        **options: see `CandidateLoss` and `EnergyLoss`.
     """
 
     def __init__(self, proposal: Proposal, num_samples: int, **options: bool) -> None:
@@ -49,7 +52,7 @@ class MLISLoss(EnergyLoss):
         return ml_is(f[:, 0], f[:, 1:], candidates.log_q[:, 1:], reduction="none")
 
 
-class KLDISLoss(EnergyLoss):
+class KLDISLoss(CandidateLoss):
     """Divergence from a Gaussian label density by importance sampling, see `ebm.losses.functional.kld_is`.
 
     Args:
@@ -59,7 +62,7 @@ class KLDISLoss(EnergyLoss):
             exceeds the widest proposal component, where the weights are unbounded.
         self_normalize: divide by the sum of the weights; not in the paper.
         add_constant: add minus the label density's entropy, so that the value is the divergence itself.
-        **options: see `EnergyLoss`.
+        **options: see `CandidateLoss` and `EnergyLoss`.
     """
 
     has_label = False
@@ -108,13 +111,13 @@ class KLDISLoss(EnergyLoss):
         )
 
 
-class NCELoss(EnergyLoss):
+class NCELoss(CandidateLoss):
     """Noise-contrastive estimation by ranking, see `ebm.losses.functional.nce`.
 
     Args:
         proposal: noise distribution p_N around a label.
         num_samples: M.
-        **options: see `EnergyLoss`.
+        **options: see `CandidateLoss` and `EnergyLoss`.
     """
 
     def __init__(self, proposal: Proposal, num_samples: int, **options: bool) -> None:
@@ -143,7 +146,7 @@ class NCEPlusLoss(NCELoss):
         num_samples: M.
         beta: how far p_N is narrowed for the label noise; 0 is `NCELoss`.
         beta_mode: what beta multiplies, see `ebm.proposals.annotation_noise`.
-        **options: see `EnergyLoss`.
+        **options: see `CandidateLoss` and `EnergyLoss`.
 
     Source: Gustafsson et al., BMVC 2020, eq. 15-16.
     """
@@ -167,7 +170,15 @@ class NCEPlusLoss(NCELoss):
 
 
 LOSSES: Mapping[str, type[EnergyLoss]] = MappingProxyType(
-    {"ml-is": MLISLoss, "kld-is": KLDISLoss, "nce": NCELoss, "nce+": NCEPlusLoss}
+    {
+        "ml-is": MLISLoss,
+        "kld-is": KLDISLoss,
+        "nce": NCELoss,
+        "nce+": NCEPlusLoss,
+        "ml-mcmc": MLMCMCLoss,
+        "sm": ScoreMatchingLoss,
+        "dsm": DenoisingScoreMatchingLoss,
+    }
 )
 
 
@@ -179,13 +190,35 @@ def build_loss(name: str, **cfg: Any) -> EnergyLoss:
         **cfg: arguments of its class.
 
     Raises:
-        UnknownNameError: (a ValueError) with the nearest names.
+        UnknownNameError: (a ValueError) with the nearest name and the list of all.
+        TypeError: if arguments are missing or foreign to that loss, with the list of those it takes.
     """
-    return lookup("loss", name.lower(), LOSSES)(**cfg)
+    if not isinstance(name, str) or name.lower() not in LOSSES:
+        raise unknown_name("loss", str(name), LOSSES, f"The losses are {', '.join(map(repr, LOSSES))}.")
+    loss = LOSSES[name.lower()]
+    takes = _arguments(loss)
+    foreign = [argument for argument in cfg if argument not in takes]
+    missing = [argument for argument, needed in takes.items() if needed and argument not in cfg]
+    if foreign or missing:
+        found = [f"got {', '.join(map(repr, foreign))}"] * bool(foreign)
+        found += [f"needs {', '.join(map(repr, missing))}"] * bool(missing)
+        raise TypeError(f"loss {name!r} {' and '.join(found)}; it takes {', '.join(takes)}.")
+    return loss(**cfg)
+
+
+def _arguments(loss: type[EnergyLoss]) -> dict[str, bool]:
+    """What a loss can be built with, and whether it must be; options of its bases are keyword-only."""
+    own = signature(loss).parameters.values()
+    takes = {p.name: p.default is p.empty for p in own if p.kind is not p.VAR_KEYWORD}
+    for base in loss.__mro__:
+        if issubclass(base, EnergyLoss):
+            options = signature(base).parameters.values()
+            takes |= {p.name: False for p in options if p.kind is p.KEYWORD_ONLY}
+    return takes
 
 
 def _label_and_noise(
-    loss: EnergyLoss, y: Tensor, nu: Tensor, generator: torch.Generator | None
+    loss: CandidateLoss, y: Tensor, nu: Tensor, generator: torch.Generator | None
 ) -> Candidates:
     """Labels moved by nu ``(B, D)`` in front of M samples around the unmoved labels."""
     drawn = loss.proposal.sample(

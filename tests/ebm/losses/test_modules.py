@@ -1,4 +1,4 @@
-"""Loss modules: what they draw, what they hand to the model, what they report."""
+"""Losses with a proposal: what they draw, what they hand to the model, what they report."""
 
 import math
 import warnings
@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ebm.exceptions import DomainError, NumericalError, ShapeError, UnknownNameError
+from ebm.exceptions import DomainError, NumericalError, UnknownNameError
 from ebm.losses.functional import kld_is, ml_is, nce
-from ebm.losses.modules import LOSSES, EnergyLoss, KLDISLoss, MLISLoss, NCELoss, NCEPlusLoss, build_loss
+from ebm.losses.modules import EnergyLoss, KLDISLoss, MLISLoss, NCELoss, NCEPlusLoss, build_loss
 from ebm.models import EnergyModel, FunctionalEnergy
 from ebm.proposals import GaussianMixtureProposal
 
@@ -44,14 +44,7 @@ def seeded(seed: int = 5) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def test_names_of_the_family() -> None:
-    assert set(LOSSES) == set(ARGUMENTS)
-    assert isinstance(build_loss("NCE+", proposal=proposal(), num_samples=4, beta=0.1), NCEPlusLoss)
-    with pytest.raises(UnknownNameError, match="did you mean 'nce'"):
-        build_loss("nces", proposal=proposal(), num_samples=4)
-
-
-@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("name", ARGUMENTS)
 def test_the_module_is_the_function_of_its_own_draws(name: str) -> None:
     loss, model = make(name), Bump()
     x = torch.tensor([[0.3, 0.1], [1.0, -1.0], [0.0, 0.2]])
@@ -70,38 +63,7 @@ def test_the_module_is_the_function_of_its_own_draws(name: str) -> None:
     assert drawn.y.shape == (3, 32 if name == "kld-is" else 33, 2)
 
 
-@pytest.mark.parametrize("name", LOSSES)
-def test_gradients_reach_features_and_parameters(name: str) -> None:
-    model = Bump()
-    x = torch.ones(4, 2, requires_grad=True)
-    make(name)(model, model.extract(x), torch.full((4, 2), 1.2), generator=seeded()).loss.backward()
-    assert x.grad.abs().sum() > 0
-    assert model.weight.grad.abs().sum() > 0
-
-
-@pytest.mark.parametrize("name", LOSSES)
-@pytest.mark.parametrize("energy", [1e4, -1e4])
-def test_every_loss_has_finite_gradients_at_large_energies(name: str, energy: float) -> None:
-    scale = torch.tensor(energy, requires_grad=True)
-    model = FunctionalEnergy(lambda _, y: scale * y.sin().mean(-1), target_dim=2)
-    out = make(name)(model, torch.zeros(8, 1), torch.randn(8, 2, generator=seeded()), generator=seeded())
-    out.loss.backward()
-    assert out.loss.isfinite()
-    assert scale.grad.isfinite()
-
-
-@pytest.mark.parametrize("name", LOSSES)
-def test_an_empty_batch_is_a_zero_connected_to_the_features(name: str) -> None:
-    features = (torch.zeros(0, 3, requires_grad=True), {"ids": torch.zeros(0, dtype=torch.long)})
-    refuses = FunctionalEnergy(lambda *_: pytest.fail("scored an empty batch"), target_dim=2)
-    out = make(name)(refuses, features, torch.zeros(0, 2))
-    out.loss.backward()
-    assert out.loss.item() == 0
-    assert out.aux == {"empty": True}
-    assert features[0].grad.shape == (0, 3)
-
-
-@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("name", ARGUMENTS)
 def test_shared_offsets(name: str) -> None:
     y = torch.tensor([[0.0, 0.0], [10.0, 20.0]])
     drawn = make(name, share_across_batch=True).sample(y, generator=seeded())
@@ -111,7 +73,7 @@ def test_shared_offsets(name: str) -> None:
     assert not torch.allclose(apart.y[0, 1:], apart.y[1, 1:] - y[1], atol=1e-3)
 
 
-@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("name", ARGUMENTS)
 def test_diagnostics(name: str) -> None:
     model = Bump()
     x = torch.zeros(5, 2)
@@ -165,14 +127,6 @@ def test_kld_constant_makes_the_value_a_divergence(generator: torch.Generator) -
     assert loss(truth, y, y, generator=generator).loss.item() == pytest.approx(0, abs=1e-2)
 
 
-def test_weights_choose_the_items_that_count() -> None:
-    model, x = Bump(), torch.tensor([[0.0, 0.0], [1.0, 1.0]])
-    out = NCELoss(proposal(), 16)(
-        model, model.extract(x), x, weights=torch.tensor([0.0, 2.0]), generator=seeded()
-    )
-    torch.testing.assert_close(out.loss, out.per_item[1])
-
-
 def test_unusual_settings_warn() -> None:
     for build in (lambda: MLISLoss(proposal(), 15), lambda: KLDISLoss(proposal(), 8, label_sigma=0.1)):
         with pytest.warns(UserWarning, match="prefer NCE"):
@@ -187,7 +141,7 @@ def test_unusual_settings_warn() -> None:
 
 
 def test_impossible_settings_are_refused() -> None:
-    for name in LOSSES:
+    for name in ARGUMENTS:
         for count in (0, 2.5):
             with pytest.raises(ValueError, match="num_samples"):
                 make(name, num_samples=count)
@@ -197,38 +151,6 @@ def test_impossible_settings_are_refused() -> None:
         NCEPlusLoss(proposal(), 4, beta=0.1, beta_mode="sd")
     with pytest.raises(DomainError, match="sigma"):
         KLDISLoss(proposal(), 16, label_sigma=0.0)
-
-
-@pytest.mark.parametrize("name", LOSSES)
-def test_misfits_are_refused_before_scoring(name: str) -> None:
-    refuses = FunctionalEnergy(lambda *_: pytest.fail("scored a misfit"), target_dim=2)
-    loss, y = make(name), torch.zeros(3, 2)
-    with pytest.raises(ShapeError, match=r"y of shape \(B, D=2\), got \(3, 1\)"):
-        loss(refuses, torch.zeros(3, 1), y[:, :1])
-    with pytest.raises(ShapeError, match="3 targets, but a feature tensor of shape"):
-        loss(refuses, [torch.zeros(3, 1), torch.zeros(2, 1)], y)
-    with pytest.raises(DomainError, match=r"y\[0, 0\] is nan"):
-        loss(refuses, torch.zeros(3, 1), y / 0)
-    with pytest.raises(TypeError, match="bool"):
-        loss(refuses, torch.zeros(3, 1), y.bool())
-    with pytest.raises(TypeError, match="features on meta, y on cpu"):
-        loss(refuses, torch.zeros(3, 1, device="meta"), y)
-    with pytest.raises(ShapeError, match="must score"):
-        loss(FunctionalEnergy(lambda _, c: c, target_dim=2), torch.zeros(3, 1), y)
-
-
-def test_integer_labels_are_numbers() -> None:
-    model = Bump()
-    out = NCELoss(proposal(), 4)(model, model.extract(torch.zeros(2, 2)), torch.ones(2, 2, dtype=torch.long))
-    assert out.loss.dtype == torch.float32
-
-
-@pytest.mark.parametrize("name", LOSSES)
-def test_scores_that_are_not_numbers_are_reported_or_shown(name: str) -> None:
-    broken = FunctionalEnergy(lambda _, y: (y[..., 0] > -1e9) * torch.nan, target_dim=2)
-    with pytest.raises(NumericalError, match=r"non-finite scores at the .*finite ones: none"):
-        make(name)(broken, torch.zeros(2, 1), torch.zeros(2, 2))
-    assert make(name, check_finite=False)(broken, torch.zeros(2, 1), torch.zeros(2, 2)).loss.isnan()
 
 
 def test_the_report_says_whether_the_label_or_the_samples_broke() -> None:

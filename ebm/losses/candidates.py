@@ -1,0 +1,95 @@
+"""Losses that compare scores of candidates: draw around the labels, score, reduce, diagnose."""
+
+import math
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ebm.checks import float_dtype, require_count
+from ebm.exceptions import ShapeError
+from ebm.losses.base import EnergyLoss, LossOutput, require_finite_scores
+from ebm.losses.reduction import reduce
+from ebm.models import EnergyModel, Features
+from ebm.proposals import Proposal
+
+__all__ = ["CandidateLoss", "Candidates"]
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Targets to score for one loss.
+
+    Attributes:
+        y: ``(B, C, D)``; where the loss uses a label, it is candidate 0.
+        log_q: log-density of the proposal at every candidate, nats, ``(B, C)``.
+        log_p: log-density of the label distribution, nats, ``(B, C)``, for KLD-IS.
+    """
+
+    y: Tensor
+    log_q: Tensor
+    log_p: Tensor | None = None
+
+
+class CandidateLoss(EnergyLoss):
+    """Draw candidates around the labels, score them, compare.
+
+    Args:
+        proposal: distribution of the noise samples around a label.
+        num_samples: M, noise samples per label; a label comes in addition.
+        share_across_batch: one set of offsets for the whole batch.
+        **options: see `EnergyLoss`.
+    """
+
+    has_label = True
+
+    def __init__(
+        self, proposal: Proposal, num_samples: int, *, share_across_batch: bool = False, **options: bool
+    ) -> None:
+        super().__init__(proposal.target_dim, **options)
+        self.proposal = proposal
+        self.num_samples = require_count("num_samples", num_samples)
+        self.share_across_batch = share_across_batch
+
+    @abstractmethod
+    def sample(self, y: Tensor, *, generator: torch.Generator | None = None) -> Candidates:
+        """Candidates for labels ``(B, D)``, drawn without scoring; a data loader may call it."""
+
+    @abstractmethod
+    def per_item(self, f: Tensor, candidates: Candidates) -> Tensor:
+        """Loss per item ``(B,)`` from the candidates' scores ``(B, C)``."""
+
+    def evaluate(
+        self,
+        model: EnergyModel,
+        features: Features,
+        y: Tensor,
+        weights: Tensor | None,
+        generator: torch.Generator | None,
+    ) -> LossOutput:
+        """See `EnergyLoss.evaluate`."""
+        candidates = self.sample(y, generator=generator)
+        f = model.score(features, candidates.y)
+        if f.shape != candidates.log_q.shape:
+            raise ShapeError(f"the model must score {tuple(candidates.log_q.shape)}, got {tuple(f.shape)}.")
+        if self.check_finite:
+            require_finite_scores(f, labels=int(self.has_label))
+        per_item = self.per_item(f, candidates)
+        return LossOutput(reduce(per_item, "mean", weights), per_item, self.diagnose(f.detach(), candidates))
+
+    def diagnose(self, f: Tensor, candidates: Candidates) -> dict[str, Any]:
+        """Diagnostics of detached scores ``(B, C)``, see `LossOutput`."""
+        logits = f.to(float_dtype(f)) - candidates.log_q
+        first = int(self.has_label)
+        noise = logits[:, first:]
+        share = noise.softmax(-1)
+        aux = {
+            "log_z_mean": noise.logsumexp(-1).mean() - math.log(noise.shape[1]),
+            "f_sample_max": f[:, first:].max(),
+            "ess_mean": share.square().sum(-1).reciprocal().mean(),
+        }
+        if self.has_label:
+            aux["f_label_mean"] = f[:, 0].mean()
+        return aux
