@@ -4,6 +4,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ebm.baselines.base import Baseline, BaselineEnergy
+    from ebm.baselines.build import build_baseline
     from ebm.boxes import box_iou, expand_box_sigmas, rect_to_rel, rel_to_rect
     from ebm.density.grid import GridDensity
     from ebm.density.importance import ImportanceDensity
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from ebm.samplers import importance_resample, langevin
 
 __all__ = [
+    "Baseline",
+    "BaselineEnergy",
     "ConditionalEBM",
     "DenoisingScoreMatchingLoss",
     "EnergyModel",
@@ -42,6 +46,7 @@ __all__ = [
     "annotation_noise",
     "best_k_mean",
     "box_iou",
+    "build_baseline",
     "build_loss",
     "denoising_score_matching",
     "expand_box_sigmas",
@@ -65,6 +70,8 @@ __all__ = [
 ]
 
 _HOME = {
+    "ebm.baselines.base": ("Baseline", "BaselineEnergy"),
+    "ebm.baselines.build": ("build_baseline",),
     "ebm.boxes": ("box_iou", "expand_box_sigmas", "rect_to_rel", "rel_to_rect"),
     "ebm.density.grid": ("GridDensity",),
     "ebm.density.importance": ("ImportanceDensity",),
