@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ebm.losses.score_matching import denoising_score_matching, score_matching
     from ebm.metrics import best_k_mean, grid_kl, mean_absolute_error
     from ebm.models import EnergyModel, FunctionalEnergy
+    from ebm.nms import guided_nms
     from ebm.nn import ConditionalEBM, MLPEnergyHead, ToyEnergyNet, ToyEnergyNetP1, ToyGaussianNet
     from ebm.ops.prroi_pool import PrRoIPool2D, prroi_pool2d, prroi_pool_per_image
     from ebm.predict import gradient_ascent, gradient_ascent_early_stop, refine_boxes
@@ -53,6 +54,7 @@ __all__ = [
     "gradient_ascent",
     "gradient_ascent_early_stop",
     "grid_kl",
+    "guided_nms",
     "importance_resample",
     "kld_is",
     "langevin",
@@ -82,6 +84,7 @@ _HOME = {
     "ebm.metrics": ("best_k_mean", "grid_kl", "mean_absolute_error"),
     "ebm.models": ("EnergyModel", "FunctionalEnergy"),
     "ebm.nn": ("ConditionalEBM", "MLPEnergyHead", "ToyEnergyNet", "ToyEnergyNetP1", "ToyGaussianNet"),
+    "ebm.nms": ("guided_nms",),
     "ebm.ops.prroi_pool": ("PrRoIPool2D", "prroi_pool2d", "prroi_pool_per_image"),
     "ebm.predict": ("gradient_ascent", "gradient_ascent_early_stop", "refine_boxes"),
     "ebm.presets": ("preset",),

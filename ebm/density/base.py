@@ -17,7 +17,7 @@ from ebm.exceptions import DomainError, NumericalError, ShapeError
 if TYPE_CHECKING:
     from ebm.density.grid import GridDensity
 
-__all__ = ["Density", "require_level"]
+__all__ = ["Density", "require_dim", "require_level"]
 
 Levels = float | Sequence[float] | Tensor
 
@@ -212,18 +212,8 @@ class Density(ABC):
         # Searching to the right of u passes places without mass, and u < 1 times the total stays inside.
         return torch.searchsorted(mass, u * mass[:, -1:], right=True).clamp(max=mass.shape[1] - 1)
 
-    def _dim(self, dim: int) -> int:
-        """`dim` itself, or an error.
-
-        Raises:
-            DomainError: if there is no such coordinate.
-        """
-        if isinstance(dim, bool) or not isinstance(dim, int) or not 0 <= dim < self.target_dim:
-            raise DomainError(f"dim must be one of 0 to {self.target_dim - 1}, got {dim!r}.")
-        return dim
-
     def _dims(self, dims: int | Sequence[int]) -> tuple[int, ...]:
-        chosen = tuple(self._dim(d) for d in ([dims] if isinstance(dims, int) else dims))
+        chosen = tuple(require_dim(d, self.target_dim) for d in ([dims] if isinstance(dims, int) else dims))
         if not chosen or len(set(chosen)) < len(chosen):
             raise DomainError(f"dims must name different coordinates, got {dims!r}.")
         return chosen
@@ -246,6 +236,17 @@ class Density(ABC):
             expected = f"(), (B={self.batch_size},) or (B={self.batch_size}, T)"
             raise ShapeError(f"expected t of shape {expected}, got {tuple(rows.shape)}.")
         return (rows[:, None], True) if rows.ndim == 1 else (rows, False)
+
+
+def require_dim(dim: int, target_dim: int) -> int:
+    """`dim` itself if it is a coordinate of a target of `target_dim` dimensions.
+
+    Raises:
+        DomainError: (a ValueError) otherwise.
+    """
+    if isinstance(dim, bool) or not isinstance(dim, int) or not 0 <= dim < target_dim:
+        raise DomainError(f"dim must be one of 0 to {target_dim - 1}, got {dim!r}.")
+    return dim
 
 
 def require_level(level: float) -> float:

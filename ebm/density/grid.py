@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ebm.checks import require_count
 from ebm.density.axes import Axis, Grid, axes_of, grid_points, interpolate, log_volumes
-from ebm.density.base import Density, Levels
+from ebm.density.base import Density, Levels, require_dim
 from ebm.density.credible import GridCredibleSet
 from ebm.density.interpolation import InterpolatedScore
 from ebm.density.scoring import DEFAULT_CHUNK, BatchScore, batch_size_of, score_in_chunks
@@ -155,7 +155,7 @@ class GridDensity(Density):
         Returns:
             Ends of the cells and the mass below them, both ``(B, G + 1)``, float64.
         """
-        mass = self._mass(self._dim(dim)).double().cumsum(-1)
+        mass = self._mass(require_dim(dim, self.target_dim)).double().cumsum(-1)
         below = torch.cat((mass.new_zeros(mass.shape[0], 1), mass / mass[:, -1:]), 1)
         return self._rows(self.axes[dim].edges.double()), below
 

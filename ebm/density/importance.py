@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ebm.checks import require_count
-from ebm.density.base import Density, Levels
+from ebm.density.base import Density, Levels, require_dim
 from ebm.density.grid import GridDensity
 from ebm.density.interpolation import add_at
 from ebm.density.scoring import DEFAULT_CHUNK, BatchScore, score_in_chunks
@@ -174,7 +174,7 @@ class ImportanceDensity(Density):
 
     def _sorted(self, dim: int) -> tuple[Tensor, Tensor]:
         """Samples of one coordinate in order, and their cumulative weights, both ``(B, M)`` float64."""
-        values, order = self._samples[..., self._dim(dim)].double().sort(-1)
+        values, order = self._samples[..., require_dim(dim, self.target_dim)].double().sort(-1)
         return values, self._weights.gather(-1, order).double().cumsum(-1)
 
     @property

@@ -216,10 +216,11 @@ def test_properties_of_any_density(logits: list[float], shift: float, level: flo
 
 
 def test_the_interpolated_density_of_a_marginal_integrates_to_one() -> None:
-    masses = torch.rand(2, 7, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0)).log()
-    axes = [torch.rand(n).double().cumsum(0) for n in (7, 5)]
+    draw = torch.Generator().manual_seed(0)
+    masses = torch.rand(2, 7, 5, dtype=torch.float64, generator=draw).log()
+    axes = [(torch.rand(n, dtype=torch.float64, generator=draw) + 0.1).cumsum(0) for n in (7, 5)]
     density = GridDensity.from_log_masses(axes, masses)
-    fine = [torch.linspace(a[0].item(), a[-1].item(), 601).double() for a in axes]
+    fine = [torch.linspace(a[0].item(), a[-1].item(), 601, dtype=torch.float64) for a in axes]
     again = GridDensity(density.log_prob, fine, batch_size=2)
     torch.testing.assert_close(again.log_partition(), torch.zeros(2).double(), atol=1e-3, rtol=0)
 
