@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from ebm.boxes import box_iou, expand_box_sigmas, rect_to_rel, rel_to_rect
     from ebm.density.grid import GridDensity
     from ebm.density.importance import ImportanceDensity
+    from ebm.fitting import FitConfig, FittedEBM, fit, load_fitted
     from ebm.losses.functional import kld_is, ml_is, ml_mcmc, nce
     from ebm.losses.gradient_losses import DenoisingScoreMatchingLoss, MLMCMCLoss, ScoreMatchingLoss
     from ebm.losses.modules import KLDISLoss, MLISLoss, NCELoss, NCEPlusLoss, build_loss
@@ -69,6 +70,10 @@ __all__ = [
     "refine_boxes",
     "rel_to_rect",
     "score_matching",
+    "FitConfig",
+    "FittedEBM",
+    "fit",
+    "load_fitted",
 ]
 
 _HOME = {
@@ -77,6 +82,7 @@ _HOME = {
     "ebm.boxes": ("box_iou", "expand_box_sigmas", "rect_to_rel", "rel_to_rect"),
     "ebm.density.grid": ("GridDensity",),
     "ebm.density.importance": ("ImportanceDensity",),
+    "ebm.fitting": ("FitConfig", "FittedEBM", "fit", "load_fitted"),
     "ebm.losses.functional": ("kld_is", "ml_is", "ml_mcmc", "nce"),
     "ebm.losses.gradient_losses": ("DenoisingScoreMatchingLoss", "MLMCMCLoss", "ScoreMatchingLoss"),
     "ebm.losses.modules": ("KLDISLoss", "MLISLoss", "NCELoss", "NCEPlusLoss", "build_loss"),

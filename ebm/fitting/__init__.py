@@ -1,0 +1,9 @@
+"""Conditional densities for a person's own data: `ebm.fit` and what it returns."""
+
+from ebm.fitting.config import FitConfig
+from ebm.fitting.files import load_fitted
+from ebm.fitting.fitted import FittedEBM
+from ebm.fitting.loop import History
+from ebm.fitting.training import fit
+
+__all__ = ["FitConfig", "FittedEBM", "History", "fit", "load_fitted"]

@@ -1,0 +1,73 @@
+"""What can be chosen when a conditional density is fitted, with one default each."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ebm.checks import require_count, require_positive
+from ebm.exceptions import DomainError
+from ebm.lookup import unknown_name
+
+__all__ = ["FitConfig"]
+
+LOSS_NAMES = ("dsm", "kld-is", "ml-is", "ml-mcmc", "nce", "nce+", "sm")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitConfig:
+    """Network, budget and stopping rule of `ebm.fit`.
+
+    Attributes:
+        loss: "nce+" (default), "nce", "ml-is", "kld-is", "ml-mcmc", "dsm" or "sm".
+        hidden: layer sizes of the network on the input; the layers for the target and the joint ones have
+            the size of the last entry.
+        epochs: most passes over the training rows; the learning rate falls to 0 along half a cosine.
+        batch_size: rows per step.
+        learning_rate: of AdamW, at the start.
+        weight_decay: of AdamW, on weight matrices only.
+        validation: share of the rows held out for early stopping, in (0, 1).
+        patience: epochs without a better held-out NLL after which training stops.
+        seed: of the split, the initial weights, the order of the rows and all noise.
+
+    Raises:
+        UnknownNameError: (a ValueError) for another loss.
+        DomainError: (a ValueError) if a number is outside its domain.
+    """
+
+    loss: str = "nce+"
+    hidden: tuple[int, ...] = (32, 32)
+    epochs: int = 100
+    batch_size: int = 32
+    learning_rate: float = 3e-3
+    weight_decay: float = 1e-4
+    validation: float = 0.15
+    patience: int = 20
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.loss, str) or self.loss.lower() not in LOSS_NAMES:
+            raise unknown_name("loss", str(self.loss), LOSS_NAMES)
+        object.__setattr__(self, "loss", self.loss.lower())
+        object.__setattr__(self, "hidden", _layer_sizes(self.hidden))
+        for name in ("epochs", "batch_size", "patience"):
+            require_count(name, getattr(self, name))
+        require_count("seed", self.seed, least=0)
+        require_positive("learning_rate", [self.learning_rate])
+        if not (math.isfinite(self.weight_decay) and self.weight_decay >= 0):
+            raise DomainError(f"weight_decay must be finite and >= 0, got {self.weight_decay!r}.")
+        if not 0 < self.validation < 1:
+            raise DomainError(
+                f"validation is the share of the rows to hold out, in (0, 1); got {self.validation!r}."
+            )
+
+    def plain(self) -> dict[str, Any]:
+        """The fields as numbers, strings and lists, for a file."""
+        return asdict(self) | {"hidden": list(self.hidden)}
+
+
+def _layer_sizes(hidden: int | Sequence[int]) -> tuple[int, ...]:
+    sizes = (hidden,) if isinstance(hidden, int) else tuple(hidden)
+    if not sizes:
+        raise DomainError("hidden must hold at least one layer size, e.g. (32, 32).")
+    return tuple(require_count("a layer size in hidden", size) for size in sizes)

@@ -1,0 +1,233 @@
+"""Arrays of any kind to checked, standardised tensors, and back."""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ebm.checks import require_finite
+from ebm.exceptions import DomainError, InputError, ShapeError
+
+__all__ = ["Rows", "Scaling", "as_inputs", "as_targets", "as_weights", "like_input", "measure", "split_rows"]
+
+FEWEST_ROWS = 4
+# Beyond the targets seen, densities are computed for this many standard deviations on either side.
+MARGIN = 2.0
+
+
+class Rows(NamedTuple):
+    """Inputs ``(N, ...)``, targets ``(N, D)`` and weights ``(N,)`` that belong together."""
+
+    x: Tensor
+    y: Tensor
+    weights: Tensor
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """How raw inputs and targets become those of the network, all tensors float64 on the CPU.
+
+    Attributes:
+        x_shape: shape of one input row.
+        x_mean: ``(F,)``; None where rows are not flat, which the network gets as they are.
+        x_scale: ``(F,)`` or None; 1 for a constant column.
+        y_mean: ``(D,)``.
+        y_scale: ``(D,)``, standard deviations.
+        z_low: lower end of the standardised targets' range, with a margin, ``(D,)``.
+        z_high: upper end, ``(D,)``.
+        flat: targets were given as ``(N,)``, so predictions are.
+    """
+
+    x_shape: tuple[int, ...]
+    x_mean: Tensor | None
+    x_scale: Tensor | None
+    y_mean: Tensor
+    y_scale: Tensor
+    z_low: Tensor
+    z_high: Tensor
+    flat: bool
+
+    @property
+    def target_dim(self) -> int:
+        """D."""
+        return self.y_mean.shape[0]
+
+    def inputs(self, x: Any, device: torch.device) -> Tensor:
+        """Checked and standardised inputs ``(N, *x_shape)``, float32 on `device`.
+
+        Raises:
+            ShapeError: if a row has another shape than those of the fit.
+            DomainError: if an entry is NaN or infinite.
+        """
+        rows = as_inputs(x)
+        if rows.shape[1:] != self.x_shape:
+            raise ShapeError(
+                f"the model was fitted on rows of shape {self.x_shape}, "
+                f"so x must be (N, {', '.join(map(str, self.x_shape))}); got {tuple(rows.shape)}."
+            )
+        if self.x_mean is not None and self.x_scale is not None:
+            rows = (rows - self.x_mean) / self.x_scale
+        return rows.to(device, torch.float32)
+
+    def targets(self, y: Any, count: int) -> Tensor:
+        """Checked raw targets of `count` rows, ``(N, D)`` float64 on the CPU.
+
+        Raises:
+            ShapeError: if the shape differs from that of the fit.
+            DomainError: if an entry is NaN or infinite.
+        """
+        rows, _ = as_targets(y, count)
+        if rows.shape[1] != self.target_dim:
+            raise ShapeError(
+                f"the model was fitted on D={self.target_dim} target columns, got {rows.shape[1]}."
+            )
+        return rows
+
+    def standardised(self, y: Tensor) -> Tensor:
+        """``(y - mean) / scale`` of raw targets ``(..., D)``, on their device and in their dtype."""
+        return (y - self.y_mean.to(y)) / self.y_scale.to(y)
+
+    def prepared(self, rows: Rows, device: torch.device) -> Rows:
+        """Raw rows as the network and its loss take them: standardised, float32 on `device`."""
+        y = self.standardised(rows.y).to(device, torch.float32)
+        return Rows(self.inputs(rows.x, device), y, rows.weights.to(device, torch.float32))
+
+    def raw(self, z: Tensor) -> Tensor:
+        """Inverse of `standardised`."""
+        return z * self.y_scale.to(z) + self.y_mean.to(z)
+
+
+def measure(x: Tensor, y: Tensor, flat: bool) -> Scaling:
+    """Scaling by the mean and standard deviation of the given rows.
+
+    Args:
+        x: inputs ``(N, ...)``, float64.
+        y: targets ``(N, D)``, float64.
+        flat: see `Scaling`.
+
+    Raises:
+        DomainError: if a target column is constant: there is no density to learn.
+    """
+    y_mean, y_scale, constant = _mean_and_scale(y)
+    if bool(constant.any()):
+        column = int(constant.nonzero()[0])
+        raise DomainError(
+            f"y{'' if flat else f'[:, {column}]'} has the one value {y[0, column].item():g} in all "
+            f"{y.shape[0]} rows; a density needs targets that vary."
+        )
+    z = (y - y_mean) / y_scale
+    x_mean, x_scale, _ = _mean_and_scale(x) if x.ndim == 2 else (None, None, None)
+    return Scaling(
+        tuple(x.shape[1:]), x_mean, x_scale, y_mean, y_scale, z.amin(0) - MARGIN, z.amax(0) + MARGIN, flat
+    )
+
+
+def as_inputs(x: Any) -> Tensor:
+    """Inputs ``(N, F)`` or ``(N, ...)`` as float64 on the CPU, checked.
+
+    Raises:
+        ShapeError: if there is no row or no column, or `x` has one dimension.
+        DomainError: if an entry is NaN or infinite.
+        InputError: if the entries are not numbers.
+    """
+    rows = _as_tensor("x", x)
+    if rows.ndim < 2:
+        raise ShapeError(
+            f"expected x of shape (N, F), got {tuple(rows.shape)}; one column is x.reshape(-1, 1)."
+        )
+    if rows[0:1].numel() == 0:
+        raise ShapeError(f"expected x with at least one row and one column, got {tuple(rows.shape)}.")
+    require_finite("x", rows)
+    return rows
+
+
+def as_targets(y: Any, count: int) -> tuple[Tensor, bool]:
+    """Targets as ``(N, D)`` float64 on the CPU, checked, and whether they were given as ``(N,)``.
+
+    Raises:
+        ShapeError: if they are not ``(N,)`` or ``(N, D)`` with N = `count`.
+        DomainError: if an entry is NaN or infinite.
+        InputError: if the entries are not numbers.
+    """
+    rows = _as_tensor("y", y)
+    if rows.ndim not in (1, 2) or rows.shape[0] != count or (rows.ndim == 2 and rows.shape[1] == 0):
+        raise ShapeError(f"expected y of shape (N={count},) or (N={count}, D), got {tuple(rows.shape)}.")
+    require_finite("y", rows)
+    return (rows[:, None], True) if rows.ndim == 1 else (rows, False)
+
+
+def as_weights(weights: Any, count: int) -> Tensor:
+    """Weights of rows as ``(N,)`` float64 on the CPU; None is 1 each.
+
+    Raises:
+        ShapeError: if they are not ``(N,)``.
+        DomainError: if one is negative or not finite, or all are 0.
+    """
+    if weights is None:
+        return torch.ones(count, dtype=torch.float64)
+    rows = _as_tensor("sample_weight", weights)
+    if rows.shape != (count,):
+        raise ShapeError(f"expected sample_weight of shape (N={count},), got {tuple(rows.shape)}.")
+    require_finite("sample_weight", rows)
+    if bool((rows < 0).any()) or not bool(rows.sum() > 0):
+        raise DomainError("sample_weight must be >= 0 and not all zero.")
+    return rows
+
+
+def split_rows(count: int, share: float, seed: int) -> tuple[Tensor, Tensor]:
+    """Indices of the rows to train on and of those held out, at random, in order.
+
+    Raises:
+        DomainError: if there are too few rows for both.
+    """
+    if count < FEWEST_ROWS:
+        raise DomainError(
+            f"got n_samples = {count}, too few to hold some out for early stopping; give >= {FEWEST_ROWS}."
+        )
+    held = min(max(1, round(share * count)), count - 2)
+    order = torch.randperm(count, generator=torch.Generator().manual_seed(seed))
+    return order[held:].sort().values, order[:held].sort().values
+
+
+def like_input(result: Tensor, x: Any) -> Any:
+    """A result as a tensor on the device of `x` if `x` is a tensor, else as a NumPy array."""
+    return result.to(x.device) if isinstance(x, Tensor) else result.cpu().numpy()
+
+
+def _as_tensor(name: str, values: Any) -> Tensor:
+    if isinstance(values, Tensor):
+        tensor = values.detach().cpu()
+    else:
+        # A copy: the caller's array may be read-only.
+        tensor = torch.from_numpy(np.array(_as_numbers(name, values), dtype=np.float64))
+    if tensor.is_complex():
+        raise InputError(f"{name} must hold real numbers, got dtype {tensor.dtype}.")
+    return tensor.to(torch.float64)
+
+
+def _as_numbers(name: str, values: Any) -> Any:
+    """An array of real numbers."""
+    try:
+        array = np.asarray(values)
+        if array.dtype.kind == "O":  # a data frame of several types, or numbers in a container for anything
+            array = np.asarray(array, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"{name} must be numbers in a regular array, got {type(values).__name__} ({error}); "
+            "encode categories as numbers first."
+        ) from error
+    if array.dtype.kind not in "biuf":
+        raise InputError(
+            f"{name} must hold real numbers, got dtype {array.dtype}; encode categories as numbers first."
+        )
+    return array
+
+
+def _mean_and_scale(values: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Mean and standard deviation of columns, 1 where a column is constant, and which ones are."""
+    mean, scale = values.mean(0), values.std(0, correction=0)
+    # Rounding leaves a tiny spread in a column of equal large numbers.
+    constant = (values == values[:1]).all(0) | (scale <= 1e-14 * mean.abs())
+    return mean, torch.where(constant, 1.0, scale), constant

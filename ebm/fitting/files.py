@@ -1,0 +1,180 @@
+"""Fitted densities as files of tensors and plain values: nothing in them runs when they are read."""
+
+import copy
+import io
+import pickle
+import zipfile
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from ebm.checks import require_finite
+from ebm.exceptions import EBMError, InputError
+from ebm.files import write_atomic
+from ebm.fitting.config import FitConfig
+from ebm.fitting.data import Scaling
+from ebm.fitting.fitted import FittedEBM
+from ebm.fitting.loop import History
+from ebm.fitting.network import AnchoredEBM, build_model
+from ebm.fitting.recipes import loss_options
+
+__all__ = ["load_fitted", "save_fitted"]
+
+FORMAT = "ebmtrack.fitted"
+VERSION = 1
+_SCALING = ("x_mean", "x_scale", "y_mean", "y_scale", "z_low", "z_high")
+
+
+def save_fitted(fitted: FittedEBM, path: Path) -> None:
+    """Write a fitted density, whole or not at all.
+
+    Raises:
+        InputError: if the file cannot be written.
+    """
+    scaling, history = fitted.scaling, fitted.history
+    fields = {
+        "format": FORMAT,
+        "version": VERSION,
+        "config": fitted.config.plain(),
+        "loss_options": fitted.loss_options,
+        "own_features": fitted.own_features,
+        "feature_dim": fitted.model.head.feature_dim,
+        "anchor": fitted.model.anchor,
+        "x_shape": list(scaling.x_shape),
+        "flat": scaling.flat,
+        "scaling": {name: getattr(scaling, name) for name in _SCALING},
+        "history": {
+            "train_loss": list(history.train_loss),
+            "held_out_nll": list(history.held_out_nll),
+            "best_epoch": history.best_epoch,
+            "seconds": history.seconds,
+        },
+        "weights": {name: tensor.cpu() for name, tensor in fitted.model.state_dict().items()},
+    }
+    buffer = io.BytesIO()
+    torch.save(fields, buffer)
+    write_atomic(path, buffer.getvalue())
+
+
+def load_fitted(
+    path: str | Path, *, feature_net: nn.Module | None = None, device: str | torch.device = "cpu"
+) -> FittedEBM:
+    """Read what `FittedEBM.save` wrote; no code in the file runs.
+
+    Args:
+        path: the file.
+        feature_net: where the density was fitted with a network of your own: a module of the same structure;
+            its copy gets the weights of the file.
+        device: where to predict.
+
+    Raises:
+        InputError: if the file is missing, damaged, no fitted density or of another version, its numbers do
+            not fit each other, or `feature_net` is missing, not called for or of another structure.
+    """
+    path = Path(path)
+    fields = _read(path)
+    try:
+        fitted = _rebuild(fields, feature_net)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    except (EBMError, KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+        raise InputError(f"{path} is damaged or was changed: {type(error).__name__}: {error}") from error
+    return fitted.to(device)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """The fields of the file, its first ones checked."""
+    if not path.is_file():
+        raise InputError(f"No file {path}" + (" (it is a folder)." if path.is_dir() else "."))
+    try:
+        fields = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, zipfile.BadZipFile, EOFError, LookupError, OSError) as error:
+        raise _unreadable(path, error) from error
+    except (RuntimeError, ValueError, AttributeError, TypeError, AssertionError, OverflowError) as error:
+        raise _unreadable(path, error) from error
+    if not isinstance(fields, dict) or fields.get("format") != FORMAT:
+        raise InputError(f"{path} is no fitted density: FittedEBM.save did not write it.")
+    if fields.get("version") != VERSION:
+        raise InputError(
+            f"{path} has version {fields.get('version')!r} of the format, this release reads {VERSION}; "
+            "fit again, or install the release that wrote it."
+        )
+    return fields
+
+
+def _unreadable(path: Path, error: Exception) -> InputError:
+    reason = next(iter(str(error).splitlines()), "") or type(error).__name__
+    return InputError(
+        f"{path} ({path.stat().st_size} bytes) is truncated, no file of FittedEBM.save, or holds something "
+        f"that may not be read; nothing in it was run. ({reason})"
+    )
+
+
+def _rebuild(fields: dict[str, Any], feature_net: nn.Module | None) -> FittedEBM:
+    """The density that the fields describe."""
+    config = FitConfig(**fields["config"])
+    scaling = _scaling(fields)
+    model = _model(fields, config, scaling, feature_net)
+    history = fields["history"]
+    return FittedEBM(
+        model,
+        scaling,
+        config,
+        loss_options(config.loss, fields["loss_options"]),
+        History(
+            train_loss=tuple(map(float, history["train_loss"])),
+            held_out_nll=tuple(map(float, history["held_out_nll"])),
+            best_epoch=int(history["best_epoch"]),
+            seconds=float(history["seconds"]),
+        ),
+        own_features=bool(fields["own_features"]),
+    )
+
+
+def _scaling(fields: dict[str, Any]) -> Scaling:
+    """Scaling whose numbers are finite and fit each other."""
+    numbers, x_shape = dict(fields["scaling"]), tuple(int(n) for n in fields["x_shape"])
+    flat_rows = numbers["x_mean"] is not None
+    width = x_shape if flat_rows else None
+    targets = dict.fromkeys(_SCALING[2:], tuple(numbers["y_mean"].shape))
+    expected = {"x_mean": width, "x_scale": width} | targets
+    for name, shape in expected.items():
+        if shape is None:
+            continue
+        numbers[name] = numbers[name].to(torch.float64)
+        require_finite(name, numbers[name])
+        if len(shape) != 1 or numbers[name].shape != shape:
+            raise InputError(f"{name} has shape {tuple(numbers[name].shape)}, expected {shape}.")
+        if name.endswith("scale") and not bool((numbers[name] > 0).all()):
+            raise InputError(f"{name} must be positive.")
+    if not bool((numbers["z_low"] < numbers["z_high"]).all()):
+        raise InputError("the range of the targets is empty.")
+    chosen = {name: numbers[name] for name in _SCALING}
+    return Scaling(x_shape=x_shape, flat=bool(fields["flat"]), **chosen)
+
+
+def _model(
+    fields: dict[str, Any], config: FitConfig, scaling: Scaling, feature_net: nn.Module | None
+) -> AnchoredEBM:
+    """The network with the weights of the file."""
+    own, weights = bool(fields["own_features"]), fields["weights"]
+    if own and feature_net is None:
+        raise InputError("it was fitted with a feature_net of your own; pass a module of that structure.")
+    if not own and feature_net is not None:
+        raise InputError("it was fitted without a feature_net of your own; load it without one.")
+    for name, tensor in weights.items():
+        if tensor.is_floating_point():
+            require_finite(name, tensor)
+    x_dim = fields["feature_dim"] if own else scaling.x_shape[0]
+    # A changed file must not have the network built larger than the weights that it holds.
+    most = sum(tensor.numel() for tensor in weights.values())
+    sizes = (x_dim, *config.hidden, config.hidden[-1], config.hidden[-1])
+    if len(sizes) > len(weights) + 3 or any(a * b > most for a, b in pairwise(sizes)):
+        raise InputError("its weights are fewer than its layer sizes need.")
+    net = copy.deepcopy(feature_net)
+    model = build_model(x_dim, scaling.target_dim, config.hidden, float(fields["anchor"]), net)
+    model.load_state_dict(weights)
+    return model

@@ -1,0 +1,155 @@
+"""A training loop for small networks: minibatches by index, early stopping, best weights kept."""
+
+import math
+import time
+import warnings
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ebm.exceptions import NumericalError
+from ebm.fitting.config import FitConfig
+from ebm.fitting.optimiser import FlatAdamW
+
+__all__ = ["History", "minimise"]
+
+BatchLoss = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True, kw_only=True)
+class History:
+    """What happened while a network was trained.
+
+    Attributes:
+        train_loss: mean loss of every epoch, in the unit of the loss.
+        held_out_nll: mean held-out negative log-likelihood after every epoch, nats, of raw targets.
+        best_epoch: the epoch, from 0, whose weights were kept.
+        seconds: wall-clock time.
+    """
+
+    train_loss: tuple[float, ...]
+    held_out_nll: tuple[float, ...]
+    best_epoch: int
+    seconds: float
+
+
+def minimise(
+    net: nn.Module,
+    batch_loss: BatchLoss,
+    held_out: Callable[[], float],
+    count: int,
+    config: FitConfig,
+    *,
+    generator: torch.Generator,
+    progress: bool = False,
+) -> History:
+    """Train a network in place until its held-out value stops falling, and give it its best weights.
+
+    Args:
+        net: its parameters are trained; in training mode during steps, in evaluation mode otherwise.
+        batch_loss: loss ``()`` of the rows with the given indices ``(b,)``.
+        held_out: the value that decides, smaller is better; called after every epoch.
+        count: rows to train on.
+        config: budget and stopping rule.
+        generator: draws the order of the rows; on the device of the indices.
+        progress: show a bar, where tqdm is installed and the output is a terminal.
+
+    Raises:
+        NumericalError: if the loss or the held-out value is not finite before any epoch has succeeded.
+
+    Warns:
+        UserWarning: if that happens later; the best weights so far are kept.
+    """
+    start = time.perf_counter()
+    optimiser, state = FlatAdamW(net, config.weight_decay), _Best(net)
+    losses: list[float] = []
+    bar = _bar(config.epochs, progress)
+    for epoch in bar:
+        try:
+            losses.append(_epoch(net, batch_loss, optimiser, count, config, epoch, generator))
+            state.offer(held_out())
+        except NumericalError as error:
+            if not state.values:
+                remedy = "Try a lower learning_rate."
+                raise NumericalError(f"training failed in its first epoch: {error} {remedy}") from error
+            warnings.warn(
+                f"training stopped in epoch {epoch}, the best weights so far are kept: {error}", stacklevel=3
+            )
+            break
+        if hasattr(bar, "set_postfix_str"):
+            bar.set_postfix_str(f"held-out NLL {state.values[-1]:.3f}, best {state.value:.3f}")
+        if epoch - state.epoch >= config.patience:
+            break
+    state.restore()
+    optimiser.release()
+    return History(
+        train_loss=tuple(losses[: len(state.values)]),
+        held_out_nll=tuple(state.values),
+        best_epoch=state.epoch,
+        seconds=time.perf_counter() - start,
+    )
+
+
+class _Best:
+    """The smallest value so far and the weights it was measured with."""
+
+    def __init__(self, net: nn.Module) -> None:
+        self.net, self.value, self.epoch = net, math.inf, 0
+        self.values: list[float] = []
+        self.weights: dict[str, Tensor] = {}
+
+    def offer(self, value: float) -> None:
+        if not math.isfinite(value):
+            raise NumericalError(f"the held-out NLL is {value}.")
+        if value < self.value:
+            self.value, self.epoch = value, len(self.values)
+            self.weights = {name: tensor.detach().clone() for name, tensor in self.net.state_dict().items()}
+        self.values.append(value)
+
+    def restore(self) -> None:
+        self.net.load_state_dict(self.weights)
+        self.net.eval()
+
+
+def _epoch(
+    net: nn.Module,
+    batch_loss: BatchLoss,
+    optimiser: FlatAdamW,
+    count: int,
+    config: FitConfig,
+    epoch: int,
+    generator: torch.Generator,
+) -> float:
+    """One pass over the rows; the mean loss."""
+    net.train()
+    order = torch.randperm(count, generator=generator, device=generator.device)
+    # Batches of nearly equal size: a last batch of one row would upset batch normalisation.
+    batches = order.tensor_split(math.ceil(count / config.batch_size))
+    total = torch.zeros((), device=generator.device)
+    for i, rows in enumerate(batches):
+        done = (epoch + i / len(batches)) / config.epochs
+        optimiser.zero_grad()
+        loss = batch_loss(rows)
+        loss.backward()
+        optimiser.step(config.learning_rate * 0.5 * (1 + math.cos(math.pi * done)))
+        total += loss.detach() * len(rows)
+    net.eval()
+    mean = total.item() / count
+    if not math.isfinite(mean):
+        raise NumericalError(f"the training loss is {mean}.")
+    return mean
+
+
+def _bar(epochs: int, show: bool) -> Any:
+    """The epochs, behind a progress bar where one can be shown."""
+    count: Iterable[int] = range(epochs)
+    if not show:
+        return count
+    try:
+        from tqdm import tqdm
+    except ImportError:  # tqdm is a convenience: torch and NumPy are all that fitting needs
+        return count
+    return tqdm(count, desc="fit", unit="epoch", disable=None, leave=False)

@@ -1,0 +1,78 @@
+"""The energy that `ebm.fit` trains: a feature network, an energy head and a wide Gaussian as anchor."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ebm.exceptions import InputError, ShapeError
+from ebm.models import Features
+from ebm.nn import ConditionalEBM, MLPEnergyHead, mlp
+
+__all__ = ["AnchoredEBM", "build_model", "feature_size"]
+
+
+class AnchoredEBM(ConditionalEBM):
+    """A `ConditionalEBM` times a wide Gaussian, so that p(y|x) can be normalised over all of R^D.
+
+    Where no training sample ever falls, nothing but the Gaussian shapes f: mass cannot hide there.
+
+    Args:
+        feature_net: inputs to features ``(B, feature_dim)``.
+        head: scores of standardised targets.
+        target_dim: D.
+        anchor: standard deviation of the Gaussian, in standard deviations of the targets.
+    """
+
+    def __init__(self, feature_net: nn.Module, head: nn.Module, target_dim: int, anchor: float) -> None:
+        super().__init__(feature_net, head, target_dim)
+        self.anchor = anchor
+
+    def score(self, features: Features, y: Tensor) -> Tensor:
+        """f(x, y) of standardised targets, ``(B, M, D) -> (B, M)``."""
+        return super().score(features, y) - (0.5 / self.anchor**2) * y.square().sum(-1)
+
+
+def build_model(
+    x_dim: int, target_dim: int, hidden: tuple[int, ...], anchor: float, feature_net: nn.Module | None = None
+) -> AnchoredEBM:
+    """The network of `ebm.fit`.
+
+    Args:
+        x_dim: columns of the input, or size of the features where `feature_net` is given.
+        target_dim: D.
+        hidden: see `ebm.fitting.config.FitConfig`.
+        anchor: see `AnchoredEBM`.
+        feature_net: used instead of a multi-layer perceptron of sizes `hidden`.
+    """
+    width = hidden[-1]
+    head = MLPEnergyHead(
+        width if feature_net is None else x_dim,
+        y_dims=(width,),
+        joint_dims=(width, width),
+        activation=nn.SiLU,  # smooth: gradients in y are what score matching and Langevin chains live on
+        target_dim=target_dim,
+    )
+    net = mlp((x_dim, *hidden), nn.SiLU) if feature_net is None else feature_net
+    return AnchoredEBM(net, head, target_dim, anchor)
+
+
+def feature_size(feature_net: nn.Module, x: Tensor) -> int:
+    """Length of the feature vectors that `feature_net` makes of inputs ``(B, ...)``.
+
+    Raises:
+        InputError: if the network cannot take the inputs.
+        ShapeError: if it does not return ``(B, features)``.
+    """
+    was_training = feature_net.training
+    try:
+        with torch.no_grad():
+            features: Any = feature_net.eval()(x)
+    except (RuntimeError, TypeError, ValueError, IndexError) as error:
+        raise InputError(f"feature_net cannot take an input of shape {tuple(x.shape)}: {error}") from error
+    finally:
+        feature_net.train(was_training)
+    if not isinstance(features, Tensor) or features.ndim != 2 or features.shape[0] != x.shape[0]:
+        got = tuple(features.shape) if isinstance(features, Tensor) else type(features).__name__
+        raise ShapeError(f"feature_net must return (B={x.shape[0]}, features), got {got}.")
+    return features.shape[1]

@@ -1,0 +1,148 @@
+"""`ebm.fit`: a conditional density p(y|x) for tabular or feature input, in one call."""
+
+import copy
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ebm.exceptions import ShapeError
+from ebm.fitting.config import FitConfig
+from ebm.fitting.data import Rows, Scaling, as_inputs, as_targets, as_weights, measure, split_rows
+from ebm.fitting.density import held_out_nll
+from ebm.fitting.fitted import FittedEBM
+from ebm.fitting.loop import minimise
+from ebm.fitting.network import build_model, feature_size
+from ebm.fitting.recipes import loss_options, standardised_loss
+
+__all__ = ["fit"]
+
+
+def fit(
+    x: Any,
+    y: Any,
+    *,
+    loss: str = "nce+",
+    feature_net: nn.Module | None = None,
+    validation_data: tuple[Any, Any] | None = None,
+    sample_weight: Any = None,
+    device: str | torch.device = "cpu",
+    progress: bool = True,
+    **options: Any,
+) -> FittedEBM:
+    """Fit a conditional density p(y|x) = exp f(x, y) / Z(x).
+
+    Inputs and targets are standardised inside, rows are held out for early stopping by their true negative
+    log-likelihood (on a grid for one target, by importance sampling for several), and the best weights are
+    kept. The same arguments and machine give the same result.
+
+    Example::
+
+        fitted = ebm.fit(x, y, epochs=50)
+        fitted.predict(x_new)
+        fitted.predict_interval(x_new, level=0.9)
+
+    Args:
+        x: inputs ``(N, F)``, an array, tensor, data frame or list of numbers; constant columns are harmless.
+            With a `feature_net`, rows may have any shape.
+        y: targets ``(N,)`` or ``(N, D)``; N >= 4.
+        loss: any of the seven, see `ebm.build_loss`. The default allows for noise in the labels.
+        feature_net: a network of your own from inputs ``(B, ...)`` to features ``(B, n)`` in place of the
+            hidden layers. A copy is trained. Flat rows reach it standardised, others as they are, float32.
+        validation_data: ``(x, y)`` to hold out, in place of a random share of the rows.
+        sample_weight: non-negative weight per row ``(N,)``; a row of weight 0 is left out.
+        device: where to train and predict, for example "cuda".
+        progress: show a bar, where tqdm is installed and the output is a terminal.
+        **options: fields of `ebm.fitting.config.FitConfig` (``hidden``, ``epochs``, ``batch_size``,
+            ``learning_rate``, ``weight_decay``, ``validation``, ``patience``, ``seed``) and numbers of the
+            loss (`ebm.fitting.recipes.RECIPES`), all lengths in standard deviations of the target:
+            ``sigmas``, ``num_samples``, ``beta``, ``label_sigma``, ``steps``, ``step_size``, ``sigma``.
+
+    Raises:
+        ShapeError: if shapes do not fit.
+        DomainError: if a value is NaN, infinite or outside its domain, there are too few rows, or a target
+            column is constant.
+        InputError: if something is not numeric.
+        UnknownNameError: (a ValueError) for an unknown loss or option.
+        NumericalError: if training fails from the start.
+    """
+    own = {name: options.pop(name) for name in [*options] if name in FitConfig.__dataclass_fields__}
+    config = FitConfig(loss=loss, **own)
+    chosen = loss_options(config.loss, options)
+    train, held, scaling = _prepare(x, y, sample_weight, validation_data, config)
+    place = torch.device(device)
+    with _seeded(config.seed, place):
+        train, held = scaling.prepared(train, place), scaling.prepared(held, place)
+        model = _network(train.x, scaling, config, feature_net).to(place)
+        generator = torch.Generator(place).manual_seed(config.seed)
+        history = minimise(
+            model,
+            _batch_loss(model, chosen, config, train, generator),
+            held_out_nll(model, held, scaling),
+            len(train.x),
+            config,
+            generator=generator,
+            progress=progress,
+        )
+    return FittedEBM(model, scaling, config, chosen, history, own_features=feature_net is not None)
+
+
+def _prepare(
+    x: Any, y: Any, sample_weight: Any, validation_data: tuple[Any, Any] | None, config: FitConfig
+) -> tuple[Rows, Rows, Scaling]:
+    """Inputs, targets and weights to train on and held out, float64 on the CPU, and their scaling."""
+    x = as_inputs(x)
+    y, flat = as_targets(y, len(x))
+    weights = as_weights(sample_weight, len(x))
+    used = weights > 0
+    x, y, weights = x[used], y[used], weights[used]
+    if validation_data is None:
+        train, held = split_rows(len(x), config.validation, config.seed)
+        kept, out = Rows(x[train], y[train], weights[train]), Rows(x[held], y[held], weights[held])
+        return kept, out, measure(kept.x, kept.y, flat)
+    scaling = measure(x, y, flat)
+    held_x = as_inputs(validation_data[0])
+    held_y = scaling.targets(validation_data[1], len(held_x))
+    return Rows(x, y, weights), Rows(held_x, held_y, as_weights(None, len(held_x))), scaling
+
+
+def _network(x: Tensor, scaling: Scaling, config: FitConfig, feature_net: nn.Module | None) -> Any:
+    """The network with fresh weights."""
+    reach = torch.maximum(scaling.z_low.abs(), scaling.z_high.abs()).max().item()
+    # Two standard deviations of a Gaussian target; wider where targets have long tails.
+    anchor = max(2.0, 0.5 * reach)
+    if feature_net is None:
+        if x.ndim != 2:
+            raise ShapeError(f"expected x of shape (N, F), got {tuple(x.shape)}; pass a feature_net for it.")
+        return build_model(x.shape[1], scaling.target_dim, config.hidden, anchor)
+    own = copy.deepcopy(feature_net).to(x.device)
+    size = feature_size(own, x[:2])
+    return build_model(size, scaling.target_dim, config.hidden, anchor, own)
+
+
+def _batch_loss(
+    model: Any, options: dict[str, Any], config: FitConfig, train: Rows, generator: torch.Generator
+) -> Callable[[Tensor], Tensor]:
+    """Loss ``()`` of rows by index, weighted."""
+    x, z, weights = train
+    # On a GPU a look at every batch would wait for the device; the epoch's mean is looked at anyway.
+    check = x.device.type == "cpu"
+    loss = standardised_loss(config.loss, options, model.target_dim, check_finite=check).to(x.device)
+    weights = weights / weights.mean()
+    even = bool((weights == 1).all())
+
+    def batch_loss(rows: Tensor) -> Tensor:
+        output = loss(model, model.extract(x[rows]), z[rows], generator=generator)
+        return output.loss if even else (output.per_item * weights[rows]).mean()
+
+    return batch_loss
+
+
+@contextmanager
+def _seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Global randomness (initial weights, dropout) of `seed` inside, as it was outside."""
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield
