@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ebm.nms import guided_nms
     from ebm.nn import ConditionalEBM, MLPEnergyHead, ToyEnergyNet, ToyEnergyNetP1, ToyGaussianNet
     from ebm.ops.prroi_pool import PrRoIPool2D, prroi_pool2d, prroi_pool_per_image
-    from ebm.predict import gradient_ascent, gradient_ascent_early_stop, refine_boxes
+    from ebm.predict import gradient_ascent, gradient_ascent_early_stop, refine, refine_boxes
     from ebm.presets import preset
     from ebm.proposals import GaussianMixtureProposal, annotation_noise
     from ebm.samplers import importance_resample, langevin
@@ -67,6 +67,7 @@ __all__ = [
     "prroi_pool2d",
     "prroi_pool_per_image",
     "rect_to_rel",
+    "refine",
     "refine_boxes",
     "rel_to_rect",
     "score_matching",
@@ -92,7 +93,7 @@ _HOME = {
     "ebm.nn": ("ConditionalEBM", "MLPEnergyHead", "ToyEnergyNet", "ToyEnergyNetP1", "ToyGaussianNet"),
     "ebm.nms": ("guided_nms",),
     "ebm.ops.prroi_pool": ("PrRoIPool2D", "prroi_pool2d", "prroi_pool_per_image"),
-    "ebm.predict": ("gradient_ascent", "gradient_ascent_early_stop", "refine_boxes"),
+    "ebm.predict": ("gradient_ascent", "gradient_ascent_early_stop", "refine", "refine_boxes"),
     "ebm.presets": ("preset",),
     "ebm.proposals": ("GaussianMixtureProposal", "annotation_noise"),
     "ebm.samplers": ("importance_resample", "langevin"),

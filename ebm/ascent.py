@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ebm.checks import checks_values, require_count
 from ebm.exceptions import DomainError, NumericalError, ShapeError
+from ebm.gradients import score_and_gradient
 
 __all__ = [
     "Ascent",
@@ -193,13 +194,8 @@ class Ascent:
                 decoded = self.decode(y)
                 score, gradient = self.score_fn.value_and_gradient(decoded)
                 return self._checked(score, y), self.pull_back(decoded, gradient)
-        with torch.enable_grad():
-            at = y.detach().requires_grad_()
-            score = self._checked(self.score_fn(self.decode(at)), y)
-            if not score.requires_grad:
-                raise DomainError("the score does not depend on y through differentiable operations.")
-            (gradient,) = torch.autograd.grad(score.sum(), at)
-        return score.detach(), gradient
+        point = score_and_gradient(lambda at: self._checked(self.score_fn(self.decode(at)), at), y)
+        return point.score, point.gradient
 
     @staticmethod
     def _checked(score: Tensor, y: Tensor) -> Tensor:

@@ -4,12 +4,21 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
-from ebm.checks import require_count, require_last_dim, require_same_device
+from ebm.checks import float_dtype, require_count, require_last_dim, require_same_device
 from ebm.exceptions import ShapeError
 
-__all__ = ["EnergyModel", "FunctionalEnergy", "map_tensors", "require_fitting_features", "tensors_of"]
+__all__ = [
+    "EnergyModel",
+    "FunctionalEnergy",
+    "map_tensors",
+    "require_fitting_features",
+    "require_working_dtype",
+    "tensors_of",
+    "working_dtype",
+]
 
 # A tensor, or tuples, lists and dicts of such; every tensor has the batch B as its first dimension.
 Features = Any
@@ -126,3 +135,30 @@ def require_fitting_features(features: Features, y: Tensor) -> None:
                 "its first dimension must be the batch."
             )
         require_same_device(features=tensor, y=y)
+
+
+def working_dtype(model: EnergyModel, features: Features, y: Tensor) -> torch.dtype:
+    """The dtype that a model computes in, at least float32: that of its features, else parameters, else y.
+
+    Raises:
+        TypeError: if that is on another device than the targets `y`.
+    """
+    fed = [tensor for tensor in tensors_of(features) if tensor.is_floating_point()]
+    if not fed:
+        fed += [parameter for parameter in model.parameters() if parameter.is_floating_point()][:1]
+    for tensor in fed:
+        require_same_device(model=tensor, y=y)
+    return float_dtype(*fed) if fed else float_dtype(y)
+
+
+def require_working_dtype(model: EnergyModel, features: Features, name: str, y: Tensor) -> None:
+    """Raise a TypeError where `y` (any shape) has another precision than the model computes in.
+
+    Raises:
+        TypeError: if the dtypes or devices differ; integers count as float32.
+    """
+    wanted = working_dtype(model, features, y)
+    if float_dtype(y) != wanted:
+        raise TypeError(
+            f"{name} is {y.dtype}, but the model computes in {wanted}: convert one of them with .to(dtype)."
+        )

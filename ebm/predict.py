@@ -1,7 +1,11 @@
 """Prediction: gradient ascent on the score f(x, y) over y, in target space or on boxes."""
 
 import math
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import fields, replace
+from functools import partial
+from types import MappingProxyType
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -16,8 +20,11 @@ from ebm.ascent import (
     step_lengths,
 )
 from ebm.box_ascent import BoxSpace, refine_boxes
-from ebm.checks import float_dtype, require_finite
+from ebm.checks import float_dtype, require_count, require_finite, require_last_dim
 from ebm.exceptions import DomainError, ShapeError
+from ebm.gradients import frozen_parameters
+from ebm.lookup import lookup, unknown_name
+from ebm.models import EnergyModel, map_tensors, require_fitting_features, require_working_dtype
 
 __all__ = [
     "BoxSpace",
@@ -27,6 +34,7 @@ __all__ = [
     "StepLength",
     "gradient_ascent",
     "gradient_ascent_early_stop",
+    "refine",
     "refine_boxes",
 ]
 
@@ -126,6 +134,125 @@ def gradient_ascent_early_stop(
             degenerate=tol_degenerate,
             revert=revert_on_degeneration,
         )
+
+
+METHODS: Mapping[str, Callable[..., RefineResult]] = MappingProxyType(
+    {
+        "s1": gradient_ascent,
+        "s2": gradient_ascent_early_stop,
+        "vanilla": partial(gradient_ascent, backtrack=False),
+    }
+)
+_COMMON = ("steps", "step_length", "validate")
+OPTIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "s1": (*_COMMON, "decay", "accept_ties"),
+        "s2": (*_COMMON, "tol_improve", "tol_degenerate", "revert_on_degeneration"),
+        "vanilla": (*_COMMON, "decay"),
+    }
+)
+SELECTIONS = ("argmax", "topk_mean", "all")
+
+
+def refine(
+    model: EnergyModel,
+    x: Any,
+    init: Tensor,
+    *,
+    method: Literal["s1", "s2", "vanilla"] = "s1",
+    select: Literal["argmax", "topk_mean", "all"] = "argmax",
+    k: int = 3,
+    **options: Any,
+) -> RefineResult:
+    """Predict by ascending a model's score from one or several starts per input.
+
+    Features are computed once and without a graph; the parameters are frozen meanwhile, and get no gradient.
+
+    Args:
+        model: the model.
+        x: inputs, as ``model.extract`` takes them.
+        init: starts ``(B, D)`` or ``(B, S, D)``, for example the predictions of a baseline.
+        method: ``"s1"`` backtracks (`gradient_ascent`), ``"s2"`` stops early (`gradient_ascent_early_stop`),
+            ``"vanilla"`` takes every step (`gradient_ascent` without backtracking, by default without decay).
+        select: ``"argmax"`` returns the best refined start of each input; ``"topk_mean"`` the mean of the k
+            best, scored anew; ``"all"`` every one, with shapes as `init`.
+        k: how many to average, at most S.
+        **options: `step_length` (needed), `steps`, `validate`; ``s1`` and ``vanilla``: `decay`; ``s1``:
+            `accept_ties`; ``s2``: `tol_improve`, `tol_degenerate`, `revert_on_degeneration`.
+
+    Returns:
+        With ``"argmax"`` and ``"topk_mean"`` one prediction per input: `y` ``(B, D)`` and scores ``(B,)``;
+        what a mean does not have (`init_score`, the numbers of steps) is the best start's.
+
+    Raises:
+        ShapeError: if the starts do not fit the model or the inputs, or there is none to choose from.
+        TypeError: if devices or dtypes differ.
+        DomainError: (a ValueError) for an option out of its domain.
+        UnknownNameError: (a ValueError) for another method, selection or option.
+
+    Source: Gustafsson et al., ECCV 2020, section 3.3; the mean of the best: Danelljan et al., CVPR 2019.
+    """
+    ascend = _method(method, options)
+    if select not in SELECTIONS:
+        raise unknown_name("selection", str(select), SELECTIONS)
+    dim = model.target_dim
+    require_last_dim("init", init, dim, f"(B, S, D={dim}) or (B, D={dim})", rank=2 if init.ndim == 2 else 3)
+    starts = init[:, None] if init.ndim == 2 else init
+    if select != "all" and starts.shape[1] == 0:
+        raise ShapeError("expected at least one start per input to choose from, got init of shape (B, 0, D).")
+    if select == "topk_mean" and require_count("k", k) > starts.shape[1]:
+        raise DomainError(f"k = {k} starts cannot be averaged: init has S = {starts.shape[1]} per input.")
+    with torch.inference_mode(False), frozen_parameters(model):  # inference mode would forbid gradients
+        with torch.no_grad():
+            features = map_tensors(_plain, model.extract(x))
+        require_fitting_features(features, init)
+        require_working_dtype(model, features, "init", init)
+        score_fn = partial(model.score, features)
+        result = ascend(score_fn, starts)
+        if select == "all":
+            return _at_start(result, lambda field: field[:, 0]) if init.ndim == 2 else result
+        return _best(score_fn, result, k if select == "topk_mean" else 1)
+
+
+def _method(method: str, options: dict[str, Any]) -> Callable[..., RefineResult]:
+    """The ascent of that name with its options; one that it would not use is an error."""
+    rule = lookup("method", method, METHODS)
+    for option in options:
+        if option not in OPTIONS[method]:
+            raise unknown_name(f"option of method {method!r}", option, OPTIONS[method])
+    if "step_length" not in options:
+        raise DomainError(f"method {method!r} needs step_length: how far to go per unit of gradient.")
+    if method == "vanilla":
+        options = {"decay": 1.0} | options
+    return partial(rule, **options)
+
+
+def _best(score_fn: ScoreFunction, result: RefineResult, k: int) -> RefineResult:
+    """The best of S refined starts, or the mean of the k best, per input."""
+    comparable = torch.where(result.score.isnan(), -torch.inf, result.score)
+    order = comparable.topk(k, dim=1).indices
+    best = order[:, :1]
+
+    def pick(field: Tensor) -> Tensor:
+        index = best if field.ndim == 2 else best[..., None].expand(-1, -1, field.shape[-1])
+        return field.gather(1, index)[:, 0]
+
+    chosen = _at_start(result, pick)
+    if k == 1:
+        return chosen
+    mean = result.y.gather(1, order[..., None].expand(-1, -1, result.y.shape[-1])).mean(1)
+    score = Ascent(score_fn=score_fn, decay=1.0).score_at(mean[:, None])[:, 0]
+    return replace(chosen, y=mean, score=score)
+
+
+def _at_start(result: RefineResult, pick: Callable[[Tensor], Tensor]) -> RefineResult:
+    """Every field of a result after `pick`, ``(B, S, ...) -> (B, ...)``."""
+    return RefineResult(**{field.name: pick(getattr(result, field.name)) for field in fields(result)})
+
+
+def _plain(tensor: Tensor) -> Tensor:
+    """The tensor without a graph, usable in one."""
+    return tensor.clone() if tensor.is_inference() else tensor.detach()
 
 
 def _starts(init: Tensor, validate: bool | None) -> Tensor:

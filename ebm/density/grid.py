@@ -14,7 +14,7 @@ from ebm.density.credible import GridCredibleSet
 from ebm.density.interpolation import InterpolatedScore
 from ebm.density.scoring import DEFAULT_CHUNK, BatchScore, batch_size_of, score_in_chunks
 from ebm.exceptions import ShapeError, TruncationWarning
-from ebm.models import EnergyModel, Features
+from ebm.models import EnergyModel, Features, require_working_dtype
 
 __all__ = ["GridDensity"]
 
@@ -73,10 +73,13 @@ class GridDensity(Density):
 
         Raises:
             ShapeError: if the grid has not ``model.target_dim`` dimensions, or the batch size is unknown.
+            TypeError: if grid and features differ in precision or device.
         """
         count = 1 if isinstance(grid, Tensor) else len(grid)
         if count != model.target_dim:
             raise ShapeError(f"expected a grid of D={model.target_dim} dimensions, got {count}.")
+        for d, points in enumerate([grid] if isinstance(grid, Tensor) else grid):
+            require_working_dtype(model, features, f"grid dimension {d}", points)
         batch = batch_size_of(features, batch_size)
         return cls(partial(model.score, features), grid, batch_size=batch, chunk=chunk)
 

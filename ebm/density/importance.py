@@ -14,7 +14,7 @@ from ebm.density.grid import GridDensity
 from ebm.density.interpolation import add_at
 from ebm.density.scoring import DEFAULT_CHUNK, BatchScore, score_in_chunks
 from ebm.exceptions import DomainError, EffectiveSampleSizeWarning, ShapeError
-from ebm.models import EnergyModel, Features, require_fitting_features
+from ebm.models import EnergyModel, Features, require_fitting_features, require_working_dtype
 from ebm.proposals import Proposal
 
 __all__ = ["ImportanceDensity"]
@@ -93,6 +93,7 @@ class ImportanceDensity(Density):
 
         Raises:
             ShapeError: if proposal, centres, features and model do not fit.
+            TypeError: if centres and features differ in precision or device.
         """
         if proposal.target_dim != model.target_dim:
             raise ShapeError(
@@ -100,6 +101,7 @@ class ImportanceDensity(Density):
                 "choose a proposal of the model's dimension."
             )
         require_fitting_features(features, center)
+        require_working_dtype(model, features, "center", center)
         return cls(partial(model.score, features), proposal, center, num_samples, generator, chunk=chunk)
 
     def mean(self) -> Tensor:

@@ -13,11 +13,10 @@ from ebm.checks import (
     require_finite,
     require_generator,
     require_last_dim,
-    require_same_device,
 )
 from ebm.exceptions import NumericalError
 from ebm.losses.reduction import require_weights
-from ebm.models import EnergyModel, Features, require_fitting_features, tensors_of
+from ebm.models import EnergyModel, Features, require_fitting_features, tensors_of, working_dtype
 
 __all__ = ["EnergyLoss", "LossOutput", "require_finite_scores"]
 
@@ -110,13 +109,7 @@ class EnergyLoss(nn.Module, ABC):
 
     def _cast(self, model: EnergyModel, features: Features, y: Tensor) -> Tensor:
         """The labels in the dtype that the model computes in, at least float32."""
-        own = float_dtype(y)
-        fed = [tensor for tensor in tensors_of(features) if tensor.is_floating_point()]
-        if not fed:  # the parameters tell then
-            fed += [parameter for parameter in model.parameters() if parameter.is_floating_point()][:1]
-        for tensor in fed:
-            require_same_device(model=tensor, y=y)
-        wanted = float_dtype(*fed) if fed else own
+        own, wanted = float_dtype(y), working_dtype(model, features, y)
         if own != wanted and y.is_floating_point() and self.strict_dtype:
             raise TypeError(
                 f"labels are {y.dtype}, but the model computes in {wanted}: convert one of them with "

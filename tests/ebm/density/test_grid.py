@@ -264,7 +264,9 @@ def test_a_model_and_its_features() -> None:
     with pytest.raises(ShapeError, match="pass batch_size"):
         GridDensity.of(free, None, GRID)
     with pytest.raises(ShapeError, match=r"one batch size, got \[2, 3\]"):
-        GridDensity.of(model, (torch.ones(2, 1), torch.ones(3, 1)), GRID)
+        GridDensity.of(model, (torch.ones(2, 1), torch.ones(3, 1)), GRID.float())
+    with pytest.raises(TypeError, match=r"grid dimension 0 is torch.float64, but the model computes"):
+        GridDensity.of(model, torch.ones(2, 1), GRID)
     with pytest.raises(ShapeError, match="D=1 dimensions, got 2"):
         GridDensity.of(model, torch.ones(2, 1), [GRID, GRID])
 

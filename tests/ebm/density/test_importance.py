@@ -219,6 +219,8 @@ def test_a_model_its_features_and_chunks() -> None:
         ImportanceDensity.of(model, x, GaussianMixtureProposal([1.0]), x[:, :1], 10)
     with pytest.raises(ShapeError, match="got 2 targets"):
         ImportanceDensity.of(model, x, proposal, x[:2], 10)
+    with pytest.raises(TypeError, match=r"center is torch.float64, but the model computes in torch.float32"):
+        ImportanceDensity.of(model, x, proposal, x.double(), 10)
 
 
 def test_an_empty_batch_gives_empty_answers() -> None:
