@@ -129,13 +129,14 @@ def float_dtype(*tensors: Tensor) -> torch.dtype:
 
 
 def require_positive(name: str, values: Sequence[float]) -> None:
-    """Raise a `DomainError` unless every value is a finite number above zero.
+    """Raise a `DomainError`, naming the first bad entry, unless every value is a finite number above zero.
 
     Raises:
         DomainError: (a ValueError) otherwise, also for an empty sequence.
     """
     if not values:
         raise DomainError(f"{name} must hold at least one number.")
-    for value in values:
+    for index, value in enumerate(values):
         if not (math.isfinite(value) and value > 0):
-            raise DomainError(f"{name} must be finite and > 0, got {value!r}.")
+            which = f"{name}[{index}]" if len(values) > 1 else name
+            raise DomainError(f"{which} must be finite and > 0, got {value!r}.")

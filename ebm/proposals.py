@@ -8,14 +8,24 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from ebm.checks import float_dtype, require_count, require_finite, require_last_dim, require_positive
+from ebm.checks import (
+    float_dtype,
+    require_count,
+    require_finite,
+    require_generator,
+    require_last_dim,
+    require_positive,
+    require_same_device,
+    require_same_dtype,
+)
 from ebm.exceptions import DomainError, ShapeError
 from ebm.lookup import unknown_name
+from ebm.mixtures import DiagonalMixture, Sigmas, mixture_weights, sigma_rows
 
 __all__ = [
     "BetaMode",
@@ -27,7 +37,6 @@ __all__ = [
 ]
 
 BetaMode = Literal["std", "variance"]
-Sigmas = Sequence[float] | Sequence[Sequence[float]] | Tensor
 
 
 @dataclass(frozen=True)
@@ -35,9 +44,9 @@ class ProposalSamples:
     """Draws around B centres; no gradient flows through any of it.
 
     Attributes:
-        y: candidates ``(B, M, D)``.
-        log_q: log-density of each candidate, nats, ``(B, M)``.
-        offsets: candidate minus centre, ``(B, M, D)``, or ``(1, M, D)`` where the batch shares its draws.
+        y: candidates ``(B, M, D)``, or ``(B, 1 + M, D)`` with one that was given in front.
+        log_q: log-density of each candidate, nats, ``(B, M)`` or ``(B, 1 + M)``.
+        offsets: draw minus centre, ``(B, M, D)``, or ``(1, M, D)`` where the batch shares its draws.
     """
 
     y: Tensor
@@ -68,49 +77,61 @@ class Proposal(nn.Module, ABC):
         *,
         generator: torch.Generator | None = None,
         share_across_batch: bool = False,
+        lead: Tensor | None = None,
         validate: bool | None = None,
     ) -> ProposalSamples:
         """Draw M candidates around each of B centres.
+
+        Allocates two tensors of the size of the candidates, their offsets and themselves.
 
         Args:
             center: centres ``(B, D)``; B may be 0.
             num_samples: M, at least 1.
             generator: source of randomness on the device of `center`; None is torch's global one.
             share_across_batch: one set of M offsets for the whole batch instead of one per centre.
+            lead: offset ``(B, D)`` or ``(1, D)`` of one more candidate per centre, put before the draws.
             validate: look for NaN in `center`; None means on CPU tensors only.
 
         Raises:
-            ShapeError: if `center` is not ``(B, D)``.
+            ShapeError: if `center` is not ``(B, D)``, or `lead` does not fit.
             DomainError: if M < 1, or `center` is not finite.
             TypeError: if the generator is for another kind of device.
         """
         require_last_dim("center", center, self.target_dim, f"(B, D={self.target_dim})", rank=2)
         require_count("num_samples", num_samples)
         require_finite("center", center, validate)
-        if generator is not None and generator.device.type != center.device.type:
-            raise TypeError(
-                f"generator is for {generator.device.type}, but center is on {center.device.type}."
-            )
+        require_generator(generator, center=center)
         center = center.detach().to(float_dtype(center))
-        batch = 1 if share_across_batch else center.shape[0]
+        rows = center.shape[0]
+        batch = 1 if share_across_batch else rows
         with torch.no_grad():
             offsets = self.sample_offsets(batch * num_samples, center, generator=generator)
-            log_q = self.log_prob_offset(offsets).reshape(batch, num_samples)
-        offsets = offsets.reshape(batch, num_samples, self.target_dim)
-        return ProposalSamples(center[:, None] + offsets, log_q.expand(center.shape[0], -1), offsets)
+            log_q = self.log_prob_offset(offsets).reshape(batch, num_samples).expand(rows, -1)
+            offsets = offsets.reshape(batch, num_samples, self.target_dim)
+            if lead is None:
+                return ProposalSamples(center[:, None] + offsets, log_q, offsets)
+            lead = self._fitting_lead(lead, center)
+            y = center.new_empty(rows, 1 + num_samples, self.target_dim)
+            torch.add(center, lead, out=y[:, 0])
+            torch.add(center[:, None], offsets, out=y[:, 1:])
+            front = self.log_prob_offset(lead)[:, None].expand(rows, 1)
+        return ProposalSamples(y, torch.cat((front, log_q), 1), offsets)
 
-    def log_prob(self, y: Tensor, center: Tensor) -> Tensor:
+    def log_prob(self, y: Tensor, center: Tensor, *, validate: bool | None = None) -> Tensor:
         """Log-density of targets, nats.
 
         Args:
             y: targets ``(B, M, D)`` or ``(B, D)``.
             center: centres ``(B, D)``.
+            validate: look for NaN in both; None means on CPU tensors only.
 
         Returns:
             ``(B, M)`` or ``(B,)``.
 
         Raises:
             ShapeError: if the shapes do not fit.
+            TypeError: if devices or dtypes differ.
+            DomainError: if an entry is not finite.
         """
         dim = self.target_dim
         require_last_dim("y", y, dim, f"(B, M, D={dim}) or (B, D={dim})")
@@ -119,7 +140,19 @@ class Proposal(nn.Module, ABC):
             raise ShapeError(
                 f"expected y of shape (B={center.shape[0]}, [M,] D={dim}), got {tuple(y.shape)}."
             )
+        require_same_device(y=y, center=center)
+        require_same_dtype(y=y, center=center)
+        require_finite("y", y, validate)
+        require_finite("center", center, validate)
         return self.log_prob_offset(y - (center[:, None] if y.ndim == 3 else center))
+
+    def _fitting_lead(self, lead: Tensor, center: Tensor) -> Tensor:
+        dim = self.target_dim
+        require_last_dim("lead", lead, dim, f"(B, D={dim}) or (1, D={dim})", rank=2)
+        if lead.shape[0] not in (1, center.shape[0]):
+            raise ShapeError(f"expected lead of 1 or B = {center.shape[0]} rows, got {lead.shape[0]}.")
+        require_same_device(lead=lead, center=center)
+        return lead.detach().to(center.dtype)
 
 
 class GaussianMixtureProposal(Proposal):
@@ -153,12 +186,11 @@ class GaussianMixtureProposal(Proposal):
         layout: Literal["box"] | None = None,
     ) -> None:
         super().__init__()
-        self._rows = _sigma_rows(sigmas, target_dim, layout)
-        self._shares = _mixture_weights(weights, len(self._rows))
-        self.target_dim = len(self._rows[0])
-        self.register_buffer("sigmas", torch.tensor(self._rows), persistent=False)
-        self.register_buffer("weights", torch.tensor(self._shares), persistent=False)
-        self._tables: dict[tuple[torch.device, torch.dtype], tuple[Tensor, Tensor, Tensor]] = {}
+        rows = sigma_rows(sigmas, target_dim, layout)
+        self._mixture = DiagonalMixture(rows, mixture_weights(weights, len(rows)))
+        self.target_dim = len(rows[0])
+        self.register_buffer("sigmas", torch.tensor(rows), persistent=False)
+        self.register_buffer("weights", torch.tensor(self._mixture.shares), persistent=False)
 
     @property
     def max_sigma(self) -> Tensor:
@@ -167,13 +199,7 @@ class GaussianMixtureProposal(Proposal):
 
     def sample_offsets(self, count: int, like: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
         """See `Proposal.sample_offsets`."""
-        dtype, device = float_dtype(like), like.device
-        if count == 0:
-            return torch.empty(0, self.target_dim, dtype=dtype, device=device)
-        sigmas, weights, _ = self._table(device, dtype)
-        noise = torch.randn(count, self.target_dim, dtype=dtype, device=device, generator=generator)
-        component = torch.multinomial(weights, count, replacement=True, generator=generator)
-        return noise * sigmas[component]
+        return self._mixture.draw(count, float_dtype(like), like.device, generator)
 
     def log_prob_offset(self, e: Tensor) -> Tensor:
         """Log-density of offsets from the centre, nats: ``(..., D) -> (...)``, float32 or wider.
@@ -182,10 +208,7 @@ class GaussianMixtureProposal(Proposal):
             ShapeError: if the last dimension is not D.
         """
         require_last_dim("offsets", e, self.target_dim, f"(..., D={self.target_dim})")
-        dtype = float_dtype(e)
-        sigmas, _, log_scale = self._table(e.device, dtype)
-        scaled = e.to(dtype).unsqueeze(-2) / sigmas
-        return (log_scale - 0.5 * scaled.square().sum(-1)).logsumexp(-1)
+        return self._mixture.log_prob(e.to(float_dtype(e)))
 
     def log_prob_at_center(self) -> Tensor:
         """Log-density of the centre itself, nats, ``()``."""
@@ -198,21 +221,12 @@ class GaussianMixtureProposal(Proposal):
             DomainError: if `r` is not positive and finite.
         """
         require_positive("scale", [r])
-        return GaussianMixtureProposal([[r * s for s in row] for row in self._rows], self._shares)
+        rows, shares = self._mixture.rows, self._mixture.shares
+        return GaussianMixtureProposal([[r * s for s in row] for row in rows], shares)
 
     def extra_repr(self) -> str:
         """The sigmas, for ``print(proposal)``."""
-        return f"sigmas={self._rows}"
-
-    def _table(self, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
-        """Sigmas ``(K, D)``, weights and log-factors ``(K,)``, exact in `dtype`, copied to a device once."""
-        if (device, dtype) not in self._tables:
-            with torch.inference_mode(False):  # a table made inside it could never meet autograd later
-                sigmas = torch.tensor(self._rows, dtype=dtype, device=device)
-                weights = torch.tensor(self._shares, dtype=dtype, device=device)
-                factors = weights.log() - sigmas.log().sum(-1) - 0.5 * self.target_dim * math.log(2 * math.pi)
-            self._tables[device, dtype] = (sigmas, weights, factors)
-        return self._tables[device, dtype]
+        return f"sigmas={self._mixture.rows}"
 
 
 class ZeroNoise(Proposal):
@@ -263,38 +277,3 @@ def annotation_noise(
     if beta > 1:
         warnings.warn(f"beta = {beta:g} makes the label noise wider than the proposal.", stacklevel=2)
     return proposal.scaled(beta if mode == "std" else math.sqrt(beta))
-
-
-def _sigma_rows(sigmas: Sigmas, target_dim: int | None, layout: str | None) -> list[list[float]]:
-    """K rows of D positive numbers."""
-    if layout not in (None, "box"):
-        raise unknown_name("sigma layout", str(layout), ("box",))
-    given = cast(
-        list[float | list[float]], torch.as_tensor(sigmas).tolist() if isinstance(sigmas, Tensor) else sigmas
-    )
-    rows = [[float(s) for s in row] if isinstance(row, Sequence) else [float(row)] for row in given]
-    if not rows or not all(rows):
-        raise DomainError("sigmas must hold at least one number.")
-    for row in rows:
-        require_positive("sigma", row)
-    if layout == "box":
-        if any(len(row) != 2 for row in rows):
-            raise ShapeError(f"layout 'box' takes (position, size) pairs, got {rows}.")
-        rows = [[p, p, s, s] for p, s in rows]
-    elif len(rows[0]) == 1 and target_dim is not None:
-        rows = [row * target_dim if len(row) == 1 else row for row in rows]
-    if len({len(row) for row in rows}) > 1 or (target_dim is not None and len(rows[0]) != target_dim):
-        raise ShapeError(f"expected sigmas of shape (K, D={target_dim or 'equal'}), got rows {rows}.")
-    return rows
-
-
-def _mixture_weights(weights: Sequence[float] | Tensor | None, count: int) -> list[float]:
-    if weights is None:
-        return [1.0 / count] * count
-    shares = [float(w) for w in weights]
-    if len(shares) != count:
-        raise ShapeError(f"expected {count} mixture weights, one per component, got {len(shares)}.")
-    require_positive("mixture weight", shares)
-    if abs(sum(shares) - 1) > 1e-6:
-        raise DomainError(f"mixture weights must sum to 1, got {shares} with sum {sum(shares):g}.")
-    return shares

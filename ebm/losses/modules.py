@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ebm.checks import float_dtype
+from ebm.checks import float_dtype, require_positive
 from ebm.exceptions import ShapeError
 from ebm.lookup import unknown_name
 from ebm.losses.base import EnergyLoss
@@ -45,7 +45,7 @@ class MLISLoss(CandidateLoss):
 
     def sample(self, y: Tensor, *, generator: torch.Generator | None = None) -> Candidates:
         """The label and M samples, ``(B, 1 + M, D)``."""
-        return _label_and_noise(self, y, torch.zeros_like(y), generator)
+        return _label_and_noise(self, y, y.new_zeros(1, y.shape[1]), generator)
 
     def per_item(self, f: Tensor, candidates: Candidates) -> Tensor:
         """ML-IS per item, ``(B,)``."""
@@ -81,6 +81,7 @@ class KLDISLoss(CandidateLoss):
         row = (
             [float(label_sigma)] if isinstance(label_sigma, int | float) else [float(s) for s in label_sigma]
         )
+        require_positive("label_sigma", row)
         self.label_density = GaussianMixtureProposal([row], target_dim=proposal.target_dim)
         self.self_normalize, self.add_constant = self_normalize, add_constant
         _warn_few(num_samples)
@@ -125,7 +126,7 @@ class NCELoss(CandidateLoss):
 
     def sample(self, y: Tensor, *, generator: torch.Generator | None = None) -> Candidates:
         """The label and M noise samples, ``(B, 1 + M, D)``."""
-        return _label_and_noise(self, y, torch.zeros_like(y), generator)
+        return _label_and_noise(self, y, y.new_zeros(1, y.shape[1]), generator)
 
     def per_item(self, f: Tensor, candidates: Candidates) -> Tensor:
         """NCE per item, ``(B,)``."""
@@ -165,7 +166,7 @@ class NCEPlusLoss(NCELoss):
     def sample(self, y: Tensor, *, generator: torch.Generator | None = None) -> Candidates:
         """The perturbed label and M noise samples, ``(B, 1 + M, D)``."""
         count = 1 if self.share_across_batch else y.shape[0]
-        nu = self.noise.sample_offsets(count, y, generator=generator).expand_as(y)
+        nu = self.noise.sample_offsets(count, y, generator=generator)
         return _label_and_noise(self, y, nu, generator)
 
 
@@ -220,13 +221,15 @@ def _arguments(loss: type[EnergyLoss]) -> dict[str, bool]:
 def _label_and_noise(
     loss: CandidateLoss, y: Tensor, nu: Tensor, generator: torch.Generator | None
 ) -> Candidates:
-    """Labels moved by nu ``(B, D)`` in front of M samples around the unmoved labels."""
+    """Labels moved by nu, ``(B, D)`` or ``(1, D)``, in front of M samples around the unmoved labels."""
     drawn = loss.proposal.sample(
-        y, loss.num_samples, generator=generator, share_across_batch=loss.share_across_batch
+        y,
+        loss.num_samples,
+        generator=generator,
+        share_across_batch=loss.share_across_batch,
+        lead=nu,
     )
-    label = (y.detach() + nu)[:, None]
-    log_q = loss.proposal.log_prob_offset(nu)[:, None]
-    return Candidates(torch.cat((label, drawn.y), 1), torch.cat((log_q, drawn.log_q), 1))
+    return Candidates(drawn.y, drawn.log_q)
 
 
 def _warn_few(num_samples: int) -> None:

