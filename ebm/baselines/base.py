@@ -10,11 +10,19 @@ from torch import Tensor, nn
 from ebm.baselines.composite import AffineDensity
 from ebm.baselines.densities import ParametricDensity
 from ebm.baselines.functional import Scale
-from ebm.checks import float_dtype, require_count, require_finite, require_last_dim
+from ebm.checks import (
+    float_dtype,
+    require_count,
+    require_finite,
+    require_generator,
+    require_last_dim,
+    require_same_dtype,
+)
+from ebm.density.base import Levels
 from ebm.exceptions import NumericalError
 from ebm.lookup import unknown_name
 from ebm.losses.base import LossOutput
-from ebm.losses.functional import reduce
+from ebm.losses.reduction import reduce, require_weights
 from ebm.models import EnergyModel, Features, require_fitting_features
 from ebm.nn.layers import Activation, affine_buffer, mlp
 
@@ -107,14 +115,16 @@ class Baseline(nn.Module, ABC):
 
         Raises:
             ShapeError: if a shape does not fit.
-            TypeError: if devices differ, `y` is boolean, or `y` is wider than the features.
+            TypeError: if devices or dtypes differ, or `y` is boolean; integers are cast.
             DomainError: if a target (on the CPU) or weight is out of its domain.
             NumericalError: with `check_finite`, if the loss is not finite.
         """
         self._require_features(features)
         require_last_dim("y", y, self.target_dim, f"(B, D={self.target_dim})", rank=2)
         require_fitting_features(features, y)
-        _require_not_wider(y, features)
+        require_weights(weights, y)
+        require_generator(generator, y=y)
+        require_same_dtype(features=features, y=y if y.is_floating_point() else features)
         y = y.to(float_dtype(y))
         require_finite("y", y)
         per_item, aux = self.objective(features, (y - self.y_shift) / self.y_scale, generator)
@@ -215,7 +225,7 @@ class DensityBaseline(Baseline):
         """P(y_dim <= t) per input, see `ParametricDensity.cdf`."""
         return self.density(features).cdf(t, dim)
 
-    def quantile(self, features: Tensor, p: float | Tensor, dim: int = 0) -> Tensor:
+    def quantile(self, features: Tensor, p: Levels, dim: int = 0) -> Tensor:
         """The value that y_dim stays below with probability p, see `ParametricDensity.quantile`."""
         return self.density(features).quantile(p, dim)
 
@@ -251,9 +261,3 @@ def initialize(branch: nn.Module, init: Init) -> None:
         last = [layer for layer in branch.modules() if isinstance(layer, nn.Linear)][-1]
         nn.init.normal_(last.weight, std=PAPER_STD)
         nn.init.zeros_(last.bias)
-
-
-def _require_not_wider(y: Tensor, features: Tensor) -> None:
-    if torch.promote_types(y.dtype, torch.float32) != torch.float64 or features.dtype == torch.float64:
-        return
-    raise TypeError(f"y is float64 but the features are {features.dtype}: convert one, e.g. y.float().")

@@ -9,10 +9,11 @@ from torch.nn import functional as F
 
 from ebm.baselines.base import Baseline, DensityBaseline, HeadOptions
 from ebm.baselines.composite import HistogramDensity
-from ebm.baselines.densities import per_item_values, require_probability
+from ebm.baselines.densities import probabilities
 from ebm.baselines.functional import Scale
 from ebm.baselines.objectives import quantile_loss, require_levels, softmax_regression
 from ebm.checks import checks_values
+from ebm.density.base import Levels, require_dim
 from ebm.exceptions import DomainError, ShapeError
 from ebm.lookup import unknown_name
 
@@ -154,26 +155,24 @@ class QuantileHead(Baseline):
         self._require_features(features)
         return self.restore(self.standard_quantiles(features).transpose(1, 2)).transpose(1, 2)
 
-    def quantile(self, features: Tensor, p: float | Tensor, dim: int = 0) -> Tensor:
+    def quantile(self, features: Tensor, p: Levels, dim: int = 0) -> Tensor:
         """The value that y_dim stays below with probability p, linear between the levels.
 
         Args:
             features: ``(B, feature_dim)``.
-            p: one number, one per input ``(B,)``, or several per input ``(B, M)``.
+            p: a probability between the outer levels, or P of them.
             dim: coordinate of the target.
 
         Returns:
-            ``(B,)``, or ``(B, M)``.
+            ``(B,)``, or ``(B, P)``.
 
         Raises:
-            DomainError: if a p is beyond the outer levels: nothing was learned there.
-            ShapeError: if `p` has another shape or there is no such coordinate.
+            DomainError: if there is no such coordinate, or a p is beyond the outer levels: nothing was
+                learned there.
+            ShapeError: if `p` or the features do not fit.
         """
-        if not 0 <= dim < self.target_dim:
-            raise ShapeError(f"coordinate {dim} of a target with D={self.target_dim}: use 0 <= dim < D.")
-        heights = self.quantiles(features)[:, dim]
-        values = per_item_values("p", p, heights[:, 0])
-        require_probability("p", values)
+        heights = self.quantiles(features)[:, require_dim(dim, self.target_dim)]
+        values, single = probabilities(p, heights[:, 0])
         self._require_learned(values)
         levels = self.levels.to(heights.dtype)
         left = (torch.bucketize(values.contiguous(), levels, right=True) - 1).clamp(min=0)
@@ -182,7 +181,7 @@ class QuantileHead(Baseline):
         share = ((values - levels[left]) / gap).clamp(0, 1)
         low, high = heights.gather(1, left), heights.gather(1, right)
         result = low + share * (high - low)
-        return result if isinstance(p, Tensor) and p.ndim == 2 else result[:, 0]
+        return result[:, 0] if single else result
 
     def predict(self, features: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """The median, or the level nearest to it if 0.5 is beyond all levels, ``(B, D)``."""

@@ -31,7 +31,7 @@ class GaussianMixture(ParametricDensity):
             raise ShapeError(f"expected logits (B, K), means and log_vars (B, K, D), got {shapes}.")
         logits, self.means, self.log_vars = widen(logits, means, log_vars)
         self.log_weights = logits.log_softmax(-1)
-        self.batch, self.target_dim = means.shape[0], means.shape[2]
+        self.batch_size, self.target_dim = means.shape[0], means.shape[2]
 
     def mean(self) -> Tensor:
         """Expected value, ``(B, D)``."""
@@ -55,8 +55,8 @@ class GaussianMixture(ParametricDensity):
         return -mdn_nll(logits, means, log_vars, y, reduction="none")
 
     def _sample(self, n: int, generator: torch.Generator | None) -> Tensor:
-        shape = (self.batch, n, self.target_dim)
-        if self.batch == 0:
+        shape = (self.batch_size, n, self.target_dim)
+        if self.batch_size == 0:
             return self.means.new_empty(shape)
         component = torch.multinomial(self.log_weights.exp(), n, replacement=True, generator=generator)
         index = component[..., None].expand(shape)
@@ -97,7 +97,7 @@ class HistogramDensity(ParametricDensity):
             raise ShapeError(f"expected logits (B, D, C) and centers (C >= 2,), got {shapes}.")
         logits, self.centers = widen(logits, centers)
         self.log_mass = logits.log_softmax(-1)
-        self.batch, self.target_dim = logits.shape[:2]
+        self.batch_size, self.target_dim = logits.shape[:2]
         self.width = (self.centers[-1] - self.centers[0]) / (len(centers) - 1)
         self.start = self.centers[0] - 0.5 * self.width
 
@@ -123,8 +123,8 @@ class HistogramDensity(ParametricDensity):
         return torch.where(inside, log_p, -torch.inf).sum(-1)
 
     def _sample(self, n: int, generator: torch.Generator | None) -> Tensor:
-        shape = (self.batch, self.target_dim, n)
-        if self.batch == 0:
+        shape = (self.batch_size, self.target_dim, n)
+        if self.batch_size == 0:
             return self.log_mass.new_empty((0, n, self.target_dim))
         mass = self.log_mass.exp().flatten(0, 1)
         cell = torch.multinomial(mass, n, replacement=True, generator=generator).view(shape)
@@ -163,7 +163,7 @@ class AffineDensity(ParametricDensity):
 
     def __init__(self, base: ParametricDensity, scale: Tensor, shift: Tensor) -> None:
         self.base, self.scale, self.shift = base, scale, shift
-        self.batch, self.target_dim = base.batch, base.target_dim
+        self.batch_size, self.target_dim = base.batch_size, base.target_dim
 
     def mean(self) -> Tensor:
         """Expected value, ``(B, D)``."""
@@ -184,7 +184,7 @@ class AffineDensity(ParametricDensity):
         return self.shift + self.scale * self.base.sample(n, generator)
 
     def _cdf(self, t: Tensor, dim: int) -> Tensor:
-        return self.base.cdf((t - self.shift[dim]) / self.scale[dim], dim)
+        return self.base._cdf((t - self.shift[dim]) / self.scale[dim], dim)
 
     def _quantile(self, p: Tensor, dim: int) -> Tensor:
-        return self.shift[dim] + self.scale[dim] * self.base.quantile(p, dim)
+        return self.shift[dim] + self.scale[dim] * self.base._quantile(p, dim)

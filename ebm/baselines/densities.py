@@ -1,4 +1,8 @@
-"""What a density in closed form offers, whichever head predicts it: the methods of a grid density."""
+"""What a density in closed form offers, whichever head predicts it; names are those of a grid density.
+
+``GridDensity(density.log_prob, grid, batch_size=density.batch_size)`` turns one into a density on a grid, for
+credible sets, CRPS and everything else that works on grids.
+"""
 
 from abc import ABC, abstractmethod
 
@@ -6,20 +10,21 @@ import torch
 from torch import Tensor
 
 from ebm.checks import checks_values, require_count, require_last_dim
+from ebm.density.base import Levels, require_dim, require_level
 from ebm.exceptions import DomainError, ShapeError
 
-__all__ = ["ParametricDensity", "exponential_like", "normal_like", "per_item_values", "require_probability"]
+__all__ = ["ParametricDensity", "exponential_like", "normal_like", "per_item_values", "probabilities"]
 
 
 class ParametricDensity(ABC):
     """p(y|x) of B inputs over D target coordinates; log-densities in nats, values in the unit of y.
 
     Attributes:
-        batch: B.
+        batch_size: B.
         target_dim: D.
     """
 
-    batch: int
+    batch_size: int
     target_dim: int
 
     def log_prob(self, y: Tensor) -> Tensor:
@@ -34,9 +39,9 @@ class ParametricDensity(ABC):
         Raises:
             ShapeError: if the shape does not fit.
         """
-        shape = f"(B={self.batch}, [M,] D={self.target_dim})"
+        shape = f"(B={self.batch_size}, [M,] D={self.target_dim})"
         require_last_dim("y", y, self.target_dim, shape, rank=3 if y.ndim == 3 else 2)
-        if y.shape[0] != self.batch:
+        if y.shape[0] != self.batch_size:
             raise ShapeError(f"expected y of shape {shape}, got {tuple(y.shape)}.")
         return self._log_prob(y) if y.ndim == 3 else self._log_prob(y[:, None])[:, 0]
 
@@ -76,33 +81,34 @@ class ParametricDensity(ABC):
             ``(B,)``, or ``(B, M)``.
 
         Raises:
-            ShapeError: if `t` has another shape or there is no such coordinate.
-            DomainError: if this density has no closed cumulative distribution.
+            ShapeError: if `t` has another shape.
+            DomainError: if there is no such coordinate, or this density has no closed cumulative
+                distribution.
         """
-        self._require_coordinate(dim)
+        require_dim(dim, self.target_dim)
         values = per_item_values("t", t, self.mean()[:, 0])
         result = self._cdf(values, dim)
         return result if isinstance(t, Tensor) and t.ndim == 2 else result[:, 0]
 
-    def quantile(self, p: float | Tensor, dim: int = 0) -> Tensor:
+    def quantile(self, p: Levels, dim: int = 0) -> Tensor:
         """The value that y_dim stays below with probability p.
 
         Args:
-            p: in (0, 1); one number, one per input ``(B,)``, or several per input ``(B, M)``.
+            p: a probability in [0, 1], or P of them; 0 and 1 may give infinity.
             dim: coordinate of the target.
 
         Returns:
-            ``(B,)``, or ``(B, M)``.
+            ``(B,)``, or ``(B, P)``.
 
         Raises:
-            ShapeError: if `p` has another shape or there is no such coordinate.
-            DomainError: if `p` is outside (0, 1), or this density has no closed cumulative distribution.
+            ShapeError: if `p` has more than one dimension.
+            DomainError: if a probability is outside [0, 1], there is no such coordinate, or this density has
+                no closed cumulative distribution.
         """
-        self._require_coordinate(dim)
-        values = per_item_values("p", p, self.mean()[:, 0])
-        require_probability("p", values)
-        result = self._quantile(values, dim)
-        return result if isinstance(p, Tensor) and p.ndim == 2 else result[:, 0]
+        require_dim(dim, self.target_dim)
+        row, single = probabilities(p, self.mean()[:, 0])
+        result = self._quantile(row, dim)
+        return result[:, 0] if single else result
 
     def credible_interval(self, level: float = 0.95, dim: int = 0) -> Tensor:
         """Equal-tailed interval that holds y_dim with probability `level`, ``(B, 2)``.
@@ -110,13 +116,8 @@ class ParametricDensity(ABC):
         Raises:
             DomainError: if `level` is outside (0, 1).
         """
-        require_probability("level", torch.tensor(float(level)))
-        tail = 0.5 * (1.0 - level)
-        return torch.stack((self.quantile(tail, dim), self.quantile(1.0 - tail, dim)), -1)
-
-    def _require_coordinate(self, dim: int) -> None:
-        if not 0 <= dim < self.target_dim:
-            raise ShapeError(f"coordinate {dim} of a target with D={self.target_dim}: use 0 <= dim < D.")
+        tail = 0.5 * (1.0 - require_level(level))
+        return self.quantile((tail, 1.0 - tail), dim)
 
     @abstractmethod
     def _log_prob(self, y: Tensor) -> Tensor:
@@ -152,15 +153,19 @@ def per_item_values(name: str, value: float | Tensor, like: Tensor) -> Tensor:
     return tensor if tensor.ndim == 2 else tensor[:, None]
 
 
-def require_probability(name: str, p: Tensor) -> None:
-    """Raise unless every entry of `p` lies inside (0, 1); looked at on CPU tensors.
+def probabilities(p: Levels, like: Tensor) -> tuple[Tensor, bool]:
+    """Probabilities for every input ``(B, P)`` in the dtype of `like` ``(B,)``, and whether one was given.
 
     Raises:
-        DomainError: (a ValueError) otherwise, also for NaN.
+        ShapeError: for more than one dimension.
+        DomainError: (a ValueError) for an entry outside [0, 1], or NaN.
     """
-    if checks_values(p, None) and not bool(((p > 0) & (p < 1)).all()):
-        wrong = p[~((p > 0) & (p < 1))][0].item()
-        raise DomainError(f"{name} must lie inside (0, 1), got {wrong!r}.")
+    row = torch.as_tensor(p, dtype=like.dtype, device=like.device)
+    if row.ndim > 1:
+        raise ShapeError(f"expected one probability or P of them, got shape {tuple(row.shape)}.")
+    if checks_values(row, None) and not bool(((row >= 0) & (row <= 1)).all()):
+        raise DomainError(f"probabilities must lie in [0, 1], got {p!r}.")
+    return row.reshape(1, -1).expand(like.shape[0], -1), row.ndim == 0
 
 
 def normal_like(tensor: Tensor, shape: tuple[int, ...], generator: torch.Generator | None) -> Tensor:

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from ebm.checks import float_dtype, require_positive
 from ebm.exceptions import ShapeError
 from ebm.lookup import unknown_name
-from ebm.losses.functional import Reduction, reduce
+from ebm.losses.reduction import Reduction, reduce
 
 __all__ = [
     "Scale",

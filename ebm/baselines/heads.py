@@ -13,7 +13,7 @@ from ebm.baselines.functional import Scale, huber, l1, l2
 from ebm.baselines.location_scale import DiagonalGaussian, DiagonalLaplace, EllipticalLaplace, LocationScale
 from ebm.checks import require_count
 from ebm.lookup import lookup, unknown_name
-from ebm.losses.functional import Reduction
+from ebm.losses.reduction import Reduction
 
 __all__ = [
     "DIRECT_LOSSES",

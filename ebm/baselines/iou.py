@@ -8,12 +8,12 @@ from torch.nn import functional as F
 
 from ebm.baselines.functional import same_shape
 from ebm.boxes import box_iou, rel_to_rect
-from ebm.checks import float_dtype, require_count, require_finite, require_last_dim
-from ebm.exceptions import NumericalError, ShapeError
+from ebm.checks import require_count
+from ebm.exceptions import ShapeError
 from ebm.lookup import unknown_name
-from ebm.losses.base import LossOutput
-from ebm.losses.functional import Reduction, reduce
-from ebm.models import EnergyModel, Features, require_fitting_features
+from ebm.losses.base import EnergyLoss, LossOutput, require_finite_scores
+from ebm.losses.reduction import Reduction, reduce
+from ebm.models import EnergyModel, Features
 
 __all__ = ["IoUCriterion", "IoUJitterPool", "IoULoss", "OffsetSource", "iou_regression", "relative_iou"]
 
@@ -115,7 +115,7 @@ class IoUJitterPool(nn.Module):
         return self.offsets[index].to(like)
 
 
-class IoULoss(nn.Module):
+class IoULoss(EnergyLoss):
     """Train an energy model's score as a box confidence, on boxes in relative coordinates.
 
     With an `IoUJitterPool` it is IoU-Net; with the proposal of an energy loss and the label as first box it
@@ -126,7 +126,7 @@ class IoULoss(nn.Module):
         num_samples: M, boxes per label; a label comes in addition.
         include_label: score the label too, as a box that fits fully.
         criterion: see `iou_regression`.
-        check_finite: raise on a non-finite loss.
+        **options: see `EnergyLoss`.
 
     Raises:
         DomainError: if `num_samples` is not a positive integer.
@@ -139,52 +139,32 @@ class IoULoss(nn.Module):
         *,
         include_label: bool = False,
         criterion: IoUCriterion = "huber",
-        check_finite: bool = True,
+        **options: bool,
     ) -> None:
-        super().__init__()
+        super().__init__(4, **options)
         self.source = source
         self.num_samples = require_count("num_samples", num_samples)
-        self.include_label, self.criterion, self.check_finite = include_label, criterion, check_finite
+        self.include_label, self.criterion = include_label, criterion
 
-    def forward(
+    def evaluate(
         self,
         model: EnergyModel,
         features: Features,
         y: Tensor,
-        *,
-        weights: Tensor | None = None,
-        generator: torch.Generator | None = None,
+        weights: Tensor | None,
+        generator: torch.Generator | None,
     ) -> LossOutput:
-        """Loss of a batch.
-
-        Args:
-            model: scores boxes ``(B, M, 4)`` in relative coordinates.
-            features: what ``model.extract`` returned; gradients flow into it.
-            y: labels in relative coordinates, ``(B, 4)``; B may be 0.
-            weights: weight per item ``(B,)``, non-negative and not all 0.
-            generator: source of randomness on the device of `y`.
-
-        Raises:
-            ShapeError: if a shape does not fit.
-            DomainError: if a label (on the CPU) or weight is out of its domain.
-            NumericalError: with `check_finite`, if the loss is not finite.
-        """
-        require_last_dim("y", y, 4, "(B, 4), relative boxes", rank=2)
-        require_fitting_features(features, y)
-        y = y.detach().to(float_dtype(y))
-        require_finite("y", y)
-        count = y.shape[0] * self.num_samples
-        offsets = self.source.sample_offsets(count, y, generator=generator)
-        offsets = offsets.view(y.shape[0], self.num_samples, 4)
+        """See `EnergyLoss.evaluate`; ``iou_mean`` is the mean overlap of the boxes drawn."""
+        drawn = self.source.sample_offsets(y.shape[0] * self.num_samples, y, generator=generator)
+        offsets = drawn.reshape(y.shape[0], self.num_samples, 4)
         if self.include_label:
             offsets = torch.cat((torch.zeros_like(offsets[:, :1]), offsets), 1)
         iou = relative_iou(offsets)
-        score = model.score(features, y[:, None] + offsets)
+        score = model.score(features, y.detach()[:, None] + offsets)
+        if self.check_finite:
+            require_finite_scores(score, labels=int(self.include_label))
         per_item = iou_regression(score, iou, criterion=self.criterion, reduction="none")
-        loss = reduce(per_item, "mean", weights)
-        if self.check_finite and not bool(loss.detach().isfinite()):
-            raise NumericalError(f"the loss is {loss.item()}: the model's scores are not finite.")
-        return LossOutput(loss, per_item, {"iou_mean": iou.mean()} if y.shape[0] else {"empty": True})
+        return LossOutput(reduce(per_item, "mean", weights), per_item, {"iou_mean": iou.mean()})
 
 
 def relative_iou(offsets: Tensor) -> Tensor:

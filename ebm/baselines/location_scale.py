@@ -36,7 +36,7 @@ class LocationScale(ParametricDensity):
         if location.ndim != 2:
             raise ShapeError(f"expected location of shape (B, D), got {tuple(location.shape)}.")
         self.location, self.log_spread = same_shape(location=location, log_spread=log_spread)
-        self.batch, self.target_dim = location.shape
+        self.batch_size, self.target_dim = location.shape
         self.unit = (self.unit_per_spread * self.log_spread).exp()
 
     def mean(self) -> Tensor:
@@ -72,7 +72,7 @@ class LocationScale(ParametricDensity):
         return -type(self).nll(location, log_spread, y, reduction="none")
 
     def _sample(self, n: int, generator: torch.Generator | None) -> Tensor:
-        unit = self.unit_sample((self.batch, n, self.target_dim), generator)
+        unit = self.unit_sample((self.batch_size, n, self.target_dim), generator)
         return self.location[:, None] + self.unit[:, None] * unit
 
     def _cdf(self, t: Tensor, dim: int) -> Tensor:

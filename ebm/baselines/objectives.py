@@ -10,7 +10,7 @@ from torch import Tensor
 from ebm.baselines.functional import over_items, same_shape, widen
 from ebm.exceptions import DomainError, ShapeError
 from ebm.lookup import unknown_name
-from ebm.losses.functional import Reduction
+from ebm.losses.reduction import Reduction
 
 __all__ = [
     "Moments",

@@ -12,6 +12,8 @@ from ebm.baselines.composite import GaussianMixture, HistogramDensity
 from ebm.baselines.cvae import CVAEHead
 from ebm.baselines.heads import DirectHead, GaussianHead, LaplaceMultivariateHead, MixtureDensityHead
 from ebm.baselines.location_scale import DiagonalGaussian, DiagonalLaplace, EllipticalLaplace
+from ebm.calibration import crps, crps_from_gaussian
+from ebm.density.grid import GridDensity
 from ebm.exceptions import DomainError, ShapeError, UnknownNameError
 
 
@@ -31,8 +33,8 @@ def test_distribution_functions_are_those_of_torch(
     other = theirs(location[:, 1], ((0.5 if density is DiagonalGaussian else 1.0) * s[:, 1]).exp())
     t = torch.linspace(-6, 6, 25, dtype=torch.float64).expand(5, -1)
     torch.testing.assert_close(ours.cdf(t, dim=1), other.cdf(t.T).T)
-    p = torch.linspace(0.01, 0.99, 25, dtype=torch.float64).expand(5, -1)
-    torch.testing.assert_close(ours.quantile(p, dim=1), other.icdf(p.T).T)
+    p = torch.linspace(0.01, 0.99, 25, dtype=torch.float64)
+    torch.testing.assert_close(ours.quantile(p, dim=1), other.icdf(p[:, None]).T)
     torch.testing.assert_close(ours.variance()[:, 1], other.variance)
 
 
@@ -77,7 +79,7 @@ def test_mixture_quantiles_far_apart_components() -> None:
     logits = torch.zeros(1, 2, dtype=torch.float64)
     means = torch.tensor([[[-1e6], [1e6]]], dtype=torch.float64)
     mixture = GaussianMixture(logits, means, torch.zeros(1, 2, 1, dtype=torch.float64))
-    p = torch.tensor([[0.25, 0.75]], dtype=torch.float64)
+    p = torch.tensor([0.25, 0.75], dtype=torch.float64)
     torch.testing.assert_close(mixture.quantile(p), torch.tensor([[-1e6, 1e6]], dtype=torch.float64))
 
 
@@ -104,7 +106,7 @@ def test_histogram_worked_by_hand() -> None:
     torch.testing.assert_close(
         density.cdf(torch.tensor([[-2.0, 0.0, 2.0, 9.0]])), torch.tensor([[0, 0.125, 0.5, 1]])
     )
-    torch.testing.assert_close(density.quantile(torch.tensor([[0.125, 0.5]])), torch.tensor([[0.0, 2.0]]))
+    torch.testing.assert_close(density.quantile([0.125, 0.5]), torch.tensor([[0.0, 2.0]]))
     assert density.mode().item() == 2.0
     assert density.variance().item() == pytest.approx(2 + 4 / 12)
 
@@ -112,7 +114,7 @@ def test_histogram_worked_by_hand() -> None:
 def test_histogram_quantiles_survive_empty_cells() -> None:
     logits = torch.tensor([[[0.0, -1e4, 0.0, -1e4]]])
     density = HistogramDensity(logits, torch.arange(4.0))
-    p = torch.tensor([[1e-6, 0.25, 0.75, 1 - 1e-7]])
+    p = (1e-6, 0.25, 0.75, 1 - 1e-7)
     torch.testing.assert_close(density.quantile(p), torch.tensor([[-0.5, 0.0, 2.0, 2.5]]), atol=1e-5, rtol=0)
 
 
@@ -171,12 +173,12 @@ def test_quantiles_between_the_levels_are_linear_and_beyond_them_refused() -> No
     x = torch.zeros(2, 1)
     p = torch.tensor([0.1, 0.3, 0.5, 0.7, 0.9])
     wanted = torch.tensor([-5.0, 0.0, 5.0, 15.0, 25.0])
-    torch.testing.assert_close(head.quantile(x, p.expand(2, -1)), wanted.expand(2, -1))
+    torch.testing.assert_close(head.quantile(x, p), wanted.expand(2, -1))
     torch.testing.assert_close(head.quantile(x, 0.7), torch.full((2,), 15.0))
     torch.testing.assert_close(head.predict(x), torch.full((2, 1), 5.0))
     with pytest.raises(DomainError, match=r"from 0.1 to 0.9, asked for 0.95"):
         head.quantile(x, 0.95)
-    with pytest.raises(ShapeError, match="coordinate 1"):
+    with pytest.raises(DomainError, match="dim must be"):
         head.quantile(x, 0.5, dim=1)
     with pytest.raises(DomainError, match="levels"):
         QuantileHead(1, levels=(0.5, 0.1))
@@ -286,3 +288,13 @@ def test_double_heads_take_double_targets(generator: torch.Generator) -> None:
     x = torch.randn(4, 3, dtype=torch.float64, generator=generator)
     y: Tensor = torch.randn(4, 2, dtype=torch.float64, generator=generator)
     assert CVAEHead(3, 2).double().loss(x, y).loss.dtype == torch.float64
+
+
+def test_a_predicted_density_goes_onto_a_grid_and_into_the_calibration_measures() -> None:
+    head, x, y = GaussianHead(3, y_scale=2.0), torch.randn(6, 3), torch.randn(6, 1)
+    density = head.density(x)
+    grid = GridDensity(density.log_prob, torch.linspace(-30, 30, 6001), batch_size=density.batch_size)
+    torch.testing.assert_close(grid.log_partition(), torch.zeros(6), atol=1e-4, rtol=0)
+    torch.testing.assert_close(grid.quantile((0.1, 0.9)), density.quantile((0.1, 0.9)), atol=1e-2, rtol=0)
+    closed = crps_from_gaussian(density.mean()[:, 0], density.std()[:, 0], y[:, 0])
+    torch.testing.assert_close(crps(grid, y), closed, atol=1e-3, rtol=1e-3)

@@ -123,9 +123,9 @@ def test_errors_name_what_is_wrong(pool: IoUJitterPool) -> None:
         IoULoss(pool, 0)
     with pytest.raises(DomainError, match="size"):
         IoUJitterPool(0)
-    with pytest.raises(ShapeError, match=r"\(B, 4\)"):
+    with pytest.raises(ShapeError, match=r"\(B, D=4\)"):
         IoULoss(pool)(model, x, torch.zeros(2, 3))
     with pytest.raises(DomainError, match="y must be finite"):
         IoULoss(pool)(model, x, y + math.inf)
-    with pytest.raises(NumericalError, match="not finite"):
+    with pytest.raises(NumericalError, match="non-finite scores"):
         IoULoss(pool)(FunctionalEnergy(lambda _, boxes: boxes[..., 0] * math.nan, 4), x, y)
