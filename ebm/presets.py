@@ -1,122 +1,210 @@
 """Published settings of training and prediction, by name.
 
-A preset is a value: a variant of your own is ``replace(preset("tracking/dimp-nce+"), beta=0.2)``.
+A preset is a value: a variant of your own is ``replace(preset("tracking/dimp-nce+"), beta=0.2)``. Where the
+two 1D data sets have different settings, those of the second end in ``-2``. M counts noise samples: where the
+detection code takes 128 with the label among them, M is 127.
+
+Source: Gustafsson et al., ECCV 2020 and its supplement; BMVC 2020, appendices; the released code where it
+differs from them.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
 
-from torch import Tensor
-
-from ebm.exceptions import DomainError
+from ebm.baselines.iou import IoUCriterion
+from ebm.configs import MethodConfig, RefineConfig, box_pair
 from ebm.lookup import lookup
-from ebm.losses.base import EnergyLoss
-from ebm.losses.modules import build_loss
-from ebm.predict import BoxSpace, refine_boxes
-from ebm.proposals import BetaMode, GaussianMixtureProposal, Proposal, annotation_noise
 
-__all__ = ["MethodConfig", "RefineConfig", "preset", "presets"]
+__all__ = ["MethodConfig", "RefineConfig", "box_pair", "preset", "presets", "refinement", "refinements"]
 
+Rows = tuple[tuple[float, ...], ...]
 
-@dataclass(frozen=True, kw_only=True)
-class RefineConfig:
-    """How boxes are refined at test time, see `ebm.predict.refine_boxes`.
-
-    Attributes:
-        space: ``"relative"`` or ``"default"``.
-        steps: T.
-        step_length: one number or (position, size).
-        decay: factor on the step length.
-        backtrack: Algorithm S1 instead of plain ascent.
-    """
-
-    space: BoxSpace = "relative"
-    steps: int = 10
-    step_length: float | tuple[float, float] = 2.5e-3
-    decay: float = 1.0
-    backtrack: bool = False
-
-    def refine(
-        self, score_fn: Callable[[Tensor], Tensor], boxes: Tensor, *, validate: bool | None = None
-    ) -> tuple[Tensor, Tensor]:
-        """Boxes ``(S, 4)`` xywh px and their scores ``(S,)`` after `ebm.predict.refine_boxes`."""
-        return refine_boxes(
-            score_fn,
-            boxes,
-            space=self.space,
-            steps=self.steps,
-            step_length=self.step_length,
-            decay=self.decay,
-            backtrack=self.backtrack,
-            validate=validate,
-        )
+_DETECTION_STEP = (4e-4, 1.6e-3)
+_SHORT_STEP = (2.5e-5, 1e-4)
+_NARROW: Rows = ((0.0375, 0.0375), (0.075, 0.075), (0.15, 0.15))
+_WIDE: Rows = ((0.075, 0.075), (0.15, 0.15), (0.3, 0.3))
+_TRACKING: Rows = ((0.05, 0.05), (0.5, 0.5))
 
 
-@dataclass(frozen=True, kw_only=True)
-class MethodConfig:
-    """How an energy over relative boxes is trained and used.
-
-    Attributes:
-        loss: a name of `ebm.losses.modules.LOSSES`.
-        num_samples: M, noise samples per label; a label comes in addition.
-        sigmas: standard deviations (position, size) per mixture component, in relative coordinates.
-        label_sigma: (position, size) of the label density; for ``"kld-is"`` only.
-        beta: width of the annotation noise relative to the proposal; for ``"nce+"`` only.
-        beta_mode: what `beta` multiplies.
-        refine: prediction.
-    """
-
-    loss: str
-    num_samples: int = 128
-    sigmas: tuple[tuple[float, float], ...] = ((0.05, 0.05), (0.5, 0.5))
-    label_sigma: tuple[float, float] | None = None
-    beta: float | None = None
-    beta_mode: BetaMode = "std"
-    refine: RefineConfig = RefineConfig()
-
-    def __post_init__(self) -> None:
-        """Refuse settings that the loss would ignore or lacks.
-
-        Raises:
-            DomainError: if `label_sigma` or `beta` does not go with the loss.
-        """
-        for name, value, user in (("label_sigma", self.label_sigma, "kld-is"), ("beta", self.beta, "nce+")):
-            if (value is not None) != (self.loss == user):
-                verb = "needs" if value is None else "does not use"
-                raise DomainError(f"loss {self.loss!r} {verb} {name}; it belongs to {user!r}.")
-
-    def proposal(self) -> GaussianMixtureProposal:
-        """The distribution of noise samples in relative box coordinates."""
-        return GaussianMixtureProposal(self.sigmas, layout="box")
-
-    def label_density(self) -> GaussianMixtureProposal | None:
-        """The label density of KLD-IS, None for the other losses."""
-        return None if self.label_sigma is None else GaussianMixtureProposal([self.label_sigma], layout="box")
-
-    def annotation_noise(self) -> Proposal | None:
-        """The label noise of NCE+, None for the other losses."""
-        return None if self.beta is None else annotation_noise(self.proposal(), self.beta, self.beta_mode)
-
-    def build_loss(self, **options: Any) -> EnergyLoss:
-        """The loss module; `options` as `share_across_batch` and `check_finite` go to it."""
-        if self.label_sigma is not None:
-            position, size = self.label_sigma
-            options["label_sigma"] = (position, position, size, size)
-        if self.beta is not None:
-            options |= {"beta": self.beta, "beta_mode": self.beta_mode}
-        return build_loss(self.loss, proposal=self.proposal(), num_samples=self.num_samples, **options)
+def _backtrack(step_length: tuple[float, float], decay: float = 0.5) -> RefineConfig:
+    return RefineConfig(algorithm="s1", space="relative", step_length=step_length, decay=decay)
 
 
-presets: Mapping[str, MethodConfig] = MappingProxyType(
+def _every_step(step_length: float | tuple[float, float]) -> RefineConfig:
+    return RefineConfig(algorithm="vanilla", space="relative", step_length=step_length, decay=1.0)
+
+
+def _early_stop(step_length: float) -> RefineConfig:
+    return RefineConfig(
+        algorithm="s2",
+        space="target",
+        steps=5,
+        step_length=step_length,
+        tol_improve=1e-3,
+        tol_degenerate=-1e-2,
+    )
+
+
+refinements: Mapping[str, RefineConfig] = MappingProxyType(
     {
-        "tracking/dimp-nce+": MethodConfig(loss="nce+", beta=0.1),
-        "tracking/dimp-nce": MethodConfig(loss="nce"),
-        "tracking/dimp-kld-is": MethodConfig(loss="kld-is", label_sigma=(0.05, 0.05)),
-        "tracking/atom-ml-is": MethodConfig(loss="ml-is", refine=RefineConfig(step_length=(2e-4, 1e-3))),
+        "detection/iou-net": RefineConfig(algorithm="s1", space="default", step_length=0.5, decay=0.1),
+        "detection/iou-net*": _backtrack((2e-3, 8e-3), decay=0.2),
+        "detection/ml-is": _backtrack(_DETECTION_STEP),
+        "detection/ml-is-p1": _backtrack((1e-4, 4e-4)),
+        "detection/kld-is": _backtrack(_DETECTION_STEP),
+        "detection/nce": _backtrack(_DETECTION_STEP),
+        "detection/nce+": _backtrack((8e-4, 3.2e-3)),
+        "detection/dsm": _backtrack(_SHORT_STEP),
+        "detection/ml-mcmc-1": _backtrack(_SHORT_STEP),
+        "detection/ml-mcmc-4": _backtrack(_SHORT_STEP),
+        "detection/ml-mcmc-8": _backtrack(_SHORT_STEP),
+        "tracking/atom": RefineConfig(
+            algorithm="vanilla", space="default", steps=5, step_length=1.0, decay=1.0
+        ),
+        "tracking/atom*": _every_step((1e-2, 5e-2)),
+        "tracking/atom-ml-is": _every_step((2e-4, 1e-3)),
+        "tracking/prdimp": _every_step(2.5e-3),
+        "tracking/dimp-kld-is": _every_step(2.5e-3),
+        "tracking/dimp-nce": _every_step(2.5e-3),
+        "tracking/dimp-nce+": _every_step(2.5e-3),
+        "age": _early_stop(3.0),
+        "headpose": _early_stop(0.1),
     }
 )
+
+
+def _toy(
+    loss: str, *sigmas: float, label_sigma: float | None = None, beta: float | None = None
+) -> MethodConfig:
+    """A method of the 1D study that draws from a proposal, with the authors' sharing of draws in a batch."""
+    return MethodConfig(
+        loss=loss,
+        target_dim=1,
+        num_samples=1024,
+        sigmas=tuple((sigma,) for sigma in sigmas),
+        label_sigma=None if label_sigma is None else (label_sigma,),
+        beta=beta,
+        share_across_batch=True,
+    )
+
+
+def _toy_dsm(sigma: float) -> MethodConfig:
+    return MethodConfig(loss="dsm", target_dim=1, num_samples=1024, dsm_sigma=sigma)
+
+
+def _toy_mcmc(steps: int, alpha: float) -> MethodConfig:
+    return MethodConfig(
+        loss="ml-mcmc", target_dim=1, num_samples=1024, langevin_steps=steps, langevin_alpha=alpha
+    )
+
+
+def _boxes(
+    name: str,
+    loss: str,
+    num_samples: int,
+    sigmas: Rows,
+    *,
+    label_sigma: float | None = None,
+    beta: float | None = None,
+) -> MethodConfig:
+    """A method on boxes that draws from a proposal."""
+    return MethodConfig(
+        loss=loss,
+        target_dim=4,
+        layout="box",
+        num_samples=num_samples,
+        sigmas=sigmas,
+        label_sigma=None if label_sigma is None else (label_sigma, label_sigma),
+        beta=beta,
+        refine=refinements[name],
+    )
+
+
+def _boxes_iou(
+    name: str, num_samples: int, sigmas: Rows, criterion: IoUCriterion, *, label: bool
+) -> MethodConfig:
+    return MethodConfig(
+        loss="iou",
+        target_dim=4,
+        layout="box",
+        num_samples=num_samples,
+        sigmas=sigmas,
+        iou_criterion=criterion,
+        iou_label=label,
+        refine=refinements[name],
+    )
+
+
+def _boxes_mcmc(steps: int) -> MethodConfig:
+    return MethodConfig(
+        loss="ml-mcmc",
+        target_dim=4,
+        layout="box",
+        num_samples=128,
+        langevin_steps=steps,
+        langevin_alpha=1e-5,
+        refine=refinements[f"detection/ml-mcmc-{steps}"],
+    )
+
+
+_TOY = {
+    "toy1d/ml-is": _toy("ml-is", 0.2, 1.6),
+    "toy1d/ml-is-p1": _toy("ml-is", 0.1, 0.8),
+    "toy1d/kld-is": _toy("kld-is", 0.2, 1.6, label_sigma=0.025),
+    "toy1d/nce": _toy("nce", 0.1, 0.8),
+    "toy1d/nce+": _toy("nce+", 0.1, 0.8, beta=0.025),
+    "toy1d/sm": MethodConfig(loss="sm", target_dim=1),
+    "toy1d/dsm": _toy_dsm(0.2),
+    "toy1d/dsm-2": _toy_dsm(0.075),
+    "toy1d/ml-mcmc-1": _toy_mcmc(1, 0.05),
+    "toy1d/ml-mcmc-1-2": _toy_mcmc(1, 0.0125),
+    "toy1d/ml-mcmc-16": _toy_mcmc(16, 0.05),
+    "toy1d/ml-mcmc-16-2": _toy_mcmc(16, 0.0125),
+    "toy1d/ml-mcmc-256": _toy_mcmc(256, 0.05),
+    "toy1d/ml-mcmc-256-2": _toy_mcmc(256, 0.0125),
+}
+
+_DETECTION = {
+    "detection/iou-net*": _boxes_iou("detection/iou-net*", 127, _NARROW, "huber", label=True),
+    "detection/ml-is": _boxes("detection/ml-is", "ml-is", 127, _NARROW),
+    "detection/ml-is-p1": _boxes("detection/ml-is-p1", "ml-is", 127, _NARROW),
+    "detection/kld-is": _boxes("detection/kld-is", "kld-is", 128, _NARROW, label_sigma=0.0225),
+    "detection/nce": _boxes("detection/nce", "nce", 127, _WIDE),
+    "detection/nce+": _boxes("detection/nce+", "nce+", 127, _WIDE, beta=0.1),
+    "detection/dsm": MethodConfig(
+        loss="dsm",
+        target_dim=4,
+        layout="box",
+        num_samples=128,
+        dsm_sigma=0.075,
+        refine=refinements["detection/dsm"],
+    ),
+    "detection/ml-mcmc-1": _boxes_mcmc(1),
+    "detection/ml-mcmc-4": _boxes_mcmc(4),
+    "detection/ml-mcmc-8": _boxes_mcmc(8),
+}
+
+_TRACKERS = {
+    "tracking/atom*": _boxes_iou("tracking/atom*", 128, _TRACKING, "mse", label=False),
+    "tracking/atom-ml-is": _boxes("tracking/atom-ml-is", "ml-is", 128, _TRACKING),
+    "tracking/prdimp": _boxes("tracking/prdimp", "kld-is", 128, _TRACKING, label_sigma=0.05),
+    "tracking/dimp-kld-is": _boxes("tracking/dimp-kld-is", "kld-is", 128, _TRACKING, label_sigma=0.05),
+    "tracking/dimp-nce": _boxes("tracking/dimp-nce", "nce", 128, _TRACKING),
+    "tracking/dimp-nce+": _boxes("tracking/dimp-nce+", "nce+", 128, _TRACKING, beta=0.1),
+}
+
+_FACES = {
+    name: MethodConfig(
+        loss="ml-is",
+        target_dim=dim,
+        num_samples=1024,
+        sigmas=((narrow,), (wide,)),
+        refine=refinements[name],
+    )
+    for name, dim, narrow, wide in (("age", 1, 0.1, 20.0), ("headpose", 3, 1.0, 20.0))
+}
+
+presets: Mapping[str, MethodConfig] = MappingProxyType(_TOY | _DETECTION | _TRACKERS | _FACES)
 
 
 def preset(name: str) -> MethodConfig:
@@ -126,3 +214,12 @@ def preset(name: str) -> MethodConfig:
         UnknownNameError: (a ValueError) with the nearest names.
     """
     return lookup("preset", name, presets)
+
+
+def refinement(name: str) -> RefineConfig:
+    """How the method of that name predicts; also for IoU-Net and ATOM, which are trained on jittered boxes.
+
+    Raises:
+        UnknownNameError: (a ValueError) with the nearest names.
+    """
+    return lookup("refinement", name, refinements)

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from ebm.exceptions import DomainError
 from ebm.lookup import lookup, unknown_name
-from ebm.presets import preset
+from ebm.presets import box_pair, preset
 from ltr.actors.box_energy import BoxMethod
 from ltr.actors.target_classification import ClassificationWeights
 from ltr.actors.tracking import Precision
@@ -150,8 +150,8 @@ class BoxRecipe:
         return cls(
             method=lookup("box loss", config.loss, METHODS),
             num_samples=config.num_samples,
-            sigmas=config.sigmas,
-            label_sigma=config.label_sigma,
+            sigmas=tuple(box_pair(row) for row in config.sigmas),
+            label_sigma=None if config.label_sigma is None else box_pair(config.label_sigma),
             beta=config.beta,
             beta_mode=config.beta_mode,
         )
