@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ebm.exceptions import DomainError, InputError
 from ebm.tasks.toy1d.evaluation import true_density
-from ebm.tasks.toy1d.figures import COLOURS, new_figure, plain_axes, save_figure
+from ebm.tasks.toy1d.figures import COLOURS, new_figure, plain_axes, save_figure, styled
 from ebm.tasks.toy1d.rows import Row
 from ebm.tasks.toy1d.tables import aligned
 
@@ -66,6 +66,7 @@ def save_sweep(rows: Sequence[Row], folder: Path) -> list[Path]:
     return save_figure(draw_sweep(rows), folder, "sweep")
 
 
+@styled
 def draw_sweep(rows: Sequence[Row]) -> "Figure":
     """Divergence over M: a panel for each data set and one for the average.
 
@@ -112,7 +113,19 @@ def _draw_panel(axes: Any, rows: Sequence[Row], labels: Sequence[str], data_set:
                 axes.plot(count, value, marker, color=colour, markerfacecolor=face, markersize=4)
             else:
                 axes.plot(count, 0.97, "x", color=colour, markersize=5, transform=axes.get_xaxis_transform())
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    _plain_ticks(axes)
+
+
+def _plain_ticks(axes: Any) -> None:
+    """Numbers as people write them, 0.1 and 0.3, not powers of ten; no label between."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    formatter = FuncFormatter(lambda value, _: f"{value:g}")
+    axes.xaxis.set_major_locator(LogLocator(base=4, numticks=12))
+    axes.yaxis.set_major_locator(LogLocator(base=10, subs=(1, 3), numticks=12))
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(formatter)
+        axis.set_minor_formatter(NullFormatter())
 
 
 def _point(row: Row, data_set: int | None) -> tuple[int, float, float, bool] | None:
@@ -162,6 +175,8 @@ def _legend(figure: "Figure", labels: Sequence[str], rows: Sequence[Row]) -> Non
         Line2D([], [], color=grey, label=f"mean of the best {runs}"),
         Line2D([], [], color=grey, linestyle="--", label="mean of all finite runs", **thin),
         Line2D([], [], color=grey, linestyle=":", label="uniform density", **thin),
-        Line2D([], [], color=grey, label="best runs not finite in\nthe authors' arithmetic", **hollow),
     ]
+    if any(point and not point[3] for row in rows for d in row.results if (point := _point(row, d))):
+        text = "best runs not finite in\nthe authors' arithmetic"
+        handles.append(Line2D([], [], color=grey, label=text, **hollow))
     figure.legend(handles=handles, loc="outside right center", frameon=False, fontsize=8)
