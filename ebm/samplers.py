@@ -222,7 +222,9 @@ class _Walk:
     def _evaluate(self, y: Tensor, step: int, steps: int) -> ScoredPoint:
         point = score_and_gradient(self.score_fn, y)
         if self.watch:
-            self.finite.append(point.gradient.isfinite().all())
+            # NaN passes through both, and neither makes a copy of the gradient as isfinite does.
+            extremes = torch.stack((point.gradient.amin(), point.gradient.amax()))
+            self.finite.append(extremes.isfinite().all())
             # On a GPU the look is put off to the end: one wait for the device instead of one per step.
             if y.device.type == "cpu" and not bool(self.finite[-1]):
                 raise _diverged(step, steps, point)
