@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
 from ebm.checks import checks_values, require_count
 from ebm.exceptions import DomainError, NumericalError, ShapeError
-from ebm.gradients import ScoreFunction, ScoreWithGradient, score_and_gradient
+from ebm.gradients import score_and_gradient
 
 __all__ = [
     "Ascent",
@@ -20,7 +21,20 @@ __all__ = [
     "step_lengths",
 ]
 
+ScoreFunction = Callable[[Tensor], Tensor]
+
 StepLength = float | tuple[float, ...] | Tensor
+
+
+@runtime_checkable
+class ScoreWithGradient(Protocol):
+    """A score function that also knows its gradient; ascents then build no graph."""
+
+    def __call__(self, y: Tensor) -> Tensor:
+        """Scores ``(*)`` of targets ``(*, D)``."""
+
+    def value_and_gradient(self, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Scores ``(*)`` of targets ``(*, D)``, and their gradient ``(*, D)``."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """Reads the documentation's pages: fenced blocks, the output they announce, and why one is not run.
 
 A ``python`` block directly followed by a ``text`` block prints that text. Two comments may stand in the line
-before a fence: ``<!-- not run: why -->`` and, before a text block, ``<!-- numbers within 30 % -->``.
+before a fence: ``<!-- not run: why -->`` and, before a text block, ``<!-- numbers within 30 % -->``. A page
+whose examples use an optional package says ``<!-- needs: package -->``.
 """
 
 import re
@@ -13,6 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 FENCE = re.compile(r"```(\w*)")
 NOT_RUN = re.compile(r"<!-- not run: (.+) -->")
+NEEDS = re.compile(r"^<!-- needs: (\w+) -->$", re.MULTILINE)
 WITHIN = re.compile(r"<!-- numbers within (\d+) % -->")
 NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d*)?(?:e[+-]?\d+)?")
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from pytracking.cli import COMMANDS
-from tests.docs.pages import DOCS, ROOT, Block, all_pages, blocks, differences
+from tests.docs.pages import DOCS, NEEDS, ROOT, Block, all_pages, blocks, differences
 
 EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
 PLAIN_COMMANDS = {"source", "git", "cd", "mkdocs"}  # not ours: nothing of theirs is checked
@@ -52,9 +52,12 @@ def execute(name: str, block: Block, session: dict[str, object]) -> str:
 def test_the_examples_of_a_page_run(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MPLBACKEND", "Agg")
+    text = (DOCS / name).read_text("utf-8")
+    for package in NEEDS.findall(text):
+        pytest.importorskip(package)
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        run_page(name, (DOCS / name).read_text("utf-8"))
+        run_page(name, text)
 
 
 def test_an_example_that_prints_something_else_is_noticed() -> None:

@@ -1,1 +1,0 @@
-"""Optimisers whose iterations are part of a network."""
