@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ebm.fitting import FitConfig, FittedEBM, fit, load_fitted
     from ebm.losses.functional import kld_is, ml_is, ml_mcmc, nce
     from ebm.losses.gradient_losses import DenoisingScoreMatchingLoss, MLMCMCLoss, ScoreMatchingLoss
+    from ebm.losses.ltr import KLRegression, KLRegressionGrid, MLRegression, NCERegression, sample_box_nce
     from ebm.losses.modules import KLDISLoss, MLISLoss, NCELoss, NCEPlusLoss, build_loss
     from ebm.losses.score_matching import denoising_score_matching, score_matching
     from ebm.metrics import best_k_mean, grid_kl, mean_absolute_error
@@ -30,16 +31,22 @@ __all__ = [
     "ConditionalEBM",
     "DenoisingScoreMatchingLoss",
     "EnergyModel",
+    "FitConfig",
+    "FittedEBM",
     "FunctionalEnergy",
     "GaussianMixtureProposal",
     "GridDensity",
     "ImportanceDensity",
     "KLDISLoss",
+    "KLRegression",
+    "KLRegressionGrid",
     "MLISLoss",
     "MLMCMCLoss",
     "MLPEnergyHead",
+    "MLRegression",
     "NCELoss",
     "NCEPlusLoss",
+    "NCERegression",
     "PrRoIPool2D",
     "ScoreMatchingLoss",
     "ToyEnergyNet",
@@ -52,6 +59,7 @@ __all__ = [
     "build_loss",
     "denoising_score_matching",
     "expand_box_sigmas",
+    "fit",
     "gradient_ascent",
     "gradient_ascent_early_stop",
     "grid_kl",
@@ -59,6 +67,7 @@ __all__ = [
     "importance_resample",
     "kld_is",
     "langevin",
+    "load_fitted",
     "mean_absolute_error",
     "ml_is",
     "ml_mcmc",
@@ -70,11 +79,8 @@ __all__ = [
     "refine",
     "refine_boxes",
     "rel_to_rect",
+    "sample_box_nce",
     "score_matching",
-    "FitConfig",
-    "FittedEBM",
-    "fit",
-    "load_fitted",
 ]
 
 _HOME = {
@@ -86,12 +92,13 @@ _HOME = {
     "ebm.fitting": ("FitConfig", "FittedEBM", "fit", "load_fitted"),
     "ebm.losses.functional": ("kld_is", "ml_is", "ml_mcmc", "nce"),
     "ebm.losses.gradient_losses": ("DenoisingScoreMatchingLoss", "MLMCMCLoss", "ScoreMatchingLoss"),
+    "ebm.losses.ltr": ("KLRegression", "KLRegressionGrid", "MLRegression", "NCERegression", "sample_box_nce"),
     "ebm.losses.modules": ("KLDISLoss", "MLISLoss", "NCELoss", "NCEPlusLoss", "build_loss"),
     "ebm.losses.score_matching": ("denoising_score_matching", "score_matching"),
     "ebm.metrics": ("best_k_mean", "grid_kl", "mean_absolute_error"),
     "ebm.models": ("EnergyModel", "FunctionalEnergy"),
-    "ebm.nn": ("ConditionalEBM", "MLPEnergyHead", "ToyEnergyNet", "ToyEnergyNetP1", "ToyGaussianNet"),
     "ebm.nms": ("guided_nms",),
+    "ebm.nn": ("ConditionalEBM", "MLPEnergyHead", "ToyEnergyNet", "ToyEnergyNetP1", "ToyGaussianNet"),
     "ebm.ops.prroi_pool": ("PrRoIPool2D", "prroi_pool2d", "prroi_pool_per_image"),
     "ebm.predict": ("gradient_ascent", "gradient_ascent_early_stop", "refine", "refine_boxes"),
     "ebm.presets": ("preset",),
