@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ebm.checks import checks_values, require_finite, require_last_dim
+from ebm.checks import checks_values, float_dtype, require_finite, require_last_dim, require_same_device
 from ebm.exceptions import DomainError, ShapeError
 
 __all__ = ["box_iou", "expand_box_sigmas", "rect_to_rel", "rel_to_rect"]
@@ -29,12 +29,14 @@ def rect_to_rel(rect: Tensor, size: Tensor, *, validate: bool | None = None) -> 
 
     Raises:
         ShapeError: if a last dimension is not 4 and 2.
+        TypeError: if the devices differ, or a tensor is boolean.
         DomainError: if a value is not finite or a width or height is not positive.
 
     Source: Gustafsson et al., ECCV 2020, section 4.1.
     """
     require_last_dim("rect", rect, 4, "(..., 4)")
     require_last_dim("size", size, 2, "(..., 2)")
+    _require_numbers(rect=rect, size=size)
     if checks_values(rect, validate):
         require_finite("rect", rect, True)
         _require_positive_size("rect", rect[..., 2:])
@@ -56,9 +58,11 @@ def rel_to_rect(rel: Tensor, size: Tensor) -> Tensor:
 
     Raises:
         ShapeError: if a last dimension is not 4 and 2.
+        TypeError: if the devices differ, or a tensor is boolean.
     """
     require_last_dim("rel", rel, 4, "(..., 4)")
     require_last_dim("size", size, 2, "(..., 2)")
+    _require_numbers(rel=rel, size=size)
     extent = rel[..., 2:].exp()
     corner = rel[..., :2] * size - 0.5 * extent
     return torch.cat((corner, extent.expand_as(corner)), dim=-1)
@@ -76,9 +80,11 @@ def box_iou(a: Tensor, b: Tensor) -> Tensor:
 
     Raises:
         ShapeError: if a last dimension is not 4.
+        TypeError: if the devices differ, or a tensor is boolean.
     """
     require_last_dim("a", a, 4, "(..., 4)")
     require_last_dim("b", b, 4, "(..., 4)")
+    _require_numbers(a=a, b=b)
     low = torch.maximum(a[..., :2], b[..., :2])
     high = torch.minimum(a[..., :2] + a[..., 2:], b[..., :2] + b[..., 2:])
     inside = (high - low).clamp(min=0).prod(-1)
@@ -103,6 +109,11 @@ def expand_box_sigmas(pairs: Sequence[Sequence[float]]) -> Tensor:
         if len(pair) != 2:
             raise ShapeError(f"expected (position, size) pairs, got {tuple(pair)!r}.")
     return torch.tensor([[p, p, s, s] for p, s in pairs]).reshape(-1, 4)
+
+
+def _require_numbers(**tensors: Tensor) -> None:
+    require_same_device(**tensors)
+    float_dtype(*tensors.values())
 
 
 def _require_positive_size(name: str, size: Tensor) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -16,6 +16,7 @@ from ebm.lookup import unknown_name
 
 __all__ = [
     "Densities",
+    "Distribution",
     "Region",
     "Reliability",
     "coverage",
@@ -30,7 +31,24 @@ __all__ = [
     "reliability_of_ranks",
 ]
 
-Densities = Density | Sequence[Density]
+
+@runtime_checkable
+class Distribution(Protocol):
+    """What is needed of a density: those of `ebm.density` have it, and those of `ebm.baselines`.
+
+    Attributes:
+        batch_size: B.
+        target_dim: D.
+    """
+
+    batch_size: int
+    target_dim: int
+
+    def cdf(self, t: Tensor, dim: int = 0) -> Tensor:
+        """Probability that coordinate `dim` is at most `t` ``(B,)``, ``(B,)``."""
+
+
+Densities = Distribution | Sequence[Distribution]
 Region = Literal["highest-density", "equal-tailed"]
 
 
@@ -91,13 +109,16 @@ def ranks(densities: Densities, y: Tensor, *, region: Region = "highest-density"
 
     Raises:
         ShapeError: if there are not as many labels as items.
+        TypeError: for highest-density sets of a density in closed form; put it on a grid.
         UnknownNameError: (a ValueError) for another region.
     """
     if region not in ("highest-density", "equal-tailed"):
         raise unknown_name("region", str(region), ("highest-density", "equal-tailed"))
     if region == "equal-tailed":
         return (2 * pit(densities, y, dim) - 1).abs()
-    return torch.cat([density.highest_density_rank(part) for density, part in _pairs(densities, y)])
+    return torch.cat(
+        [_weighted(density).highest_density_rank(part) for density, part in _pairs(densities, y)]
+    )
 
 
 def coverage(
@@ -191,26 +212,40 @@ def crps(densities: Densities, y: Tensor, dim: int = 0) -> Tensor:
 
     Raises:
         ShapeError: if there are not as many labels as items.
-        TypeError: for a density of another kind.
+        TypeError: for a density in closed form; put it on a grid.
 
     Source: Gneiting and Raftery, JASA 2007, section 4.2.
     """
     return torch.cat([_crps_of(density, part[:, dim], dim) for density, part in _pairs(densities, y, dim)])
 
 
-def _crps_of(density: Density, y: Tensor, dim: int) -> Tensor:
+def _crps_of(density: Distribution, y: Tensor, dim: int) -> Tensor:
+    weighted = _weighted(density)
+    result = _exact_crps(weighted, y.double(), dim)
+    return result.to(weighted.log_partition().dtype)
+
+
+def _exact_crps(density: Density, y: Tensor, dim: int) -> Tensor:
     if isinstance(density, GridDensity):
         edges, below = density.cumulative(dim)
-        return crps_from_cells(edges, below, y.double()).to(density.log_partition().dtype)
+        return crps_from_cells(edges, below, y)
     if isinstance(density, ImportanceDensity):
-        samples, weights = density.samples[..., dim].double(), density.log_weights.double().exp()
-        return crps_from_samples(samples, y.double(), weights).to(density.log_partition().dtype)
+        return crps_from_samples(density.samples[..., dim].double(), y, density.log_weights.double().exp())
     raise TypeError(f"expected a GridDensity or ImportanceDensity, got {type(density).__name__}.")
 
 
-def _pairs(densities: Densities, y: Tensor, dim: int = 0) -> list[tuple[Density, Tensor]]:
+def _weighted(density: Distribution) -> Density:
+    if isinstance(density, Density):
+        return density
+    raise TypeError(
+        f"expected a GridDensity or ImportanceDensity, got {type(density).__name__}; make it one with "
+        "GridDensity(density.log_prob, grid, batch_size=density.batch_size)."
+    )
+
+
+def _pairs(densities: Densities, y: Tensor, dim: int = 0) -> list[tuple[Distribution, Tensor]]:
     """Every density with its labels, checked."""
-    parts = [densities] if isinstance(densities, Density) else list(densities)
+    parts = list(densities) if isinstance(densities, Sequence) else [densities]
     if not parts:
         raise ShapeError("expected at least one density, got none.")
     sizes = [density.batch_size for density in parts]

@@ -10,6 +10,7 @@ from ebm.exceptions import DomainError, ShapeError
 
 __all__ = [
     "checks_values",
+    "finite_range",
     "float_dtype",
     "require_count",
     "require_finite",
@@ -47,6 +48,12 @@ def require_finite(name: str, tensor: Tensor, validate: bool | None = None) -> N
         return
     index = tuple(int(i) for i in (~tensor.isfinite()).nonzero()[0])
     raise DomainError(f"{name} must be finite, but {name}{list(index)} is {tensor[index].item()}.")
+
+
+def finite_range(tensor: Tensor) -> str:
+    """Smallest and largest finite entry of `tensor` (any shape) in words, for messages about the others."""
+    good = tensor[tensor.isfinite()]
+    return f"{good.min().item():g} to {good.max().item():g}" if good.numel() else "none"
 
 
 def require_last_dim(name: str, tensor: Tensor, dim: int, shape: str, rank: int | None = None) -> None:

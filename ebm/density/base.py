@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from ebm.checks import float_dtype, require_count, require_finite, require_last_dim, require_same_device
+from ebm.checks import (
+    float_dtype,
+    require_count,
+    require_finite,
+    require_generator,
+    require_last_dim,
+    require_same_device,
+)
 from ebm.density.credible import CredibleSet
 from ebm.density.scoring import BatchScore, score_in_chunks
 from ebm.exceptions import DomainError, NumericalError, ShapeError
@@ -36,9 +43,11 @@ class Density(ABC):
     """
 
     def __init__(
-        self, score_fn: BatchScore, scores: Tensor, log_terms: Tensor, target_dim: int, chunk: int
+        self, score_fn: BatchScore, places: Tensor, scores: Tensor, log_terms: Tensor, chunk: int
     ) -> None:
+        target_dim = places.shape[-1]
         self.score_fn = score_fn
+        self._like = places.new_empty(0)  # the dtype that the scores are asked for in
         self.batch_size, self.target_dim, self.chunk = scores.shape[0], target_dim, chunk
         self._scores = scores  # f at every place, (B, N)
         self._log_z = log_terms.logsumexp(-1)  # of the terms that add up to Z, (B, N)
@@ -73,6 +82,7 @@ class Density(ABC):
 
         Raises:
             ShapeError: if `y` has another shape.
+            TypeError: if `y` is on another device, or more precise than what the density was made with.
             DomainError: if `y` is not finite (looked at on the CPU).
         """
         scores = self._score(y)
@@ -194,7 +204,11 @@ class Density(ABC):
         if y.ndim not in (2, 3) or y.shape[0] != self.batch_size:
             raise ShapeError(f"expected y of shape {shape}, got {tuple(y.shape)}.")
         require_same_device(y=y, density=self._scores)
-        y = y.detach().to(float_dtype(y))
+        if float_dtype(y, self._like) != self._like.dtype:
+            raise TypeError(
+                f"y is {y.dtype}, but the density was made in {self._like.dtype}: convert y with .to(dtype)."
+            )
+        y = y.detach().to(self._like.dtype)
         require_finite("y", y)
         candidates = y[:, None] if y.ndim == 2 else y
         if candidates.shape[1] == 0:
@@ -204,11 +218,9 @@ class Density(ABC):
     def _draw(self, n: int, generator: torch.Generator | None) -> Tensor:
         """Indices of `n` places per item, by weight with replacement, ``(B, n)``."""
         require_count("n", n)
-        device = self._scores.device
-        if generator is not None and generator.device.type != device.type:
-            raise TypeError(f"generator is for {generator.device.type}, but the density is on {device.type}.")
+        require_generator(generator, density=self._scores)
         mass = self._weights.double().cumsum(-1)
-        u = torch.rand(self.batch_size, n, dtype=torch.float64, device=device, generator=generator)
+        u = torch.rand(self.batch_size, n, dtype=torch.float64, device=mass.device, generator=generator)
         # Searching to the right of u passes places without mass, and u < 1 times the total stays inside.
         return torch.searchsorted(mass, u * mass[:, -1:], right=True).clamp(max=mass.shape[1] - 1)
 

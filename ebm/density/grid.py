@@ -48,8 +48,10 @@ class GridDensity(Density):
         self, score_fn: BatchScore, grid: Grid, *, batch_size: int, chunk: int = DEFAULT_CHUNK
     ) -> None:
         axes = axes_of(grid, require_count("batch_size", batch_size, least=0))
-        scores = score_in_chunks(score_fn, grid_points(axes), batch_size, chunk)
-        self._set_up(score_fn, axes, scores, scores + log_volumes(axes), chunk)
+        points = grid_points(axes)
+        scores = score_in_chunks(score_fn, points, batch_size, chunk)
+        super().__init__(score_fn, points, scores, scores + log_volumes(axes), chunk)
+        self._lay_out(axes)
         self._warn_truncated()
 
     @classmethod
@@ -102,13 +104,13 @@ class GridDensity(Density):
         terms = terms - terms.logsumexp(-1, keepdim=True)
         density = cls.__new__(cls)
         scores = terms - log_volumes(axes)
-        density._set_up(InterpolatedScore(axes, scores), axes, scores, terms, DEFAULT_CHUNK)
+        Density.__init__(
+            density, InterpolatedScore(axes, scores), grid_points(axes), scores, terms, DEFAULT_CHUNK
+        )
+        density._lay_out(axes)
         return density
 
-    def _set_up(
-        self, score_fn: BatchScore, axes: tuple[Axis, ...], scores: Tensor, terms: Tensor, chunk: int
-    ) -> None:
-        super().__init__(score_fn, scores, terms, len(axes), chunk)
+    def _lay_out(self, axes: tuple[Axis, ...]) -> None:
         self.axes = axes
         self.log_masses = self._log_weights.reshape(self._shape)
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ebm.checks import float_dtype, require_count
+from ebm.checks import finite_range, float_dtype, require_count
 from ebm.exceptions import NumericalError, ShapeError
 from ebm.models import Features, tensors_of
 
@@ -73,8 +73,7 @@ def batch_size_of(features: Features, batch_size: int | None) -> int:
 def _bad_score(scores: Tensor, y: Tensor) -> NumericalError:
     item, point = (int(i) for i in (~(scores < torch.inf)).nonzero()[0])
     where = y[item if y.shape[0] > 1 else 0, point].tolist()
-    good = scores[scores.isfinite()]
-    spread = f"{good.min().item():g} to {good.max().item():g}" if good.numel() else "none"
     return NumericalError(
-        f"the score of item {item} at y = {where} is {scores[item, point].item()}; finite scores: {spread}."
+        f"the score of item {item} at y = {where} is {scores[item, point].item()}; "
+        f"finite scores: {finite_range(scores)}."
     )

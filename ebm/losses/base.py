@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ebm.checks import (
+    finite_range,
     float_dtype,
     require_count,
     require_finite,
@@ -132,10 +133,9 @@ def require_finite_scores(f: Tensor, labels: int = 0) -> None:
     if bool(finite.all()):
         return
     term = "samples" if bool(finite[:, :labels].all()) else "label"
-    good = f.detach()[finite]
-    spread = f"{good.min().item():g} to {good.max().item():g}" if good.numel() else "none"
     raise NumericalError(
-        f"non-finite scores at the {term}: {int((~finite).sum())} of {f.numel()}; finite ones: {spread}."
+        f"non-finite scores at the {term}: {int((~finite).sum())} of {f.numel()}; "
+        f"finite ones: {finite_range(f.detach())}."
     )
 
 

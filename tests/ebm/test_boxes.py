@@ -70,6 +70,21 @@ def test_shapes_are_named() -> None:
         rect_to_rel(torch.ones(4), torch.tensor([1.0, 0.0]))
 
 
+def test_boxes_of_another_kind_are_refused() -> None:
+    box, size = torch.ones(4), torch.ones(2)
+    for call in (lambda d: rect_to_rel(box.to(d), size), lambda d: rel_to_rect(box, size.to(d))):
+        with pytest.raises(TypeError, match="one device"):
+            call("meta")
+        with pytest.raises(TypeError, match="bool"):
+            call(torch.bool)
+    with pytest.raises(TypeError, match="one device"):
+        box_iou(box, box.to("meta"))
+    whole = torch.tensor([[1, 2, 3, 4]])
+    torch.testing.assert_close(
+        rect_to_rel(whole, whole[:, 2:]), rect_to_rel(whole.float(), whole[:, 2:].float())
+    )
+
+
 def test_published_overlaps() -> None:
     boxes = torch.tensor([[15.0, 15, 20, 20], [40, 40, 5, 5], [10, 10, 20, 20]])
     overlap = box_iou(torch.tensor([10.0, 10, 20, 20]), boxes)

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from ebm.baselines.location_scale import DiagonalGaussian
 from ebm.calibration import (
     coverage,
     crps,
@@ -161,6 +162,23 @@ def test_no_labels_give_no_ranks() -> None:
     empty = believed(1.0, slice(0, 0))
     assert ranks(empty, Y[:0]).shape == crps(empty, Y[:0]).shape == (0,)
     assert coverage(empty, Y[:0], LEVELS).isnan().all()
+
+
+def test_densities_in_closed_form_have_transforms_and_intervals() -> None:
+    closed = DiagonalGaussian(MEAN, torch.zeros(B, 1, dtype=torch.float64))
+    torch.testing.assert_close(pit(closed, Y), pit(believed(1.0), Y), atol=1e-4, rtol=0)
+    found = coverage([closed], Y, LEVELS, region="equal-tailed")
+    torch.testing.assert_close(
+        found, coverage(believed(1.0), Y, LEVELS, region="equal-tailed"), atol=2e-3, rtol=0
+    )
+    for question in (crps, ranks):
+        with pytest.raises(
+            TypeError, match=r"got DiagonalGaussian; make it one with GridDensity\(density.log_prob"
+        ):
+            question(closed, Y)
+    grid = torch.linspace(-8, 9, 2001, dtype=torch.float64)
+    on_grid = GridDensity(closed.log_prob, grid, batch_size=closed.batch_size)
+    torch.testing.assert_close(crps(on_grid, Y), crps(believed(1.0), Y), atol=1e-3, rtol=0)
 
 
 def test_impossible_questions_are_refused() -> None:
