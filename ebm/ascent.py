@@ -2,14 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
-from ebm.checks import checks_values, finite_range, require_count
+from ebm.checks import checks_values, require_count
 from ebm.exceptions import DomainError, NumericalError, ShapeError
-from ebm.gradients import score_and_gradient
+from ebm.gradients import ScoreFunction, ScoreWithGradient, score_and_gradient
 
 __all__ = [
     "Ascent",
@@ -21,20 +20,7 @@ __all__ = [
     "step_lengths",
 ]
 
-ScoreFunction = Callable[[Tensor], Tensor]
-
 StepLength = float | tuple[float, ...] | Tensor
-
-
-@runtime_checkable
-class ScoreWithGradient(Protocol):
-    """A score function that also knows its gradient; ascents then build no graph."""
-
-    def __call__(self, y: Tensor) -> Tensor:
-        """Scores ``(*)`` of targets ``(*, D)``."""
-
-    def value_and_gradient(self, y: Tensor) -> tuple[Tensor, Tensor]:
-        """Scores ``(*)`` of targets ``(*, D)``, and their gradient ``(*, D)``."""
 
 
 @dataclass(frozen=True)
@@ -184,10 +170,7 @@ class Ascent:
         score, gradient = self._evaluate(y) if steps else (self.score_at(y), torch.zeros_like(y))
         if checks_values(score, self.validate) and not bool(score.isfinite().all()):
             where = tuple(int(i) for i in (~score.isfinite()).nonzero()[0])
-            raise NumericalError(
-                f"the score of start {list(where)} is {score[where].item()}; "
-                f"finite scores: {finite_range(score)}."
-            )
+            raise NumericalError(f"the score of start {list(where)} is {score[where].item()}.")
         return score, gradient
 
     def _evaluate(self, y: Tensor) -> tuple[Tensor, Tensor]:

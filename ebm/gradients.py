@@ -2,14 +2,27 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
 from ebm.exceptions import DomainError, ShapeError
 
-__all__ = ["ScoredPoint", "frozen_parameters", "score_and_gradient"]
+__all__ = ["ScoreFunction", "ScoreWithGradient", "ScoredPoint", "frozen_parameters", "score_and_gradient"]
+
+ScoreFunction = Callable[[Tensor], Tensor]
+
+
+@runtime_checkable
+class ScoreWithGradient(Protocol):
+    """A score function that also knows its gradient; ascents and chains then build no graph."""
+
+    def __call__(self, y: Tensor) -> Tensor:
+        """Scores ``(*)`` of targets ``(*, D)``."""
+
+    def value_and_gradient(self, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Scores ``(*)`` of targets ``(*, D)``, and their gradient ``(*, D)``."""
 
 
 class ScoredPoint(NamedTuple):
@@ -26,13 +39,12 @@ class ScoredPoint(NamedTuple):
     gradient: Tensor
 
 
-def score_and_gradient(
-    score_fn: Callable[[Tensor], Tensor], y: Tensor, *, create_graph: bool = False
-) -> ScoredPoint:
+def score_and_gradient(score_fn: ScoreFunction, y: Tensor, *, create_graph: bool = False) -> ScoredPoint:
     """f and grad f at `y`, also where the caller has switched gradients off.
 
     Args:
-        score_fn: ``(*, D) -> (*)``, differentiable; one score must depend on one target only.
+        score_fn: ``(*, D) -> (*)``, differentiable; one score must depend on one target only. A
+            `ScoreWithGradient` is asked for its gradient unless a graph is wanted.
         y: targets ``(*, D)``; no gradient flows into them.
         create_graph: keep the gradient differentiable, in parameters and in the `y` that is returned;
             otherwise everything returned is detached.
@@ -41,17 +53,21 @@ def score_and_gradient(
         ShapeError: if the scores' shape is not ``(*)``.
         DomainError: if the scores do not depend on y.
     """
+    if not create_graph and isinstance(score_fn, ScoreWithGradient):
+        with torch.no_grad():
+            score, gradient = score_fn.value_and_gradient(y)
+        _require_shape(score, y)
+        return ScoredPoint(y, score, gradient)
     with torch.enable_grad():
         at = y.detach().requires_grad_()
         score = score_fn(at)
-        if score.shape != y.shape[:-1]:
-            raise ShapeError(f"expected scores of shape {tuple(y.shape[:-1])}, got {tuple(score.shape)}.")
-        gradient = None
+        _require_shape(score, y)
+        slope: Tensor | None = None
         if score.requires_grad:
-            (gradient,) = torch.autograd.grad(score.sum(), at, create_graph=create_graph, allow_unused=True)
-        if gradient is None:
+            (slope,) = torch.autograd.grad(score.sum(), at, create_graph=create_graph, allow_unused=True)
+        if slope is None:
             raise DomainError("the score does not depend on y through differentiable operations.")
-    return ScoredPoint(at, score if create_graph else score.detach(), gradient)
+    return ScoredPoint(at, score if create_graph else score.detach(), slope)
 
 
 @contextmanager
@@ -65,3 +81,8 @@ def frozen_parameters(module: nn.Module) -> Iterator[None]:
     finally:
         for parameter in live:
             parameter.requires_grad_(True)
+
+
+def _require_shape(score: Tensor, y: Tensor) -> None:
+    if score.shape != y.shape[:-1]:
+        raise ShapeError(f"expected scores of shape {tuple(y.shape[:-1])}, got {tuple(score.shape)}.")

@@ -43,9 +43,12 @@ class DiagonalMixture:
         for k, (row, share) in enumerate(zip(self.rows, self.shares)):
             factor = math.log(share) - sum(map(math.log, row)) - 0.5 * len(row) * math.log(2 * math.pi)
             if shared is None or ratios is None:
-                term = _squared_norm(e, row).mul(-0.5).add_(factor)
-            else:
-                term = shared.mul(-0.5 / ratios[k] ** 2).add_(factor)
+                term = _squared_norm(e, row).mul_(-0.5)
+            elif k + 1 < len(ratios):
+                term = shared.mul(-0.5 / ratios[k] ** 2)
+            else:  # nobody needs the shared norm any more
+                term = shared.mul_(-0.5 / ratios[k] ** 2)
+            term.add_(factor)
             # Two at a time: stacking the components first would take K times the memory.
             total = term if total is None else torch.logaddexp(total, term)
         assert total is not None, "a mixture has at least one component"

@@ -1,7 +1,7 @@
 """Samples from exp f / Z without Z: Langevin chains, and resampling of weighted candidates."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -17,7 +17,7 @@ from ebm.checks import (
     require_positive,
 )
 from ebm.exceptions import DomainError, NumericalError, ShapeError
-from ebm.gradients import ScoredPoint, score_and_gradient
+from ebm.gradients import ScoredPoint, ScoreFunction, score_and_gradient
 
 __all__ = ["Chain", "LangevinDynamics", "importance_resample", "langevin"]
 
@@ -25,7 +25,7 @@ PerDimension: TypeAlias = float | Sequence[float] | Tensor
 
 
 def langevin(
-    score_fn: Callable[[Tensor], Tensor],
+    score_fn: ScoreFunction,
     init: Tensor,
     steps: int,
     step_size: PerDimension,
@@ -43,7 +43,7 @@ def langevin(
     gradient in y is computed and nothing returned carries a graph. Gradients may be switched off outside.
 
     Args:
-        score_fn: ``(B, M, D) -> (B, M)``, differentiable.
+        score_fn: ``(B, M, D) -> (B, M)``, differentiable, or a `ebm.gradients.ScoreWithGradient`.
         init: starts ``(B, M, D)``; B and M may be 0.
         steps: L >= 0.
         step_size: alpha of the papers, in the unit of y, one number or D.
@@ -115,7 +115,7 @@ class LangevinDynamics:
 
     def run(
         self,
-        score_fn: Callable[[Tensor], Tensor],
+        score_fn: ScoreFunction,
         init: Tensor,
         steps: int,
         *,
@@ -142,7 +142,7 @@ class LangevinDynamics:
 class _Walk:
     """State and constants of chains under way; `y` is overwritten."""
 
-    score_fn: Callable[[Tensor], Tensor]
+    score_fn: ScoreFunction
     y: Tensor
     drift: Tensor  # step_size^2 / 2
     spread: Tensor  # step_size sqrt(temperature)
@@ -158,7 +158,7 @@ class _Walk:
     def start(
         cls,
         rule: LangevinDynamics,
-        score_fn: Callable[[Tensor], Tensor],
+        score_fn: ScoreFunction,
         y: Tensor,
         generator: torch.Generator | None,
         path: list[Tensor] | None,
@@ -222,7 +222,9 @@ class _Walk:
     def _evaluate(self, y: Tensor, step: int, steps: int) -> ScoredPoint:
         point = score_and_gradient(self.score_fn, y)
         if self.watch:
-            self.finite.append(point.gradient.isfinite().all())
+            # NaN passes through both, and neither makes a copy of the gradient as isfinite does.
+            extremes = torch.stack((point.gradient.amin(), point.gradient.amax()))
+            self.finite.append(extremes.isfinite().all())
             # On a GPU the look is put off to the end: one wait for the device instead of one per step.
             if y.device.type == "cpu" and not bool(self.finite[-1]):
                 raise _diverged(step, steps, point)

@@ -9,6 +9,7 @@ from ebm.exceptions import EBMError
 from ltr.train_settings.overrides import RunOptions, apply_overrides
 from ltr.train_settings.recipe import find_recipe
 from ltr.train_settings.session import train
+from ltr.train_settings.settable import set_fields, show_recipe
 
 __all__ = ["train_command"]
 
@@ -27,8 +28,9 @@ def train_command(options: argparse.Namespace) -> int:
     Returns: the exit code.
     """
     try:
+        origin = find_recipe(options.module, options.name)
         recipe = apply_overrides(
-            find_recipe(options.module, options.name),
+            origin,
             epochs=options.epochs,
             samples=options.samples,
             batch_size=options.batch_size,
@@ -36,6 +38,10 @@ def train_command(options: argparse.Namespace) -> int:
             precision=options.precision,
             seed=options.seed,
         )
+        recipe = set_fields(recipe, options.set)
+        if options.show:
+            print(show_recipe(recipe, origin))
+            return 0
         return train(recipe, _run_options(options))
     except torch.OutOfMemoryError:
         print(OUT_OF_MEMORY, file=sys.stderr)

@@ -16,6 +16,8 @@ examples:
       a small network that a CPU trains in minutes
   python ltr/run_training.py dimp dimp_nce_plus --datasets lasot,got10k --batch-size 10
       some of the data sets, smaller batches
+  python ltr/run_training.py dimp dimp_nce_plus --set box.beta=0.2 --set box.num_samples=256 --show
+      every field of the setting, what was changed marked; without --show, train so
   python ltr/run_training.py dimp dimp_nce_plus --epochs 1 --samples 40 --batch-size 2
       a quick look whether everything works
 
@@ -85,6 +87,14 @@ def _add_recipe_options(group: argparse._ArgumentGroup) -> None:
         metavar="LIST",
         help="train on these alone: lasot,got10k,trackingnet,coco; generated",
     )
+    group.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="any other field, as --show names it, e.g. box.beta=0.2; may be repeated",
+    )
+    group.add_argument("--show", action="store_true", help="print the resolved setting and stop")
 
 
 def _add_run_options(group: argparse._ArgumentGroup) -> None:

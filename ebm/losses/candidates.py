@@ -44,6 +44,7 @@ class CandidateLoss(EnergyLoss):
     """
 
     has_label = True
+    ranks_label = False  # whether the loss is to give the label the largest f - log q
 
     def __init__(
         self, proposal: Proposal, num_samples: int, *, share_across_batch: bool = False, **options: bool
@@ -81,15 +82,18 @@ class CandidateLoss(EnergyLoss):
 
     def diagnose(self, f: Tensor, candidates: Candidates) -> dict[str, Any]:
         """Diagnostics of detached scores ``(B, C)``, see `LossOutput`."""
+        aux: dict[str, Any] = {}
         logits = f.to(float_dtype(f)) - candidates.log_q
-        first = int(self.has_label)
-        noise = logits[:, first:]
-        share = noise.softmax(-1)
-        aux = {
-            "log_z_mean": noise.logsumexp(-1).mean() - math.log(noise.shape[1]),
-            "f_sample_max": f[:, first:].max(),
-            "ess_mean": share.square().sum(-1).reciprocal().mean(),
-        }
         if self.has_label:
             aux["f_label_mean"] = f[:, 0].mean()
+        if self.ranks_label:
+            aux["label_rank_acc"] = (logits.argmax(-1) == 0).float().mean()
+        first = int(self.has_label)
+        top = logits[:, first:].amax(-1, keepdim=True)
+        # One exponential, in place, serves both the sum of the weights and that of their squares.
+        share = logits[:, first:].sub_(top).exp_()
+        total = share.sum(-1)
+        aux["log_z_mean"] = (top[:, 0] + total.log()).mean() - math.log(share.shape[1])
+        aux["ess_mean"] = (total / torch.linalg.vector_norm(share, dim=-1)).square().mean()
+        aux["f_sample_max"] = f[:, first:].max()
         return aux

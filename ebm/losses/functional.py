@@ -86,7 +86,7 @@ def kld_is(
     f, log_q, log_p = _widen(f=f, log_q=log_q, log_p=log_p)
     log_m = math.log(f.shape[1])
     log_ratio = log_p - log_q
-    weights = log_ratio.softmax(-1) if self_normalize else (log_ratio - log_m).exp()
+    weights = log_ratio.softmax(-1) if self_normalize else log_ratio.sub_(log_m).exp_()
     per_item = (f - log_q).logsumexp(-1) - log_m - (weights * f).sum(-1)
     return reduce(per_item if constant is None else per_item + constant, reduction)
 

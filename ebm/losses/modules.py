@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ebm.checks import float_dtype, require_positive
+from ebm.checks import require_positive
 from ebm.exceptions import ShapeError
 from ebm.lookup import unknown_name
 from ebm.losses.base import EnergyLoss
@@ -121,6 +121,8 @@ class NCELoss(CandidateLoss):
         **options: see `CandidateLoss` and `EnergyLoss`.
     """
 
+    ranks_label = True
+
     def __init__(self, proposal: Proposal, num_samples: int, **options: bool) -> None:
         super().__init__(proposal, num_samples, **options)
 
@@ -131,12 +133,6 @@ class NCELoss(CandidateLoss):
     def per_item(self, f: Tensor, candidates: Candidates) -> Tensor:
         """NCE per item, ``(B,)``."""
         return nce(f, candidates.log_q, reduction="none")
-
-    def diagnose(self, f: Tensor, candidates: Candidates) -> dict[str, Any]:
-        """Adds ``label_rank_acc``, the share of items whose label has the largest ``f - log q``."""
-        logits = f.to(float_dtype(f)) - candidates.log_q
-        found = (logits.argmax(-1) == 0).float().mean()
-        return super().diagnose(f, candidates) | {"label_rank_acc": found}
 
 
 class NCEPlusLoss(NCELoss):

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ebm.checks import float_dtype, require_count, require_finite, require_generator, require_positive
 from ebm.exceptions import DomainError, ShapeError
-from ebm.gradients import score_and_gradient
+from ebm.gradients import ScoreFunction, score_and_gradient
 from ebm.losses.accumulate import accumulate, leaves_of
 from ebm.losses.reduction import Reduction, reduce
 
@@ -22,8 +22,6 @@ __all__ = [
     "score_matching",
     "score_terms",
 ]
-
-ScoreFunction = Callable[[Tensor], Tensor]
 
 FLAT = (
     "the second derivative of the score in y is zero for the whole batch, as with a ReLU network: score "

@@ -16,7 +16,7 @@ __all__ = ["NetConstructor", "find_constructor", "known_constructors", "model_co
 N = TypeVar("N", bound=nn.Module)
 
 # Modules whose constructors a file may name. They are imported only when a file is read.
-_NETWORK_MODULES = ("ltr.models.tracking.dimpnet",)
+_NETWORK_MODULES = ("ltr.models.bbreg.atom", "ltr.models.tracking.dimpnet")
 _CONSTRUCTORS: dict[tuple[str, str], Callable[..., nn.Module]] = {}
 
 

@@ -9,38 +9,44 @@ import pytest
 import torch
 
 from ltr.admin.model_constructor import find_constructor
-from ltr.models.tracking.dimpnet import dimpnet18, dimpnet50
+from ltr.models.tracking.dimpnet import dimpnet18, dimpnet50, klcedimpnet18
 
 NETWORKS = sorted((Path(__file__).parent / "state_dicts").glob("*.json"))
-ORDER = [
-    "filter_size",
-    "optim_iter",
-    "optim_init_step",
-    "optim_init_reg",
-    "classification_layer",
-    "feat_stride",
-    "backbone_pretrained",
-    "clf_feat_blocks",
-    "clf_feat_norm",
-    "init_filter_norm",
-    "final_conv",
-    "out_feature_dim",
-    "init_gauss_sigma",
-    "num_dist_bins",
-    "bin_displacement",
-    "mask_init_factor",
-    "iou_input_dim",
-    "iou_inter_dim",
-    "score_act",
-    "act_param",
-    "target_mask_act",
-    "detach_length",
-    "frozen_backbone_layers",
-]
-DEFAULTS = (
-    [1, 5, 1.0, 0.01, "layer3", 16, True, 1, True, False, True, 256, 1.0, 5, 1.0, 4.0]
-    + [(256, 256), (256, 256), "relu", None, "sigmoid", math.inf, ()]
+INF = math.inf
+HEAD = {
+    "classification_layer": "layer3", "feat_stride": 16, "backbone_pretrained": True, "clf_feat_blocks": 1,
+    "clf_feat_norm": True, "init_filter_norm": False, "final_conv": True, "out_feature_dim": 256,
+}  # fmt: skip
+FIRST = dict(filter_size=1, optim_iter=5, optim_init_step=1.0, optim_init_reg=0.01, **HEAD)
+BOXES = {"iou_input_dim": (256, 256), "iou_inter_dim": (256, 256)}
+WIDE = {"clf_feat_blocks": 0, "out_feature_dim": 512}
+DIMP = dict(
+    **FIRST, init_gauss_sigma=1.0, num_dist_bins=5, bin_displacement=1.0, mask_init_factor=4.0, **BOXES,
+    score_act="relu", act_param=None, target_mask_act="sigmoid", detach_length=INF, frozen_backbone_layers=(),
 )  # fmt: skip
+SIMPLE = dict(
+    filter_size=1, optim_iter=5, optim_init_reg=0.01, **HEAD, hinge_threshold=0.05, **BOXES,
+    activation_leak=0.0, score_act="relu", act_param=None, detach_length=INF, frozen_backbone_layers=(),
+)  # fmt: skip
+PRDIMP = dict(
+    **FIRST, gauss_sigma=1.0, **BOXES, detach_length=INF, alpha_eps=0.0, train_feature_extractor=True,
+    init_uni_weight=None, optim_min_reg=1e-3, init_initializer="default", normalize_label=False,
+    label_shrink=0, softmax_reg=None, label_threshold=0, final_relu=False, init_pool_square=False,
+    frozen_backbone_layers=(),
+)  # fmt: skip
+PRDIMP50 = {name: value for name, value in {**PRDIMP, **WIDE}.items() if name != "init_pool_square"}
+ATOM = dict(**BOXES, backbone_pretrained=True)
+L2 = dict(**FIRST, **BOXES, detach_length=INF, hinge_threshold=-999, gauss_sigma=1.0, alpha_eps=0)
+SIGNATURES = {
+    "dimpnet18": DIMP,
+    "dimpnet50": {**DIMP, **WIDE},
+    "dimpnet50_simple": {**SIMPLE, **WIDE},
+    "L2dimpnet18": L2,
+    "klcedimpnet18": PRDIMP,
+    "klcedimpnet50": PRDIMP50,
+    "atom_resnet18": ATOM,
+    "atom_resnet50": ATOM,
+}
 
 
 @pytest.mark.parametrize("file", NETWORKS, ids=lambda f: f.stem)
@@ -58,9 +64,13 @@ def test_keys_order_shapes_and_types(file: Path) -> None:
     assert sum(p.numel() for p in parameters.values()) == expected["num_parameters"]
 
 
-def test_every_network_of_the_family_is_listed() -> None:
+def test_every_published_network_is_listed() -> None:
     names = {file.stem for file in NETWORKS}
-    assert {"dimp18", "dimp50", "dimpnet18_defaults", "super_dimp"} <= names
+    atom = {"atom_resnet18", "atom_resnet50"}
+    dimp = {"dimp18", "dimp50", "dimpnet18_defaults", "L2dimpnet18_defaults"}
+    assert names == atom | dimp | {"prdimp18", "prdimp50", "super_dimp", "super_dimp_simple"}
+    listed = {json.loads(file.read_text(encoding="utf-8"))["fun_name"] for file in NETWORKS}
+    assert listed == set(SIGNATURES)
 
 
 def test_initial_numbers_of_super_dimp() -> None:
@@ -81,12 +91,26 @@ def test_initial_numbers_of_super_dimp() -> None:
     assert values["spatial_weight_predictor.weight"].eq(1.0).all()
 
 
-def test_positional_order_and_defaults_are_frozen() -> None:
-    for function, changed in ((dimpnet18, {}), (dimpnet50, {"clf_feat_blocks": 0, "out_feature_dim": 512})):
-        parameters = inspect.signature(function).parameters
-        assert list(parameters) == ORDER
-        wanted = {**dict(zip(ORDER, DEFAULTS, strict=True)), **changed}
-        assert {name: p.default for name, p in parameters.items()} == wanted
+def test_initial_numbers_of_prdimp() -> None:
+    expected = json.loads((NETWORKS[0].parent / "prdimp18.json").read_text(encoding="utf-8"))
+    classifier = klcedimpnet18(**expected["kwds"]).classifier
+    assert classifier.filter_optimizer.log_step_length.item() == 0.0
+    assert classifier.filter_optimizer.filter_reg.item() == pytest.approx(0.05)
+    assert classifier.filter_initializer.filter_conv.weight.eq(0.0).all()
+
+
+@pytest.mark.parametrize("name", SIGNATURES)
+def test_positional_order_and_defaults_are_frozen(name: str) -> None:
+    module = "ltr.models.bbreg.atom" if name.startswith("atom") else "ltr.models.tracking.dimpnet"
+    parameters = inspect.signature(find_constructor(module, name)).parameters
+    assert list(parameters) == list(SIGNATURES[name])
+    assert {key: p.default for key, p in parameters.items()} == SIGNATURES[name]
+
+
+def test_a_network_whose_backbone_is_not_trained_freezes_all_of_it() -> None:
+    net = klcedimpnet18(train_feature_extractor=False, backbone_pretrained=False).train()
+    assert not any(p.requires_grad for p in net.feature_extractor.parameters())
+    assert not any(m.training for m in net.feature_extractor.children())
 
 
 def test_arguments_are_recorded_exactly_as_passed() -> None:

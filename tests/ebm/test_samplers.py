@@ -130,6 +130,25 @@ def test_chains_need_no_gradients_outside_and_leave_none_behind() -> None:
     assert net.weight.requires_grad
 
 
+class Known:
+    """A Gaussian energy that states its gradient."""
+
+    def __call__(self, y: Tensor) -> Tensor:
+        return pytest.fail("differentiated although the gradient is known")
+
+    def value_and_gradient(self, y: Tensor) -> tuple[Tensor, Tensor]:
+        return -0.5 * (y - 1).square().sum(-1), 1 - y
+
+
+@pytest.mark.parametrize("metropolis", [False, True])
+def test_a_known_gradient_is_used(metropolis: bool) -> None:
+    runs = [
+        langevin(score, torch.zeros(2, 3, 2), 5, 0.4, metropolis=metropolis, generator=seeded())
+        for score in (Known(), gaussian(1.0))
+    ]
+    torch.testing.assert_close(*runs)
+
+
 def test_an_empty_batch_is_not_scored() -> None:
     fail = lambda y: pytest.fail("scored an empty batch")  # noqa: E731
     for metropolis in (False, True):

@@ -13,6 +13,7 @@ from torch import Tensor
 from ebm.checks import require_count
 from ebm.exceptions import DomainError, ShapeError
 from ebm.lookup import unknown_name
+from ebm.metrics import DENSITY_FLOOR, LEAST_ROW_SUM, best_k_mean
 from ebm.tasks.toy1d.data import LIMIT, log_density
 
 __all__ = [
@@ -29,13 +30,12 @@ __all__ = [
 ]
 
 GRID_SIZE = 2048
-EPSILON = 1e-30
-Arithmetic = Literal["log", "released"]
+EPSILON = DENSITY_FLOOR
+Arithmetic = Literal["stable", "released"]
 ARITHMETICS: tuple[Arithmetic, ...] = get_args(Arithmetic)
 # f of inputs (X,) and targets (Y,) on their product grid, (X, Y).
 ScoreFunction = Callable[[Tensor, Tensor], Tensor]
 _ROWS = 64  # rows of the grid that are scored at a time: the network's layers then stay in the cache
-_SMALLEST_SUM = 1e-40
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,13 +95,13 @@ def true_density(data_set: int, size: int = GRID_SIZE, epsilon: float = EPSILON)
     )
 
 
-def kl_divergence(score: ScoreFunction, truth: Truth, arithmetic: Arithmetic = "log") -> float:
+def kl_divergence(score: ScoreFunction, truth: Truth, arithmetic: Arithmetic = "stable") -> float:
     """Mean over the inputs of KL(truth || softmax of the scores over the targets), nats.
 
     Args:
         score: f of inputs ``(X,)`` and targets ``(Y,)`` on their product grid, ``(X, Y)``; any float type.
         truth: see `true_density`.
-        arithmetic: ``"log"`` normalises in float64 and in log space. ``"released"`` does what the authors'
+        arithmetic: ``"stable"`` normalises in float64 and in log space. ``"released"`` does what the authors'
             evaluation does: exponentials in float32 without a subtracted maximum, a uniform row where the sum
             vanishes, +inf after an underflow and NaN after an overflow.
 
@@ -130,8 +130,8 @@ def kl_divergences(
                     f"expected scores of shape {tuple(truth.p[rows].shape)}, got {tuple(f.shape)}."
                 )
             for name in arithmetics:
-                cross = _CROSS_ENTROPY[name](f.cpu(), truth.p[rows])
-                totals[name] += float((truth.negative_entropy[rows] + cross).sum())
+                cross = _CROSS_ENTROPY[name](f, truth.p[rows].to(f.device))
+                totals[name] += float(truth.negative_entropy[rows].sum() + cross.sum())
     return {name: total / len(x) for name, total in totals.items()}
 
 
@@ -144,13 +144,13 @@ def _exact_cross_entropy(f: Tensor, p: Tensor) -> Tensor:
 def _released_cross_entropy(f: Tensor, p: Tensor) -> Tensor:
     density = f.float().exp()
     total = density.sum(1, keepdim=True)
-    q = torch.where(total <= _SMALLEST_SUM, 1.0 / f.shape[1], density / total)
+    q = torch.where(total <= LEAST_ROW_SUM, 1.0 / f.shape[1], density / total)
     # An impossible target costs nothing, whatever the model says of it; with epsilon > 0 there is none.
     return -torch.where(p > 0, p * q.double().log(), 0.0).sum(1)
 
 
 _CROSS_ENTROPY: dict[Arithmetic, Callable[[Tensor, Tensor], Tensor]] = {
-    "log": _exact_cross_entropy,
+    "stable": _exact_cross_entropy,
     "released": _released_cross_entropy,
 }
 
@@ -190,11 +190,11 @@ def summarise(divergences: Sequence[float], best_of: int = 5) -> RunSummary:
     require_count("number of runs", len(divergences))
     ranked = sorted(divergences, key=lambda value: (math.isnan(value), value))
     finite = [value for value in ranked if math.isfinite(value)]
-    best = ranked[:best_of]
+    count = min(best_of, len(ranked))
     return RunSummary(
         runs=len(ranked),
-        best=sum(best) / len(best),
-        best_of=len(best),
+        best=float(best_k_mean(torch.tensor(ranked, dtype=torch.float64), count)),
+        best_of=count,
         mean=sum(finite) / len(finite) if finite else math.nan,
         median=statistics.median(value if math.isfinite(value) else math.inf for value in ranked),
         failures=len(ranked) - len(finite),

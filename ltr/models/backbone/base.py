@@ -13,8 +13,8 @@ __all__ = ["Backbone"]
 class Backbone(nn.Module):
     """A feature extractor with named output layers, some of which may be frozen.
 
-    Frozen layers take no gradient and stay in evaluation mode, so that their batch norms neither use nor
-    update batch statistics; `train` keeps it so.
+    Frozen layers take no gradient. Unless `freeze` is told otherwise they also stay in evaluation mode, so
+    that their batch norms neither use nor update batch statistics; `train` keeps it so.
     """
 
     strides: Mapping[str, int]
@@ -27,12 +27,16 @@ class Backbone(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self._frozen: tuple[str, ...] = ()
+        self._still: tuple[str, ...] = ()
 
-    def freeze(self, layers: Sequence[str] | str) -> None:
+    def freeze(self, layers: Sequence[str] | str, *, statistics: bool = True) -> None:
         """Freeze exactly these children; whatever was frozen before and is not named is released.
 
         Args:
             layers: names of children, or ``"all"``, or ``"none"`` (the same as empty).
+            statistics: False lets the batch norms of the frozen layers use and update batch statistics in
+                training mode. The published ATOM was trained so: its backbone drifts though it takes no
+                gradient.
 
         Raises:
             UnknownNameError: if a name is no child of this backbone.
@@ -50,6 +54,7 @@ class Backbone(nn.Module):
         for module in chosen:
             module.requires_grad_(False)
         self._frozen = tuple(layers)
+        self._still = self._frozen if statistics else ()
         self.train(self.training)
 
     @property
@@ -58,9 +63,9 @@ class Backbone(nn.Module):
         return self._frozen
 
     def train(self, mode: bool = True) -> Self:
-        """Switch to training or evaluation; frozen layers remain in evaluation."""
+        """Switch to training or evaluation; frozen layers remain in evaluation (see `freeze`)."""
         super().train(mode)
-        for name in self._frozen:
+        for name in self._still:
             self.get_submodule(name).eval()
         return self
 

@@ -1,193 +1,23 @@
-"""Unrolled optimisers of the target filter: steepest descent with the optimal step length."""
+"""Unrolled optimisers of the target filter: DiMP's learned loss, its plain L2 loss, and PrDiMP's KL loss."""
 
 import math
-from abc import abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
-from ebm.exceptions import DomainError, ShapeError
 from ebm.lookup import lookup
-from ltr.models.layers.activation import score_activation
+from ltr.models.layers.activation import LeakyReluPar, score_activation
 from ltr.models.layers.distance import DistanceMap
-from ltr.models.layers.filter import apply_feat_transpose, apply_filter
-from ltr.models.layers.precision import at_least_float32, full_precision
+from ltr.models.target_classifier.filter_optimizer import FilterOptimizer, ScoreObjective
+from ltr.models.target_classifier.score_objectives import (
+    ActivatedSquares,
+    SoftmaxCrossEntropy,
+    gaussian_around,
+    image_weight,
+    root_weight,
+)
 
-__all__ = ["DiMPSteepestDescentGN", "FilterOptimizer", "ScoreObjective", "target_centers"]
-
-
-class ScoreObjective(Protocol):
-    """The data term of a filter loss as a function of the scores ``(I, S, h, w)``; sums are per sequence."""
-
-    def loss(self, scores: Tensor) -> Tensor:
-        """The data term at `scores`, ``(S,)``."""
-
-    def gradient(self, scores: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
-        """Gradient in the scores ``(I, S, h, w)``, and the curvature there along a direction, ``(S,)``."""
-
-
-class FilterOptimizer(nn.Module):
-    """Steepest descent on ``data(scores) + lambda |f|^2`` with the step that a quadratic model finds best.
-
-    A member of the family says what the data term is (`objective`); the iteration is the same for all.
-    ``num_iter``, ``min_filter_reg`` and ``filter_reg[0]`` may be changed at run time.
-
-    Args:
-        num_iter: default number of iterations.
-        feat_stride: image pixels per feature cell.
-        init_step_length: initial value of the learned factor of the step.
-        init_filter_reg: initial value of the learned root of lambda.
-        min_filter_reg: floor of that root.
-        detach_length: cut the graph at the filter before every so many iterations; infinity never does.
-        alpha_eps: added to lambda in the curvature.
-
-    Source: Bhat et al., "Learning Discriminative Model Prediction for Tracking", ICCV 2019, arXiv:1904.07220.
-    """
-
-    def __init__(
-        self,
-        num_iter: int = 1,
-        feat_stride: int = 16,
-        init_step_length: float = 1.0,
-        init_filter_reg: float = 1e-2,
-        min_filter_reg: float = 1e-3,
-        detach_length: float = math.inf,
-        alpha_eps: float = 0.0,
-    ) -> None:
-        super().__init__()
-        if not init_step_length > 0:
-            raise DomainError(f"The step length must be positive, not {init_step_length}.")
-        self.num_iter = num_iter
-        self.feat_stride = feat_stride
-        self.log_step_length = nn.Parameter(torch.full((1,), math.log(init_step_length)))
-        self.filter_reg = nn.Parameter(torch.full((1,), float(init_filter_reg)))
-        self.min_filter_reg = min_filter_reg
-        self.detach_length = detach_length
-        self.alpha_eps = alpha_eps
-
-    @abstractmethod
-    def objective(
-        self, centers: Tensor, size: tuple[int, int], sample_weight: Tensor | float | None
-    ) -> ScoreObjective:
-        """The data term of one call.
-
-        Args:
-            centers: target centres (row, column) in score cells, ``(I, S, 2)``.
-            size: score size (h, w).
-            sample_weight: ``(I, S)``, a number that is used as it is, or None for equal weights.
-        """
-
-    def forward(
-        self,
-        weights: Tensor,
-        feat: Tensor,
-        bb: Tensor,
-        sample_weight: Tensor | float | None = None,
-        num_iter: int | None = None,
-        compute_losses: bool = True,
-    ) -> tuple[Tensor, list[Tensor], list[Tensor]]:
-        """Improve the filters.
-
-        Args:
-            weights: filters to start from, ``(S, C, kh, kw)``.
-            feat: features, ``(I, S, C, H, W)``, or ``(I, C, H, W)`` for one sequence.
-            bb: xywh boxes in image pixels, ``(I, S, 4)`` or ``(I, 4)``.
-            sample_weight: ``(I, S)`` or ``(I,)``; None weighs all images alike.
-            num_iter: number of iterations, default as constructed.
-            compute_losses: whether to evaluate the loss at every iterate.
-
-        Returns:
-            The last filter; all iterates, the first being `weights` (n + 1); their losses, each a scalar,
-            or an empty list.
-
-        Raises:
-            ShapeError: if features, boxes and filters disagree on the number of images or sequences.
-        """
-        feat = feat[:, None] if feat.dim() == 4 else feat
-        images, sequences = feat.shape[:2]
-        if bb.numel() != images * sequences * 4 or weights.shape[0] != sequences:
-            raise ShapeError(
-                f"{tuple(weights.shape)} filters, {tuple(feat.shape)} features and {tuple(bb.shape)} boxes "
-                "disagree; expected (S, C, kh, kw), (I, S, C, H, W) and (I, S, 4)."
-            )
-        kernel = (weights.shape[-2], weights.shape[-1])
-        size = (feat.shape[-2] + (kernel[0] + 1) % 2, feat.shape[-1] + (kernel[1] + 1) % 2)
-        if isinstance(sample_weight, Tensor):
-            sample_weight = sample_weight.reshape(images, sequences)
-        with full_precision(feat):
-            centers = target_centers(
-                at_least_float32(bb).reshape(images, sequences, 4), self.feat_stride, kernel
-            )
-            objective = self.objective(centers, size, sample_weight)
-        steps = self.num_iter if num_iter is None else num_iter
-        return self._descend(at_least_float32(weights), feat, objective, steps, compute_losses)
-
-    def _descend(
-        self, weights: Tensor, feat: Tensor, objective: ScoreObjective, steps: int, compute_losses: bool
-    ) -> tuple[Tensor, list[Tensor], list[Tensor]]:
-        reg = self.filter_reg.square().clamp(min=self.min_filter_reg**2)
-        factor = self.log_step_length.exp()
-        kernel = (weights.shape[-2], weights.shape[-1])
-        iterates, losses = [weights], []
-        scores: Tensor | None = None
-        for i in range(steps):
-            if self.detach_length <= 0 or (i > 0 and i % self.detach_length == 0):
-                weights, scores = weights.detach(), None
-            if scores is None:
-                scores = apply_filter(feat, weights)
-            if compute_losses:
-                losses.append(self._total_loss(objective, scores, weights, reg))
-            with full_precision(feat):
-                slope, curvature = objective.gradient(scores)
-            gradient = apply_feat_transpose(feat, slope, kernel, self.training) + reg * weights
-            direction = apply_filter(feat, gradient)
-            with full_precision(feat):
-                energy = gradient.square().sum(dim=(1, 2, 3))
-                bend = curvature(direction) + (reg + self.alpha_eps) * energy
-                step = factor * (energy / bend.clamp(min=1e-8))
-                weights = weights - step[:, None, None, None] * gradient
-                # The scores are linear in the filter: moving them along saves one of two correlations.
-                scores = scores - step[None, :, None, None] * direction
-            iterates.append(weights)
-        if compute_losses:
-            scores = apply_filter(feat, weights) if scores is None else scores
-            losses.append(self._total_loss(objective, scores, weights, reg))
-        return weights, iterates, losses
-
-    @staticmethod
-    def _total_loss(objective: ScoreObjective, scores: Tensor, weights: Tensor, reg: Tensor) -> Tensor:
-        with full_precision(scores):
-            return (objective.loss(scores).sum() + (reg * weights.square().sum()).squeeze()) / scores.shape[1]
-
-
-def target_centers(bb: Tensor, feat_stride: float, kernel: tuple[int, int]) -> Tensor:
-    """Centres (row, column) of xywh boxes ``(..., 4)`` px in score cells; odd filters: half a cell less."""
-    middle = (bb[..., :2] + bb[..., 2:] / 2).flip(-1) / feat_stride
-    return middle - middle.new_tensor([(k % 2) / 2.0 for k in kernel])
-
-
-@dataclass(frozen=True, kw_only=True)
-class _ActivatedSquares:
-    """``sum (v (act(s, m) - y))^2`` with maps ``(I, S, h, w)``: weight v, mask m, label y."""
-
-    label: Tensor
-    mask: Tensor
-    weight: Tensor | float
-    activation: nn.Module
-    derivative: nn.Module
-
-    def _residual(self, scores: Tensor) -> Tensor:
-        return self.weight * (self.activation(scores, self.mask) - self.label)
-
-    def loss(self, scores: Tensor) -> Tensor:
-        return self._residual(scores).square().sum(dim=(0, 2, 3))
-
-    def gradient(self, scores: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
-        slope = self.weight * self.derivative(scores, self.mask)
-        return slope * self._residual(scores), lambda z: (slope * z).square().sum(dim=(0, 2, 3))
+__all__ = ["DiMPL2SteepestDescentGN", "DiMPSteepestDescentGN", "PrDiMPSteepestDescentNewton"]
 
 
 class DiMPSteepestDescentGN(FilterOptimizer):
@@ -254,20 +84,144 @@ class DiMPSteepestDescentGN(FilterOptimizer):
         table = torch.stack([next(p.parameters()).flatten() for p in predictors], dim=1)
         maps = self.distance_map.interpolate(table, centers.reshape(-1, 2), size)
         label, mask, spatial = maps.unflatten(1, centers.shape[:2])
-        weight: Tensor | float
-        if sample_weight is None:
-            weight = math.sqrt(1.0 / centers.shape[0]) * spatial
-        elif isinstance(sample_weight, Tensor):
-            weight = sample_weight.sqrt()[..., None, None] * spatial
-        else:
-            weight = sample_weight
-        return _ActivatedSquares(
+        weight = root_weight(sample_weight, centers.shape[0])
+        if sample_weight is None or isinstance(sample_weight, Tensor):
+            weight = weight * spatial
+        return ActivatedSquares(
             label=label,
             mask=self.target_mask_act(mask),
             weight=weight,
             activation=self.score_activation,
             derivative=self.score_activation_deriv,
         )
+
+
+class DiMPL2SteepestDescentGN(FilterOptimizer):
+    """Gauss-Newton descent on a least-squares fit to a Gaussian, hinged below a threshold of the label.
+
+    Args:
+        num_iter: see `FilterOptimizer`, as all that is not named here.
+        feat_stride: image pixels per feature cell.
+        init_step_length: initial step factor.
+        gauss_sigma: width of the label, cells; 0 labels the nearest cell alone.
+        hinge_threshold: where the label is not above it, only scores above zero count, against zero.
+        init_filter_reg: initial root of lambda.
+        min_filter_reg: floor of the root of lambda.
+        detach_length: where to cut the graph.
+        alpha_eps: added to lambda in the curvature.
+
+    Source: Bhat et al., "Learning Discriminative Model Prediction for Tracking", ICCV 2019, arXiv:1904.07220.
+    """
+
+    def __init__(
+        self,
+        num_iter: int = 1,
+        feat_stride: int = 16,
+        init_step_length: float = 1.0,
+        gauss_sigma: float = 1.0,
+        hinge_threshold: float = -999,
+        init_filter_reg: float = 1e-2,
+        min_filter_reg: float = 1e-3,
+        detach_length: float = math.inf,
+        alpha_eps: float = 0.0,
+    ) -> None:
+        super().__init__(
+            num_iter, feat_stride, init_step_length, init_filter_reg, min_filter_reg, detach_length, alpha_eps
+        )
+        self.gauss_sigma = gauss_sigma
+        self.hinge_threshold = hinge_threshold
+        self.score_activation = LeakyReluPar()
+
+    def objective(
+        self, centers: Tensor, size: tuple[int, int], sample_weight: Tensor | float | None
+    ) -> ScoreObjective:
+        """The hinged squares around `centers`; see `FilterOptimizer.objective`."""
+        label = gaussian_around(centers, size, self.gauss_sigma)
+        mask = (label > self.hinge_threshold).to(label.dtype)
+        return ActivatedSquares(
+            label=label * mask,
+            mask=mask,
+            weight=root_weight(sample_weight, centers.shape[0]),
+            activation=self.score_activation,
+            derivative=_hinge_slope,
+        )
+
+
+class PrDiMPSteepestDescentNewton(FilterOptimizer):
+    """Newton descent on the cross-entropy of a label density and the softmax of the scores.
+
+    ``softmax_reg``, ``label_threshold``, ``label_shrink`` and what `FilterOptimizer` names may be changed at
+    run time.
+
+    Args:
+        num_iter: see `FilterOptimizer`, as all that is not named here.
+        feat_stride: image pixels per feature cell.
+        init_step_length: initial step factor.
+        init_filter_reg: initial root of lambda.
+        gauss_sigma: width of the label density, cells; 0 labels the nearest cell alone.
+        min_filter_reg: floor of the root of lambda.
+        detach_length: where to cut the graph.
+        alpha_eps: added to lambda in the curvature.
+        init_uni_weight: share of a uniform density in the label; None for none.
+        normalize_label: let the Gaussian add up to one within the map.
+        label_shrink: share of the label density that is given up to "nowhere".
+        softmax_reg: score of the outcome "nowhere"; None for no such outcome.
+        label_threshold: densities up to it are set to zero.
+
+    Source: Danelljan et al., "Probabilistic Regression for Visual Tracking", CVPR 2020, arXiv:2003.12565.
+    """
+
+    def __init__(
+        self,
+        num_iter: int = 1,
+        feat_stride: int = 16,
+        init_step_length: float = 1.0,
+        init_filter_reg: float = 1e-2,
+        gauss_sigma: float = 1.0,
+        min_filter_reg: float = 1e-3,
+        detach_length: float = math.inf,
+        alpha_eps: float = 0.0,
+        init_uni_weight: float | None = None,
+        normalize_label: bool = False,
+        label_shrink: float = 0,
+        softmax_reg: float | None = None,
+        label_threshold: float = 0.0,
+    ) -> None:
+        super().__init__(
+            num_iter, feat_stride, init_step_length, init_filter_reg, min_filter_reg, detach_length, alpha_eps
+        )
+        self.gauss_sigma = gauss_sigma
+        self.uni_weight = 0.0 if init_uni_weight is None else init_uni_weight
+        self.normalize_label = normalize_label
+        self.label_shrink = label_shrink
+        self.softmax_reg = softmax_reg
+        self.label_threshold = label_threshold
+
+    def label_density(self, centers: Tensor, size: tuple[int, int]) -> Tensor:
+        """The label density ``(I, S, h, w)`` around centres (row, column) in cells, ``(I, S, 2)``."""
+        density = gaussian_around(centers, size, self.gauss_sigma)
+        if self.gauss_sigma > 0:
+            density = density / (2 * math.pi * self.gauss_sigma**2)
+        density = torch.where(density > self.label_threshold, density, 0.0)
+        if self.normalize_label:
+            density = density / (density.sum(dim=(2, 3), keepdim=True) + 1e-8)
+        uniform = self.uni_weight / (size[0] * size[1])
+        return (1 - self.label_shrink) * ((1 - self.uni_weight) * density + uniform)
+
+    def objective(
+        self, centers: Tensor, size: tuple[int, int], sample_weight: Tensor | float | None
+    ) -> ScoreObjective:
+        """The cross-entropy to the density around `centers`; see `FilterOptimizer.objective`."""
+        return SoftmaxCrossEntropy(
+            label=self.label_density(centers, size),
+            weight=image_weight(sample_weight, centers.shape[0]),
+            reserve=self.softmax_reg,
+        )
+
+
+def _hinge_slope(scores: Tensor, mask: Tensor) -> Tensor:
+    """1 where the mask is 1 or the score positive; a score of exactly zero has the slope of the flat side."""
+    return torch.where(scores > 0, 1.0, mask)
 
 
 def _initial_label(distance: Tensor, sigma: float) -> Tensor:

@@ -1,35 +1,46 @@
 """The one way in which the networks of the DiMP family are put together."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple
 
 from torch import nn
 
 from ebm.exceptions import DomainError
-from ltr.admin.backbone_weights import require_imagenet_weights
-from ltr.models.backbone.resnet import ResNet, resnet18, resnet50, resnet_baby
+from ltr.models.backbone.resnet import ResNet
 from ltr.models.bbreg.atom_iou_net import AtomIoUNet
+from ltr.models.meta.steepestdescent import GNSteepestDescent
+from ltr.models.parts import Body, published_body, small_body
 from ltr.models.target_classifier.features import norm_scale_for, residual_basic_block, residual_bottleneck
 from ltr.models.target_classifier.initializer import FilterInitializerLinear
 from ltr.models.target_classifier.linear_filter import LinearFilter
-from ltr.models.target_classifier.optimizer import DiMPSteepestDescentGN
-from ltr.models.tracking.arguments import DiMP18Arguments, DiMPSmallArguments
+from ltr.models.target_classifier.optimizer import (
+    DiMPL2SteepestDescentGN,
+    DiMPSteepestDescentGN,
+    PrDiMPSteepestDescentNewton,
+)
+from ltr.models.target_classifier.residual_modules import LinearFilterHinge
+from ltr.models.tracking.arguments import (
+    DiMP18Arguments,
+    DiMP50SimpleArguments,
+    DiMPL2Arguments,
+    NetworkArguments,
+    PrDiMP50Arguments,
+    SmallArguments,
+)
 
 __all__ = [
-    "BBREG_LAYERS",
     "DiMPParts",
-    "assemble",
-    "backbone_resnet18",
-    "backbone_resnet50",
     "basic_features",
+    "body",
     "bottleneck_features",
     "dimp",
-    "dimp_small",
-    "iou_net",
+    "kl_newton",
+    "l2_descent",
+    "prdimp",
+    "simple_descent",
+    "slim_body",
     "steepest_descent",
 ]
-
-BBREG_LAYERS = ("layer2", "layer3")
 
 
 class DiMPParts(NamedTuple):
@@ -42,57 +53,11 @@ class DiMPParts(NamedTuple):
     bb_regressor_layer: Sequence[str]
 
 
-class ClassifierArguments(Protocol):
-    """What every member of the family says about its classifier features and first filter."""
-
-    @property
-    def filter_size(self) -> int: ...
-    @property
-    def classification_layer(self) -> str: ...
-    @property
-    def feat_stride(self) -> int: ...
-    @property
-    def clf_feat_blocks(self) -> int: ...
-    @property
-    def clf_feat_norm(self) -> bool: ...
-    @property
-    def init_filter_norm(self) -> bool: ...
-    @property
-    def final_conv(self) -> bool: ...
-    @property
-    def out_feature_dim(self) -> int: ...
+Features = Callable[[int, NetworkArguments, bool], nn.Module]
+"""Classifier features for a backbone layer of so many channels, rectified at the end or not."""
 
 
-Features = Callable[[int, ClassifierArguments], nn.Module]
-"""Classifier features for a backbone layer of so many channels."""
-
-
-class BackboneArguments(Protocol):
-    """What every member of the family says about its backbone."""
-
-    @property
-    def backbone_pretrained(self) -> bool: ...
-    @property
-    def frozen_backbone_layers(self) -> Sequence[str] | str: ...
-
-
-def backbone_resnet18(arguments: BackboneArguments) -> ResNet:
-    """A ResNet-18, with ImageNet weights if asked for."""
-    return _pretrained(resnet18(frozen_layers=arguments.frozen_backbone_layers), arguments)
-
-
-def backbone_resnet50(arguments: BackboneArguments) -> ResNet:
-    """A ResNet-50, with ImageNet weights if asked for."""
-    return _pretrained(resnet50(frozen_layers=arguments.frozen_backbone_layers), arguments)
-
-
-def _pretrained(backbone: ResNet, arguments: BackboneArguments) -> ResNet:
-    if arguments.backbone_pretrained:
-        require_imagenet_weights(backbone)
-    return backbone
-
-
-def basic_features(channels: int, arguments: ClassifierArguments) -> nn.Module:
+def basic_features(channels: int, arguments: NetworkArguments, final_relu: bool) -> nn.Module:
     """Classifier features of basic blocks as wide as the backbone layer."""
     return residual_basic_block(
         feature_dim=channels,
@@ -101,10 +66,11 @@ def basic_features(channels: int, arguments: ClassifierArguments) -> nn.Module:
         final_conv=arguments.final_conv,
         norm_scale=norm_scale_for(arguments.out_feature_dim, arguments.filter_size),
         out_dim=arguments.out_feature_dim,
+        final_relu=final_relu,
     )
 
 
-def bottleneck_features(channels: int, arguments: ClassifierArguments) -> nn.Module:
+def bottleneck_features(channels: int, arguments: NetworkArguments, final_relu: bool) -> nn.Module:
     """Classifier features of bottleneck blocks as wide as the backbone layer."""
     return residual_bottleneck(
         feature_dim=channels // 4,
@@ -113,37 +79,60 @@ def bottleneck_features(channels: int, arguments: ClassifierArguments) -> nn.Mod
         final_conv=arguments.final_conv,
         norm_scale=norm_scale_for(arguments.out_feature_dim, arguments.filter_size),
         out_dim=arguments.out_feature_dim,
+        final_relu=final_relu,
     )
 
 
-def assemble(
-    backbone: ResNet,
+def body(make: Callable[..., ResNet], arguments: NetworkArguments) -> Body:
+    """A ResNet and its box branch as the arguments describe them."""
+    return published_body(
+        make,
+        pretrained=arguments.backbone_pretrained,
+        frozen=arguments.frozen,
+        iou_input_dim=arguments.iou_input_dim,
+        iou_inter_dim=arguments.iou_inter_dim,
+    )
+
+
+def slim_body(arguments: SmallArguments) -> Body:
+    """The small backbone and its box branch as the arguments describe them."""
+    return small_body(
+        arguments.backbone_width,
+        pretrained=arguments.backbone_pretrained,
+        frozen=arguments.frozen,
+        iou_input_dim=arguments.iou_input_dim,
+        iou_inter_dim=arguments.iou_inter_dim,
+        iou_hidden_dim=arguments.iou_hidden_dim,
+        layers=arguments.bb_regressor_layer,
+    )
+
+
+def dimp(
+    body: Body,
     features: Features,
-    arguments: ClassifierArguments,
     optimizer: nn.Module,
-    bb_regressor: AtomIoUNet,
+    arguments: NetworkArguments,
     *,
-    bb_regressor_layer: Sequence[str] = BBREG_LAYERS,
     init_weights: str = "default",
     pool_square: bool = False,
+    final_relu: bool = False,
 ) -> DiMPParts:
-    """Join backbone, filter optimiser and box branch to the parts of a network.
+    """Join a body and a filter optimiser to the parts of a network.
 
     Args:
-        backbone: the feature extractor.
+        body: backbone and box branch.
         features: builds the classifier features.
-        arguments: the constructor's arguments.
         optimizer: the filter optimiser.
-        bb_regressor: the box branch.
-        bb_regressor_layer: the backbone layers that it reads.
+        arguments: the constructor's arguments.
         init_weights: see `FilterInitializerLinear`.
         pool_square: see `FilterInitializerLinear`.
+        final_relu: whether the classifier features are rectified before they are normalised.
 
     Raises:
         DomainError: if ``feat_stride`` is not the stride of the classifier's layer.
     """
     layer = arguments.classification_layer
-    stride = backbone.out_feature_strides(layer)
+    stride = body.backbone.out_feature_strides(layer)
     if stride != arguments.feat_stride:
         raise DomainError(
             f"feat_stride is {arguments.feat_stride}, but {layer} of this backbone has stride {stride}: pass "
@@ -157,21 +146,21 @@ def assemble(
         filter_norm=arguments.init_filter_norm,
         init_weights=init_weights,
     )
-    extractor = features(backbone.out_feature_channels(layer), arguments)
+    extractor = features(body.backbone.out_feature_channels(layer), arguments, final_relu)
     classifier = LinearFilter(arguments.filter_size, initializer, optimizer, extractor)
-    return DiMPParts(backbone, classifier, bb_regressor, layer, bb_regressor_layer)
+    return DiMPParts(body.backbone, classifier, body.bb_regressor, layer, body.bb_regressor_layer)
 
 
-def iou_net(
-    backbone: ResNet, arguments: DiMP18Arguments, layers: Sequence[str] = BBREG_LAYERS, **widths: Any
-) -> AtomIoUNet:
-    """The box branch on the channels and strides of these layers; `widths` default to the published ones."""
-    return AtomIoUNet(
-        [backbone.out_feature_channels(layer) for layer in layers],
-        arguments.iou_input_dim,
-        arguments.iou_inter_dim,
-        strides=[backbone.out_feature_strides(layer) for layer in layers],
-        **widths,
+def prdimp(body: Body, features: Features, arguments: PrDiMP50Arguments) -> DiMPParts:
+    """Parts of a PrDiMP network: the KL optimiser, and its ways to begin."""
+    return dimp(
+        body,
+        features,
+        kl_newton(arguments),
+        arguments,
+        init_weights=arguments.init_initializer,
+        pool_square=arguments.init_pool_square,
+        final_relu=arguments.final_relu,
     )
 
 
@@ -193,32 +182,53 @@ def steepest_descent(arguments: DiMP18Arguments) -> DiMPSteepestDescentGN:
     )
 
 
-def dimp(backbone: ResNet, features: Features, arguments: DiMP18Arguments) -> DiMPParts:
-    """Parts of a DiMP network on this backbone."""
-    return assemble(backbone, features, arguments, steepest_descent(arguments), iou_net(backbone, arguments))
-
-
-def dimp_small(arguments: DiMPSmallArguments) -> DiMPParts:
-    """Parts of the small network: a narrow backbone of three stages, read at strides 4 and 8.
-
-    A target is only about 30 px wide in a crop of 128 px: boxes need cells of 4 px, places need 8 px.
-    """
-    backbone = resnet_baby(
-        inplanes=arguments.backbone_width,
-        layers=(2, 2, 2),
-        num_classes=None,
-        dilation_factor=4,
-        frozen_layers=arguments.frozen_backbone_layers,
+def l2_descent(arguments: DiMPL2Arguments) -> DiMPL2SteepestDescentGN:
+    """The filter optimiser with a fixed label as the constructor's arguments describe it."""
+    return DiMPL2SteepestDescentGN(
+        num_iter=arguments.optim_iter,
+        feat_stride=arguments.feat_stride,
+        init_step_length=arguments.optim_init_step,
+        gauss_sigma=arguments.gauss_sigma,
+        hinge_threshold=arguments.hinge_threshold,
+        init_filter_reg=arguments.optim_init_reg,
+        detach_length=arguments.detach_length,
+        alpha_eps=arguments.alpha_eps,
     )
-    hidden, layers = arguments.iou_hidden_dim, arguments.bb_regressor_layer
-    box_branch = iou_net(
-        backbone, arguments, layers, reference_dim=hidden, reference_fc_dim=hidden[1], test_dim=hidden
+
+
+def kl_newton(arguments: PrDiMP50Arguments) -> PrDiMPSteepestDescentNewton:
+    """PrDiMP's filter optimiser as the constructor's arguments describe it."""
+    return PrDiMPSteepestDescentNewton(
+        num_iter=arguments.optim_iter,
+        feat_stride=arguments.feat_stride,
+        init_step_length=arguments.optim_init_step,
+        init_filter_reg=arguments.optim_init_reg,
+        gauss_sigma=arguments.gauss_sigma,
+        min_filter_reg=arguments.optim_min_reg,
+        detach_length=arguments.detach_length,
+        alpha_eps=arguments.alpha_eps,
+        init_uni_weight=arguments.init_uni_weight,
+        normalize_label=arguments.normalize_label,
+        label_shrink=arguments.label_shrink,
+        softmax_reg=arguments.softmax_reg,
+        label_threshold=arguments.label_threshold,
     )
-    return assemble(
-        _pretrained(backbone, arguments),
-        basic_features,
-        arguments,
-        steepest_descent(arguments),
-        box_branch,
-        bb_regressor_layer=layers,
+
+
+def simple_descent(arguments: DiMP50SimpleArguments) -> GNSteepestDescent:
+    """The simple networks' filter optimiser, which is given its labels: ``train_label``."""
+    residuals = LinearFilterHinge(
+        feat_stride=arguments.feat_stride,
+        init_filter_reg=arguments.optim_init_reg,
+        hinge_threshold=arguments.hinge_threshold,
+        activation_leak=arguments.activation_leak,
+        score_act=arguments.score_act,
+        act_param=arguments.act_param,
+    )
+    return GNSteepestDescent(
+        residuals,
+        num_iter=arguments.optim_iter,
+        compute_losses=True,
+        detach_length=arguments.detach_length,
+        residual_batch_dim=1,
     )

@@ -12,12 +12,35 @@ from torch import Tensor, nn
 from ebm.exceptions import ShapeError
 from ltr.admin.model_constructor import NetConstructor, model_constructor
 from ltr.models.backbone.base import Backbone
+from ltr.models.backbone.resnet import resnet18, resnet50
 from ltr.models.bbreg.atom_iou_net import AtomIoUNet
 from ltr.models.target_classifier.linear_filter import LinearFilter
 from ltr.models.tracking import build
-from ltr.models.tracking.arguments import DiMP18Arguments, DiMP50Arguments, DiMPSmallArguments, takes
+from ltr.models.tracking.arguments import (
+    DiMP18Arguments,
+    DiMP50Arguments,
+    DiMP50SimpleArguments,
+    DiMPL2Arguments,
+    DiMPSmallArguments,
+    DiMPSmallSimpleArguments,
+    PrDiMP18Arguments,
+    PrDiMP50Arguments,
+    PrDiMPSmallArguments,
+    takes,
+)
 
-__all__ = ["DiMPnet", "dimpnet18", "dimpnet50", "dimpnet_small"]
+__all__ = [
+    "DiMPnet",
+    "L2dimpnet18",
+    "dimpnet18",
+    "dimpnet50",
+    "dimpnet50_simple",
+    "dimpnet_small",
+    "dimpnet_small_simple",
+    "klcedimpnet18",
+    "klcedimpnet50",
+    "klcedimpnet_small",
+]
 
 
 class DiMPnet(nn.Module):
@@ -152,19 +175,67 @@ class DiMPnet(nn.Module):
 @model_constructor
 @takes(DiMP18Arguments)
 def dimpnet18(arguments: DiMP18Arguments) -> DiMPnet:
-    """DiMP on a ResNet-18; the arguments are the fields of `DiMP18Arguments`, in their order."""
-    return DiMPnet(*build.dimp(build.backbone_resnet18(arguments), build.basic_features, arguments))
+    """DiMP on a ResNet-18; the arguments are those of `DiMP18Arguments`."""
+    body, optimizer = build.body(resnet18, arguments), build.steepest_descent(arguments)
+    return DiMPnet(*build.dimp(body, build.basic_features, optimizer, arguments))
 
 
 @model_constructor
 @takes(DiMP50Arguments)
 def dimpnet50(arguments: DiMP50Arguments) -> DiMPnet:
-    """DiMP on a ResNet-50; the arguments are the fields of `DiMP50Arguments`, in their order."""
-    return DiMPnet(*build.dimp(build.backbone_resnet50(arguments), build.bottleneck_features, arguments))
+    """DiMP and SuperDiMP on a ResNet-50; the arguments are those of `DiMP50Arguments`."""
+    body, optimizer = build.body(resnet50, arguments), build.steepest_descent(arguments)
+    return DiMPnet(*build.dimp(body, build.bottleneck_features, optimizer, arguments))
+
+
+@model_constructor
+@takes(DiMP50SimpleArguments)
+def dimpnet50_simple(arguments: DiMP50SimpleArguments) -> DiMPnet:
+    """SuperDiMP-simple on a ResNet-50; the arguments are those of `DiMP50SimpleArguments`."""
+    body, optimizer = build.body(resnet50, arguments), build.simple_descent(arguments)
+    return DiMPnet(*build.dimp(body, build.bottleneck_features, optimizer, arguments))
+
+
+@model_constructor
+@takes(DiMPL2Arguments)
+def L2dimpnet18(arguments: DiMPL2Arguments) -> DiMPnet:
+    """DiMP with a fixed Gaussian label on a ResNet-18; the arguments are those of `DiMPL2Arguments`."""
+    body, optimizer = build.body(resnet18, arguments), build.l2_descent(arguments)
+    return DiMPnet(*build.dimp(body, build.basic_features, optimizer, arguments))
+
+
+@model_constructor
+@takes(PrDiMP18Arguments)
+def klcedimpnet18(arguments: PrDiMP18Arguments) -> DiMPnet:
+    """PrDiMP on a ResNet-18; the arguments are those of `PrDiMP18Arguments`."""
+    return DiMPnet(*build.prdimp(build.body(resnet18, arguments), build.basic_features, arguments))
+
+
+@model_constructor
+@takes(PrDiMP50Arguments)
+def klcedimpnet50(arguments: PrDiMP50Arguments) -> DiMPnet:
+    """PrDiMP on a ResNet-50; the arguments are those of `PrDiMP50Arguments`."""
+    return DiMPnet(*build.prdimp(build.body(resnet50, arguments), build.bottleneck_features, arguments))
 
 
 @model_constructor
 @takes(DiMPSmallArguments)
 def dimpnet_small(arguments: DiMPSmallArguments) -> DiMPnet:
     """A DiMP of about a million weights for 128 px crops; its arguments: `DiMPSmallArguments`."""
-    return DiMPnet(*build.dimp_small(arguments))
+    body, optimizer = build.slim_body(arguments), build.steepest_descent(arguments)
+    return DiMPnet(*build.dimp(body, build.basic_features, optimizer, arguments))
+
+
+@model_constructor
+@takes(DiMPSmallSimpleArguments)
+def dimpnet_small_simple(arguments: DiMPSmallSimpleArguments) -> DiMPnet:
+    """`dimpnet_small` with the simple optimiser; its arguments: `DiMPSmallSimpleArguments`."""
+    body, optimizer = build.slim_body(arguments), build.simple_descent(arguments)
+    return DiMPnet(*build.dimp(body, build.basic_features, optimizer, arguments))
+
+
+@model_constructor
+@takes(PrDiMPSmallArguments)
+def klcedimpnet_small(arguments: PrDiMPSmallArguments) -> DiMPnet:
+    """A PrDiMP of about a million weights for 128 px crops; its arguments: `PrDiMPSmallArguments`."""
+    return DiMPnet(*build.prdimp(build.slim_body(arguments), build.basic_features, arguments))

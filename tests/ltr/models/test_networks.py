@@ -1,21 +1,16 @@
 """Whole networks against published numbers, at any memory layout and precision."""
 
+import json
+from pathlib import Path
+
 import pytest
 import torch
 
 from ebm.exceptions import DomainError, ShapeError
-from ltr.models.tracking.dimpnet import dimpnet18, dimpnet50, dimpnet_small
+from ltr.admin.model_constructor import find_constructor
+from ltr.models.tracking.dimpnet import dimpnet18, dimpnet_small
+from tests.ltr.models.test_losses import gaussian_labels
 
-SHIPPED = {
-    "filter_size": 4,
-    "optim_init_step": 0.9,
-    "optim_init_reg": 0.1,
-    "init_gauss_sigma": 0.9,
-    "num_dist_bins": 100,
-    "bin_displacement": 0.1,
-    "mask_init_factor": 3.0,
-    "backbone_pretrained": False,
-}
 PROPOSALS = torch.tensor(
     [
         [[100.0, 90, 80, 60], [80, 100, 100, 50], [110.5, 70.25, 64, 90]],
@@ -25,31 +20,53 @@ PROPOSALS = torch.tensor(
 TRAIN_BOXES = torch.tensor([[[100.0, 90, 80, 60], [120, 100, 60, 70]]])
 ANCHORS = {
     "dimp18": (
-        dimpnet18,
         (-262.23706, -254.35321, -267.44937, -232.00604, -247.06432, -256.52521),
         (-105.46760, 2068.31852),
         (-53.77251, 53.95661),
         (9.47254, 18.41077),
     ),
+    "prdimp18": (
+        (-107.81124, -100.84267, -102.40846, -118.65069, -103.58205, -99.19245),
+        (334.95828, 2039.46436),
+        (47.69985, 50.72960),
+        (3604.82514, 3604.82514),
+    ),
     "dimp50": (
-        dimpnet50,
         (-3808.76294, -3760.10522, -3763.86279, -3591.04688, -3625.82544, -2919.13110),
         (111.52393, 2858.10668),
         (40.47593, 43.29022),
         (6.66651, 14.40002),
     ),
+    "super_dimp_simple": (
+        (-286.65176, -215.32930, -252.53401, -186.61848, -89.03658, 106.55396),
+        (82.74511, 2891.68674),
+        (-146.37097, 146.37097),
+        (11.63489, 12.40655),
+    ),
 }
+
+
+def shipped(name: str) -> torch.nn.Module:
+    """The published network of that name."""
+    folder = Path(__file__).parents[2] / "checkpoints" / "state_dicts"
+    described = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+    constructor = find_constructor(described["fun_module"], described["fun_name"])
+    return constructor(**{**described["kwds"], "backbone_pretrained": False})
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ANCHORS)
 def test_published_networks(name, noise, fill, check_summary) -> None:
-    constructor, boxes, features, first, last = ANCHORS[name]
-    net = constructor(**SHIPPED).eval()
+    boxes, features, first, last = ANCHORS[name]
+    net = shipped(name).eval()
     fill(net)
     train, test = noise(1, (1, 2, 3, 288, 288)), noise(2, (1, 2, 3, 288, 288))
+    further = {}
+    if name == "super_dimp_simple":
+        label = gaussian_labels(TRAIN_BOXES[0], 0.05, 4, (18, 18), (288, 288))
+        further["train_label"] = label.reshape(1, 2, 19, 19)
     with torch.no_grad():
-        scores, iou = net(train, test, TRAIN_BOXES, PROPOSALS)
+        scores, iou = net(train, test, TRAIN_BOXES, PROPOSALS, **further)
         classification = net.extract_features(train[0])["classification"]
     assert len(scores) == 6
     assert scores[0].shape == (1, 2, 19, 19)
@@ -57,6 +74,28 @@ def test_published_networks(name, noise, fill, check_summary) -> None:
     check_summary(classification, features, rel=1e-3)
     check_summary(scores[0], first, rel=1e-3)
     check_summary(scores[5], last, rel=1e-3)
+
+
+@pytest.mark.slow
+def test_published_atom(noise, fill) -> None:
+    net = shipped("atom_resnet18").eval()
+    fill(net)
+    train, test = noise(1, (1, 2, 3, 288, 288)), noise(2, (1, 2, 3, 288, 288))
+    with torch.no_grad():
+        scores = net(train, test, TRAIN_BOXES, PROPOSALS)
+        features = net.extract_backbone_features(train[0])
+        levels = list(features.values())
+        modulation = net.bb_regressor.get_modulation(levels, TRAIN_BOXES[0])
+        pooled = net.bb_regressor.get_iou_feat(levels)
+    expected = (108.46985, 104.85903, 105.23107, 72.55318, 66.34171, 75.60741)
+    torch.testing.assert_close(scores, torch.tensor(expected).reshape(1, 2, 3), rtol=1e-3, atol=0)
+    assert {name: tuple(f.shape) for name, f in features.items()} == {
+        "layer2": (2, 128, 36, 36),
+        "layer3": (2, 256, 18, 18),
+    }
+    sums = (1658002.245, 1478924.423, 3077.58262, 3273.83693, 2496113.873, 1076317.643)
+    for tensor, total in zip((*levels, *modulation, *pooled), sums, strict=True):
+        assert tensor.double().sum().item() == pytest.approx(total, rel=1e-4)
 
 
 @pytest.fixture(scope="module")

@@ -1,12 +1,14 @@
 """The divergence on the grid against closed forms, and the summary of runs."""
 
 import math
+from typing import Literal
 
 import pytest
 import torch
 from torch import Tensor
 
 from ebm.exceptions import DomainError, ShapeError, UnknownNameError
+from ebm.metrics import grid_kl
 from ebm.tasks.toy1d.data import log_density
 from ebm.tasks.toy1d.evaluation import kl_divergence, summarise, true_density
 
@@ -113,3 +115,16 @@ def test_few_runs_are_all_averaged_and_none_is_an_error() -> None:
     assert (summary.best, summary.best_of) == (pytest.approx(0.2), 2)
     with pytest.raises(DomainError, match="number of runs"):
         summarise([])
+
+
+@pytest.mark.parametrize("arithmetic", ["stable", "released"])
+def test_it_is_the_librarys_divergence_computed_in_parts(arithmetic: Literal["stable", "released"]) -> None:
+    truth = true_density(1, 200)
+    f = torch.randn(200, 200, generator=torch.Generator().manual_seed(0)) * 5
+
+    def score(x: Tensor, y: Tensor) -> Tensor:
+        return f[rows(truth.x, x)]
+
+    log_p = log_density(1, truth.x[:, None], truth.y)
+    expected = float(grid_kl(f, log_p, arithmetic=arithmetic))
+    assert kl_divergence(score, truth, arithmetic) == pytest.approx(expected, rel=1e-9)

@@ -1,0 +1,163 @@
+"""`EBMRegressor`: conditional densities with the conventions of scikit-learn: pipelines, searches, scores."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from ebm.density import GridDensity, ImportanceDensity
+from ebm.fitting.fitted import FittedEBM, Method
+from ebm.fitting.training import fit
+
+try:
+    from sklearn.base import (  # type: ignore[import-untyped, import-not-found, unused-ignore]
+        BaseEstimator,
+        RegressorMixin,
+    )
+    from sklearn.utils import check_random_state  # type: ignore[import-untyped, unused-ignore]
+    from sklearn.utils.validation import (  # type: ignore[import-untyped, unused-ignore]
+        check_is_fitted,
+        validate_data,
+    )
+except ImportError as error:
+    raise ImportError(
+        'EBMRegressor needs scikit-learn >= 1.6: pip install "ebmtrack[sklearn]". '
+        "Without it, ebm.fit does the same."
+    ) from error
+
+__all__ = ["EBMRegressor"]
+
+
+class EBMRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc, unused-ignore]
+    """A regressor that predicts p(y|x) = exp f(x, y) / Z(x), fitted by `ebm.fit`.
+
+    Example::
+
+        model = make_pipeline(SimpleImputer(), EBMRegressor(random_state=0))
+        cross_val_score(model, x, y)
+
+    Args:
+        loss: see `ebm.fit`, as all arguments up to `patience`.
+        hidden: layer sizes.
+        epochs: most passes over the data.
+        batch_size: rows per step.
+        learning_rate: of AdamW.
+        weight_decay: of AdamW.
+        validation: share of the rows held out for early stopping.
+        patience: epochs without improvement before training stops.
+        prediction: what `predict` returns of the density: its "mean", "mode" or "median".
+        loss_options: numbers of the loss, for example ``{"num_samples": 256}``; None leaves them as they are.
+        feature_net: a network of your own for the features.
+        device: where to train and predict.
+        progress: show a progress bar.
+        random_state: an integer gives the same result every time; None does not.
+
+    Attributes:
+        fitted_: the `FittedEBM`.
+        n_features_in_: columns of the input.
+        feature_names_in_: their names, where the input had some.
+        n_iter_: epochs trained.
+    """
+
+    fitted_: FittedEBM
+    n_features_in_: int
+    n_iter_: int
+
+    def __init__(
+        self,
+        *,
+        loss: str = "nce+",
+        hidden: Sequence[int] = (32, 32),
+        epochs: int = 100,
+        batch_size: int = 32,
+        learning_rate: float = 3e-3,
+        weight_decay: float = 1e-4,
+        validation: float = 0.15,
+        patience: int = 20,
+        prediction: Method = "mean",
+        loss_options: Mapping[str, Any] | None = None,
+        feature_net: nn.Module | None = None,
+        device: str | torch.device = "cpu",
+        progress: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        self.loss = loss
+        self.hidden = hidden
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.validation = validation
+        self.patience = patience
+        self.prediction = prediction
+        self.loss_options = loss_options
+        self.feature_net = feature_net
+        self.device = device
+        self.progress = progress
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "EBMRegressor":
+        """Fit the density.
+
+        Args:
+            X: inputs ``(N, F)``, N >= 4; sparse matrices are refused.
+            y: targets ``(N,)`` or ``(N, D)``.
+            sample_weight: non-negative weight per row ``(N,)``.
+
+        Raises:
+            ValueError: if a value is NaN, infinite or outside its domain, or shapes do not fit.
+            TypeError: for a sparse matrix.
+        """
+        X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True, multi_output=True)
+        # A range that every generator of torch and NumPy takes.
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        self.fitted_ = fit(
+            X,
+            y,
+            loss=self.loss,
+            feature_net=self.feature_net,
+            sample_weight=sample_weight,
+            device=self.device,
+            progress=self.progress,
+            hidden=self.hidden,
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+            weight_decay=self.weight_decay,
+            validation=self.validation,
+            patience=self.patience,
+            seed=seed,
+            **(self.loss_options or {}),
+        )
+        self.n_iter_ = len(self.fitted_.history.held_out_nll)
+        return self
+
+    def predict(self, X: Any) -> Any:
+        """Point predictions, ``(N, F) -> (N,)`` or ``(N, D)``."""
+        return self._checked().predict(self._inputs(X), method=self.prediction)
+
+    def predict_interval(self, X: Any, level: float = 0.9) -> Any:
+        """Equal-tailed intervals, ``(N, 2)`` or ``(N, D, 2)``, see `FittedEBM.predict_interval`."""
+        return self._checked().predict_interval(self._inputs(X), level)
+
+    def predict_density(self, X: Any) -> GridDensity | ImportanceDensity:
+        """The whole density of every row, see `FittedEBM.density`."""
+        return self._checked().density(self._inputs(X))
+
+    def log_prob(self, X: Any, y: Any) -> Any:
+        """log p(y|x) of targets, nats, ``(N,)``; its mean is a score for model selection."""
+        return self._checked().log_prob(self._inputs(X), y)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
+    def _checked(self) -> FittedEBM:
+        check_is_fitted(self)
+        return self.fitted_
+
+    def _inputs(self, X: Any) -> Any:
+        return validate_data(self, X, dtype=np.float64, reset=False)

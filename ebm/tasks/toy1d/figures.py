@@ -1,0 +1,230 @@
+"""How the study's figures look, and how they are saved."""
+
+import io
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from functools import wraps
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+import torch
+from torch import Tensor
+
+from ebm.exceptions import InputError
+from ebm.files import write_atomic
+from ebm.tasks.toy1d.data import LIMIT, ToyData
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = [
+    "COLOURS",
+    "draw_data",
+    "draw_densities",
+    "draw_density",
+    "draw_row",
+    "house_style",
+    "new_figure",
+    "plain_axes",
+    "require_matplotlib",
+    "save_figure",
+    "styled",
+]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+# Okabe and Ito's colours, told apart by colour-blind readers too.
+COLOURS: Mapping[str, str] = MappingProxyType(
+    {"ml-is": "#0072B2", "kld-is": "#009E73", "nce": "#D55E00", "nce+": "#CC79A7", "other": "#000000"}
+)
+_STYLE: Any = {
+    "font.family": "sans-serif",
+    "font.size": 9,
+    "axes.titlesize": 9,
+    "axes.linewidth": 0.6,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "pdf.fonttype": 42,
+}
+_BRIGHTEST = 6.0  # density at which the colours end; where data set 2 is sharpest it reaches 56
+
+
+def styled(draw: Callable[P, T]) -> Callable[P, T]:
+    """`draw` within the house style."""
+
+    @wraps(draw)
+    def within(*args: P.args, **kwargs: P.kwargs) -> T:
+        with house_style():
+            return draw(*args, **kwargs)
+
+    return within
+
+
+def require_matplotlib() -> None:
+    """Raise early, before hours of training.
+
+    Raises:
+        InputError: if matplotlib is not installed.
+    """
+    try:
+        import matplotlib  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise InputError("Plots need matplotlib: pip install 'ebmtrack[eval]'.") from error
+
+
+def house_style() -> AbstractContextManager[None]:
+    """Fonts and line widths, as a context that whatever draws belongs into.
+
+    Raises:
+        InputError: if matplotlib is not installed.
+    """
+    require_matplotlib()
+    import matplotlib as mpl
+
+    return mpl.rc_context(_STYLE)
+
+
+def new_figure(width: float, height: float) -> "Figure":
+    """An empty figure, inches; no display and no global state are touched.
+
+    Raises:
+        InputError: if matplotlib is not installed.
+    """
+    require_matplotlib()
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), dpi=200, layout="constrained")
+
+
+def save_figure(figure: "Figure", folder: Path, name: str) -> list[Path]:
+    """Write a figure as PNG and PDF; equal figures give equal files.
+
+    Raises:
+        InputError: if a file cannot be written.
+    """
+    written = []
+    for suffix in ("png", "pdf"):
+        stream = io.BytesIO()
+        with house_style():
+            metadata = {"CreationDate": None} if suffix == "pdf" else None
+            figure.savefig(stream, format=suffix, metadata=metadata)
+        written.append(folder / f"{name}.{suffix}")
+        write_atomic(written[-1], stream.getvalue())
+    return written
+
+
+def plain_axes(axes: "Axes") -> None:
+    """Small ticks, no frame above and to the right, a light grid behind."""
+    axes.grid(color="0.88", linewidth=0.5)
+    axes.set_axisbelow(True)
+    axes.tick_params(labelsize=8)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+
+
+def draw_data(axes: "Axes", data: ToyData, title: str = "training data") -> None:
+    """The training pairs as points."""
+    axes.plot(
+        data.x, data.y, ".", color="0.15", markersize=1.6, markeredgewidth=0, alpha=0.7, rasterized=True
+    )
+    _frame(axes, title)
+
+
+def draw_density(axes: "Axes", probabilities: Tensor, title: str) -> Any:
+    """A conditional density as an image, darker where it is larger.
+
+    Args:
+        axes: where to.
+        probabilities: of the cells ``(X, Y)`` of a grid over [-3, 3] x [-3, 3], every row adding up to 1.
+        title: above it.
+
+    Returns: the image, for a colour bar.
+    """
+    from matplotlib.colors import PowerNorm
+
+    density = probabilities * ((probabilities.shape[1] - 1) / (2 * LIMIT))
+    image = axes.imshow(
+        density.T.cpu().numpy(),
+        origin="lower",
+        extent=(-LIMIT, LIMIT, -LIMIT, LIMIT),
+        aspect="auto",
+        interpolation="bilinear",
+        cmap=_colour_map(),
+        norm=PowerNorm(0.5, vmin=0, vmax=_BRIGHTEST, clip=True),
+    )
+    _frame(axes, title)
+    return image
+
+
+@styled
+def draw_densities(truth: Tensor, data: ToyData, learnt: Sequence[tuple[str, Tensor]]) -> "Figure":
+    """Truth above data on the left, what was learnt beside them, one colour scale.
+
+    Args:
+        truth: true probabilities ``(X, Y)``.
+        data: training pairs.
+        learnt: title and probabilities of each model.
+    """
+    columns = 1 + -(-len(learnt) // 2)
+    figure = new_figure(1.0 + 1.85 * columns, 3.9)
+    grid = figure.subplots(2, columns, sharex=True, sharey=True, squeeze=False)
+    image = draw_density(grid[0, 0], truth, "true density")
+    draw_data(grid[1, 0], data)
+    places = [grid[row, column] for row in range(2) for column in range(1, columns)]
+    for axes, (title, probabilities) in zip(places, learnt, strict=False):
+        draw_density(axes, probabilities, title)
+    for axes in places[len(learnt) :]:
+        axes.set_axis_off()
+    _label(figure, grid, image)
+    return figure
+
+
+@styled
+def draw_row(panels: Sequence[tuple[str, Tensor | ToyData]]) -> "Figure":
+    """Densities and data sets side by side."""
+    figure = new_figure(1.0 + 2.3 * len(panels), 2.4)
+    grid = figure.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False)
+    image = None
+    for axes, (title, content) in zip(grid[0], panels):
+        if isinstance(content, ToyData):
+            draw_data(axes, content, title)
+        else:
+            image = draw_density(axes, content, title)
+    _label(figure, grid, image)
+    return figure
+
+
+def _label(figure: "Figure", grid: Any, image: Any) -> None:
+    for axes in grid[-1]:
+        axes.set_xlabel("x")
+    for axes in grid[:, 0]:
+        axes.set_ylabel("y", rotation=0)
+    if image is not None:
+        bar = figure.colorbar(image, ax=grid, extend="max", aspect=30, pad=0.015, ticks=[0, 0.5, 1, 2, 4, 6])
+        bar.set_ticklabels(["0", "0.5", "1", "2", "4", "6"])
+        bar.set_label("p(y | x)")
+        bar.ax.tick_params(labelsize=8)
+        bar.outline.set_linewidth(0.6)
+
+
+def _frame(axes: "Axes", title: str) -> None:
+    axes.set_title(title, pad=4)
+    axes.set_xlim(-LIMIT, LIMIT)
+    axes.set_ylim(-LIMIT, LIMIT)
+    axes.set_xticks([-3, -1.5, 0, 1.5, 3], ["-3", "", "0", "", "3"])
+    axes.set_yticks([-3, -1.5, 0, 1.5, 3], ["-3", "", "0", "", "3"])
+    axes.tick_params(labelsize=8, length=2.5)
+
+
+def _colour_map() -> Any:
+    """White for nothing, without a step into the dark colours, which darken evenly."""
+    import matplotlib as mpl
+    from matplotlib.colors import ListedColormap
+
+    place = torch.linspace(0, 1, 512, dtype=torch.float64)
+    share = (place / 0.25).clamp(max=1)[:, None]
+    dark = torch.tensor(mpl.colormaps["magma_r"](place.numpy()))[:, :3]
+    return ListedColormap(((1 - share) + share * dark).numpy(), name="white_magma")

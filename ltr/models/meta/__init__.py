@@ -1,0 +1,1 @@
+"""Optimisers whose iterations are part of a network."""

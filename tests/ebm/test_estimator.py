@@ -1,0 +1,149 @@
+"""`EBMRegressor` behaves as scikit-learn expects of a regressor."""
+
+import pickle
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+
+import ebm
+from ebm.exceptions import DomainError, UnknownNameError
+
+pytest.importorskip("sklearn", minversion="1.6")
+
+from sklearn.base import clone
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.datasets import load_diabetes
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import PolynomialFeatures
+
+from ebm.estimator import EBMRegressor
+from ebm.estimator_checks import NOT_APPLICABLE, CheckResult, report, run_checks
+
+QUICK: dict[str, Any] = {"hidden": (8,), "epochs": 3, "random_state": 0}
+DRAW = np.random.default_rng(0)
+X = DRAW.normal(size=(60, 3))
+Y = X[:, 0] + 0.1 * DRAW.normal(size=60)
+
+
+@pytest.mark.slow
+def test_every_check_of_scikit_learn_that_applies_passes() -> None:
+    results = run_checks()
+    status = {result.name: result.status for result in results}
+    failed = [f"{result.name}: {result.reason}" for result in results if result.status == "failed"]
+    assert not failed
+    assert {name for name, s in status.items() if s == "not applicable"} == set(NOT_APPLICABLE)
+    assert sum(result.status == "passed" for result in results) >= 50
+    for known in ("check_estimators_pickle", "check_regressors_train", "check_regressor_multioutput"):
+        assert status[known] == "passed"
+
+
+def test_the_report_lists_every_check() -> None:
+    text = report(
+        [
+            CheckResult(name="check_a", status="passed"),
+            CheckResult(name="check_a", status="passed"),
+            CheckResult(name="check_b", status="skipped", reason="no pandas"),
+        ]
+    )
+    assert "2 of 3 checks passed" in text
+    assert "`check_a` (2 times)." in text
+    assert "- `check_b`: skipped: no pandas" in text
+
+
+def test_it_gives_what_fit_gives() -> None:
+    model = EBMRegressor(**QUICK).fit(X, Y)
+    fitted = model.fitted_
+    np.testing.assert_array_equal(model.predict(X), fitted.predict(X))
+    np.testing.assert_array_equal(model.predict_interval(X, 0.5), fitted.predict_interval(X, 0.5))
+    np.testing.assert_array_equal(model.log_prob(X, Y), fitted.log_prob(X, Y))
+    assert isinstance(model.predict_density(X), ebm.GridDensity)
+    assert model.score(X, Y) == pytest.approx(fitted.score(X, Y), abs=1e-9)
+    assert (model.n_features_in_, model.n_iter_) == (3, 3)
+
+
+def test_arguments_reach_the_fit() -> None:
+    model = EBMRegressor(loss="nce", loss_options={"num_samples": 7}, prediction="median", **QUICK).fit(X, Y)
+    assert model.fitted_.config.loss == "nce"
+    assert model.fitted_.loss_options["num_samples"] == 7
+    np.testing.assert_array_equal(model.predict(X), model.fitted_.predict(X, method="median"))
+    with pytest.raises(UnknownNameError, match="option"):
+        EBMRegressor(loss_options={"num_sample": 7}, **QUICK).fit(X, Y)
+
+
+def test_clones_and_pickles_predict_the_same() -> None:
+    model = EBMRegressor(**QUICK).fit(X, Y)
+    np.testing.assert_array_equal(clone(model).fit(X, Y).predict(X), model.predict(X))
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).predict(X), model.predict(X))
+    assert clone(model).get_params() == model.get_params()
+
+
+def test_a_random_state_decides() -> None:
+    one, two = (EBMRegressor(**QUICK).fit(X, Y).predict(X) for _ in range(2))
+    np.testing.assert_array_equal(one, two)
+    free = EBMRegressor(**{**QUICK, "random_state": None})
+    assert not np.array_equal(free.fit(X, Y).predict(X), free.fit(X, Y).predict(X))
+
+
+def test_it_works_inside_pipelines_searches_and_target_transforms() -> None:
+    pipeline = make_pipeline(PolynomialFeatures(2), EBMRegressor(**QUICK))
+    assert cross_val_score(pipeline, X, Y, cv=2).shape == (2,)
+    search = GridSearchCV(EBMRegressor(**QUICK), {"loss": ["nce", "ml-is"]}, cv=2).fit(X, Y)
+    assert search.best_params_["loss"] in ("nce", "ml-is")
+    whole = TransformedTargetRegressor(EBMRegressor(**QUICK), func=np.exp, inverse_func=np.log)
+    assert whole.fit(X, Y).predict(X).shape == (60,)
+
+
+def test_names_of_columns_are_kept_and_compared() -> None:
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(X, columns=["a", "b", "c"])
+    model = EBMRegressor(**QUICK).fit(frame, Y)
+    assert list(model.feature_names_in_) == ["a", "b", "c"]
+    with pytest.raises(ValueError, match="feature names"):
+        model.predict(frame[["c", "b", "a"]])
+
+
+def test_weights_reach_the_fit() -> None:
+    more, labels = np.concatenate((X, X[:1])), np.concatenate((Y, [50.0]))
+    weights = np.concatenate((np.ones(60), [0.0]))
+    model = EBMRegressor(**QUICK).fit(more, labels, sample_weight=weights)
+    np.testing.assert_array_equal(model.predict(X), EBMRegressor(**QUICK).fit(X, Y).predict(X))
+    with pytest.raises(DomainError, match="sample_weight"):
+        EBMRegressor(**QUICK).fit(X, Y, sample_weight=-np.ones(60))
+
+
+def test_misuse_is_told() -> None:
+    sparse = pytest.importorskip("scipy.sparse")
+    with pytest.raises(NotFittedError):
+        EBMRegressor().predict(X)
+    with pytest.raises(TypeError, match=r"[Ss]parse"):
+        EBMRegressor(**QUICK).fit(sparse.csr_matrix(X), Y)
+    with pytest.raises(ValueError, match="3 features"):
+        EBMRegressor(**QUICK).fit(X, Y).predict(X[:, :2])
+
+
+def test_diabetes_is_predicted_as_well_as_by_a_line() -> None:
+    x, y = load_diabetes(return_X_y=True)
+    model = EBMRegressor(random_state=0, epochs=40).fit(x[:350], y[:350])
+    assert model.score(x[350:], y[350:]) > 0.4  # ordinary least squares: about 0.5
+    ends = model.predict_interval(x[350:], 0.9)
+    share = ((ends[:, 0] <= y[350:]) & (y[350:] <= ends[:, 1])).mean()
+    assert 0.75 < share <= 1.0
+
+
+def test_without_scikit_learn_the_error_says_what_to_install() -> None:
+    code = """
+import sys
+sys.modules["sklearn"] = None
+import ebm
+try:
+    import ebm.estimator
+except ImportError as error:
+    print(error)
+"""
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert 'pip install "ebmtrack[sklearn]"' in out
