@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ebm.checks import checks_values, require_count
+from ebm.checks import checks_values, finite_range, require_count
 from ebm.exceptions import DomainError, NumericalError, ShapeError
 from ebm.gradients import ScoreFunction, ScoreWithGradient, score_and_gradient
 
@@ -170,7 +170,10 @@ class Ascent:
         score, gradient = self._evaluate(y) if steps else (self.score_at(y), torch.zeros_like(y))
         if checks_values(score, self.validate) and not bool(score.isfinite().all()):
             where = tuple(int(i) for i in (~score.isfinite()).nonzero()[0])
-            raise NumericalError(f"the score of start {list(where)} is {score[where].item()}.")
+            raise NumericalError(
+                f"the score of start {list(where)} is {score[where].item()}; "
+                f"finite scores: {finite_range(score)}."
+            )
         return score, gradient
 
     def _evaluate(self, y: Tensor) -> tuple[Tensor, Tensor]:
