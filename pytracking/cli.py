@@ -34,6 +34,7 @@ COMMANDS: dict[str, Command] = {
     "video": Command("pytracking.run_video", "track one target through a video file or a folder of images"),
     "evaluate": Command("pytracking.evaluate", "tables and plots from results that trackers have left"),
     "generate": Command("ltr.dataset.generated.command", "write generated videos, or a contact sheet"),
+    "toy1d": Command("ebm.tasks.toy1d.command", "the papers' 1D study: table, sweep over M, plots"),
     "doctor": Command("pytracking.doctor", "what is installed, which datasets and weights are found"),
 }
 
@@ -54,6 +55,7 @@ def _usage() -> str:
             "  ebmtrack demo",
             "  ebmtrack train dimp dimp_nce_plus --datasets lasot",
             "  ebmtrack track dimp nce_plus --dataset otb --sequence Crossing",
+            "  ebmtrack toy1d table --quick",
             "  ebmtrack video dimp nce_plus clip.mp4 --box 120,80,60,90 --out tracked.mp4",
             "",
             "'ebmtrack COMMAND --help' describes one command.",
