@@ -83,9 +83,9 @@ def run_study(
     missing = [job for job in unique(jobs) if job not in results]
     failed: dict[ToyJob, str] = {}
     progress = progress or StudyProgress(quiet=True)
-    progress.begin(missing, finished=len(results))
     if missing:
         _require_device(resources.device)
+    progress.begin(missing, finished=len(results))
     with progress:
         if resources.jobs > 1 and len(missing) > 1:
             results |= run_in_processes(missing, store, resources, progress, failed)
