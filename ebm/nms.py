@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -105,8 +106,8 @@ def _clusters(
 
 def _leaders(together: Tensor) -> Tensor:
     """Of boxes in order, with their overlaps ``(n, n)``, those that no earlier leader overlaps, ``(K,)``."""
-    rows = together.cpu()  # one transfer; the loop below would wait for the device at every step
-    free = torch.ones(len(rows), dtype=torch.bool)
+    rows = together.cpu().numpy()  # one transfer, where every step of the loop would wait for the device
+    free = np.ones(len(rows), dtype=bool)
     chosen = []
     for i in range(len(rows)):
         if free[i]:
