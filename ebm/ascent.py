@@ -217,6 +217,8 @@ def require_rule(steps: int, decay: float) -> None:
 def step_lengths(step_length: StepLength, y: Tensor) -> Tensor:
     """Step lengths of the shape of `y` ``(*, D)``, from one number, D, or a tensor that broadcasts.
 
+    Of several starts per item, ``(B, S, D)``, lengths ``(B, D)`` are those of the items.
+
     Raises:
         DomainError: if a length is not positive and finite (looked at on the CPU).
         ShapeError: if the shapes do not fit.
@@ -224,6 +226,8 @@ def step_lengths(step_length: StepLength, y: Tensor) -> Tensor:
     lam = torch.as_tensor(step_length, dtype=y.dtype)
     if checks_values(lam, None) and not bool((lam.isfinite() & (lam > 0)).all()):
         raise DomainError(f"step_length must be finite and > 0, got {step_length!r}.")
+    if lam.ndim == 2 and y.ndim == 3:
+        lam = lam[:, None]
     try:
         return lam.to(y.device).broadcast_to(y.shape)
     except RuntimeError as error:

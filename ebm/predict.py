@@ -60,7 +60,8 @@ def gradient_ascent(
         score_fn: ``(*, D) -> (*)``, differentiable in its argument; called with the shape of `init`.
         init: starts ``(B, D)`` or ``(B, S, D)``; any number of leading dimensions works, and any may be 0.
         steps: T >= 0; 0 scores the starts.
-        step_length: one number, D numbers, or a tensor that broadcasts against `init`.
+        step_length: one number, D numbers, ``(B, D)`` for lengths per item, or a tensor of as many dimensions
+            as `init` that broadcasts against it.
         decay: factor in (0, 1].
         backtrack: keep only improving steps.
         accept_ties: also keep steps that leave the score equal, as the authors' code does.
@@ -105,7 +106,8 @@ def gradient_ascent_early_stop(
         score_fn: ``(*, D) -> (*)``, differentiable in its argument; called with the shape of `init`.
         init: starts ``(B, D)`` or ``(B, S, D)``; any number of leading dimensions works, and any may be 0.
         steps: T >= 0; 0 scores the starts.
-        step_length: one number, D numbers, or a tensor that broadcasts against `init`.
+        step_length: one number, D numbers, ``(B, D)`` for lengths per item, or a tensor of as many dimensions
+            as `init` that broadcasts against it.
         tol_improve: Omega_1 of the paper, at least 0, in the unit of the score.
         tol_degenerate: Omega_2, at most 0.
         revert_on_degeneration: go back to the y before a step with ``gain < tol_degenerate``.

@@ -149,6 +149,11 @@ def test_step_length_per_dimension_and_per_start() -> None:
     lam = torch.tensor([[[0.25]], [[0.5]]])
     per_start = gradient_ascent(bowl, torch.ones(2, 3, 2), steps=1, step_length=lam)
     torch.testing.assert_close(per_start.y[:, 0, 0], torch.tensor([0.5, 0.0]))
+    for starts in (2, 3):  # also where there are as many starts as items
+        per_item = gradient_ascent(
+            bowl, torch.ones(2, starts, 2), steps=1, step_length=lam[:, 0].expand(2, 2)
+        )
+        torch.testing.assert_close(per_item.y, torch.tensor([0.5, 0.0])[:, None, None].expand(2, starts, 2))
 
 
 def test_evaluations_are_one_more_than_steps() -> None:

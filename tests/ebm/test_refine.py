@@ -75,6 +75,12 @@ def test_all_starts_are_what_the_rule_itself_gives(method: str, plain, options: 
     torch.testing.assert_close(single.y, expected.y[:, 0])
 
 
+def test_every_input_may_have_its_own_step_length() -> None:
+    lengths = torch.tensor([[0.5, 0.5], [0.25, 0.25], [0.0625, 0.0625]])
+    result = refine(Bowl(), X, BEST + 1, method="vanilla", steps=1, step_length=lengths)
+    torch.testing.assert_close(result.y, BEST + 1 - 2 * lengths)
+
+
 def test_the_best_of_several_starts_is_chosen_after_refinement() -> None:
     # The start at -1.9 scores above that at 0.9, but climbs a lower peak.
     init = torch.tensor([[[-1.9], [0.7], [1.9]]])
