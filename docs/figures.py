@@ -29,7 +29,7 @@ def two_branches() -> tuple[np.ndarray, np.ndarray]:
 def draw_regression(path: Path) -> None:
     """Learned density over all inputs, and at one input beside the truth."""
     x, y = two_branches()
-    fitted = ebm.fit(x, y, epochs=60, progress=False)
+    fitted = ebm.fit(x, y, sigmas=(0.2, 2.0), epochs=30, progress=False)
     figure, (left, right) = plt.subplots(
         1, 2, figsize=(10, 3.8), width_ratios=(1.45, 1), layout="constrained"
     )
