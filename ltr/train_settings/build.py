@@ -10,7 +10,9 @@ from torch import nn
 
 from ebm.lookup import lookup
 from ltr.actors.box_energy import BoxEnergyLoss
-from ltr.actors.tracking import DiMPActor
+from ltr.actors.box_terms import EnergyTerm
+from ltr.actors.target_classification import HingeTerm
+from ltr.actors.tracking import KLDiMPActor
 from ltr.admin.loading import load_backbone_weights
 from ltr.models.loss import LBHinge
 from ltr.models.tracking import dimpnet
@@ -85,16 +87,14 @@ def _built(constructor: Any, recipe: TrainRecipe, backbone: str, source: str) ->
     return BuiltNetwork(net=net, backbone=backbone, note=f"{source}; {state}" if source else state)
 
 
-def build_actor(recipe: TrainRecipe, net: nn.Module) -> DiMPActor:
+def build_actor(recipe: TrainRecipe, net: nn.Module) -> KLDiMPActor:
     """The recipe's losses around a network."""
     pair = recipe.box.label_sigma
     sigma = () if pair is None else (pair[0], pair[0], pair[1], pair[1])
-    return DiMPActor(
+    return KLDiMPActor(
         net,
-        box_loss=BoxEnergyLoss(recipe.box.method, sigma),
-        box_weight=recipe.box.weight,
-        hinge=LBHinge(threshold=recipe.hinge_threshold),
-        clf_weights=recipe.clf_weights,
+        box=EnergyTerm(loss=BoxEnergyLoss(recipe.box.method, sigma), weight=recipe.box.weight),
+        classifier=HingeTerm(hinge=LBHinge(threshold=recipe.hinge_threshold), weights=recipe.clf_weights),
         precision=recipe.precision,
         channels_last=recipe.channels_last,
     )

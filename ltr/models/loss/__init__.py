@@ -1,4 +1,4 @@
-"""Losses of the classifier branch."""
+"""Losses of the classifier and of the box branch."""
 
 from ltr.models.loss.target_classification import LBHinge
 

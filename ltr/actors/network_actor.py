@@ -1,0 +1,58 @@
+"""How an actor runs its network: images prepared on the device, automatic mixed precision."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+from ebm.lookup import lookup
+from ltr.actors.base_actor import BaseActor
+from ltr.actors.images import normalise_images
+
+__all__ = ["NetworkActor", "Precision"]
+
+Precision = Literal["fp32", "bf16", "fp16"]
+
+_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+class NetworkActor(BaseActor):
+    """An actor whose network takes train and test frames, target boxes and proposals.
+
+    Args:
+        net: a ``DiMPnet`` or ``ATOMnet``.
+        precision: ``"bf16"`` and ``"fp16"`` run the network under autocast; losses are float32 always.
+        channels_last: layout of the images.
+
+    Raises:
+        UnknownNameError: for another precision.
+    """
+
+    def __init__(self, net: nn.Module, *, precision: Precision = "fp32", channels_last: bool = False) -> None:
+        super().__init__(net)
+        lookup("precision", precision, _DTYPES)
+        self.precision = precision
+        self.channels_last = channels_last
+
+    def predict(self, batch: Mapping[str, Any], **further: Any) -> Any:
+        """What the network returns for a batch.
+
+        Args:
+            batch: ``train_images`` bytes ``[I, B, 3, S, S]``, ``train_gain`` ``[I, B]``, ``train_anno`` xywh
+                px ``[I, B, 4]``, the images and gains with ``test_``, and ``test_proposals`` xywh px
+                ``[I, B, P, 4]``.
+            **further: arguments of the network beside these.
+        """
+        train = normalise_images(batch["train_images"], batch["train_gain"], self.channels_last)
+        test = normalise_images(batch["test_images"], batch["test_gain"], self.channels_last)
+        with torch.autocast(
+            train.device.type, dtype=_DTYPES[self.precision], enabled=self.precision != "fp32"
+        ):
+            return self.net(
+                train_imgs=train,
+                test_imgs=test,
+                train_bb=batch["train_anno"],
+                test_proposals=batch["test_proposals"],
+                **further,
+            )
