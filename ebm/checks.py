@@ -9,6 +9,7 @@ from torch import Tensor
 from ebm.exceptions import DomainError, ShapeError
 
 __all__ = [
+    "all_finite",
     "checks_values",
     "finite_range",
     "float_dtype",
@@ -33,6 +34,17 @@ def checks_values(tensor: Tensor, validate: bool | None) -> bool:
     if validate is not None:
         return validate
     return tensor.device.type == "cpu" and not torch.compiler.is_compiling()
+
+
+def all_finite(tensor: Tensor) -> Tensor:
+    """Whether no entry is NaN or infinite, ``()`` bool on the tensor's device.
+
+    NaN passes through minimum and maximum, and neither makes a copy of the tensor as ``isfinite`` does.
+    """
+    if tensor.numel() == 0:
+        return torch.ones((), dtype=torch.bool, device=tensor.device)
+    tensor = tensor.detach()
+    return torch.stack((tensor.amin(), tensor.amax())).isfinite().all()
 
 
 def require_finite(name: str, tensor: Tensor, validate: bool | None = None) -> None:

@@ -52,14 +52,19 @@ class EnergyModel(nn.Module, ABC):
             ``(B,)`` or ``(B, M)``.
 
         Raises:
-            ShapeError: if `y` has another shape; ``(B,)`` is not guessed to mean D = 1.
+            ShapeError: if `y` has another B than `x` or another shape; ``(B,)`` is not guessed to mean D = 1.
+            TypeError: if devices or dtypes differ, or `y` is boolean; integers are cast.
         """
         dim = self.target_dim
         require_last_dim("y", y, dim, f"(B, M, D={dim}) or (B, D={dim})")
-        if y.ndim == 2:
-            return self.score(self.extract(x), y[:, None])[:, 0]
-        require_last_dim("y", y, dim, f"(B, M, D={dim}) or (B, D={dim})", rank=3)
-        return self.score(self.extract(x), y)
+        if y.ndim != 2:
+            require_last_dim("y", y, dim, f"(B, M, D={dim}) or (B, D={dim})", rank=3)
+        features = self.extract(x)
+        require_fitting_features(features, y)
+        if not y.is_floating_point():
+            y = y.to(float_dtype(y)).to(working_dtype(self, features, y))
+        require_working_dtype(self, features, "y", y)
+        return self.score(features, y) if y.ndim == 3 else self.score(features, y[:, None])[:, 0]
 
     def energy(self, x: Any, y: Tensor) -> Tensor:
         """Minus the score, for readers from the generative literature; shapes as in `forward`."""

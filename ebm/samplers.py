@@ -9,7 +9,9 @@ import torch
 from torch import Tensor
 
 from ebm.checks import (
+    all_finite,
     checks_values,
+    finite_range,
     float_dtype,
     require_count,
     require_finite,
@@ -222,9 +224,7 @@ class _Walk:
     def _evaluate(self, y: Tensor, step: int, steps: int) -> ScoredPoint:
         point = score_and_gradient(self.score_fn, y)
         if self.watch:
-            # NaN passes through both, and neither makes a copy of the gradient as isfinite does.
-            extremes = torch.stack((point.gradient.amin(), point.gradient.amax()))
-            self.finite.append(extremes.isfinite().all())
+            self.finite.append(all_finite(point.gradient))
             # On a GPU the look is put off to the end: one wait for the device instead of one per step.
             if y.device.type == "cpu" and not bool(self.finite[-1]):
                 raise _diverged(step, steps, point)
@@ -289,9 +289,8 @@ def _diverged(step: int, steps: int, point: ScoredPoint | None) -> NumericalErro
     where = "the start" if step == 0 else f"step {step} of {steps}"
     seen = ""
     if point is not None:
-        good = point.score[point.score.isfinite()]
-        spread = f"{good.min().item():g} to {good.max().item():g}" if good.numel() else "none"
-        seen = f" ({int((~point.gradient.isfinite()).sum())} entries; finite scores: {spread})"
+        bad = int((~point.gradient.isfinite()).sum())
+        seen = f" ({bad} entries; finite scores: {finite_range(point.score)})"
     return NumericalError(
         f"non-finite gradient of the score at {where} of the Langevin chain{seen}: use a smaller step_size."
     )

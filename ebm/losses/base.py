@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ebm.checks import (
+    all_finite,
     finite_range,
     float_dtype,
     require_count,
@@ -129,9 +130,9 @@ def require_finite_scores(f: Tensor, labels: int = 0) -> None:
     Raises:
         NumericalError: if a score is not finite.
     """
-    finite = f.detach().isfinite()
-    if bool(finite.all()):
+    if bool(all_finite(f)):
         return
+    finite = f.detach().isfinite()
     term = "samples" if bool(finite[:, :labels].all()) else "label"
     raise NumericalError(
         f"non-finite scores at the {term}: {int((~finite).sum())} of {f.numel()}; "

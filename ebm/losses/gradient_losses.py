@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ebm.checks import require_count
+from ebm.checks import all_finite, finite_range, require_count
 from ebm.exceptions import NumericalError
 from ebm.gradients import frozen_parameters
 from ebm.losses.base import EnergyLoss, LossOutput, require_finite_scores
@@ -185,13 +185,12 @@ def _accumulated(
 
 
 def _require_finite_gradient(what: str, gradient: Tensor, score: Tensor) -> None:
-    if bool(gradient.detach().isfinite().all()):
+    if bool(all_finite(gradient)):
         return
-    low, high = score.detach().min().item(), score.detach().max().item()
     bad = int((~gradient.detach().isfinite()).sum())
     raise NumericalError(
         f"non-finite {what} of the score in y: {bad} of {gradient.numel()} entries; "
-        f"scores: {low:g} to {high:g}."
+        f"finite scores: {finite_range(score.detach())}."
     )
 
 
