@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from ebm.checks import checks_values, float_dtype, require_count, require_finite
+from ebm.checks import all_finite, checks_values, float_dtype, require_count, require_finite
 from ebm.exceptions import DomainError
 
 
@@ -20,6 +20,16 @@ def test_values_are_looked_at_on_the_cpu_unless_told_otherwise() -> None:
 def test_the_first_bad_entry_is_named() -> None:
     with pytest.raises(DomainError, match=r"boxes\[1, 0\] is -inf"):
         require_finite("boxes", torch.tensor([[0.0, 1], [-torch.inf, torch.nan]]))
+
+
+@pytest.mark.parametrize("bad", [torch.nan, torch.inf, -torch.inf])
+def test_one_bad_entry_is_found_wherever_it_is(bad: float) -> None:
+    for place in range(3):
+        tensor = torch.tensor([3e38, -3e38, 0.0])  # their spread overflows, they do not
+        assert all_finite(tensor)
+        tensor[place] = bad
+        assert not all_finite(tensor)
+    assert all_finite(torch.zeros(0, 3))
 
 
 def test_widest_floating_type() -> None:

@@ -35,6 +35,24 @@ def test_other_shapes_are_not_guessed(shape: tuple[int, ...]) -> None:
         bump()(torch.zeros(2, 2), torch.zeros(shape))
 
 
+def test_targets_must_fit_the_inputs() -> None:
+    x = torch.zeros(2, 2)
+    with pytest.raises(ShapeError, match="got 3 targets, but a feature tensor"):
+        bump()(x, torch.zeros(3, 2))
+    with pytest.raises(TypeError, match="features on cpu, y on meta"):
+        bump()(x, torch.zeros(2, 2, device="meta"))
+    with pytest.raises(TypeError, match="y is torch.float64, but the model computes in torch.float32"):
+        bump()(x, torch.zeros(2, 2, dtype=torch.float64))
+    with pytest.raises(TypeError, match="bool"):
+        bump()(x, torch.zeros(2, 2, dtype=torch.bool))
+
+
+def test_integers_are_numbers() -> None:
+    y = torch.tensor([[1, 0], [0, 3]])
+    assert bump()(torch.zeros(2, 2), y).dtype == torch.float32
+    assert bump()(torch.zeros(2, 2).double(), y).tolist() == [-1.0, -9.0]
+
+
 def test_target_dimension_is_a_positive_integer() -> None:
     with pytest.raises(DomainError, match="target_dim"):
         FunctionalEnergy(lambda _, y: y[..., 0], target_dim=0)

@@ -1,4 +1,4 @@
-"""Proposals against torch.distributions, published numbers and their own densities."""
+"""Spec groups 1-3, and 18 for proposals: torch.distributions, published numbers, their own densities."""
 
 import math
 import pickle
@@ -218,6 +218,98 @@ def test_impossible_draws_are_refused() -> None:
         proposal.log_prob(torch.zeros(2, 3, 3), torch.zeros(2, 4))
     with pytest.raises(ShapeError, match=r"got \(3, 2, 4\)"):
         proposal.log_prob(torch.zeros(3, 2, 4), torch.zeros(2, 4))
+
+
+def test_the_first_bad_sigma_is_named() -> None:
+    with pytest.raises(DomainError, match=r"sigmas\[1\] must be finite and > 0, got nan"):
+        GaussianMixtureProposal([0.1, math.nan, -1.0])
+    with pytest.raises(DomainError, match=r"sigmas\[1\]\[0\] must be finite and > 0, got -0.3"):
+        GaussianMixtureProposal([[0.1, 0.2], [-0.3, 0.0]])
+    with pytest.raises(DomainError, match=r"weights\[1\] must be finite and > 0, got -0.5"):
+        GaussianMixtureProposal([0.1, 0.2], weights=[1.5, -0.5])
+
+
+def test_densities_do_not_mix_devices_or_precisions() -> None:
+    y, center = torch.zeros(2, 3, 4), torch.zeros(2, 4)
+    with pytest.raises(TypeError, match="y on cpu, center on meta"):
+        tracking().log_prob(y, center.to("meta"))
+    with pytest.raises(TypeError, match=r"y torch.float32, center torch.float64"):
+        tracking().log_prob(y, center.double())
+    y[1, 0, 3] = math.inf
+    with pytest.raises(DomainError, match=r"y\[1, 0, 3\] is inf"):
+        tracking().log_prob(y, center)
+    with pytest.raises(DomainError, match=r"center\[0, 0\] is nan"):
+        tracking().log_prob(torch.zeros(2, 4), center / 0)
+    assert tracking().log_prob(y, center, validate=False)[1, 0] == -math.inf
+    assert tracking().log_prob(torch.zeros(2, 4, dtype=torch.long), center).dtype == torch.float32
+
+
+@given(
+    seed=st.integers(0, 10_000), dim=st.integers(1, 5), components=st.integers(1, 4), kind=st.integers(0, 2)
+)
+@settings(max_examples=40, deadline=None)
+def test_shortcuts_for_equal_and_proportional_sigmas_are_exact(
+    seed: int, dim: int, components: int, kind: int
+) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    sigmas = 10 ** (2 * torch.rand(components, dim, generator=generator, dtype=torch.float64) - 1)
+    if kind == 0:
+        sigmas = sigmas[:, :1].expand(-1, dim)
+    elif kind == 1:
+        sigmas = sigmas[:1] * 2.0 ** torch.arange(components)[:, None]
+    offsets = 3 * torch.randn(6, dim, generator=generator, dtype=torch.float64, requires_grad=True)
+    proposal = GaussianMixtureProposal(sigmas)
+    uniform = torch.full((components,), 1 / components, dtype=torch.float64)
+    expected = reference(sigmas, uniform).log_prob(offsets)
+    log_q = proposal.log_prob_offset(offsets)
+    torch.testing.assert_close(log_q, expected, rtol=1e-10, atol=1e-10)
+    slopes = [torch.autograd.grad(value.sum(), offsets)[0] for value in (log_q, expected)]
+    torch.testing.assert_close(*slopes, rtol=1e-9, atol=1e-9)
+    draws = proposal.sample_offsets(20_000, offsets, generator=generator)
+    spread = draws.square().mean(0) / sigmas.square().mean(0)
+    torch.testing.assert_close(spread, torch.ones(dim, dtype=torch.float64), rtol=0, atol=0.15)
+
+
+def test_densities_have_second_derivatives() -> None:
+    for sigmas in ([0.1, 0.8], [[0.1, 0.3], [0.8, 0.2]]):
+        proposal = GaussianMixtureProposal(sigmas, target_dim=2)
+        offsets = torch.tensor([[0.0, 0.0], [0.1, -0.3]], dtype=torch.float64, requires_grad=True)
+        assert torch.autograd.gradgradcheck(proposal.log_prob_offset, offsets)
+
+
+def test_tiny_and_huge_units_neither_underflow_nor_overflow() -> None:
+    for unit in (1e-18, 1e18):
+        proposal = GaussianMixtureProposal([0.1 * unit, 0.8 * unit], target_dim=2)
+        plain = GaussianMixtureProposal([0.1, 0.8], target_dim=2)
+        e = torch.tensor([[0.03, -0.1], [1.0, 2.0]])
+        expected = plain.log_prob_offset(e) - 2 * math.log(unit)
+        torch.testing.assert_close(proposal.log_prob_offset(unit * e), expected, rtol=1e-5, atol=1e-4)
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+@pytest.mark.parametrize("share", [False, True])
+def test_a_candidate_of_ones_own_stands_in_front_with_its_own_density(rows: int, share: bool) -> None:
+    center = torch.tensor([[1.0, 2, 3, 4], [50, 60, 4, 5], [0, 0, 0, 0]])
+    lead = torch.linspace(-0.3, 0.3, 4 * rows).reshape(rows, 4)
+    seeds = [torch.Generator().manual_seed(3) for _ in range(2)]
+    plain = tracking().sample(center, 5, generator=seeds[0], share_across_batch=share)
+    led = tracking().sample(center, 5, generator=seeds[1], share_across_batch=share, lead=lead)
+    assert torch.equal(led.y[:, 1:], plain.y)
+    assert torch.equal(led.log_q[:, 1:], plain.log_q)
+    assert torch.equal(led.offsets, plain.offsets)
+    torch.testing.assert_close(led.y[:, 0], center + lead)
+    torch.testing.assert_close(led.log_q[:, 0], tracking().log_prob_offset(lead).expand(3))
+
+
+def test_a_candidate_in_front_must_fit() -> None:
+    center = torch.zeros(3, 4)
+    with pytest.raises(ShapeError, match="lead of 1 or B = 3 rows, got 2"):
+        tracking().sample(center, 5, lead=torch.zeros(2, 4))
+    with pytest.raises(ShapeError, match="lead of shape"):
+        tracking().sample(center, 5, lead=torch.zeros(3, 3))
+    with pytest.raises(TypeError, match="lead on meta"):
+        tracking().sample(center, 5, lead=torch.zeros(1, 4, device="meta"))
+    assert tracking().sample(center[:0], 5, lead=torch.zeros(1, 4)).y.shape == (0, 6, 4)
 
 
 def test_proposals_travel_to_worker_processes() -> None:

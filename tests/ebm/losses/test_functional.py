@@ -1,10 +1,10 @@
-"""Loss functions against published numbers, identities and integrals worked out by hand."""
+"""Spec groups 4-7 and 9: loss functions against published numbers, identities and integrals by hand."""
 
 import math
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -57,11 +57,15 @@ def test_kld_is_with_the_entropy_vanishes_where_the_model_is_the_label_density(
     assert kld_is(wide, draws.log_q, log_p, constant=minus_entropy).item() == pytest.approx(exact, abs=1e-2)
 
 
-def test_nce_is_ml_is_over_all_candidates_with_the_label_among_them(generator: torch.Generator) -> None:
-    f, log_q = random_pair(generator)
+@given(seed=st.integers(0, 10_000), batch=st.integers(1, 4), count=st.integers(2, 30))
+@settings(deadline=None)
+def test_group_5_nce_is_ml_is_over_all_candidates_with_the_label_among_them(
+    seed: int, batch: int, count: int
+) -> None:
+    f, log_q = random_pair(torch.Generator().manual_seed(seed), batch, count)
     f.requires_grad_()
     left = nce(f, log_q)
-    right = ml_is(f[:, 0], f, log_q) + math.log(6) + log_q[:, 0].mean()
+    right = ml_is(f[:, 0], f, log_q) + math.log(count) + log_q[:, 0].mean()
     torch.testing.assert_close(left, right, atol=1e-12, rtol=1e-12)
     gradients = [torch.autograd.grad(side, f)[0] for side in (left, right)]
     torch.testing.assert_close(*gradients, atol=1e-12, rtol=1e-12)
@@ -92,10 +96,12 @@ def test_nce_is_never_negative_and_ignores_constants(seed: int, batch: int, coun
     )
 
 
-def test_constants_added_to_the_score(generator: torch.Generator) -> None:
+@given(seed=st.integers(0, 10_000), c=st.floats(-100, 100))
+@settings(deadline=None)
+def test_group_9_constants_added_to_the_score(seed: int, c: float) -> None:
+    generator = torch.Generator().manual_seed(seed)
     f, log_q = random_pair(generator)
     log_p = torch.randn(3, 6, dtype=torch.float64, generator=generator)
-    c = 11.0
     torch.testing.assert_close(ml_is(f[:, 0] + c, f + c, log_q), ml_is(f[:, 0], f, log_q))
     mean_weight = (log_p - log_q).exp().mean(-1)
     change = kld_is(f + c, log_q, log_p, reduction="none") - kld_is(f, log_q, log_p, reduction="none")
@@ -176,6 +182,21 @@ def test_one_noise_sample_is_enough_and_none_is_refused() -> None:
         nce(torch.zeros(1, 1), torch.zeros(1, 1))
     with pytest.raises(ShapeError, match="M must be >= 1"):
         ml_is(torch.zeros(1), torch.zeros(1, 0), torch.zeros(1, 0))
+
+
+def test_devices_and_precisions_are_not_mixed() -> None:
+    f = torch.zeros(2, 3)
+    with pytest.raises(TypeError, match="f on cpu, log_q on meta"):
+        nce(f, f.to("meta"))
+    with pytest.raises(TypeError, match="f torch.float32, log_q torch.float64"):
+        nce(f, f.double())
+    with pytest.raises(TypeError, match="one dtype"):
+        ml_is(f[:, 0].double(), f, f)
+    with pytest.raises(TypeError, match="one dtype"):
+        kld_is(f, f, f.double())
+    with pytest.raises(TypeError, match="bool"):
+        nce(f, f.bool())
+    assert nce(f.half(), f).dtype == torch.float32  # both are computed in float32
 
 
 def test_shapes_are_named() -> None:

@@ -168,11 +168,11 @@ def test_boxes_for_nce_plus_start_with_a_moved_label_and_the_density_of_the_plai
 ) -> None:
     label = torch.tensor([10.0, 20.0, 30.0, 60.0])
     generator = seeded()
-    drawn = [sample_box_nce(label, SIGMAS, 1, 0.1, mode, generator=generator) for _ in range(1500)]
+    drawn = [sample_box_nce(label, SIGMAS, 1, 0.1, mode, generator=generator) for _ in range(400)]
     first = torch.stack([boxes[0] for boxes, _, _ in drawn])
     nu = rect_to_rel(first, label[2:]) - rect_to_rel(label, label[2:])
     spread = factor * math.sqrt((0.05**2 + 0.5**2) / 2)
-    torch.testing.assert_close(nu.std(0), torch.full((4,), spread), rtol=0.12, atol=0)
+    torch.testing.assert_close(nu.std(0), torch.full((4,), spread), rtol=0.2, atol=0)
     noise = GaussianMixtureProposal(SIGMAS, layout="box")
     density = torch.stack([d[0] for _, d, _ in drawn])
     torch.testing.assert_close(density.log(), noise.log_prob_offset(nu), atol=5e-3, rtol=1e-3)

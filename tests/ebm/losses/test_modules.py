@@ -1,4 +1,4 @@
-"""Losses with a proposal: what they draw, what they hand to the model, what they report."""
+"""Spec groups 8 and 9, and 18: losses with a proposal, what they draw, hand to the model and report."""
 
 import math
 import warnings
@@ -127,10 +127,17 @@ def test_kld_constant_makes_the_value_a_divergence(generator: torch.Generator) -
     assert loss(truth, y, y, generator=generator).loss.item() == pytest.approx(0, abs=1e-2)
 
 
-def test_unusual_settings_warn() -> None:
+def test_unusual_settings_warn_once() -> None:
+    model, y = Bump(), torch.zeros(2, 2)
     for build in (lambda: MLISLoss(proposal(), 15), lambda: KLDISLoss(proposal(), 8, label_sigma=0.1)):
-        with pytest.warns(UserWarning, match="prefer NCE"):
-            build()
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            loss = build()
+            for _ in range(3):
+                loss(model, model.extract(y), y)
+        assert len(caught) == 1
+        assert "unbounded below; prefer NCE" in str(caught[0].message)
+        assert caught[0].filename == __file__
     with pytest.warns(UserWarning, match="label_sigma exceeds"):
         KLDISLoss(proposal(), 64, label_sigma=(0.1, 0.9))
     with warnings.catch_warnings():
