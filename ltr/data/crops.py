@@ -19,6 +19,7 @@ __all__ = [
     "CropMode",
     "crop_region",
     "extract_region",
+    "reduced_region",
     "sample_target",
     "sample_target_adaptive",
     "target_image_crop",
@@ -132,6 +133,23 @@ def extract_region(image: Image, region: Region, output_sz: tuple[int, int] | No
     if output_sz is None or output_sz == (width, height):
         return part.copy()
     return np.asarray(cv2.resize(part, output_sz, interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
+
+
+def reduced_region(region: Region, output_sz: tuple[int, int]) -> tuple[Region, int]:
+    """By how much an image may be reduced before a region is cut from it, and the region on that grid.
+
+    Args:
+        region: left, top, width, height, px of the image.
+        output_sz: width and height of the crop, px.
+
+    Returns:
+        The region, moved and shortened by less than the factor, so that it begins and ends with a whole pixel
+        of the reduced image; and the factor, 1, 2, 4 or 8: the largest at which the crop is not magnified.
+    """
+    shrink = min(length // wanted for length, wanted in zip(region[2:], output_sz, strict=True))
+    factor = max(f for f in (1, 2, 4, 8) if f <= max(shrink, 1))
+    left, top, width, height = (length // factor * factor for length in region)
+    return (left, top, width, height), factor
 
 
 def sample_target_adaptive(

@@ -1,27 +1,27 @@
 """Read an image file, or say exactly why it cannot be read."""
 
 from pathlib import Path
+from typing import TypeAlias
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from ebm.exceptions import InputError
+from ltr.data.decoders import OPENCV, Decoder, DecodingError, jpeg_size
+from ltr.data.video import Slice
 
-__all__ = ["read_image"]
+__all__ = ["EncodedImage", "ImageSource", "is_cut_off", "open_image", "read_image"]
 
-# As stored, whatever the EXIF orientation says: boxes are annotated, and published networks were trained,
-# that way.
-_FLAGS = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
+ImageSource: TypeAlias = Path | Slice  # where the bytes of an image lie
 
 _JPEG, _PNG = b"\xff\xd8", b"\x89PNG\r\n\x1a\n"
 _JPEG_END, _JPEG_SCAN, _PNG_END = b"\xff\xd9", b"\xff\xda", b"IEND"
 
 
-def _is_cut_off(data: bytes) -> bool:
+def is_cut_off(data: bytes) -> bool:
     """Whether a JPEG or PNG stops before its end marker.
 
-    OpenCV does not tell: libjpeg fills what is missing of a truncated file with grey and only warns on
+    Decoders do not tell: libjpeg fills what is missing of a truncated file with grey and only warns on
     stderr, so training would silently see grey targets. The marker is looked for from the back and costs
     microseconds. Inside a JPEG scan the two bytes cannot occur (0xff is escaped there), but an embedded
     thumbnail has an end marker of its own: only one after the last scan counts.
@@ -37,16 +37,16 @@ def _is_cut_off(data: bytes) -> bool:
     return False
 
 
-def _why_not(path: Path, data: bytes) -> str:
+def _why_not(data: bytes) -> str:
     """Why a file that is there gave no image."""
     if not data:
         return "the image is corrupt: the file is empty. Extract or download it again."
-    if _is_cut_off(data):
+    if is_cut_off(data):
         return (
             f"the image is truncated: its {len(data)} bytes stop before the end marker. Extract or download "
             "it again."
         )
-    if data.startswith((_JPEG, _PNG)) or cv2.haveImageReader(str(path)):
+    if data.startswith((_JPEG, _PNG)) or _is_known(data):
         return "the image is corrupt: it cannot be decoded. Extract or download it again."
     return (
         f"no decoder for this kind of file (it starts with {data[:8]!r}). Convert it to JPEG or PNG; if it "
@@ -54,13 +54,97 @@ def _why_not(path: Path, data: bytes) -> str:
     )
 
 
-def read_image(path: str | Path, *, sequence: str = "", frame: int | None = None) -> npt.NDArray[np.uint8]:
+def _is_known(data: bytes) -> bool:
+    """Whether the first bytes are those of a format that OpenCV reads (BMP, GIF, TIFF, WebP)."""
+    starts = (b"BM", b"GIF8", b"II*\0", b"MM\0*")
+    return data.startswith(starts) or (data[:4] == b"RIFF" and data[8:12] == b"WEBP")
+
+
+class EncodedImage:
+    """The bytes of an image, decoded when the pixels are asked for, at the size that is needed."""
+
+    def __init__(self, data: bytes, where: str, decoder: Decoder = OPENCV) -> None:
+        """Use `open_image`.
+
+        Args:
+            data: content of the file; neither empty nor cut off.
+            where: file, sequence and frame, for messages.
+            decoder: decodes them.
+        """
+        self.data, self.where, self.decoder = data, where, decoder
+        self._size: tuple[int, int] | None = None
+        self._pixels: dict[int, npt.NDArray[np.uint8]] = {}
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height, px; from the header of a JPEG, otherwise by decoding."""
+        if self._size is None:
+            header = jpeg_size(self.data) if self.data.startswith(_JPEG) else None
+            self._size = header[:2] if header else (self.pixels().shape[1], self.pixels().shape[0])
+        return self._size
+
+    @property
+    def can_reduce(self) -> bool:
+        """Whether `pixels` can decode a fraction of the size."""
+        return self.data.startswith(_JPEG)
+
+    def pixels(self, reduce: int = 1) -> npt.NDArray[np.uint8]:
+        """The pixels, decoded once; `reduce` times smaller, see `Decoder.decode`.
+
+        Returns:
+            ``[H, W, 3]`` RGB, 0..255; shared by all callers, never to be written to.
+
+        Raises:
+            InputError: if they cannot be decoded; names file, sequence and frame.
+        """
+        if reduce not in self._pixels:
+            try:
+                self._pixels[reduce] = self.decoder.decode(self.data, reduce)
+            except DecodingError as error:
+                raise InputError(f"{self.where}: {_why_not(self.data)}") from error
+        return self._pixels[reduce]
+
+
+def open_image(
+    source: str | ImageSource, *, sequence: str = "", frame: int | None = None, decoder: Decoder = OPENCV
+) -> EncodedImage:
+    """Read the bytes of an image, without decoding them.
+
+    Args:
+        source: a file, or the part of a shard that holds it.
+        sequence: name of the sequence that it belongs to, for messages.
+        frame: its number in the sequence, counted from 0, for messages.
+        decoder: decodes it later.
+
+    Raises:
+        InputError: if the file is missing, cannot be read, is empty or stops before its end.
+    """
+    file = Path(source) if isinstance(source, str) else source
+    where = f"{file}" + (f" (sequence {sequence}" if sequence else "")
+    where += (f", frame {frame})" if frame is not None else ")") if sequence else ""
+    try:
+        data = file.read_bytes()
+    except FileNotFoundError as error:
+        raise InputError(
+            f"{where}: the image is missing. Extract the sequence again, or leave it out."
+        ) from error
+    except OSError as error:
+        raise InputError(f"{where}: the image cannot be read ({error.strerror or error}).") from error
+    if not data or is_cut_off(data):
+        raise InputError(f"{where}: {_why_not(data)}")
+    return EncodedImage(data, where, decoder)
+
+
+def read_image(
+    path: str | ImageSource, *, sequence: str = "", frame: int | None = None, decoder: Decoder = OPENCV
+) -> npt.NDArray[np.uint8]:
     """Decode an image.
 
     Args:
-        path: the file.
+        path: a file, or the part of a shard that holds the image.
         sequence: name of the sequence that it belongs to, for messages.
         frame: its number in the sequence, counted from 0, for messages.
+        decoder: decodes it; `ltr.data.decoders.choose_decoder` gives others than OpenCV.
 
     Returns:
         ``[H, W, 3]`` RGB, 0..255; grey images are repeated over the channels.
@@ -69,23 +153,4 @@ def read_image(path: str | Path, *, sequence: str = "", frame: int | None = None
         InputError: if the file is missing, corrupt or truncated, or of a kind that cannot be decoded; the
             three read differently, and all name the file, the sequence and the frame.
     """
-    path = Path(path)
-    where = f"{path}" + (f" (sequence {sequence}" if sequence else "")
-    where += (f", frame {frame})" if frame is not None else ")") if sequence else ""
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError as error:
-        raise InputError(
-            f"{where}: the image is missing. Extract the sequence again, or leave it out."
-        ) from error
-    except OSError as error:
-        raise InputError(f"{where}: the image cannot be read ({error.strerror}).") from error
-    image = None
-    if data and not _is_cut_off(data):
-        try:
-            image = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), _FLAGS)
-        except cv2.error as error:
-            raise InputError(f"{where}: the image is corrupt: {str(error).strip()}") from error
-    if image is None:
-        raise InputError(f"{where}: {_why_not(path, data)}")
-    return np.asarray(image, dtype=np.uint8)
+    return open_image(path, sequence=sequence, frame=frame, decoder=decoder).pixels()

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TypedDict
+from typing import Literal, TypeAlias, TypedDict, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -10,12 +10,24 @@ import torch
 from torch import Tensor
 
 from ebm.exceptions import DomainError
-from ltr.data.crops import CropMode, target_image_crop
+from ebm.lookup import lookup
+from ltr.data.crops import CropMode, crop_region, extract_region, reduced_region, transform_box_to_crop
+from ltr.data.image_loader import EncodedImage
 from ltr.data.labels import gaussian_label_function
 from ltr.data.proposals import BoxProposals, ProposalConfig
 from ltr.data.transforms import EXACT_MIRROR, draw_gain, flip_boxes, flip_image, to_grey
 
-__all__ = ["DiMPProcessing", "Frame", "ProcessingConfig", "RawSample", "TrackingSample", "jittered_box"]
+__all__ = [
+    "DecodeMode",
+    "DiMPProcessing",
+    "Frame",
+    "ProcessingConfig",
+    "RawSample",
+    "TrackingSample",
+    "jittered_box",
+]
+
+DecodeMode: TypeAlias = Literal["exact", "reduced"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +52,9 @@ class ProcessingConfig:
     brightness_jitter: float = 0.2  # largest change of brightness, training only
     proposals: ProposalConfig = field(default_factory=ProposalConfig)
     training: bool = True  # False: validation
+    # "reduced": a crop that shows the image at half its size or less is cut from a JPEG decoded at 1/2, 1/4
+    # or 1/8, which is faster and does not alias; "exact": always from full-size pixels, as published.
+    decode: DecodeMode = "exact"
 
     @property
     def feature_sz(self) -> int:
@@ -49,10 +64,25 @@ class ProcessingConfig:
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """A decoded frame and its target."""
+    """A frame and its target; an encoded image is decoded when its crop is known."""
 
-    image: npt.NDArray[np.uint8]  # [H, W, 3] RGB
+    image: npt.NDArray[np.uint8] | EncodedImage  # [H, W, 3] RGB
     box: npt.NDArray[np.float32]  # [4] xywh, px
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the image, px."""
+        image = self.image
+        return image.size if isinstance(image, EncodedImage) else (image.shape[1], image.shape[0])
+
+    @property
+    def can_reduce(self) -> bool:
+        """Whether `pixels` can give a smaller image for less work."""
+        return isinstance(self.image, EncodedImage) and self.image.can_reduce
+
+    def pixels(self, reduce: int = 1) -> npt.NDArray[np.uint8]:
+        """``[H, W, 3]`` RGB, `reduce` times smaller than the image where `can_reduce`."""
+        return self.image.pixels(reduce) if isinstance(self.image, EncodedImage) else self.image
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,6 +147,7 @@ class DiMPProcessing:
                 f"output_sz must be a multiple of feature_stride ({config.feature_stride}), got "
                 f"{config.output_sz}."
             )
+        lookup("decode mode", config.decode, {mode: mode for mode in get_args(DecodeMode)})
         self.config = config
         self.proposals = BoxProposals(config.proposals)
 
@@ -131,28 +162,32 @@ class DiMPProcessing:
             generator: randomness of the proposals.
 
         Raises:
-            DomainError: if a frame's box has no area.
+            DomainError: if a frame's box has no area or lies outside the image.
         """
         config = self.config
         look = _Look(grey=rng.random() < config.grayscale, flip=rng.random() < config.flip_sample)
-        train = [
-            self._crop(f, config.center_jitter_train, config.scale_jitter_train, look, rng)
-            for f in sample.train
+        count, side = len(sample.train), config.output_sz
+        images = np.empty((count + len(sample.test), side, side, 3), dtype=np.uint8)
+        crops = [
+            self._crop(f, config.center_jitter_train, config.scale_jitter_train, look, rng, images[i])
+            for i, f in enumerate(sample.train)
+        ] + [
+            self._crop(f, config.center_jitter_test, config.scale_jitter_test, look, rng, images[count + i])
+            for i, f in enumerate(sample.test)
         ]
-        test = [
-            self._crop(f, config.center_jitter_test, config.scale_jitter_test, look, rng) for f in sample.test
-        ]
-        train_anno, test_anno = _stack_boxes(train), _stack_boxes(test)
-        proposed = self.proposals(test_anno, generator)
+        pixels = torch.from_numpy(images).permute(0, 3, 1, 2)  # memory stays as decoded, channels last
+        boxes = torch.from_numpy(np.stack([crop.box for crop in crops]))
+        gains, labels = torch.tensor([crop.gain for crop in crops]), self._labels(boxes)
+        proposed = self.proposals(boxes[count:], generator)
         return TrackingSample(
-            train_images=_stack_images(train),
-            train_gain=torch.tensor([crop.gain for crop in train]),
-            train_anno=train_anno,
-            train_label=self._labels(train_anno),
-            test_images=_stack_images(test),
-            test_gain=torch.tensor([crop.gain for crop in test]),
-            test_anno=test_anno,
-            test_label=self._labels(test_anno),
+            train_images=pixels[:count],
+            train_gain=gains[:count],
+            train_anno=boxes[:count],
+            train_label=labels[:count],
+            test_images=pixels[count:],
+            test_gain=gains[count:],
+            test_anno=boxes[count:],
+            test_label=labels[count:],
             test_proposals=proposed.boxes,
             proposal_log_q=proposed.log_q,
             gt_log_density=proposed.gt_log_density,
@@ -161,25 +196,38 @@ class DiMPProcessing:
         )
 
     def _crop(
-        self, frame: Frame, center_jitter: float, scale_jitter: float, look: "_Look", rng: np.random.Generator
+        self,
+        frame: Frame,
+        center_jitter: float,
+        scale_jitter: float,
+        look: "_Look",
+        rng: np.random.Generator,
+        out: npt.NDArray[np.uint8],
     ) -> "_Crop":
-        """Crop around a jittered box, then mirror and grey the small crop."""
+        """Crop around a jittered box into `out`, mirrored and greyed there."""
         config = self.config
+        side = (config.output_sz, config.output_sz)
+        _require_inside(frame)
         around = jittered_box(frame.box, center_jitter, scale_jitter, rng)
-        image, box = target_image_crop(
-            frame.image,
-            around,
-            frame.box,
-            config.search_area_factor,
-            config.output_sz,
-            config.crop_type,
-            config.max_scale_change,
+        region = crop_region(
+            frame.size, around, config.search_area_factor, side, config.crop_type, config.max_scale_change
         )
+        reduce = 1
+        if config.decode == "reduced" and frame.can_reduce:
+            region, reduce = reduced_region(region, side)
+        left, top, width, height = (length // reduce for length in region)
+        image = extract_region(frame.pixels(reduce), (left, top, width, height), side)
+        box = transform_box_to_crop(frame.box, region, side)
         # Drawn whether or not they are used, so that training and validation crop alike from one seed.
         flip_frame, gain = rng.random() < config.flip_frame, draw_gain(rng, config.brightness_jitter)
+        if look.grey:
+            image = to_grey(image)
         if look.flip != (flip_frame and config.training):
-            image, box = flip_image(image), flip_boxes(box, config.output_sz, config.flip_margin)
-        return _Crop(to_grey(image) if look.grey else image, box, gain if config.training else 1.0)
+            flip_image(image, out)
+            box = flip_boxes(box, config.output_sz, config.flip_margin)
+        else:
+            out[...] = image
+        return _Crop(box, gain if config.training else 1.0)
 
     def _labels(self, boxes: Tensor) -> Tensor:
         """``[I, 4]`` boxes of the crop -> ``[I, h, w]`` label maps."""
@@ -187,6 +235,17 @@ class DiMPProcessing:
         return gaussian_label_function(
             boxes, config.label_sigma, config.filter_size, config.feature_sz, config.output_sz
         )
+
+
+def _require_inside(frame: Frame) -> None:
+    """Refuse a target wholly outside its image: crops are moved into the image, so it would be in none.
+
+    Raises:
+        DomainError: if it is; boxes of another resolution than the image's are the usual reason.
+    """
+    (x, y, w, h), (width, height) = frame.box.tolist(), frame.size
+    if not (x < width and y < height and x + w > 0 and y + h > 0):
+        raise DomainError(f"The box {[x, y, w, h]} lies outside its image of {width} x {height} px.")
 
 
 @dataclass(frozen=True)
@@ -199,18 +258,7 @@ class _Look:
 
 @dataclass(frozen=True, eq=False)
 class _Crop:
-    """One finished crop."""
+    """What belongs to one finished crop, beside its pixels."""
 
-    image: npt.NDArray[np.uint8]  # [S, S, 3]
     box: npt.NDArray[np.float32]  # [4] xywh, px of the crop
     gain: float
-
-
-def _stack_boxes(crops: Sequence[_Crop]) -> Tensor:
-    """``[I, 4]``."""
-    return torch.from_numpy(np.stack([crop.box for crop in crops]))
-
-
-def _stack_images(crops: Sequence[_Crop]) -> Tensor:
-    """``[I, 3, S, S]`` whose memory stays as decoded, channels last: nothing is transposed on the CPU."""
-    return torch.from_numpy(np.stack([crop.image for crop in crops])).permute(0, 3, 1, 2)

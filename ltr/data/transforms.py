@@ -22,9 +22,17 @@ PUBLISHED_MIRROR = 1.0
 EXACT_MIRROR = 0.0
 
 
-def flip_image(image: Image) -> Image:
-    """The mirror image, left and right swapped: ``[H, W, C]``, a view."""
-    return image[:, ::-1]
+def flip_image(image: Image, out: Image | None = None) -> Image:
+    """The mirror image, left and right swapped.
+
+    Args:
+        image: ``[H, W, C]``.
+        out: where to put it, of the same shape; None: a new array.
+
+    Returns:
+        ``[H, W, C]``. Not a view with negative strides: whoever copies that later pays thrice.
+    """
+    return np.asarray(cv2.flip(image, 1, dst=out), dtype=np.uint8)
 
 
 def flip_boxes(

@@ -1,13 +1,15 @@
 """What a training dataset is to the rest of the code: named sequences of frames with one box each."""
 
+import os
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import BinaryIO, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Annotation", "VideoDataset"]
+__all__ = ["Annotation", "Slice", "VideoDataset"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,6 +23,35 @@ class Annotation:
 
     def __len__(self) -> int:
         return len(self.boxes)
+
+
+@lru_cache(maxsize=256)  # open files of this process, so that a picture costs one read and no open
+def _opened(path: Path) -> BinaryIO:
+    return path.open("rb", buffering=0)
+
+
+@dataclass(frozen=True)
+class Slice:
+    """A part of a file that holds one image: what a path is to loose images."""
+
+    path: Path
+    offset: int  # bytes
+    length: int  # bytes
+
+    def __str__(self) -> str:
+        return f"{self.path}, bytes {self.offset} to {self.offset + self.length}"
+
+    def read_bytes(self) -> bytes:
+        """The bytes; fewer than `length` if the file ends before.
+
+        Raises:
+            OSError: if the file is missing or cannot be read.
+        """
+        file = _opened(self.path)
+        if hasattr(os, "pread"):  # moves no file position, which forked workers would share
+            return os.pread(file.fileno(), self.length, self.offset)
+        file.seek(self.offset)
+        return file.read(self.length)
 
 
 @runtime_checkable
@@ -42,6 +73,6 @@ class VideoDataset(Protocol):
         """Boxes and flags of a sequence; parsed on first use, in memory afterwards."""
         ...
 
-    def frame_path(self, index: int, frame: int) -> Path:
-        """Image file of a frame, counted from 0."""
+    def frame_path(self, index: int, frame: int) -> Path | Slice:
+        """Where the image of a frame lies, counted from 0: a file, or a part of one."""
         ...

@@ -1,13 +1,16 @@
 """A training sample: shapes, geometry, and which decisions belong to a sample or to a frame."""
 
 from dataclasses import replace
+from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
 
-from ebm.exceptions import DomainError
-from ltr.data.crops import sample_target_adaptive
+from ebm.exceptions import DomainError, UnknownNameError
+from ltr.data.crops import reduced_region, sample_target_adaptive
+from ltr.data.image_loader import open_image
 from ltr.data.processing import (
     DiMPProcessing,
     Frame,
@@ -18,6 +21,7 @@ from ltr.data.processing import (
 )
 from ltr.data.proposals import ProposalConfig
 from ltr.data.transforms import PUBLISHED_MIRROR
+from tests.ltr.layouts import write_image
 
 BOX = np.array([40, 90, 60, 40], dtype=np.float32)
 SMALL = ProcessingConfig(output_sz=128, proposals=ProposalConfig(num_samples=16))
@@ -174,3 +178,54 @@ def test_a_frame_without_a_target_is_an_error() -> None:
         DiMPProcessing(STILL)(
             RawSample("d", "s", [frame], [frame]), np.random.default_rng(0), torch.Generator()
         )
+
+
+def test_reduced_decoding_shows_the_same_crop(tmp_path: Path) -> None:
+    file = tmp_path / "big.jpg"
+    coarse = np.random.default_rng(3).integers(0, 256, (12, 16, 3), dtype=np.uint8)
+    cv2.imwrite(str(file), cv2.resize(coarse, (1280, 720), interpolation=cv2.INTER_CUBIC))
+    box = np.array([400, 300, 180, 130], dtype=np.float32)
+    samples = {}
+    for decode in ("exact", "reduced"):
+        config = ProcessingConfig(
+            decode=decode,
+            output_sz=128,
+            grayscale=0.0,
+            scale_jitter_train=0.1,
+            scale_jitter_test=0.1,
+            proposals=ProposalConfig(num_samples=4),
+        )
+        image = open_image(file)
+        raw = RawSample("d", "s", [Frame(image, box)] * 2, [Frame(image, box)] * 2)
+        samples[decode] = DiMPProcessing(config)(
+            raw, np.random.default_rng(0), torch.Generator().manual_seed(0)
+        )
+        assert set(image._pixels) == ({1} if decode == "exact" else {4})
+    exact, reduced = samples["exact"], samples["reduced"]
+    difference = (exact["train_images"].float() - reduced["train_images"].float()).abs()
+    assert difference.mean() < 2.5
+    assert (exact["test_anno"] - reduced["test_anno"]).abs().max() < 1.0
+
+
+def test_reduced_decoding_of_small_crops_is_exact(tmp_path: Path) -> None:
+    write_image(tmp_path / "a.jpg", size=(96, 64))
+    box = np.array([30, 20, 20, 14], dtype=np.float32)
+    results = []
+    for decode in ("exact", "reduced"):
+        config = ProcessingConfig(decode=decode, output_sz=96, proposals=ProposalConfig(num_samples=4))
+        frames = [Frame(open_image(tmp_path / "a.jpg"), box)]
+        raw = RawSample("d", "s", frames, frames)
+        results.append(
+            DiMPProcessing(config)(raw, np.random.default_rng(0), torch.Generator().manual_seed(0))
+        )
+    assert torch.equal(results[0]["train_images"], results[1]["train_images"])
+    assert torch.equal(results[0]["test_anno"], results[1]["test_anno"])
+
+
+def test_how_far_an_image_may_be_reduced() -> None:
+    assert reduced_region((-7, 3, 705, 705), (352, 352)) == ((-8, 2, 704, 704), 2)
+    assert reduced_region((5, 5, 703, 703), (352, 352)) == ((5, 5, 703, 703), 1)
+    assert reduced_region((0, 0, 100, 100), (352, 352)) == ((0, 0, 100, 100), 1)
+    assert reduced_region((9, 9, 9000, 9000), (352, 352)) == ((8, 8, 9000, 9000), 8)
+    with pytest.raises(UnknownNameError, match="did you mean 'reduced'"):
+        DiMPProcessing(ProcessingConfig(decode="reduce"))  # type: ignore[arg-type]

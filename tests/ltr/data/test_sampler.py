@@ -17,7 +17,7 @@ from ltr.data.sampler import DiMPSampler, choose_frames, usable_sequences
 from ltr.data.video import VideoDataset
 from ltr.dataset import Got10k, LaSOT, MSCOCOSeq
 from ltr.dataset.annotations import make_annotation
-from tests.ltr.layouts import moving_boxes, write_coco, write_got10k, write_lasot, write_rows
+from tests.ltr.layouts import moving_boxes, write_coco, write_got10k, write_image, write_lasot, write_rows
 
 PROCESSING = DiMPProcessing(ProcessingConfig(output_sz=64, proposals=ProposalConfig(num_samples=4)))
 NAMES = ("cat-1", "cat-2", "dog-7")
@@ -165,7 +165,7 @@ def test_short_and_hidden_sequences_are_skipped_named_and_counted(caplog: pytest
     assert "video-1, video-2." in caplog.text
     usable, skipped = usable_sequences(Boxes(rows), 10, 1)
     assert usable.tolist() == [0, 1, 2, 3]
-    assert skipped is None
+    assert skipped == []
 
 
 def test_nothing_usable_is_an_error_not_a_loop() -> None:
@@ -227,3 +227,91 @@ def test_numbers_and_modes_out_of_range() -> None:
         make(data, frame_sample_mode="casual")
     with pytest.raises(DomainError, match="counts from 0, got -1"):
         make(data)[-1]
+
+
+def test_a_box_that_cannot_be_cropped_is_replaced_and_named(
+    caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    write_lasot(tmp_path, ("cat-1", "cat-2"), frames=24)
+    write_rows(tmp_path / "cat/cat-2/groundtruth.txt", np.tile([5000.0, 5000.0, 9.0, 9.0], (24, 1)))
+    sampler = make([LaSOT(tmp_path, ["cat-1", "cat-2"])])
+    with caplog.at_level(logging.WARNING):
+        assert {sampler[index]["sequence"] for index in range(12)} == {"cat-1"}
+    assert caplog.text.count("drawn instead of lasot cat-2: cat-2: The box") == 1
+    assert sampler.rejected["lasot cat-2"] > 1
+    assert same(sampler[3], make([LaSOT(tmp_path, ["cat-1", "cat-2"])])[3])  # still a function of the index
+
+
+def test_only_such_boxes_are_an_error_not_a_loop(tmp_path: Path) -> None:
+    write_lasot(tmp_path, ("cat-2",), frames=24)
+    write_rows(tmp_path / "cat/cat-2/groundtruth.txt", np.tile([5000.0, 5000.0, 9.0, 9.0], (24, 1)))
+    with pytest.raises(
+        InputError,
+        match="50 sequences in a row gave no sample; the last: cat-2: .* outside its image of 96 x 64",
+    ):
+        make([LaSOT(tmp_path, ["cat-2"])])[0]
+
+
+def test_unreadable_frames_are_tolerated_up_to_a_number(
+    caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    write_lasot(tmp_path, ("cat-1", "cat-2"))
+    for file in (tmp_path / "cat/cat-2/img").iterdir():
+        file.write_bytes(b"")
+    sampler = make([LaSOT(tmp_path, ["cat-1", "cat-2"])], unreadable=3)
+    with pytest.raises(InputError, match="sequence cat-2, frame .*the file is empty"):
+        _ = [sampler[index] for index in range(40)]
+    assert sampler.rejected["lasot cat-2"] == 3
+    assert "cat-2" in caplog.text
+
+
+def test_broken_sequences_can_be_left_out_by_name(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
+    write_lasot(tmp_path, NAMES)
+    write_rows(tmp_path / "dog/dog-7/groundtruth.txt", moving_boxes(20))
+    (tmp_path / "cat/cat-2/groundtruth.txt").write_text("1,2,3\n")
+    with pytest.raises(InputError, match=r"cat-2.*1 more sequences are broken: dog-7"):
+        make([LaSOT(tmp_path, NAMES)])
+    with caplog.at_level(logging.WARNING):
+        sampler = make([LaSOT(tmp_path, NAMES)], skip_broken=True)
+    assert [skipped.names for skipped in sampler.skipped] == [("cat-2", "dog-7")]
+    assert "lasot: 2 of 3 sequences skipped (broken annotations): cat-2, dog-7." in caplog.text
+    assert {sampler[index]["sequence"] for index in range(5)} == {"cat-1"}
+
+
+def test_coco_objects_without_area_are_named(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
+    with caplog.at_level(logging.WARNING):
+        make([MSCOCOSeq(write_coco(tmp_path))])
+    assert "coco: 1 of 10 sequences skipped (box without area): object 2." in caplog.text
+
+
+def test_missing_sequences_that_may_be_missing_are_named(
+    caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    data = LaSOT(write_lasot(tmp_path), [*NAMES, "cat-3"], allow_missing=True)
+    with caplog.at_level(logging.WARNING):
+        make([data])
+    assert "lasot: 1 of 4 sequences skipped (not there): cat-3." in caplog.text
+
+
+def test_a_resolution_that_changes_inside_a_video(tmp_path: Path) -> None:
+    write_lasot(tmp_path, ("cat-1",), frames=24)
+    for t in range(12, 24):  # the target is where it was, in a picture twice as wide
+        write_image(tmp_path / f"cat/cat-1/img/{t + 1:08d}.jpg", t, size=(192, 64))
+    flipping = DiMPProcessing(
+        ProcessingConfig(
+            output_sz=64,
+            flip_sample=1.0,
+            center_jitter_train=0.0,
+            center_jitter_test=0.0,
+            scale_jitter_train=0.0,
+            scale_jitter_test=0.0,
+            search_area_factor=1.0,
+            proposals=ProposalConfig(num_samples=4),
+        )
+    )
+    sampler = make([LaSOT(tmp_path, ["cat-1"])], processing=flipping, max_gap=30)
+    for index in range(10):
+        sample = sampler[index]
+        for anno in (sample["train_anno"], sample["test_anno"]):
+            centre = anno[:, :2] + anno[:, 2:] / 2
+            assert (centre - 32).abs().max() < 8  # a flip by another picture's width would be 96 px off

@@ -1,0 +1,107 @@
+"""Which sequences of a dataset can be sampled from, and which are left out, by name and with the reason."""
+
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+from tqdm import tqdm
+
+from ebm.exceptions import InputError
+from ltr.data.video import VideoDataset
+
+__all__ = ["Prepared", "Skipped", "usable_sequences"]
+
+_SHOWN = 5  # names in a message
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """Sequences of a dataset that cannot be sampled from."""
+
+    dataset: str
+    names: tuple[str, ...]
+    total: int  # sequences in the dataset
+    reason: str
+
+    def __str__(self) -> str:
+        shown = ", ".join(self.names[:_SHOWN])
+        more = f" and {len(self.names) - _SHOWN} more" if len(self.names) > _SHOWN else ""
+        count = f"{len(self.names)} of {self.total}"
+        return f"{self.dataset}: {count} sequences skipped ({self.reason}): {shown}{more}."
+
+
+@runtime_checkable
+class Prepared(Protocol):
+    """A dataset that can read all annotations at once, e.g. from an index that an earlier run has left."""
+
+    def prepare(self) -> dict[int, str]:
+        """Bring every annotation into memory; what is wrong, by sequence, for those that are broken."""
+        ...
+
+
+def _broken(dataset: VideoDataset) -> dict[int, str]:
+    """What is wrong with the annotations of a dataset, by sequence; all others are in memory afterwards."""
+    if isinstance(dataset, Prepared):
+        return dataset.prepare()
+    found: dict[int, str] = {}
+    for index in tqdm(range(len(dataset)), desc=f"Reading {dataset.name}", unit="seq", delay=3, leave=False):
+        try:
+            dataset.annotation(index)
+        except InputError as error:
+            found[index] = str(error)
+    return found
+
+
+def _refuse(dataset: VideoDataset, broken: dict[int, str]) -> InputError:
+    """The error for broken annotations: the first in full, the others by name."""
+    names = [dataset.sequence_name(index) for index in broken]
+    others = ", ".join(names[1 : 1 + _SHOWN]) + (" and others" if len(names) > 1 + _SHOWN else "")
+    more = f" {len(names) - 1} more sequences are broken: {others}." if others else ""
+    return InputError(
+        f"{next(iter(broken.values()))}{more} 'ebmtrack dataset check' lists everything that is wrong."
+    )
+
+
+def usable_sequences(
+    dataset: VideoDataset, min_length: int, min_visible: int, skip_broken: bool = False
+) -> tuple[npt.NDArray[np.int64], list[Skipped]]:
+    """Sequences long enough to sample from; has every annotation read now, so that a broken one is found.
+
+    Args:
+        dataset: videos, or images (whose reader leaves out objects without area itself).
+        min_length: fewest frames.
+        min_visible: fewest frames in which the target is visible.
+        skip_broken: leave out, by name, sequences with broken annotations, instead of an error.
+
+    Returns:
+        Indices of the usable sequences, and what was skipped, by reason; what the reader itself left out
+        comes first.
+
+    Raises:
+        InputError: if an annotation is broken, or no sequence is usable.
+    """
+    skipped: list[Skipped] = list(getattr(dataset, "skipped", ()))
+    if not dataset.is_video:
+        return np.arange(len(dataset)), skipped
+    broken = _broken(dataset)
+    if broken and not skip_broken:
+        raise _refuse(dataset, broken)
+    usable = np.zeros(len(dataset), dtype=bool)
+    for index in range(len(dataset)):
+        if index not in broken:
+            annotation = dataset.annotation(index)
+            usable[index] = len(annotation) >= min_length and annotation.visible.sum() >= min_visible
+    reason = f"fewer than {min_length} frames, or the target visible in fewer than {min_visible}"
+    short = [int(index) for index in np.flatnonzero(~usable) if index not in broken]
+    for indices, why in ((list(broken), "broken annotations"), (short, reason)):
+        if indices:
+            names = tuple(dataset.sequence_name(index) for index in indices)
+            skipped.append(Skipped(dataset.name, names, len(dataset), why))
+    if not usable.any():
+        count = f"{len(broken)} are broken, " if broken else ""
+        raise InputError(
+            f"{dataset.name}: no sequence can be used: {count}{len(short)} have {reason}. Use other data, or "
+            "lower min_length and the number of frames per sample."
+        )
+    return np.flatnonzero(usable), skipped
