@@ -1,11 +1,14 @@
 """Fixtures that every test package shares."""
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
 import torch
 
+# Annotation indices of test data stay out of the cache of whoever runs the tests.
+os.environ.setdefault("EBMTRACK_CACHE", tempfile.mkdtemp(prefix="ebmtrack-tests-"))
 torch.set_num_threads(int(os.environ.get("EBMTRACK_TEST_THREADS", "1")))
 
 

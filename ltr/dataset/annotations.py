@@ -76,6 +76,16 @@ def read_boxes(file: str | Path) -> npt.NDArray[np.float64]:
     return np.array([_parse_line(file, number, line) for number, line in enumerate(lines, start=1)])
 
 
+def _regular_levels(text: str, highest: int) -> npt.NDArray[np.int64] | None:
+    """The numbers of a text of single digits with one separator between two; None if it is anything else."""
+    characters = np.frombuffer(text.strip().encode(), dtype=np.uint8)
+    digits = characters[::2].astype(np.int64) - ord("0")
+    separated = np.isin(characters[1::2], np.frombuffer(b",;\n\t ", dtype=np.uint8)).all()
+    if len(characters) % 2 == 0 or not separated or digits.min() < 0 or digits.max() > min(highest, 9):
+        return None
+    return digits
+
+
 def read_levels(file: str | Path, highest: int) -> npt.NDArray[np.int64]:
     """Whole numbers from 0 to `highest`, on one line or one a line, separated as boxes are.
 
@@ -90,8 +100,12 @@ def read_levels(file: str | Path, highest: int) -> npt.NDArray[np.int64]:
         InputError: if the file is missing, empty or holds anything else; names file and line.
     """
     file = Path(file)
+    text = read_text(file, "flag file")
+    quick = _regular_levels(text, highest)
+    if quick is not None:
+        return quick
     fields: list[str] = []
-    for number, line in enumerate(read_text(file, "flag file").splitlines(), start=1):
+    for number, line in enumerate(text.splitlines(), start=1):
         here = [field for field in _SEPARATORS.split(line.strip()) if field]
         for field in here:
             if not (field.isascii() and field.isdigit() and int(field) <= highest):

@@ -1,27 +1,34 @@
 """GOT-10k: the training folder, one folder a sequence."""
 
 import os
+import random
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from ebm.exceptions import InputError
-from ltr.data.video import Annotation
-from ltr.dataset.annotations import make_annotation, read_boxes, read_flags, read_levels
+from ebm.lookup import lookup
+from ltr.dataset.annotations import read_text
 from ltr.dataset.base import (
+    SequenceFiles,
     SequenceFolders,
-    check_length,
     generated_sequences,
-    match_length,
     open_root,
     read_names,
     select_names,
 )
 
-__all__ = ["Got10k"]
+__all__ = ["GOT10K_SPLITS", "PROHIBITED_FILE", "Got10k", "held_out"]
 
-_FULLY_SEEN = 8  # highest level of cover.label, in eighths of the target
+GOT10K_SPLITS = ("all", "train", "val", "vottrain", "votval")
+PROHIBITED_FILE = "list0_prohibited_1000.txt"  # the name under which the VOT challenge gives it out
+
+_PROHIBITED_AT = f"http://www.votchallenge.net/vot2019/res/{PROHIBITED_FILE}"
+_HELD_OUT = 0.15  # share of the sequences that validate
+
+
+def held_out(names: Sequence[str]) -> set[str]:
+    """The sequences that validate and do not train: fifteen of a hundred, chosen by their names alone."""
+    return set(random.Random("got10k").sample(sorted(names), int(len(names) * _HELD_OUT)))
 
 
 def _train_folder(root: Path) -> Path:
@@ -57,6 +64,44 @@ def _listed_names(file: Path, names: Sequence[str]) -> list[str]:
     return [names[int(line)] for line in lines]
 
 
+def _prohibited(folder: Path, given: str | Path | None) -> set[str]:
+    """The names that the VOT challenge forbids, from the file given or the one beside the sequences.
+
+    Raises:
+        InputError: if there is no such file, saying where it is to be had.
+    """
+    beside = [folder / PROHIBITED_FILE, folder.parent / PROHIBITED_FILE]
+    file = Path(given) if given is not None else next((f for f in beside if f.is_file()), None)
+    if file is None:
+        raise InputError(
+            "GOT-10k's splits vottrain and votval leave out the 1000 sequences that the VOT challenge "
+            f"forbids, by name, and need their list. Get it from {_PROHIBITED_AT} and put it at {beside[0]}, "
+            "or give its place."
+        )
+    return set(read_names(file))
+
+
+def _split_names(
+    folder: Path, split: str | Path, names: Sequence[str], prohibited: str | Path | None
+) -> list[str]:
+    """Names of a named split, or of a file's.
+
+    Raises:
+        InputError: if a file that it needs is missing or broken.
+        UnknownNameError: if it is neither a split nor a file.
+    """
+    if isinstance(split, Path) or split not in GOT10K_SPLITS:
+        file = Path(split)
+        if isinstance(split, str) and not file.suffix and not file.exists():
+            lookup("GOT-10k split", split, dict.fromkeys(GOT10K_SPLITS))
+        return _listed_names(file, names)
+    if split == "all":
+        return list(names)
+    banned = _prohibited(folder, prohibited) if split.startswith("vot") else set()
+    validate = held_out(names)
+    return [n for n in names if (n in validate) == split.endswith("val") and n not in banned]
+
+
 class Got10k(SequenceFolders):
     """GOT-10k, 1-based frames of eight digits. Source: Huang et al., TPAMI 2021, arXiv:1810.11981.
 
@@ -69,46 +114,57 @@ class Got10k(SequenceFolders):
     def __init__(
         self,
         root: str | Path | None = None,
-        split: str | Path | Sequence[str] = "train",
+        split: str | Path | Sequence[str] = "all",
         *,
         exclude: Sequence[str] = (),
+        prohibited: str | Path | None = None,
+        allow_missing: bool = False,
     ) -> None:
         """Open a root.
 
         Args:
             root: the ``train`` folder, or the folder above it; None: the configured one.
-            split: ``"train"`` (all), a text file of names or of 0-based positions in ``list.txt``, or names.
-            exclude: names to leave out, e.g. those that a challenge forbids. Names, because positions in a
-                list
-                shift: excluding by position is how published splits kept most forbidden sequences.
+            split: ``"all"``; ``"train"`` or ``"val"``, 85 and 15 of a hundred; ``"vottrain"`` or
+                ``"votval"``, the same without what the VOT challenge forbids; a text file of names or of
+                0-based positions in ``list.txt``; or names.
+            exclude: names to leave out. Names, because positions in a list shift: excluding by position is
+                how published splits kept 890 of 1000 forbidden sequences.
+            prohibited: file of the names that the VOT challenge forbids; None: `PROHIBITED_FILE` in the
+                ``train`` folder or above it.
+            allow_missing: use the sequences that are there; `missing` names the others.
 
         Raises:
-            InputError: if the root or the list is missing, or sequences are.
+            InputError: if the root or a list is missing, or sequences are.
+            UnknownNameError: if there is no such split.
         """
         folder = _train_folder(open_root("got10k", root))
         names = generated_sequences(folder) or _all_names(folder)
         if isinstance(split, str | Path):
-            wanted = names if split == "train" else _listed_names(Path(split), names)
+            wanted = _split_names(folder, split, names, prohibited)
         else:
             wanted = list(split)
         banned = set(exclude)
         wanted = [name for name in wanted if name not in banned]
-        super().__init__(folder, select_names("GOT-10k", folder, wanted, os.listdir(folder)))
+        super().__init__(folder, *select_names("GOT-10k", folder, wanted, os.listdir(folder), allow_missing))
 
-    def frame_path(self, index: int, frame: int) -> Path:
-        """Image file of a frame, counted from 0."""
-        return self.root / self.names[index] / f"{frame + 1:08d}.jpg"
+    def class_name(self, index: int) -> str | None:
+        """The object class of ``meta_info.ini``; None if that file is missing or does not say."""
+        try:
+            text = read_text(self.root / self.names[index] / "meta_info.ini", "meta file")
+        except InputError:
+            return None
+        for line in text.splitlines():
+            key, colon, value = line.partition(":")
+            if colon and key.strip() == "object_class":
+                return value.strip() or None
+        return None
 
-    def _read(self, index: int) -> Annotation:
-        name = self.names[index]
-        folder = self.root / name
-        boxes = read_boxes(folder / "groundtruth.txt")
-        check_length(name, folder / "groundtruth.txt", len(boxes), folder, ".jpg")
-        hidden, ratio = np.zeros(len(boxes), dtype=bool), None
-        absence, cover = folder / "absence.label", folder / "cover.label"
-        if absence.is_file():
-            hidden |= match_length(absence, name, len(boxes), read_flags(absence))
-        if cover.is_file():
-            levels = match_length(cover, name, len(boxes), read_levels(cover, _FULLY_SEEN))
-            hidden, ratio = hidden | (levels == 0), levels / _FULLY_SEEN
-        return make_annotation(boxes, hidden, ratio)
+    def files(self, index: int) -> SequenceFiles:
+        """Where a sequence lies; the images are beside the annotation."""
+        folder = self.root / self.names[index]
+        return SequenceFiles(
+            boxes=folder / "groundtruth.txt",
+            frames=folder,
+            hidden=(folder / "absence.label",),
+            cover=folder / "cover.label",
+        )

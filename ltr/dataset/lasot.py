@@ -4,16 +4,11 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from ebm.lookup import lookup
-from ltr.data.video import Annotation
-from ltr.dataset.annotations import make_annotation, read_boxes, read_flags
 from ltr.dataset.base import (
+    SequenceFiles,
     SequenceFolders,
-    check_length,
     generated_sequences,
-    match_length,
     open_root,
     read_json,
     select_names,
@@ -38,8 +33,8 @@ def lasot_names(split: str) -> list[str]:
 def _present(root: Path) -> set[str]:
     """Names of the sequence folders under a root."""
     with os.scandir(root) as classes:
-        folders = [entry.path for entry in classes if entry.is_dir()]
-    return {name for folder in folders for name in os.listdir(folder)}
+        folders = [entry for entry in classes if entry.is_dir()]
+    return {name for folder in folders for name in os.listdir(folder) if name.startswith(f"{folder.name}-")}
 
 
 class LaSOT(SequenceFolders):
@@ -51,13 +46,20 @@ class LaSOT(SequenceFolders):
 
     name = "lasot"
 
-    def __init__(self, root: str | Path | None = None, split: str | Sequence[str] = "train") -> None:
+    def __init__(
+        self,
+        root: str | Path | None = None,
+        split: str | Sequence[str] = "train",
+        *,
+        allow_missing: bool = False,
+    ) -> None:
         """Open a root.
 
         Args:
             root: the folder of the class folders; None: the configured one.
             split: ``"train"``, ``"test"`` or sequence names. A generated root has its own list instead of
                 splits.
+            allow_missing: use the sequences that are there; `missing` names the others.
 
         Raises:
             InputError: if the root is missing or lacks sequences.
@@ -68,23 +70,17 @@ class LaSOT(SequenceFolders):
             wanted = generated_sequences(folder) or lasot_names(split)
         else:
             wanted = list(split)
-        super().__init__(folder, select_names("LaSOT", folder, wanted, _present(folder)))
+        super().__init__(folder, *select_names("LaSOT", folder, wanted, _present(folder), allow_missing))
 
-    def _folder(self, index: int) -> Path:
-        """Folder of a sequence: class, then name."""
-        name = self.names[index]
-        return self.root / name.rpartition("-")[0] / name
+    def class_name(self, index: int) -> str:
+        """The class, which is the first part of the name."""
+        return self.names[index].rpartition("-")[0]
 
-    def frame_path(self, index: int, frame: int) -> Path:
-        """Image file of a frame, counted from 0."""
-        return self._folder(index) / "img" / f"{frame + 1:08d}.jpg"
-
-    def _read(self, index: int) -> Annotation:
-        name, folder = self.names[index], self._folder(index)
-        boxes = read_boxes(folder / "groundtruth.txt")
-        check_length(name, folder / "groundtruth.txt", len(boxes), folder / "img", ".jpg")
-        hidden = np.zeros(len(boxes), dtype=bool)
-        for file in (folder / "full_occlusion.txt", folder / "out_of_view.txt"):
-            if file.is_file():
-                hidden |= match_length(file, name, len(boxes), read_flags(file))
-        return make_annotation(boxes, hidden)
+    def files(self, index: int) -> SequenceFiles:
+        """Where a sequence lies: class, then name."""
+        folder = self.root / self.class_name(index) / self.names[index]
+        return SequenceFiles(
+            boxes=folder / "groundtruth.txt",
+            frames=folder / "img",
+            hidden=(folder / "full_occlusion.txt", folder / "out_of_view.txt"),
+        )

@@ -1,12 +1,14 @@
 """Annotations in memory: parsed once, packed into a few flat arrays that worker processes share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
-from torch import Tensor
 
 from ltr.data.video import Annotation
+from ltr.dataset.array_file import Arrays
 
 __all__ = ["AnnotationStore"]
 
@@ -26,7 +28,7 @@ class AnnotationStore:
         self._starts = torch.zeros(1, dtype=torch.int64)  # [P + 1] first frame of each packed sequence
         self._boxes = torch.zeros(0, 4)
         self._flags = torch.zeros(0, 2, dtype=torch.bool)  # valid, visible
-        self._ratio = torch.zeros(0)  # NaN where a sequence has none
+        self._ratio = torch.zeros(0)  # NaN where a sequence has none; empty if none has one
 
     def get(self, index: int, read: Callable[[int], Annotation]) -> Annotation:
         """The annotation of a sequence; `read` is called the first time."""
@@ -53,15 +55,43 @@ class AnnotationStore:
         if not self._loose:
             return
         order = sorted(self._loose)
-        added = [self._loose[index] for index in order]
+        added = _flat([self._loose[index] for index in order])
         first = len(self._starts) - 1
-        lengths = torch.tensor([len(annotation) for annotation in added])
+        joined = _concatenate([self.arrays(), added])
+        self._set(joined)
         self._where[torch.tensor(order)] = torch.arange(first, first + len(order))
-        self._starts = torch.cat((self._starts, self._starts[-1] + lengths.cumsum(0)))
-        self._boxes = torch.cat((self._boxes, *(torch.from_numpy(a.boxes) for a in added)))
-        self._flags = torch.cat((self._flags, *(_flags(a) for a in added)))
-        self._ratio = torch.cat((self._ratio, *(_ratio(a) for a in added)))
         self._loose.clear()
+
+    def arrays(self) -> Arrays:
+        """The flat arrays: ``starts [P + 1]``, ``boxes [F, 4]``, ``flags [F, 2]``, ``ratio [F]`` or empty."""
+        return {
+            "starts": self._starts.numpy(),
+            "boxes": self._boxes.numpy(),
+            "flags": self._flags.numpy(),
+            "ratio": self._ratio.numpy(),
+        }
+
+    def adopt(self, rows: npt.NDArray[np.int64], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Take over flat arrays, e.g. those of a file that is mapped into memory.
+
+        Args:
+            rows: ``[N]`` the row of each sequence, -1 where there is none.
+            arrays: as `arrays` returns them; others are ignored.
+        """
+        self._loose.clear()
+        self._set(arrays)
+        self._where = torch.from_numpy(np.array(rows, dtype=np.int64))
+
+    @staticmethod
+    def joined(parts: Sequence[tuple["AnnotationStore", npt.NDArray[np.int64]]]) -> Arrays:
+        """Flat arrays of some sequences of some packed stores, in that order."""
+        return _concatenate(
+            [_flat([store._unpack(int(store._where[i])) for i in chosen]) for store, chosen in parts]
+        )
+
+    def _set(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+        self._starts, self._boxes = torch.from_numpy(arrays["starts"]), torch.from_numpy(arrays["boxes"])
+        self._flags, self._ratio = torch.from_numpy(arrays["flags"]), torch.from_numpy(arrays["ratio"])
 
     def __getstate__(self) -> dict[str, object]:
         """Packed first, so that a worker process receives six tensors."""
@@ -69,13 +99,39 @@ class AnnotationStore:
         return self.__dict__
 
 
-def _flags(annotation: Annotation) -> Tensor:
-    """``[T, 2]`` valid and visible."""
-    return torch.from_numpy(np.stack((annotation.valid, annotation.visible), axis=1))
+def _flat(annotations: Sequence[Annotation]) -> Arrays:
+    """Flat arrays of some annotations."""
+    has_ratio = any(a.visible_ratio is not None for a in annotations)
+    lengths = [len(annotation) for annotation in annotations]
+    return {
+        "starts": np.concatenate(([0], np.cumsum(lengths, dtype=np.int64))).astype(np.int64),
+        "boxes": np.concatenate([np.empty((0, 4), np.float32), *(a.boxes for a in annotations)]),
+        "flags": np.concatenate(
+            [np.empty((0, 2), np.bool_), *(np.stack((a.valid, a.visible), axis=1) for a in annotations)]
+        ),
+        "ratio": np.concatenate([np.empty(0, np.float32), *map(_ratio, annotations)])
+        if has_ratio
+        else np.empty(0, np.float32),
+    }
 
 
-def _ratio(annotation: Annotation) -> Tensor:
+def _concatenate(parts: Sequence[Arrays]) -> Arrays:
+    """Flat arrays one behind the other."""
+    ends = np.cumsum([0] + [part["starts"][-1] for part in parts])
+    has_ratio = any(len(part["ratio"]) for part in parts)
+    ratios = [p["ratio"] if len(p["ratio"]) else np.full(len(p["boxes"]), np.nan, np.float32) for p in parts]
+    return {
+        "starts": np.concatenate([[0], *(p["starts"][1:] + end for p, end in zip(parts, ends))]).astype(
+            np.int64
+        ),
+        "boxes": np.concatenate([p["boxes"] for p in parts]),
+        "flags": np.concatenate([p["flags"] for p in parts]),
+        "ratio": np.concatenate(ratios) if has_ratio else np.empty(0, np.float32),
+    }
+
+
+def _ratio(annotation: Annotation) -> npt.NDArray[np.float32]:
     """``[T]`` visible ratio, NaN where there is none."""
     if annotation.visible_ratio is None:
-        return torch.full((len(annotation),), float("nan"))
-    return torch.from_numpy(annotation.visible_ratio)
+        return np.full(len(annotation), np.nan, np.float32)
+    return annotation.visible_ratio

@@ -1,17 +1,19 @@
 """TrackingNet: twelve training sets, one annotation file a video."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ebm.exceptions import InputError
-from ltr.data.video import Annotation
-from ltr.dataset.annotations import make_annotation, read_boxes
-from ltr.dataset.base import SequenceFolders, check_length, generated_sequences, open_root, select_names
+from ltr.dataset.annotations import read_text
+from ltr.dataset.base import SequenceFiles, SequenceFolders, generated_sequences, open_root, select_names
 
-__all__ = ["TrackingNet"]
+__all__ = ["TRACKINGNET_SETS", "TrackingNet", "read_class_map"]
+
+TRACKINGNET_SETS = tuple(range(12))  # all there are
 
 _PREFIX = "TRAIN_"
+_CLASS_MAP = "classmap.txt"  # looked for under the root
 
 
 def _sets_of(root: Path, set_ids: Sequence[int] | None) -> list[str]:
@@ -46,6 +48,23 @@ def _videos(root: Path, name: str) -> list[str]:
     return sorted(f"{name}/{file[: -len('.txt')]}" for file in os.listdir(folder) if file.endswith(".txt"))
 
 
+def read_class_map(file: Path) -> dict[str, str]:
+    """Video -> class, from lines ``video<TAB>class``.
+
+    Raises:
+        InputError: if the file is missing or a line is neither blank nor such a pair, naming the line.
+    """
+    found: dict[str, str] = {}
+    for number, line in enumerate(read_text(file, "class map").splitlines(), start=1):
+        video, tab, kind = line.strip().partition("\t")
+        if not line.strip():
+            continue
+        if not tab or not kind.strip():
+            raise InputError(f"{file}, line {number}: expected video<TAB>class, found {line.strip()!r}.")
+        found[video] = kind.strip()
+    return found
+
+
 class TrackingNet(SequenceFolders):
     """TrackingNet, unpadded frames from 0. Source: Mueller et al., ECCV 2018, arXiv:1803.10794.
 
@@ -54,33 +73,48 @@ class TrackingNet(SequenceFolders):
 
     name = "trackingnet"
 
-    def __init__(self, root: str | Path | None = None, set_ids: Sequence[int] | None = None) -> None:
+    def __init__(
+        self,
+        root: str | Path | None = None,
+        set_ids: Sequence[int] | None = None,
+        *,
+        names: Sequence[str] | None = None,
+        class_map: str | Path | None = None,
+        allow_missing: bool = False,
+    ) -> None:
         """Open a root.
 
         Args:
             root: the folder of the ``TRAIN_<n>`` folders; None: the configured one.
-            set_ids: which sets; None: all that are there. A generated root has its own list instead.
+            set_ids: which sets of `TRACKINGNET_SETS`; None: all that are there. A generated root has its own
+                list instead.
+            names: only these videos of the sets, as ``TRAIN_<n>/<video>``; None: all.
+            class_map: file of the videos' classes; None: ``classmap.txt`` under the root if it is there. A
+                video that it lacks has no class, which is no reason not to train on it.
+            allow_missing: use the videos that are there; `missing` names the others.
 
         Raises:
-            InputError: if the root or a set is missing, or holds no video.
+            InputError: if the root or a set is missing, or holds no video; if the class map is broken.
         """
         folder = open_root("trackingnet", root)
         listed = generated_sequences(folder)
         sets = _sets_of(folder, None if listed is not None else set_ids)
-        names = [video for name in sets for video in _videos(folder, name)]
-        if listed is not None:
-            by_video = {name.rpartition("/")[2]: name for name in names}
-            names = select_names("TrackingNet", folder, [by_video.get(n, n) for n in listed], names)
-        super().__init__(folder, names)
+        present = [video for name in sets for video in _videos(folder, name)]
+        wanted = list(present if names is None else names)
+        if listed is not None and names is None:
+            by_video = {name.rpartition("/")[2]: name for name in present}
+            wanted = [by_video.get(name, name) for name in listed]
+        super().__init__(folder, *select_names("TrackingNet", folder, wanted, present, allow_missing))
+        file = folder / _CLASS_MAP if class_map is None else Path(class_map)
+        there = class_map is not None or file.is_file()
+        self.class_map: Mapping[str, str] | None = read_class_map(file) if there else None
 
-    def frame_path(self, index: int, frame: int) -> Path:
-        """Image file of a frame, counted from 0."""
-        name, _, video = self.names[index].partition("/")
-        return self.root / name / "frames" / video / f"{frame}.jpg"
+    def class_name(self, index: int) -> str | None:
+        """The class that the class map gives a video; None if it has none."""
+        return (self.class_map or {}).get(self.names[index].partition("/")[2])
 
-    def _read(self, index: int) -> Annotation:
-        name, _, video = self.names[index].partition("/")
-        file = self.root / name / "anno" / f"{video}.txt"
-        boxes = read_boxes(file)
-        check_length(self.names[index], file, len(boxes), self.root / name / "frames" / video, ".jpg")
-        return make_annotation(boxes)
+    def files(self, index: int) -> SequenceFiles:
+        """Where a video lies."""
+        chunk, _, video = self.names[index].partition("/")
+        folder = self.root / chunk
+        return SequenceFiles(folder / "anno" / f"{video}.txt", folder / "frames" / video, first=0, digits=1)

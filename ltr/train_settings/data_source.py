@@ -1,6 +1,5 @@
 """Which data a run trains on: what is configured, what was asked for, or the generated benchmark."""
 
-import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
 __all__ = ["GENERATED", "READERS", "DataChoice", "OpenedData", "choose_data", "open_data"]
 
 GENERATED = "generated"
-HELD_OUT = 0.15  # share of GOT-10k that validates and does not train
 TRACKINGNET_SETS = (0, 1, 2, 3)  # what the paper trains on
 
 Generate = Callable[[], Mapping[str, Path]]
@@ -184,10 +182,8 @@ READERS: Mapping[str, Callable[[Path], "VideoDataset"]] = {
 def _open_got10k_split(root: Path) -> tuple["VideoDataset", "VideoDataset | None"]:
     """GOT-10k without and with only the held-out sequences; the split depends on the names alone."""
     from ltr.dataset import Got10k
+    from ltr.dataset.got10k import held_out
 
-    names = sorted(Got10k(root).names)
-    held = set(random.Random("got10k").sample(names, int(len(names) * HELD_OUT)))
-    if not held:
+    if not held_out(Got10k(root).names):
         return Got10k(root), None
-    train = [name for name in names if name not in held]
-    return Got10k(root, split=train), Got10k(root, split=sorted(held))
+    return Got10k(root, "train"), Got10k(root, "val")

@@ -276,3 +276,62 @@ def test_frame_size_may_change_within_a_sequence(tmp_path: Path) -> None:
     write_image(dataset.frame_path(0, 3), size=(48, 40))
     assert read_image(dataset.frame_path(0, 3)).shape == (40, 48, 3)
     assert len(dataset.annotation(0)) == 24
+
+
+def test_got10k_partitions_hold_every_sequence_once(tmp_path: Path) -> None:
+    root = write_got10k(tmp_path, count=20, frames=1)
+    train, val = Got10k(root, "train").names, Got10k(root, "val").names
+    assert (len(train), len(val)) == (17, 3)
+    assert sorted(train + val) == Got10k(root).names
+    shuffled = (root / "list.txt").read_text().split()[::-1]
+    (root / "list.txt").write_text("\n".join(shuffled))
+    assert set(Got10k(root, "val").names) == set(val)  # by name, wherever it stands in the list
+
+
+def test_got10k_prohibited_sequences_are_excluded_by_name(tmp_path: Path) -> None:
+    root = write_got10k(tmp_path / "train", count=20, frames=1)
+    with pytest.raises(
+        InputError, match="the VOT challenge forbids, by name, and need their list. Get it from"
+    ):
+        Got10k(root, "vottrain")
+    train, val = Got10k(root, "train").names, Got10k(root, "val").names
+    banned = [train[0], train[5], val[1]]
+    (tmp_path / "list0_prohibited_1000.txt").write_text("\n".join(banned))
+    assert Got10k(root, "vottrain").names == [name for name in train if name not in banned]
+    assert Got10k(tmp_path, "votval").names == [val[0], val[2]]
+    (tmp_path / "mine.txt").write_text(train[1])
+    assert Got10k(root, "vottrain", prohibited=tmp_path / "mine.txt").names == [train[0], *train[2:]]
+    with pytest.raises(UnknownNameError, match="did you mean 'vottrain'"):
+        Got10k(root, "vot-train")
+
+
+def test_missing_sequences_only_when_asked_for(tmp_path: Path) -> None:
+    dataset = LaSOT(write_lasot(tmp_path), ["cat-1", "cat-9", "dog-7"], allow_missing=True)
+    assert dataset.names == ["cat-1", "dog-7"]
+    assert dataset.missing == ("cat-9",)
+    with pytest.raises(InputError, match="allow sequences to be missing"):
+        LaSOT(tmp_path, ["cat-1", "cat-9", "dog-7"])
+    with pytest.raises(InputError, match="named more than once: cat-1"):
+        LaSOT(tmp_path, ["cat-1", "cat-1"])
+
+
+def test_classes(tmp_path: Path) -> None:
+    assert LaSOT(write_lasot(tmp_path / "l"), NAMES).class_name(2) == "dog"
+    got = Got10k(write_got10k(tmp_path / "g"))
+    assert got.class_name(0) is None
+    (tmp_path / "g/GOT-10k_Train_000002/meta_info.ini").write_text("[METAINFO]\nobject_class: bear\n")
+    assert got.class_name(1) == "bear"
+    write_trackingnet(tmp_path / "t", (0,))
+    assert TrackingNet(tmp_path / "t").class_name(0) is None
+    (tmp_path / "t/classmap.txt").write_text("aa0_1\tboat\n\n")
+    mapped = TrackingNet(tmp_path / "t")
+    assert [mapped.class_name(0), mapped.class_name(1)] == ["boat", None]
+    assert len(mapped.annotation(1)) == 24  # a video without a class is still data
+    (tmp_path / "t/classmap.txt").write_text("aa0_1 boat\n")
+    with pytest.raises(InputError, match="classmap.txt, line 1: expected video<TAB>class"):
+        TrackingNet(tmp_path / "t")
+    coco = MSCOCOSeq(write_coco(tmp_path / "c"))
+    assert coco.class_name(0) is None
+    file = tmp_path / "c/annotations/instances_train2017.json"
+    file.write_text(file.read_text().replace('"categories": []', '"categories": [{"id": 1, "name": "cup"}]'))
+    assert MSCOCOSeq(tmp_path / "c").class_name(0) == "cup"
