@@ -1,4 +1,4 @@
-"""Losses and proposals allocate two tensors of the size of all candidates at most, as the benchmark counts."""
+"""Losses and proposals allocate two tensors of the size of all candidates at most, by the benchmark."""
 
 import importlib.util
 import sys
