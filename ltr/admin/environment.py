@@ -49,6 +49,11 @@ DATASETS: Mapping[str, DatasetInfo] = {
     "coco": DatasetInfo(
         title="COCO", holds="annotations/instances_train2014.json and images/train2014", example="/data/COCO"
     ),
+    "imagenetvid": DatasetInfo(
+        title="ImageNet VID",
+        holds="Annotations/VID/train and Data/VID/train",
+        example="/data/ILSVRC2015",
+    ),
     "otb": DatasetInfo(title="OTB-100", holds="Basketball/img/0001.jpg", example="/data/OTB100"),
     "uav": DatasetInfo(title="UAV123", holds="data_seq/UAV123 and anno/UAV123", example="/data/UAV123"),
     "nfs": DatasetInfo(title="NFS", holds="sequences/ and anno/", example="/data/NFS"),

@@ -16,6 +16,7 @@ LEGACY_FILES: Mapping[str, Mapping[str, str]] = {
         "got10k_dir": "got10k",
         "trackingnet_dir": "trackingnet",
         "coco_dir": "coco",
+        "imagenet_dir": "imagenetvid",
         "workspace_dir": "workspace",
         "pretrained_networks": "networks",
     },

@@ -130,7 +130,9 @@ def _list_names(names: Sequence[str]) -> str:
     return ", ".join(names[:_SHOWN]) + more
 
 
-def check_length(sequence: str, annotation_file: Path, lines: int, frame_folder: Path, suffix: str) -> None:
+def check_length(
+    sequence: str, annotation_file: Path, lines: int, frame_folder: Path, suffix: str | tuple[str, ...]
+) -> None:
     """Make sure a sequence has as many frames as annotation lines.
 
     Args:
@@ -138,7 +140,7 @@ def check_length(sequence: str, annotation_file: Path, lines: int, frame_folder:
         annotation_file: where the lines stand.
         lines: how many there are.
         frame_folder: folder of the frames.
-        suffix: ending of the frame files, e.g. ``".jpg"``.
+        suffix: ending of the frame files, e.g. ``".jpg"``, or several.
 
     Raises:
         InputError: if the numbers differ or the folder is missing.
@@ -152,8 +154,9 @@ def check_length(sequence: str, annotation_file: Path, lines: int, frame_folder:
             "images there, or leave the sequence out."
         ) from error
     if frames != lines:
+        ending = suffix if isinstance(suffix, str) else "images"
         raise InputError(
-            f"sequence {sequence}: {frames} frames ({suffix}) in {frame_folder}, but {lines} lines in "
+            f"sequence {sequence}: {frames} frames ({ending}) in {frame_folder}, but {lines} lines in "
             f"{annotation_file}. One of them is incomplete: extract the sequence again, or leave it out."
         )
 
@@ -182,11 +185,12 @@ class SequenceFiles:
     cover: Path | None = None  # file of one level a frame, 0: hidden, 8: wholly seen; may be missing
     first: int = 1  # number of the first image
     digits: int = 8  # of an image's number, zeros in front
-    suffix: str = ".jpg"
+    suffix: str | tuple[str, ...] = ".jpg"  # several: readers that list their images
 
     def frame(self, number: int) -> Path:
         """Image file of a frame, counted from 0."""
-        return self.frames / f"{self.first + number:0{self.digits}d}{self.suffix}"
+        suffix = self.suffix if isinstance(self.suffix, str) else self.suffix[0]
+        return self.frames / f"{self.first + number:0{self.digits}d}{suffix}"
 
     @property
     def watched(self) -> tuple[Path, ...]:

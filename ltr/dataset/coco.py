@@ -3,7 +3,7 @@
 import logging
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -121,24 +121,38 @@ def _indexed(file: Path) -> _Objects:
     return objects
 
 
-def _image_folder(root: Path, name: str, objects: _Objects) -> Path:
-    """The folder that holds the images, ``images/<name>`` or ``<name>``, with every image in it.
+def _image_folder(root: Path, name: str) -> Path:
+    """The folder that holds the images, ``images/<name>`` or ``<name>``.
 
     Raises:
-        InputError: if there is none, or images are missing.
+        InputError: if there is none.
     """
     for folder in (root / "images" / name, root / name):
         if folder.is_dir():
-            present = set(os.listdir(os.fsencode(folder)))
-            needed = {bytes(objects.files[row]) for row in np.unique(objects.image)}
-            missing = sorted(needed - present)
-            if missing:
-                raise InputError(
-                    f"COCO: {len(missing)} of {len(needed)} images are missing in {folder}, e.g. "
-                    f"{missing[0].decode()}. Extract the {name} images there."
-                )
             return folder
     raise InputError(f"COCO: no images at {root / 'images' / name}. Extract the {name} images there.")
+
+
+def _with_image(folder: Path, objects: _Objects, allow_missing: bool) -> tuple[_Objects, tuple[str, ...]]:
+    """The objects whose images are there, and the images that are not.
+
+    Raises:
+        InputError: if some are missing that may not be, or all are.
+    """
+    present = set(os.listdir(os.fsencode(folder)))
+    needed = np.unique(objects.image)
+    absent = [int(row) for row in needed if bytes(objects.files[row]) not in present]
+    missing = tuple(bytes(objects.files[row]).decode() for row in absent)
+    if len(missing) == len(needed) or (missing and not allow_missing):
+        raise InputError(
+            f"COCO: {len(missing)} of {len(needed)} images are missing in {folder}, e.g. {missing[0]}. "
+            f"Extract the {folder.name} images there, or allow images to be missing."
+        )
+    if not missing:
+        return objects, ()
+    keep = ~np.isin(objects.image, absent)
+    kept = {key: getattr(objects, key)[keep] for key in ("ids", "boxes", "image", "category")}
+    return replace(objects, **kept), missing
 
 
 class MSCOCOSeq:
@@ -151,7 +165,12 @@ class MSCOCOSeq:
     is_video = False
 
     def __init__(
-        self, root: str | Path | None = None, split: str = "train", version: str | None = None
+        self,
+        root: str | Path | None = None,
+        split: str = "train",
+        version: str | None = None,
+        *,
+        allow_missing: bool = False,
     ) -> None:
         """Open a root.
 
@@ -159,14 +178,16 @@ class MSCOCOSeq:
             root: the folder of ``annotations/`` and ``images/``; None: the configured one.
             split: ``"train"`` or ``"val"``.
             version: the release, e.g. ``"2014"`` or ``"2017"``; None: 2014 if it is there, otherwise what is.
+            allow_missing: use the images that are there; `missing` names the others.
 
         Raises:
             InputError: if root, annotations or images are missing or broken.
         """
         self.root = open_root("coco", root)
         self.version = _find_version(self.root, split, version)
-        self._objects = _indexed(self.root / "annotations" / f"instances_{split}{self.version}.json")
-        self._folder = _image_folder(self.root, f"{split}{self.version}", self._objects)
+        objects = _indexed(self.root / "annotations" / f"instances_{split}{self.version}.json")
+        self._folder = _image_folder(self.root, f"{split}{self.version}")
+        self._objects, self.missing = _with_image(self._folder, objects, allow_missing)
 
     @property
     def dropped(self) -> dict[str, int]:
@@ -175,10 +196,12 @@ class MSCOCOSeq:
 
     @property
     def skipped(self) -> list[Skipped]:
-        """The objects that were left out because their boxes have no area; crowds are meant to be."""
+        """What was left out: objects whose boxes have no area, missing images; crowds are meant to be."""
         names = tuple(f"object {number}" for number in self._objects.without_area)
         total = len(self) + len(names)
-        return [Skipped(self.name, names, total, "box without area")] if names else []
+        flat = [Skipped(self.name, names, total, "box without area")] if names else []
+        absent = [Skipped(self.name, self.missing, total, "image not there")] if self.missing else []
+        return flat + absent
 
     def class_name(self, index: int) -> str | None:
         """The object's category; None if it has none."""

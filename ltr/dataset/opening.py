@@ -1,0 +1,138 @@
+"""Open a dataset by its name or its place: the reader follows from what lies there."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ebm.exceptions import InputError
+from ebm.lookup import lookup, unknown_name
+from ltr.admin.environment import require_dataset_root
+from ltr.data.video import VideoDataset
+from ltr.dataset.base import read_json
+from ltr.dataset.packed import PackedVideos, is_packed
+
+__all__ = ["KINDS", "detect_kind", "open_dataset", "open_path"]
+
+CSV_FILE, JSON_FILE = "annotations.csv", "annotations.json"
+
+
+def _lasot(root: Path, **options: Any) -> VideoDataset:
+    from ltr.dataset.lasot import LaSOT
+
+    return LaSOT(root, **options)
+
+
+def _got10k(root: Path, **options: Any) -> VideoDataset:
+    from ltr.dataset.got10k import Got10k
+
+    return Got10k(root, **options)
+
+
+def _trackingnet(root: Path, **options: Any) -> VideoDataset:
+    from ltr.dataset.trackingnet import TrackingNet
+
+    return TrackingNet(root, **options)
+
+
+def _coco(root: Path, **options: Any) -> VideoDataset:
+    from ltr.dataset.coco import MSCOCOSeq
+
+    return MSCOCOSeq(root, **options)
+
+
+def _imagenetvid(root: Path, **options: Any) -> VideoDataset:
+    from ltr.dataset.imagenet_vid import ImagenetVID
+
+    return ImagenetVID(root, **options)
+
+
+def _folder(root: Path, **options: Any) -> VideoDataset:
+    from ltr.dataset.own_folders import FolderVideos
+
+    return FolderVideos(root, **options)
+
+
+KINDS: Mapping[str, Callable[..., VideoDataset]] = {
+    "lasot": _lasot,
+    "got10k": _got10k,
+    "trackingnet": _trackingnet,
+    "coco": _coco,
+    "imagenetvid": _imagenetvid,
+}
+
+
+def detect_kind(root: Path) -> str:
+    """The layout of a folder: a name of `KINDS`, ``"packed"``, or ``"folder"`` for anything else.
+
+    Raises:
+        InputError: if there is no such folder.
+    """
+    if not root.is_dir():
+        raise InputError(f"there is no folder {root}.")
+    if is_packed(root):
+        return "packed"
+    if (root / "generated.json").is_file():
+        layout = read_json(root / "generated.json").get("layout")
+        if layout in KINDS:
+            return str(layout)
+    if (root / "list.txt").is_file() or (root / "train" / "list.txt").is_file():
+        return "got10k"
+    if any(root.glob("TRAIN_*/anno")):
+        return "trackingnet"
+    if any((root / "annotations").glob("instances_*.json")):
+        return "coco"
+    if (root / "Annotations" / "VID" / "train").is_dir():
+        return "imagenetvid"
+    return "lasot" if any(root.glob("*/*/groundtruth.txt")) else "folder"
+
+
+def open_path(path: Path, **options: Any) -> VideoDataset:
+    """A dataset by its place.
+
+    Args:
+        path: a packed dataset; a folder in the layout of a known dataset; a user's own videos: a folder of
+            folders, a table ``.csv`` or a COCO-like ``.json``, or a folder that holds one of these as
+            ``annotations.csv`` or ``annotations.json``.
+        **options: of the reader.
+
+    Raises:
+        InputError: if nothing of the kind is there.
+    """
+    from ltr.dataset.own_tables import open_csv, open_json
+
+    path = path.expanduser()
+    file = next((path / name for name in (CSV_FILE, JSON_FILE) if (path / name).is_file()), path)
+    if file.suffix.lower() in {".csv", ".json"} and file.is_file():
+        return open_csv(file) if file.suffix.lower() == ".csv" else open_json(file)
+    if path.exists() and not path.is_dir():
+        raise InputError(f"{path} is no folder of videos, no .csv table and no .json file.")
+    kind = detect_kind(path)
+    if kind == "packed":
+        return PackedVideos(path, **options)
+    return KINDS.get(kind, _folder)(path, **options)
+
+
+def open_dataset(name: str, root: str | Path | None = None, **options: Any) -> VideoDataset:
+    """A dataset by its name, packed or not.
+
+    Args:
+        name: one of `KINDS`, or ``"folder:PATH"`` for anything that `open_path` opens.
+        root: where it lies; None: where it is configured.
+        **options: of the reader.
+
+    Raises:
+        InputError: if it is not there, or something else is.
+        UnknownNameError: if there is no such dataset.
+    """
+    prefix, colon, place = name.partition(":")
+    if colon and prefix == "folder":
+        return open_path(Path(place), **options)
+    if name not in KINDS:
+        raise unknown_name("dataset", name, KINDS, "Your own videos: folder:PATH.")
+    found = require_dataset_root(name, root)
+    if not is_packed(found):
+        return lookup("dataset", name, KINDS)(found, **options)
+    packed = PackedVideos(found, **options)
+    if packed.name != name:
+        raise InputError(f"{found} holds packed {packed.name}, not {name}.")
+    return packed

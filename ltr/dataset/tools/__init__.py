@@ -1,0 +1,1 @@
+"""The command ``ebmtrack dataset``: check a dataset, and pack it."""

@@ -1,0 +1,131 @@
+"""Command: check a dataset for missing and broken sequences, or pack it into shards."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from ebm.exceptions import EBMError, InputError
+
+__all__ = ["main"]
+
+_EXAMPLES = """\
+examples:
+  ebmtrack dataset check lasot
+      every sequence that is missing or broken, by name; seconds, images are not decoded
+  ebmtrack dataset check got10k --root /data/GOT-10k/train --deep --json got10k.json
+      decode every image too, and write the findings to a file
+  ebmtrack dataset check folder:/data/my_videos
+      a folder of videos of your own, a .csv table or a .json file in the manner of COCO
+  ebmtrack dataset pack lasot --out /ssd/lasot
+      copy the images into a few large files, which are read faster; then set lasot = "/ssd/lasot"
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="ebmtrack dataset",
+        description="Check a dataset, or pack it.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    actions = parser.add_subparsers(dest="action", required=True, metavar="check|pack")
+    check = actions.add_parser("check", help="name what is missing or broken; exit code 1 if anything is")
+    check.add_argument("--deep", action="store_true", help="read and decode every image")
+    check.add_argument("--json", type=Path, metavar="FILE", help="write the findings there too; - for stdout")
+    check.add_argument("--notes", action="store_true", help="list every note instead of a summary")
+    pack = actions.add_parser("pack", help="copy a dataset into shards that are read faster")
+    pack.add_argument("--out", type=Path, required=True, metavar="DIR", help="new folder for the shards")
+    pack.add_argument(
+        "--shard-gb", type=float, default=1.0, metavar="GB", help="size of a shard (default: 1)"
+    )
+    pack.add_argument(
+        "--progress", action=argparse.BooleanOptionalAction, default=True, help="show a progress bar"
+    )
+    pack.add_argument(
+        "--allow-missing", action="store_true", help="pack the sequences that are there, if not all are"
+    )
+    for action in (check, pack):
+        action.add_argument(
+            "name", help="lasot, got10k, trackingnet, coco, imagenetvid, folder:PATH, or a path"
+        )
+        action.add_argument("--root", type=Path, metavar="DIR", help="where it lies (default: as configured)")
+        action.add_argument("--split", help="part of it, for datasets that have some")
+    return parser
+
+
+def _locate(name: str, root: Path | None) -> tuple[Path, str | None]:
+    """Place and layout of what was named.
+
+    Raises:
+        InputError: if it is not there.
+        UnknownNameError: if it is neither a known dataset nor a path.
+    """
+    from ebm.lookup import unknown_name
+    from ltr.admin.environment import require_dataset_root
+    from ltr.dataset.opening import KINDS
+
+    if name in KINDS:
+        return require_dataset_root(name, root), name
+    path = Path(name.removeprefix("folder:")).expanduser()
+    if root is not None:
+        raise InputError(f"--root goes with a dataset's name, one of {', '.join(KINDS)}; {name} is a path.")
+    if not path.exists() and "/" not in name and not name.startswith("folder:"):
+        raise unknown_name("dataset", name, KINDS, "Your own videos: folder:PATH.")
+    return path, None
+
+
+def _check(options: argparse.Namespace) -> int:
+    import json
+
+    from ebm.files import write_json
+    from ltr.dataset.tools.layouts import check_dataset
+
+    path, kind = _locate(options.name, options.root)
+    report = check_dataset(path, kind, options.split, options.deep)
+    if options.json is not None and str(options.json) == "-":
+        print(json.dumps(report.to_json(), indent=1))
+    else:
+        print(report.to_text(options.notes))
+        if options.json is not None:
+            write_json(options.json, report.to_json())
+    return 1 if report.faults else 0
+
+
+def _pack(options: argparse.Namespace) -> int:
+    from ltr.dataset.opening import open_dataset, open_path
+    from ltr.dataset.packing import pack_dataset
+
+    path, kind = _locate(options.name, options.root)
+    chosen = {"split": options.split} if options.split else {}
+    if options.allow_missing:
+        chosen["allow_missing"] = True
+    dataset = open_path(path, **chosen) if kind is None else open_dataset(kind, path, **chosen)
+    size = max(1, round(options.shard_gb * 1e9))
+    report = pack_dataset(dataset, options.out, shard_bytes=size, progress=options.progress)
+    key = kind or "datasets"
+    use = f'{key} = "{options.out}"' if kind else f"--datasets folder:{options.out}"
+    print(f"{options.out}: {report}\nuse it: {use}")
+    return 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Returns:
+        0; 1 if a check found faults, 2 for an input that cannot be used, 130 after Ctrl-C.
+    """
+    options = build_parser().parse_args(argv)
+    try:
+        return {"check": _check, "pack": _pack}[options.action](options)
+    except EBMError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on with what was packed", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,214 @@
+"""Check one sequence of a folder: its annotation, its images, and whether they belong together."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ebm.exceptions import InputError
+from ltr.data.decoders import OPENCV, DecodingError, jpeg_size, strict_fault
+from ltr.data.image_loader import ImageSource, is_cut_off
+from ltr.data.video import Annotation
+from ltr.dataset.annotations import read_boxes, read_flags, read_levels
+from ltr.dataset.base import FULLY_SEEN, SequenceFiles
+from ltr.dataset.listed import natural_key
+from ltr.dataset.tools.faults import Finding, first_few
+
+__all__ = ["MIN_LENGTH", "check_annotation", "check_image", "check_sequence"]
+
+MIN_LENGTH = 20  # frames; training leaves shorter sequences out
+_HEADER = 1 << 16  # bytes in which a JPEG states its size
+_TAIL = 64  # bytes in which its end marker is looked for first
+
+
+def check_image(source: ImageSource, deep: bool) -> tuple[str, str]:
+    """What is wrong with an image, as kind and detail; ``("", "")`` if nothing is.
+
+    Args:
+        source: where it lies.
+        deep: decode it, with a decoder that does not repair damage where there is one.
+    """
+    try:
+        data = source.read_bytes()
+    except OSError as error:
+        return "missing frame", f"{source} cannot be read ({error.strerror or error})"
+    if not data:
+        return "empty image", f"{source.name if isinstance(source, Path) else source} has no bytes"
+    name = source.name if isinstance(source, Path) else str(source)
+    if is_cut_off(data):
+        return "truncated image", f"{name} stops before its end marker, after {len(data)} bytes"
+    if deep:
+        try:
+            OPENCV.decode(data)
+        except DecodingError as error:
+            return "corrupt image", f"{name}: {error}"
+        damage = strict_fault(data)
+        if damage:
+            return "corrupt image", f"{name}: {damage}"
+    return "", ""
+
+
+def _image_size(path: Path) -> tuple[int, int] | None:
+    """Width and height of a JPEG, from its first bytes; None if they do not tell."""
+    try:
+        with path.open("rb") as file:
+            found = jpeg_size(file.read(_HEADER))
+    except OSError:
+        return None
+    return None if found is None else found[:2]
+
+
+def check_annotation(name: str, annotation: Annotation) -> Iterator[Finding]:
+    """What is wrong with the boxes and flags of a sequence, all of whose files could be read."""
+    boxes, valid = annotation.boxes, annotation.valid
+    lines = np.flatnonzero(~np.isfinite(boxes).all(axis=1)) + 1
+    if len(lines):
+        yield Finding(name, "NaN box", f"line {first_few(lines.tolist())}")
+    if not valid.any():
+        yield Finding(name, "no usable box", f"none of {len(boxes)} boxes has an area")
+        return
+    flat = int((~valid).sum()) - len(lines)
+    if flat:
+        yield Finding(name, "boxes without area", f"{flat} of {len(boxes)} frames", note=True)
+    if not annotation.visible.any():
+        yield Finding(name, "never visible", f"all {len(boxes)} frames are marked as hidden")
+    if len(boxes) < MIN_LENGTH:
+        yield Finding(name, "short", f"{len(boxes)} frames; training uses {MIN_LENGTH} or more", note=True)
+
+
+def _lengths(name: str, files: SequenceFiles) -> Iterator[Finding | int]:
+    """Faults of each annotation file by itself; and the number of boxes, if they can be read."""
+    if not files.boxes.is_file():
+        yield Finding(name, "missing annotation", f"no {files.boxes.name}")
+        return
+    try:
+        count = len(read_boxes(files.boxes))
+    except InputError as error:
+        yield Finding(name, "unreadable annotation", _shortened(str(error), files.boxes))
+        return
+    yield count
+    readers: list[tuple[Path, Callable[[Path], npt.NDArray[np.generic]]]] = [
+        (file, read_flags) for file in files.hidden
+    ]
+    if files.cover is not None:
+        readers.append((files.cover, lambda file: read_levels(file, FULLY_SEEN)))
+    for file, read in readers:
+        if file.is_file():
+            try:
+                entries = len(read(file))
+            except InputError as error:
+                yield Finding(name, "unreadable flags", _shortened(str(error), file))
+                continue
+            if entries != count:
+                yield Finding(name, "flags of other length", f"{file.name}: {entries} entries, {count} boxes")
+
+
+def _shortened(message: str, file: Path) -> str:
+    """A message with the file's name in place of its path."""
+    return message.replace(str(file), file.name).removesuffix(".")
+
+
+def _images(name: str, files: SequenceFiles) -> dict[str, int] | Finding:
+    """Size by name of the images of a sequence."""
+    suffixes = files.suffix
+    try:
+        with os.scandir(files.frames) as entries:
+            return {e.name: e.stat().st_size for e in entries if e.name.endswith(suffixes)}
+    except OSError as error:
+        archive = next(iter(sorted(files.frames.parent.glob(f"{files.frames.name}*.zip"))), None)
+        unpack = f"; {archive.name} is not unpacked" if archive else ""
+        return Finding(name, "missing frame folder", f"{files.frames} ({error.strerror}){unpack}")
+
+
+def _numbering(name: str, files: SequenceFiles, images: dict[str, int], count: int) -> Iterator[Finding]:
+    """Images that are missing or more than the annotation has lines."""
+    if not isinstance(files.suffix, str):  # any names: only their number can be wrong
+        if len(images) != count:
+            kind = "annotation too long" if len(images) < count else "annotation too short"
+            yield Finding(name, kind, f"{len(images)} images, {count} boxes")
+        return
+    expected = [files.frame(number).name for number in range(count)]
+    missing = [frame for frame in expected if frame not in images]
+    extra = sorted(images.keys() - set(expected), key=natural_key)
+    tail = expected[count - len(missing) :]
+    if missing and missing == tail:
+        yield Finding(name, "annotation too long", f"{count} boxes, {count - len(missing)} images")
+    elif missing:
+        yield Finding(name, "missing frame", first_few(missing))
+    if extra:
+        yield Finding(name, "annotation too short", f"no box for {first_few(extra)}")
+
+
+def _sizes(name: str, paths: list[Path], boxes: npt.NDArray[np.float32] | None) -> Iterator[Finding]:
+    """A change of resolution, as far as some images show it; boxes outside of it."""
+    sizes = [size for size in map(_image_size, paths) if size is not None]
+    distinct = list(dict.fromkeys(sizes))
+    if len(distinct) > 1:
+        shown = ", ".join(f"{width} x {height}" for width, height in distinct)
+        yield Finding(name, "resolution change", f"{shown} px", note=True)
+    if boxes is None or len(distinct) != 1:
+        return
+    (width, height), (x, y, w, h) = distinct[0], boxes.T
+    with np.errstate(invalid="ignore"):
+        outside = (w > 0) & (h > 0) & ((x >= width) | (y >= height) | (x + w <= 0) | (y + h <= 0))
+    if outside.any():
+        lines = (np.flatnonzero(outside) + 1).tolist()
+        yield Finding(name, "box outside image", f"{width} x {height} px, line {first_few(lines)}")
+
+
+def check_sequence(
+    name: str, files: SequenceFiles, annotation: Annotation | None, deep: bool
+) -> tuple[list[Finding], int]:
+    """Everything that is wrong with a sequence.
+
+    Args:
+        name: of the sequence.
+        files: where it lies.
+        annotation: its annotation, if that could be read; None to find out why it could not.
+        deep: decode every image instead of looking at the ends of the first and the last.
+
+    Returns:
+        What was found, and the number of images.
+    """
+    found: list[Finding] = []
+    count = len(annotation) if annotation is not None else None
+    if annotation is not None:
+        found += check_annotation(name, annotation)
+    else:
+        for item in _lengths(name, files):
+            if isinstance(item, int):
+                count = item
+            else:
+                found.append(item)
+    images = _images(name, files)
+    if isinstance(images, Finding):
+        return [*found, images], 0
+    if count is not None:
+        counted = list(_numbering(name, files, images, count))
+        if any(
+            finding.kind.startswith("annotation") for finding in counted
+        ):  # the flags are right
+            found = [finding for finding in found if finding.kind != "flags of other length"]
+        found += counted
+    ordered = sorted(images, key=natural_key) if not _is_regular(images) else sorted(images)
+    empty = [image for image in ordered if not images[image]]
+    if empty:
+        found.append(Finding(name, "empty image", first_few(empty)))
+    paths = [files.frames / image for image in ordered if images[image]]
+    picked = paths if deep else [paths[0], paths[-1]] if paths else []
+    problems: dict[str, list[str]] = {}
+    for path in dict.fromkeys(picked):
+        kind, detail = check_image(path, deep)
+        if kind:
+            problems.setdefault(kind, []).append(detail)
+    found += [Finding(name, kind, first_few(details, 3)) for kind, details in problems.items()]
+    looked = paths if deep else [paths[0], paths[len(paths) // 2], paths[-1]] if paths else []
+    found += _sizes(name, looked, annotation.boxes if annotation is not None else None)
+    return found, len(images)
+
+
+def _is_regular(images: dict[str, int]) -> bool:
+    """Whether names of one length sort as their numbers do."""
+    return len({len(image) for image in images}) <= 1
