@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 import torch
 from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from ebm.exceptions import UnknownNameError
 from ltr.actors.base_actor import BaseActor
@@ -86,6 +87,21 @@ def test_a_batch_without_a_single_box_trains_the_rest(build, generator) -> None:
     assert loss.isfinite()
     assert all(stats[name].item() == 0 for name in ("Loss/iou", "Loss/bb_ce") if name in stats)
     assert all(p.grad is None or p.grad.isfinite().all() for p in actor.net.parameters())
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*CUDA is not available.*:UserWarning")
+def test_nothing_strays_to_another_device(build, generator) -> None:
+    """Tensors without content on a device that need not be there: mixing it with the CPU is an error."""
+    batch = small_batch(9, generator)
+    with FakeTensorMode():
+        with torch.device("cuda"):
+            actor = build()
+        actor.train()
+        loss, stats = actor(
+            {name: torch.empty(v.shape, dtype=v.dtype, device="cuda") for name, v in batch.items()}
+        )
+        assert {value.device.type for value in (loss, *stats.values())} == {"cuda"}
 
 
 def test_a_precision_that_does_not_exist_is_named() -> None:
