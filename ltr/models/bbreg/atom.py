@@ -122,7 +122,7 @@ def _published(
     body = published_body(
         make,
         pretrained=backbone_pretrained,
-        frozen="all",
+        frozen=(),
         iou_input_dim=iou_input_dim,
         iou_inter_dim=iou_inter_dim,
     )

@@ -79,9 +79,9 @@ def trained(net: nn.Module, batch: tuple[Tensor, ...]) -> set[str]:
 @pytest.mark.parametrize("statistics", [True, False])
 def test_a_frozen_backbone_keeps_its_statistics_unless_asked_to_drift(statistics, batch) -> None:
     """Defect D-12: the published backbone takes no gradient, but its batch norms drift."""
-    frozen = {"width": 8, "pretrained": False, "frozen": "all"}
+    narrow = {"width": 8, "pretrained": False, "frozen": ()}
     dims = {"iou_input_dim": (16, 32), "iou_inter_dim": (32, 32), "iou_hidden_dim": (16, 32)}
-    net = ATOMnet(*small_body(**frozen, **dims), extractor_grad=False)
+    net = ATOMnet(*small_body(**narrow, **dims), extractor_grad=False)
     if not statistics:
         net.feature_extractor.freeze("all", statistics=False)
     changed = trained(net, batch)

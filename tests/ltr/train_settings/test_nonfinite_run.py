@@ -16,7 +16,7 @@ def test_losses_that_are_never_finite_end_the_run_with_evidence(
     def spoilt(images: torch.Tensor, *others: Any) -> torch.Tensor:
         return torch.full(images.shape, float("nan"))
 
-    monkeypatch.setattr("ltr.actors.tracking.normalise_images", spoilt)
+    monkeypatch.setattr("ltr.actors.network_actor.normalise_images", spoilt)
     command = ["dimp", "dimp_nce_plus_small", "--scale=tiny", "--batch-size=2", "--samples=12", "--epochs=1"]
     assert main([*command, "--workers=0", "--threads=1", "--no-validate", "--workspace", str(workspace)]) == 2
     assert "not finite in 4 steps, 3 are allowed" in capsys.readouterr().err
