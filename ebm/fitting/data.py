@@ -1,7 +1,7 @@
 """Arrays of any kind to checked, standardised tensors, and back."""
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,19 +10,10 @@ from torch import Tensor
 from ebm.checks import require_finite
 from ebm.exceptions import DomainError, InputError, ShapeError
 
-__all__ = ["Rows", "Scaling", "as_inputs", "as_targets", "as_weights", "like_input", "measure", "split_rows"]
+__all__ = ["Scaling", "as_inputs", "as_targets", "as_weights", "like_input", "measure"]
 
-FEWEST_ROWS = 4
 # Beyond the targets seen, densities are computed for this many standard deviations on either side.
 MARGIN = 2.0
-
-
-class Rows(NamedTuple):
-    """Inputs ``(N, ...)``, targets ``(N, D)`` and weights ``(N,)`` that belong together."""
-
-    x: Tensor
-    y: Tensor
-    weights: Tensor
 
 
 @dataclass(frozen=True)
@@ -88,11 +79,6 @@ class Scaling:
     def standardised(self, y: Tensor) -> Tensor:
         """``(y - mean) / scale`` of raw targets ``(..., D)``, on their device and in their dtype."""
         return (y - self.y_mean.to(y)) / self.y_scale.to(y)
-
-    def prepared(self, rows: Rows, device: torch.device) -> Rows:
-        """Raw rows as the network and its loss take them: standardised, float32 on `device`."""
-        y = self.standardised(rows.y).to(device, torch.float32)
-        return Rows(self.inputs(rows.x, device), y, rows.weights.to(device, torch.float32))
 
     def raw(self, z: Tensor) -> Tensor:
         """Inverse of `standardised`."""
@@ -174,21 +160,6 @@ def as_weights(weights: Any, count: int) -> Tensor:
     if bool((rows < 0).any()) or not bool(rows.sum() > 0):
         raise DomainError("sample_weight must be >= 0 and not all zero.")
     return rows
-
-
-def split_rows(count: int, share: float, seed: int) -> tuple[Tensor, Tensor]:
-    """Indices of the rows to train on and of those held out, at random, in order.
-
-    Raises:
-        DomainError: if there are too few rows for both.
-    """
-    if count < FEWEST_ROWS:
-        raise DomainError(
-            f"got n_samples = {count}, too few to hold some out for early stopping; give >= {FEWEST_ROWS}."
-        )
-    held = min(max(1, round(share * count)), count - 2)
-    order = torch.randperm(count, generator=torch.Generator().manual_seed(seed))
-    return order[held:].sort().values, order[:held].sort().values
 
 
 def like_input(result: Tensor, x: Any) -> Any:

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from ebm.density import GridDensity, ImportanceDensity
 from ebm.exceptions import EffectiveSampleSizeWarning, TruncationWarning
-from ebm.fitting.data import Rows, Scaling
+from ebm.fitting.data import Scaling
+from ebm.fitting.rows import Rows
 from ebm.models import EnergyModel, Features, tensors_of
 from ebm.predict import gradient_ascent
 from ebm.proposals import GaussianMixtureProposal
@@ -77,7 +78,7 @@ def held_out_nll(model: EnergyModel, held: Rows, scaling: Scaling) -> Callable[[
 
     Args:
         model: scores standardised targets.
-        held: the rows, standardised, see `Scaling.prepared`.
+        held: the rows, standardised, see `Rows.scaled`.
         scaling: for the unit of the result, and the range of the grid.
 
     Returns:

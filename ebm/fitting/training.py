@@ -10,12 +10,13 @@ from torch import Tensor, nn
 
 from ebm.exceptions import ShapeError
 from ebm.fitting.config import FitConfig
-from ebm.fitting.data import Rows, Scaling, as_inputs, as_targets, as_weights, measure, split_rows
+from ebm.fitting.data import Scaling
 from ebm.fitting.density import held_out_nll
 from ebm.fitting.fitted import FittedEBM
 from ebm.fitting.loop import minimise
 from ebm.fitting.network import build_model, feature_size
 from ebm.fitting.recipes import loss_options, standardised_loss
+from ebm.fitting.rows import Rows, prepare_rows
 
 __all__ = ["fit"]
 
@@ -71,10 +72,12 @@ def fit(
     own = {name: options.pop(name) for name in [*options] if name in FitConfig.__dataclass_fields__}
     config = FitConfig(loss=loss, **own)
     chosen = loss_options(config.loss, options)
-    train, held, scaling = _prepare(x, y, sample_weight, validation_data, config)
+    train, held, scaling = prepare_rows(
+        x, y, sample_weight, validation_data, share=config.validation, seed=config.seed
+    )
     place = torch.device(device)
     with _seeded(config.seed, place):
-        train, held = scaling.prepared(train, place), scaling.prepared(held, place)
+        train, held = train.scaled(scaling, place), held.scaled(scaling, place)
         model = _network(train.x, scaling, config, feature_net).to(place)
         generator = torch.Generator(place).manual_seed(config.seed)
         history = minimise(
@@ -87,25 +90,6 @@ def fit(
             progress=progress,
         )
     return FittedEBM(model, scaling, config, chosen, history, own_features=feature_net is not None)
-
-
-def _prepare(
-    x: Any, y: Any, sample_weight: Any, validation_data: tuple[Any, Any] | None, config: FitConfig
-) -> tuple[Rows, Rows, Scaling]:
-    """Inputs, targets and weights to train on and held out, float64 on the CPU, and their scaling."""
-    x = as_inputs(x)
-    y, flat = as_targets(y, len(x))
-    weights = as_weights(sample_weight, len(x))
-    used = weights > 0
-    x, y, weights = x[used], y[used], weights[used]
-    if validation_data is None:
-        train, held = split_rows(len(x), config.validation, config.seed)
-        kept, out = Rows(x[train], y[train], weights[train]), Rows(x[held], y[held], weights[held])
-        return kept, out, measure(kept.x, kept.y, flat)
-    scaling = measure(x, y, flat)
-    held_x = as_inputs(validation_data[0])
-    held_y = scaling.targets(validation_data[1], len(held_x))
-    return Rows(x, y, weights), Rows(held_x, held_y, as_weights(None, len(held_x))), scaling
 
 
 def _network(x: Tensor, scaling: Scaling, config: FitConfig, feature_net: nn.Module | None) -> Any:

@@ -1,0 +1,80 @@
+"""Which rows are trained on and which are held out."""
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from ebm.exceptions import DomainError
+from ebm.fitting.data import Scaling, as_inputs, as_targets, as_weights, measure
+
+__all__ = ["Rows", "prepare_rows", "split_rows"]
+
+FEWEST_ROWS = 4
+
+
+class Rows(NamedTuple):
+    """Inputs ``(N, ...)``, targets ``(N, D)`` and weights ``(N,)`` that belong together."""
+
+    x: Tensor
+    y: Tensor
+    weights: Tensor
+
+    def scaled(self, scaling: Scaling, device: torch.device) -> "Rows":
+        """Raw rows as a network and its loss take them: standardised, float32 on `device`."""
+        y = scaling.standardised(self.y).to(device, torch.float32)
+        return Rows(scaling.inputs(self.x, device), y, self.weights.to(device, torch.float32))
+
+
+def prepare_rows(
+    x: Any,
+    y: Any,
+    sample_weight: Any,
+    validation_data: tuple[Any, Any] | None,
+    *,
+    share: float,
+    seed: int,
+) -> tuple[Rows, Rows, Scaling]:
+    """Rows to train on and rows held out, raw, float64 on the CPU, and the scaling of the former.
+
+    Args:
+        x: inputs ``(N, F)`` or ``(N, ...)``.
+        y: targets ``(N,)`` or ``(N, D)``.
+        sample_weight: weight per row ``(N,)``; rows of weight 0 are left out; None is 1 each.
+        validation_data: rows to hold out; None draws them.
+        share: of the rows, to hold out.
+        seed: of the draw.
+
+    Raises:
+        ShapeError: if shapes do not fit.
+        DomainError: if a value is outside its domain, there are too few rows, or a target is constant.
+        InputError: if something is not numeric.
+    """
+    x = as_inputs(x)
+    y, flat = as_targets(y, len(x))
+    weights = as_weights(sample_weight, len(x))
+    used = weights > 0
+    rows = Rows(x[used], y[used], weights[used])
+    if validation_data is None:
+        train, held = split_rows(len(rows.x), share, seed)
+        kept = Rows(*(part[train] for part in rows))
+        return kept, Rows(*(part[held] for part in rows)), measure(kept.x, kept.y, flat)
+    scaling = measure(rows.x, rows.y, flat)
+    held_x = as_inputs(validation_data[0])
+    held_y = scaling.targets(validation_data[1], len(held_x))
+    return rows, Rows(held_x, held_y, as_weights(None, len(held_x))), scaling
+
+
+def split_rows(count: int, share: float, seed: int) -> tuple[Tensor, Tensor]:
+    """Indices of the rows to train on and of those held out, at random, in order.
+
+    Raises:
+        DomainError: if there are too few rows for both.
+    """
+    if count < FEWEST_ROWS:
+        raise DomainError(
+            f"got n_samples = {count}, too few to hold some out for early stopping; give >= {FEWEST_ROWS}."
+        )
+    held = min(max(1, round(share * count)), count - 2)
+    order = torch.randperm(count, generator=torch.Generator().manual_seed(seed))
+    return order[held:].sort().values, order[:held].sort().values
