@@ -46,7 +46,7 @@ class EBMRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc, unused-
         learning_rate: of AdamW.
         weight_decay: of AdamW.
         validation: share of the rows held out for early stopping.
-        patience: epochs without improvement before training stops.
+        patience: epochs without improvement before training ends.
         prediction: what `predict` returns of the density: its "mean", "mode" or "median".
         loss_options: numbers of the loss, for example ``{"num_samples": 256}``; None leaves them as they are.
         feature_net: a network of your own for the features.
@@ -75,7 +75,7 @@ class EBMRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc, unused-
         learning_rate: float = 3e-3,
         weight_decay: float = 1e-4,
         validation: float = 0.15,
-        patience: int = 20,
+        patience: int = 15,
         prediction: Method = "mean",
         loss_options: Mapping[str, Any] | None = None,
         feature_net: nn.Module | None = None,

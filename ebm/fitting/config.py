@@ -27,7 +27,8 @@ class FitConfig:
         learning_rate: of AdamW, at the start.
         weight_decay: of AdamW, on weight matrices only.
         validation: share of the rows held out for early stopping, in (0, 1).
-        patience: epochs without a better held-out NLL after which training stops.
+        patience: epochs without a better held-out NLL after which training goes back to the best weights and
+            ends, over as many epochs with a falling learning rate.
         seed: of the split, the initial weights, the order of the rows and all noise.
 
     Raises:
@@ -42,7 +43,7 @@ class FitConfig:
     learning_rate: float = 3e-3
     weight_decay: float = 1e-4
     validation: float = 0.15
-    patience: int = 20
+    patience: int = 15
     seed: int = 0
 
     def __post_init__(self) -> None:

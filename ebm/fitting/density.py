@@ -109,7 +109,7 @@ def _standardised_density(
         warnings.simplefilter("ignore", TruncationWarning)
         warnings.simplefilter("ignore", EffectiveSampleSizeWarning)
         if scaling.target_dim == 1:
-            grid = _grid_around_mass(model, features, scaling, points=384, coarse=128)
+            grid = _grid_around_mass(model, features, scaling, points=192, coarse=96)
             return GridDensity.of(model, features, grid)
         proposal = GaussianMixtureProposal(SIGMAS, target_dim=scaling.target_dim)
         generator = torch.Generator(z.device).manual_seed(0)  # the same draws every epoch: values compare

@@ -5,6 +5,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -48,6 +49,10 @@ def minimise(
 ) -> History:
     """Train a network in place until its held-out value stops falling, and give it its best weights.
 
+    The learning rate falls to 0 along half a cosine over all epochs. Where the held-out value has not fallen
+    for `patience` epochs before that, training goes back to the best weights and lets the learning rate fall
+    to 0 from there, over as many epochs: the noise of large steps is taken out either way.
+
     Args:
         net: its parameters are trained; in training mode during steps, in evaluation mode otherwise.
         batch_loss: loss ``()`` of the rows with the given indices ``(b,)``.
@@ -65,24 +70,25 @@ def minimise(
     """
     start = time.perf_counter()
     optimiser, state = FlatAdamW(net, config.weight_decay), _Best(net)
+    rate = _Rate(config.learning_rate, 0, config.epochs)
     losses: list[float] = []
     bar = _bar(config.epochs, progress)
     for epoch in bar:
+        lr = partial(rate.at, epoch)
         try:
-            losses.append(_epoch(net, batch_loss, optimiser, count, config, epoch, generator))
+            losses.append(_epoch(net, batch_loss, optimiser, count, config, lr, generator))
             state.offer(held_out())
         except NumericalError as error:
-            if not state.values:
-                remedy = "Try a lower learning_rate."
-                raise NumericalError(f"training failed in its first epoch: {error} {remedy}") from error
-            warnings.warn(
-                f"training stopped in epoch {epoch}, the best weights so far are kept: {error}", stacklevel=3
-            )
+            state.settle_for_less(error)
             break
         if hasattr(bar, "set_postfix_str"):
             bar.set_postfix_str(f"held-out NLL {state.values[-1]:.3f}, best {state.value:.3f}")
-        if epoch - state.epoch >= config.patience:
+        if epoch + 1 == rate.end:
             break
+        if rate.first == 0 and epoch - state.epoch >= config.patience:
+            state.restore()
+            left = min(config.patience, config.epochs - epoch - 1)
+            rate = _Rate(rate.at(state.epoch + 1, 0.0), epoch + 1, left)
     state.restore()
     optimiser.release()
     return History(
@@ -91,6 +97,24 @@ def minimise(
         best_epoch=state.epoch,
         seconds=time.perf_counter() - start,
     )
+
+
+@dataclass(frozen=True)
+class _Rate:
+    """Falls from `start` to 0 along half a cosine over `length` epochs from `first` on."""
+
+    start: float
+    first: int
+    length: int
+
+    @property
+    def end(self) -> int:
+        """The epoch after the last."""
+        return self.first + self.length
+
+    def at(self, epoch: int, done: float) -> float:
+        """The rate when a share `done` of an epoch is over."""
+        return self.start * 0.5 * (1 + math.cos(math.pi * (epoch - self.first + done) / self.length))
 
 
 class _Best:
@@ -109,6 +133,16 @@ class _Best:
             self.weights = {name: tensor.detach().clone() for name, tensor in self.net.state_dict().items()}
         self.values.append(value)
 
+    def settle_for_less(self, error: NumericalError) -> None:
+        """Warn that training ended here, or raise where there is nothing to settle for."""
+        if not self.values:
+            remedy = "Try a lower learning_rate."
+            raise NumericalError(f"training failed in its first epoch: {error} {remedy}") from error
+        warnings.warn(
+            f"training stopped in epoch {len(self.values)}, the best weights so far are kept: {error}",
+            stacklevel=4,
+        )
+
     def restore(self) -> None:
         self.net.load_state_dict(self.weights)
         self.net.eval()
@@ -120,7 +154,7 @@ def _epoch(
     optimiser: FlatAdamW,
     count: int,
     config: FitConfig,
-    epoch: int,
+    rate: Callable[[float], float],
     generator: torch.Generator,
 ) -> float:
     """One pass over the rows; the mean loss."""
@@ -130,11 +164,10 @@ def _epoch(
     batches = order.tensor_split(math.ceil(count / config.batch_size))
     total = torch.zeros((), device=generator.device)
     for i, rows in enumerate(batches):
-        done = (epoch + i / len(batches)) / config.epochs
         optimiser.zero_grad()
         loss = batch_loss(rows)
         loss.backward()
-        optimiser.step(config.learning_rate * 0.5 * (1 + math.cos(math.pi * done)))
+        optimiser.step(rate(i / len(batches)))
         total += loss.detach() * len(rows)
     net.eval()
     mean = total.item() / count

@@ -13,9 +13,9 @@ from ebm.proposals import GaussianMixtureProposal
 
 __all__ = ["RECIPES", "loss_options", "standardised_loss"]
 
-# All lengths are in standard deviations of the target. A narrow component finds the shape near the label, the
-# wide one covers the whole range of the targets, so that no mode elsewhere goes unseen.
-_SIGMAS = (0.1, 1.0)
+# All lengths are in standard deviations of the target. The narrow components find the shape near the label.
+# The wide one reaches the whole range of the targets, or modes far apart would hardly be compared.
+_SIGMAS = (0.05, 0.3, 1.5)
 
 RECIPES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {

@@ -1,0 +1,1 @@
+"""Energy-based regression beside Gaussian, mixture-density and quantile regression on small data sets."""

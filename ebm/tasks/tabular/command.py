@@ -1,0 +1,162 @@
+"""``ebmtrack regress``: energy-based regression beside Gaussian, mixture-density and quantile regression."""
+
+import argparse
+import os
+import shlex
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ebm.exceptions import EBMError, InputError
+
+if TYPE_CHECKING:
+    from ebm.tasks.tabular.study import Plan, Result
+
+__all__ = ["build_parser", "main"]
+
+_EXAMPLES = """\
+examples:
+  ebmtrack regress --quick                              two splits, few epochs: seconds
+  ebmtrack regress                                      five losses and three baselines, minutes
+  ebmtrack regress --methods all --splits 10            all seven losses, ten splits of every problem
+  ebmtrack regress --problems toy-1 --methods nce+ mdn-4
+
+Finished runs stay in the output folder; the same command again runs only what is missing.
+"""
+_DEFAULT_METHODS = ("nce+", "nce", "ml-is", "kld-is", "dsm", "gaussian", "mdn-4", "quantile")
+_QUICK_METHODS = ("nce+", "gaussian", "mdn-4", "quantile")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line; importing nothing heavy."""
+    parser = argparse.ArgumentParser(
+        prog="ebmtrack regress",
+        description="Compare energy-based with other conditional densities: NLL, CRPS, coverage.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--problems", nargs="+", metavar="NAME", help="diabetes, toy-1, toy-2 (default: all)")
+    parser.add_argument(
+        "--methods",
+        nargs="+",
+        metavar="NAME",
+        help=f"losses or baselines, or all (default: {' '.join(_DEFAULT_METHODS)})",
+    )
+    parser.add_argument(
+        "--splits", type=int, metavar="N", help="of every problem (default: diabetes 10, toy 3)"
+    )
+    parser.add_argument("--epochs", type=int, metavar="N", help="most passes over the data")
+    parser.add_argument(
+        "--quick", action="store_true", help="2 splits, 25 epochs, four methods, unless given"
+    )
+    parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N (default: %(default)s)")
+    parser.add_argument(
+        "--out", type=Path, default=Path("runs") / "regress", metavar="DIR", help="default: %(default)s"
+    )
+    parser.add_argument("--format", choices=("text", "markdown"), default="text", help="of the printed table")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Args:
+        argv: its arguments; ``sys.argv[1:]`` where left out.
+
+    Returns: 0; 1 if a run failed; 2 for an input that cannot be used; 130 after Ctrl-C.
+    """
+    given = list(sys.argv[1:] if argv is None else argv)
+    args = build_parser().parse_args(given)
+    try:
+        return _run(args, given)
+    except EBMError as error:
+        print(f"ebmtrack regress: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nstopped; the same command goes on where it ended.", file=sys.stderr)
+        return 130
+
+
+def _run(args: argparse.Namespace, given: Sequence[str]) -> int:
+    from ebm.tasks.tabular.report import markdown, text
+    from ebm.tasks.tabular.study import run_study
+
+    plan = _plan(args)
+    start = time.perf_counter()
+    results = run_study(plan, args.out, _show)
+    _write(args.out, plan, results, given, time.perf_counter() - start)
+    print(markdown(results) if args.format == "markdown" else text(results))
+    print(f"\nresults.csv, table.md and study.json are in {args.out}", file=sys.stderr)
+    return int(any(result.scores is None for result in results))
+
+
+def _plan(args: argparse.Namespace) -> "Plan":
+    """The plan that the arguments describe."""
+    import torch
+
+    from ebm.checks import require_count
+    from ebm.fitting import FitConfig
+    from ebm.lookup import lookup
+    from ebm.tasks.tabular.methods import METHODS
+    from ebm.tasks.tabular.problems import PROBLEMS
+    from ebm.tasks.tabular.study import Plan
+
+    asked = args.methods or (_QUICK_METHODS if args.quick else _DEFAULT_METHODS)
+    methods = METHODS if "all" in asked else tuple(dict.fromkeys(name.lower() for name in asked))
+    for name in methods:
+        lookup("method", name, dict.fromkeys(METHODS))
+    problems = args.problems or list(PROBLEMS)
+    for name in problems:
+        lookup("problem", name, PROBLEMS)
+    usual = dict.fromkeys(PROBLEMS, 2) if args.quick else Plan().splits
+    splits = {
+        name: usual[name] if args.splits is None else require_count("splits", args.splits)
+        for name in problems
+    }
+    epochs = args.epochs if args.epochs is not None else 25 if args.quick else None
+    options: dict[str, Any] = {} if epochs is None else {"epochs": require_count("epochs", epochs)}
+    try:
+        torch.zeros(1, device=args.device)
+    except (RuntimeError, AssertionError) as error:
+        raise InputError(f"Device {args.device!r} cannot be used: {str(error).splitlines()[0]}") from error
+    return Plan(methods=methods, splits=splits, config=FitConfig(**options), device=args.device)
+
+
+def _write(
+    folder: Path, plan: "Plan", results: "Sequence[Result]", given: Sequence[str], seconds: float
+) -> None:
+    """The results of this command beside those of all runs."""
+    import torch
+
+    from ebm.files import write_atomic, write_json
+    from ebm.tasks.tabular.report import csv_of_results, markdown
+    from ebm.tasks.tabular.study import versions
+
+    write_atomic(folder / "results.csv", csv_of_results(results))
+    write_atomic(folder / "table.md", markdown(results))
+    record = {
+        "command": shlex.join(["ebmtrack", "regress", *given]),
+        "config": {key: value for key, value in plan.config.plain().items() if key not in ("loss", "seed")},
+        "splits": dict(plan.splits),
+        "seeds": "0 to splits - 1, of the split, the network and all noise",
+        "training_seconds": round(sum(r.scores.seconds for r in results if r.scores is not None), 1),
+        "seconds_of_this_call": round(seconds, 1),
+        "threads": torch.get_num_threads(),
+        "cores": os.cpu_count(),
+        "versions": versions(),
+    }
+    write_json(folder / "study.json", record)
+
+
+def _show(done: int, total: int, result: "Result | None") -> None:
+    """One line on the terminal that is overwritten, or none where there is no terminal."""
+    if not sys.stderr.isatty():
+        return
+    what = "" if result is None else f" {result.cell.problem} {result.cell.method} {result.cell.seed}"
+    print(f"\r\033[K{done}/{total}{what}", end="\n" if done == total else "", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
