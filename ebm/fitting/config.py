@@ -38,12 +38,12 @@ class FitConfig:
 
     loss: str = "nce+"
     hidden: tuple[int, ...] = (32, 32)
-    epochs: int = 100
-    batch_size: int = 32
-    learning_rate: float = 3e-3
+    epochs: int = 150
+    batch_size: int = 64
+    learning_rate: float = 5e-3
     weight_decay: float = 1e-4
     validation: float = 0.15
-    patience: int = 15
+    patience: int = 20
     seed: int = 0
 
     def __post_init__(self) -> None:
