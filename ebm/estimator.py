@@ -42,7 +42,7 @@ class EBMRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc, unused-
         loss: see `ebm.fit`, as all arguments up to `patience`.
         hidden: layer sizes.
         epochs: most passes over the data.
-        batch_size: rows per step.
+        batch_size: rows per step; None chooses.
         learning_rate: of AdamW.
         weight_decay: of AdamW.
         validation: share of the rows held out for early stopping.
@@ -71,7 +71,7 @@ class EBMRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc, unused-
         loss: str = "nce+",
         hidden: Sequence[int] = (32, 32),
         epochs: int = 150,
-        batch_size: int = 64,
+        batch_size: int | None = None,
         learning_rate: float = 5e-3,
         weight_decay: float = 1e-4,
         validation: float = 0.15,

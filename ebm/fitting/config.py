@@ -23,7 +23,7 @@ class FitConfig:
         hidden: layer sizes of the network on the input; the layers for the target and the joint ones have
             the size of the last entry.
         epochs: most passes over the training rows; the learning rate falls to 0 along half a cosine.
-        batch_size: rows per step.
+        batch_size: rows per step; None is a sixteenth of the rows, but 8 at least and 64 at most.
         learning_rate: of AdamW, at the start.
         weight_decay: of AdamW, on weight matrices only.
         validation: share of the rows held out for early stopping, in (0, 1).
@@ -39,7 +39,7 @@ class FitConfig:
     loss: str = "nce+"
     hidden: tuple[int, ...] = (32, 32)
     epochs: int = 150
-    batch_size: int = 64
+    batch_size: int | None = None
     learning_rate: float = 5e-3
     weight_decay: float = 1e-4
     validation: float = 0.15
@@ -51,8 +51,10 @@ class FitConfig:
             raise unknown_name("loss", str(self.loss), LOSS_NAMES)
         object.__setattr__(self, "loss", self.loss.lower())
         object.__setattr__(self, "hidden", _layer_sizes(self.hidden))
-        for name in ("epochs", "batch_size", "patience"):
+        for name in ("epochs", "patience"):
             require_count(name, getattr(self, name))
+        if self.batch_size is not None:
+            require_count("batch_size", self.batch_size)
         require_count("seed", self.seed, least=0)
         require_positive("learning_rate", [self.learning_rate])
         if not (math.isfinite(self.weight_decay) and self.weight_decay >= 0):
@@ -61,6 +63,11 @@ class FitConfig:
             raise DomainError(
                 f"validation is the share of the rows to hold out, in (0, 1); got {self.validation!r}."
             )
+
+    def batches(self, count: int) -> int:
+        """Steps per epoch for so many rows."""
+        size = min(max(count // 16, 8), 64) if self.batch_size is None else self.batch_size
+        return math.ceil(count / size)
 
     def plain(self) -> dict[str, Any]:
         """The fields as numbers, strings and lists, for a file."""

@@ -161,7 +161,7 @@ def _epoch(
     net.train()
     order = torch.randperm(count, generator=generator, device=generator.device)
     # Batches of nearly equal size: a last batch of one row would upset batch normalisation.
-    batches = order.tensor_split(math.ceil(count / config.batch_size))
+    batches = order.tensor_split(config.batches(count))
     total = torch.zeros((), device=generator.device)
     for i, rows in enumerate(batches):
         optimiser.zero_grad()
