@@ -1,5 +1,6 @@
 """From a recipe to the objects that train: network, actor, optimiser, data."""
 
+import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +15,8 @@ from ltr.actors.box_terms import EnergyTerm
 from ltr.actors.target_classification import HingeTerm
 from ltr.actors.tracking import KLDiMPActor
 from ltr.admin.loading import load_backbone_weights
+from ltr.admin.model_constructor import known_constructors
 from ltr.models.loss import LBHinge
-from ltr.models.tracking import dimpnet
 from ltr.train_settings.recipe import TrainRecipe
 from ltr.trainers.optimiser import ParameterGroup, build_adam
 
@@ -68,14 +69,18 @@ def build_network(
 
 
 def _constructors() -> dict[str, Any]:
-    return {name: getattr(dimpnet, name) for name in dimpnet.__all__ if name[0].islower()}
+    return {name: constructor for (_, name), constructor in known_constructors().items()}
 
 
 def _built(constructor: Any, recipe: TrainRecipe, backbone: str, source: str) -> BuiltNetwork:
     frozen = list(recipe.network.frozen) if backbone == IMAGENET else []
     # The same start for every way to get here: a second build must not go on in the random stream.
     torch.manual_seed(recipe.seed)
-    net = constructor(**recipe.network.kwargs, backbone_pretrained=False, frozen_backbone_layers=frozen)
+    # Recorded in checkpoints where the published constructor has the argument; ATOM's has not.
+    named = "frozen_backbone_layers" in inspect.signature(constructor).parameters
+    options = {"frozen_backbone_layers": frozen} if named else {}
+    net = constructor(**recipe.network.kwargs, backbone_pretrained=False, **options)
+    net.feature_extractor.freeze(frozen)
     geometry = recipe.geometry
     net.info = {
         "image_sample_size": geometry.crop_size,

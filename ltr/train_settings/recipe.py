@@ -162,7 +162,7 @@ class NetworkRecipe:
     """The network.
 
     Attributes:
-        constructor: function in ``ltr.models.tracking.dimpnet``.
+        constructor: function in ``ltr.models.tracking.dimpnet`` or ``ltr.models.bbreg.atom``.
         kwargs: its arguments, without the backbone's weights and freezing.
         pretrained: whether the backbone starts from ImageNet weights.
         frozen: parts of the backbone that keep them.

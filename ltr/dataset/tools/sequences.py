@@ -187,9 +187,7 @@ def check_sequence(
         return [*found, images], 0
     if count is not None:
         counted = list(_numbering(name, files, images, count))
-        if any(
-            finding.kind.startswith("annotation") for finding in counted
-        ):  # the flags are right
+        if any(finding.kind.startswith("annotation") for finding in counted):  # the flags are right
             found = [finding for finding in found if finding.kind != "flags of other length"]
         found += counted
     ordered = sorted(images, key=natural_key) if not _is_regular(images) else sorted(images)

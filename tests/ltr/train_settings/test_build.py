@@ -1,5 +1,6 @@
 """Networks, freezing and optimiser groups of the paper's setting."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,9 +8,9 @@ import torch
 
 from ebm.exceptions import InputError
 from ltr.admin.loading import BackboneWeights
-from ltr.models.backbone.resnet import resnet50
+from ltr.models.backbone.resnet import resnet18, resnet50
 from ltr.train_settings.build import build_network, build_optimiser, count_parameters
-from ltr.train_settings.recipe import find_recipe
+from ltr.train_settings.recipe import NetworkRecipe, find_recipe
 from ltr.train_settings.streams import processing_config
 
 RECIPE = find_recipe("dimp", "dimp_nce_plus")
@@ -102,3 +103,15 @@ def test_the_processing_is_the_recipes() -> None:
     assert (config.proposals.method, config.proposals.num_samples) == ("nce_plus", 128)
     assert processing_config(find_recipe("dimp", "dimp_kld_is"), training=True).proposals.method == "gmm"
     assert not processing_config(RECIPE, training=False).training
+
+
+@pytest.mark.parametrize("frozen", [FROZEN, ()])
+def test_atom_is_built_and_freezes_what_the_setting_says(frozen: tuple[str, ...], tmp_path: Path) -> None:
+    path = tmp_path / "resnet18.pth"
+    torch.save(resnet18().state_dict(), path)
+    network = NetworkRecipe(constructor="atom_resnet18", frozen=frozen)
+    built = build_network(replace(RECIPE, network=network), path, None)
+    assert type(built.net).__name__ == "ATOMnet"
+    assert built.net.feature_extractor.frozen_layers == frozen
+    assert built.net.constructor.kwds == {"backbone_pretrained": False}
+    assert all(p.requires_grad for p in built.net.feature_extractor.layer3.parameters())
