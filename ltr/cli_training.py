@@ -69,4 +69,5 @@ def _run_options(options: argparse.Namespace) -> RunOptions:
         scale=options.scale,
         keep=options.keep,
         validate=options.validate,
+        decoder=options.decoder,
     )

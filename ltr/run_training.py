@@ -85,7 +85,8 @@ def _add_recipe_options(group: argparse._ArgumentGroup) -> None:
         "--datasets",
         type=_names,
         metavar="LIST",
-        help="train on these alone: lasot,got10k,trackingnet,coco; generated",
+        help="train on these alone: lasot,got10k,trackingnet,coco,imagenetvid (NAME:partial: the sequences "
+        "that are there), folder:PATH (your own videos, or packed data); or generated",
     )
     group.add_argument(
         "--set",
@@ -106,6 +107,12 @@ def _add_run_options(group: argparse._ArgumentGroup) -> None:
         help="samples computed at once, gradients added up to the batch (default: what memory allows)",
     )
     group.add_argument("--workers", type=_not_negative, metavar="N", help="processes that load data")
+    group.add_argument(
+        "--decoder",
+        default="auto",
+        choices=("auto", "simplejpeg", "torchvision", "opencv", "jpeg4py"),
+        help="library that decodes JPEGs (default: the fastest that works here)",
+    )
     group.add_argument("--threads", type=_positive, metavar="N", help="CPU threads of the network")
     group.add_argument(
         "--processes",

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ebm.exceptions import InputError
 from ebm.lookup import unknown_name
@@ -18,6 +18,9 @@ __all__ = ["GENERATED", "READERS", "DataChoice", "OpenedData", "choose_data", "o
 GENERATED = "generated"
 TRACKINGNET_SETS = (0, 1, 2, 3)  # what the paper trains on
 
+FOLDER, PARTIAL = "folder:", "partial"  # folder:PATH, and NAME:partial, in a selection
+READERS = ("lasot", "got10k", "trackingnet", "coco", "imagenetvid")
+
 Generate = Callable[[], Mapping[str, Path]]
 
 
@@ -29,6 +32,7 @@ class DataChoice:
         shares: data sets and weights.
         roots: their folders by name; empty for generated data, which is made when it is opened.
         generated: whether the data are generated.
+        partial: names of the data sets of which sequences may be missing.
         note: the line that says so at the start of a run; empty where there is nothing to say.
         scale: size of the generated data.
     """
@@ -36,6 +40,7 @@ class DataChoice:
     shares: tuple[DatasetShare, ...]
     roots: Mapping[str, Path]
     generated: bool
+    partial: frozenset[str] = frozenset()
     note: str = ""
     scale: str = ""
 
@@ -64,7 +69,8 @@ def choose_data(
 
     Args:
         recipe: names and weights.
-        selection: names to train on alone; ``["generated"]`` for generated data.
+        selection: names to train on alone; ``["generated"]`` for generated data. ``"NAME:partial"`` uses the
+            sequences that are there if not all are, ``"folder:PATH"`` a user's own videos or packed data.
         scale: size of the generated data, if it is these.
 
     Raises:
@@ -88,22 +94,45 @@ def choose_data(
 
 
 def _choose_selected(recipe: TrainRecipe, selection: Sequence[str], scale: str) -> DataChoice:
-    names = list(dict.fromkeys(selection))
-    for name in names:
-        if name != GENERATED and name not in READERS:
-            raise unknown_name("data set", name, [*READERS, GENERATED])
-    if not names:
+    asked = list(dict.fromkeys(selection))
+    if not asked:
         raise InputError(f"--datasets is empty; name some of {', '.join([*READERS, GENERATED])}.")
-    if names == [GENERATED]:
+    if asked == [GENERATED]:
         note = "data: the generated benchmark, as asked for."
         return DataChoice(shares=recipe.datasets, roots={}, generated=True, note=note, scale=scale)
-    if GENERATED in names:
-        others = ",".join(name for name in names if name != GENERATED)
-        raise InputError(f"Generated data stand alone: use --datasets {GENERATED} or --datasets {others}.")
+    roots: dict[str, Path] = {}
+    for text in asked:
+        name, _, rest = text.partition(":")
+        if text.startswith(FOLDER):
+            roots[_folder_name(Path(rest), roots)] = Path(rest).expanduser()
+        elif name in READERS and rest in {"", PARTIAL}:
+            roots[name] = require_dataset_root(name)
+        elif text == GENERATED:
+            others = ",".join(other for other in asked if other != GENERATED)
+            raise InputError(
+                f"Generated data stand alone: use --datasets {GENERATED} or --datasets {others}."
+            )
+        else:
+            remedy = f"Also: {FOLDER}PATH for your own videos, NAME:{PARTIAL} to use the sequences there are."
+            raise unknown_name("data set", text, [*READERS, GENERATED], remedy)
     known = {share.name: share for share in recipe.datasets}
-    shares = tuple(known.get(name, DatasetShare(name=name)) for name in names)
-    roots = {name: require_dataset_root(name) for name in names}
-    return DataChoice(shares=shares, roots=roots, generated=False)
+    shares = tuple(known.get(name, DatasetShare(name=name)) for name in roots)
+    partial = frozenset(text.partition(":")[0] for text in asked if text.endswith(f":{PARTIAL}"))
+    return DataChoice(shares=shares, roots=roots, generated=False, partial=partial)
+
+
+def _folder_name(path: Path, taken: Mapping[str, Path]) -> str:
+    """What a folder of one's own is called in logs and checkpoints: its last part, since paths are private.
+
+    Raises:
+        InputError: if no path was given, or two folders have one name.
+    """
+    name = f"{FOLDER}{path.stem}"
+    if not path.name or name in taken:
+        raise InputError(
+            f"--datasets {FOLDER}PATH: {'two folders are called ' + path.stem if path.name else 'no PATH'}."
+        )
+    return name
 
 
 def _titles(names: Sequence[str]) -> str:
@@ -138,52 +167,38 @@ def open_data(choice: DataChoice, generate: Generate, validate: bool = True) -> 
     train: list[VideoDataset] = []
     validation: VideoDataset | None = None
     for share in choice.shares:
+        options = {"allow_missing": True} if share.name in choice.partial else {}
         if share.name == "got10k" and validate:
-            dataset, validation = _open_got10k_split(roots[share.name])
+            dataset, validation = _open_got10k_split(roots[share.name], **options)
         else:
-            dataset = READERS[share.name](roots[share.name])
+            dataset = _open(share.name, roots[share.name], **options)
         train.append(dataset)
     weights = tuple(share.weight for share in choice.shares)
     return OpenedData(train=tuple(train), weights=weights, validation=validation)
 
 
-def _open_lasot(root: Path) -> "VideoDataset":
-    from ltr.dataset import LaSOT
+def _open(name: str, root: Path, **options: Any) -> "VideoDataset":
+    """A data set, packed or not; a user's own videos if the name says so."""
+    from ltr.dataset.opening import open_dataset, open_path
+    from ltr.dataset.packed import is_packed
 
-    return LaSOT(root)
-
-
-def _open_got10k(root: Path) -> "VideoDataset":
-    from ltr.dataset import Got10k
-
-    return Got10k(root)
-
-
-def _open_trackingnet(root: Path) -> "VideoDataset":
-    from ltr.dataset import TrackingNet
-
-    return TrackingNet(root, set_ids=TRACKINGNET_SETS)
+    if name.startswith(FOLDER):
+        return open_path(root, **options)
+    if name == "trackingnet" and not is_packed(root):
+        options["set_ids"] = TRACKINGNET_SETS
+    return open_dataset(name, root, **options)
 
 
-def _open_coco(root: Path) -> "VideoDataset":
-    from ltr.dataset import MSCOCOSeq
-
-    return MSCOCOSeq(root)
-
-
-READERS: Mapping[str, Callable[[Path], "VideoDataset"]] = {
-    "lasot": _open_lasot,
-    "got10k": _open_got10k,
-    "trackingnet": _open_trackingnet,
-    "coco": _open_coco,
-}
-
-
-def _open_got10k_split(root: Path) -> tuple["VideoDataset", "VideoDataset | None"]:
+def _open_got10k_split(root: Path, **options: Any) -> tuple["VideoDataset", "VideoDataset | None"]:
     """GOT-10k without and with only the held-out sequences; the split depends on the names alone."""
-    from ltr.dataset import Got10k
     from ltr.dataset.got10k import held_out
+    from ltr.dataset.packed import is_packed
 
-    if not held_out(Got10k(root).names):
-        return Got10k(root), None
-    return Got10k(root, "train"), Got10k(root, "val")
+    whole = _open("got10k", root, **options)
+    names = [whole.sequence_name(index) for index in range(len(whole))]
+    held = held_out(names)
+    if not held:
+        return whole, None
+    key = "names" if is_packed(root) else "split"
+    train = [name for name in names if name not in held]
+    return _open("got10k", root, **{key: train}), _open("got10k", root, **{key: sorted(held)})

@@ -30,6 +30,7 @@ class RunOptions:
         scale: size of the generated data.
         keep: checkpoints to keep.
         validate: whether to validate.
+        decoder: library that decodes JPEGs; ``"auto"``: the fastest that works.
     """
 
     datasets: Sequence[str] | None = None
@@ -45,6 +46,7 @@ class RunOptions:
     scale: Literal["tiny", "demo", "full"] = "demo"
     keep: int = 3
     validate: bool = True
+    decoder: str = "auto"
 
     def parts(self, batch_size: int) -> int | None:
         """Parts in which a batch is computed, None to let the free memory decide.

@@ -10,6 +10,7 @@ import torch
 from ebm.exceptions import InputError
 from ltr.admin.devices import resolve_device
 from ltr.admin.environment import workspace
+from ltr.data.decoders import Decoder, choose_decoder
 from ltr.train_settings.build import (
     BuiltNetwork,
     build_actor,
@@ -47,6 +48,7 @@ class Run:
     plan: CpuPlan
     device: torch.device
     world: World
+    decoder: Decoder
 
 
 def say(text: str) -> None:
@@ -85,6 +87,7 @@ def _train(recipe: TrainRecipe, options: RunOptions, device: torch.device, plan:
     if plan.workers == 0:
         cv2.setNumThreads(0)  # images are read in this process, beside a network that needs the cores
     parts = options.parts(recipe.batch_size // options.processes)
+    decoder = choose_decoder(options.decoder)
     choice = choose_data(recipe, options.datasets, options.scale)
     root = options.workspace if options.workspace is not None else workspace()
     folder = CheckpointFolder(_run_folder(root, recipe), NET_TYPE, options.keep)
@@ -111,6 +114,7 @@ def _train(recipe: TrainRecipe, options: RunOptions, device: torch.device, plan:
             plan=plan,
             device=device,
             world=join(),
+            decoder=decoder,
         )
         trainer = _build_trainer(run)
         _say_what_runs(run, trainer.config)
@@ -176,7 +180,7 @@ def _build_trainer(run: Run) -> Trainer:
     return Trainer(
         actor=build_actor(recipe, net),
         optimizer=build_optimiser(recipe, net, run.network.backbone),
-        streams=build_streams(recipe, run.data, run.plan, run.device, run.world),
+        streams=build_streams(recipe, run.data, run.plan, run.device, run.world, run.decoder),
         folder=run.folder,
         config=config,
         device=run.device,
@@ -206,6 +210,7 @@ def _say_what_runs(run: Run, config: TrainerConfig) -> None:
         "network": f"{recipe.network.constructor}, {count['all'] / 1e6:.2f} M parameters, "
         f"{count['trained'] / 1e6:.2f} M trained; {run.network.note}",
         "data": f"{kind}{sets}; validation: {held}",
+        "images": f"decoded by {run.decoder.name}, {recipe.geometry.decode}",
         "batch": f"{recipe.batch_size} samples of {config.frames_per_sample} frames; {config.steps} steps an "
         f"epoch, {config.schedule.epochs} epochs",
         "device": f"{run.device}{gpu}, {recipe.precision}; {_sharing(run)}{plan.threads} "

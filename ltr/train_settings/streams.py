@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import torch
 
+from ltr.data.decoders import OPENCV, Decoder
 from ltr.data.loader import BatchLoader, make_loader
 from ltr.data.processing import DiMPProcessing, ProcessingConfig
 from ltr.data.proposals import ProposalConfig, ProposalMethod
@@ -45,6 +46,7 @@ def processing_config(recipe: TrainRecipe, training: bool) -> ProcessingConfig:
         brightness_jitter=augmentation.brightness,
         proposals=_proposals(box),
         training=training,
+        decode=geometry.decode,
     )
 
 
@@ -58,7 +60,11 @@ def _proposals(box: BoxRecipe) -> ProposalConfig:
 
 
 def build_sampler(
-    recipe: TrainRecipe, datasets: Sequence[VideoDataset], weights: Sequence[float] | None, training: bool
+    recipe: TrainRecipe,
+    datasets: Sequence[VideoDataset],
+    weights: Sequence[float] | None,
+    training: bool,
+    decoder: Decoder = OPENCV,
 ) -> DiMPSampler:
     """Samples by index.
 
@@ -67,6 +73,7 @@ def build_sampler(
         datasets: what to draw from.
         weights: how often, None in proportion to their lengths.
         training: False for the validation set, whose samples are the same in every run.
+        decoder: decodes the frames.
     """
     return DiMPSampler(
         datasets,
@@ -77,18 +84,24 @@ def build_sampler(
         recipe.sampling.test_frames,
         DiMPProcessing(processing_config(recipe, training)),
         seed=recipe.seed if training else VALIDATION_SEED,
+        decoder=decoder,
     )
 
 
 def build_streams(
-    recipe: TrainRecipe, data: OpenedData, plan: CpuPlan, device: torch.device, world: World
+    recipe: TrainRecipe,
+    data: OpenedData,
+    plan: CpuPlan,
+    device: torch.device,
+    world: World,
+    decoder: Decoder = OPENCV,
 ) -> Streams:
     """Training batches, of which each process gets its share, and validation batches.
 
     Raises:
         InputError: if a data set has no usable sequence.
     """
-    sampler = build_sampler(recipe, data.train, data.weights, training=True)
+    sampler = build_sampler(recipe, data.train, data.weights, training=True, decoder=decoder)
 
     def loader(dataset: DiMPSampler, start: int, count: int, share: tuple[int, int] = (0, 1)) -> BatchLoader:
         return make_loader(
@@ -104,16 +117,19 @@ def build_streams(
     # One loader for the rest of the run: the next epoch's batches are fetched while an epoch ends.
     return Streams(
         train=lambda start, count: loader(sampler, start, count, (world.rank, world.size)),
-        validation=_validation_stream(recipe, data, loader),
+        validation=_validation_stream(recipe, data, loader, decoder),
     )
 
 
 def _validation_stream(
-    recipe: TrainRecipe, data: OpenedData, loader: Callable[[DiMPSampler, int, int], BatchLoader]
+    recipe: TrainRecipe,
+    data: OpenedData,
+    loader: Callable[[DiMPSampler, int, int], BatchLoader],
+    decoder: Decoder,
 ) -> Callable[[], Iterable[Batch]] | None:
     if data.validation is None or recipe.validation.samples < recipe.batch_size:
         return None
-    sampler = build_sampler(recipe, [data.validation], None, training=False)
+    sampler = build_sampler(recipe, [data.validation], None, training=False, decoder=decoder)
     kept: list[BatchLoader] = []
 
     def stream() -> Iterable[Batch]:

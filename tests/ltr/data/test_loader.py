@@ -1,6 +1,7 @@
 """Batches: one order for any number of workers, errors with their own message, workers that stay."""
 
 import contextlib
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -18,7 +19,9 @@ from ltr.data.loader import BatchLoader, collate_frames, make_loader
 from ltr.data.processing import DiMPProcessing, ProcessingConfig
 from ltr.data.proposals import ProposalConfig
 from ltr.data.sampler import DiMPSampler
-from ltr.dataset import LaSOT
+from ltr.data.video import VideoDataset
+from ltr.dataset import LaSOT, PackedVideos
+from ltr.dataset.packing import pack_dataset
 from tests.ltr.layouts import write_lasot
 
 
@@ -192,3 +195,33 @@ def test_processes_share_every_batch() -> None:
 def test_a_batch_without_equal_parts_is_an_error() -> None:
     with pytest.raises(InputError, match="3 equal parts"):
         numbers(batch_size=4, num_samples=8, share=(0, 3))
+
+
+def resident_kb(pid: int) -> int:
+    """Memory of a process that it does not share with others, kB."""
+    fields = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+    return int(fields["RssAnon"].split()[0])
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="needs /proc")
+@pytest.mark.parametrize("packed", [False, True], ids=["loose", "packed"])
+def test_the_memory_of_a_worker_does_not_grow(tmp_path: Path, packed: bool) -> None:
+    names = tuple(f"cat-{k}" for k in range(1, 9))
+    dataset: VideoDataset = LaSOT(write_lasot(tmp_path / "l", names), names)
+    if packed:
+        pack_dataset(dataset, tmp_path / "p", progress=False)
+        dataset = PackedVideos(tmp_path / "p")
+    processing = DiMPProcessing(ProcessingConfig(output_sz=32, proposals=ProposalConfig(num_samples=2)))
+    sampler = DiMPSampler([dataset], None, 1, 5, 1, 1, processing)
+    loader = make_loader(
+        sampler, batch_size=10, start_index=0, num_samples=1500, workers=1, device="cpu", start_method="fork"
+    )
+    sizes: list[int] = []
+    for number, _ in enumerate(loader):
+        if number % 10 == 0:
+            sizes.append(
+                max(resident_kb(child.pid) for child in multiprocessing.active_children() if child.pid)
+            )
+    loader.close()
+    early, late = max(sizes[3:6]), max(sizes[-3:])
+    assert late < early + 3000, sizes  # kB; 1000 samples of 6 kB would be twice that

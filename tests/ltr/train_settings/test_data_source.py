@@ -5,8 +5,11 @@ from pathlib import Path
 import pytest
 
 from ebm.exceptions import InputError, UnknownNameError
-from ltr.train_settings.data_source import choose_data
+from ltr.dataset import Got10k
+from ltr.dataset.packing import pack_dataset
+from ltr.train_settings.data_source import choose_data, open_data
 from ltr.train_settings.recipe import find_recipe
+from tests.ltr.layouts import moving_boxes, write_got10k, write_image, write_lasot, write_rows
 
 RECIPE = find_recipe("dimp", "dimp_nce_plus")
 pytestmark = pytest.mark.usefixtures("nothing_configured")
@@ -91,3 +94,52 @@ def test_an_unknown_name_brings_the_nearest() -> None:
 def test_generated_data_stand_alone() -> None:
     with pytest.raises(InputError, match="--datasets generated or --datasets lasot"):
         choose_data(RECIPE, ["generated", "lasot"])
+
+
+def own_videos(root: Path) -> Path:
+    for t in range(3):
+        write_image(root / f"clip/{t}.jpg", t)
+    write_rows(root / "clip/groundtruth.txt", moving_boxes(3))
+    return root
+
+
+def no_generator() -> dict[str, Path]:
+    raise AssertionError("nothing is to be generated")
+
+
+def test_own_videos_need_no_code(tmp_path: Path) -> None:
+    root = own_videos(tmp_path / "mine")
+    choice = choose_data(RECIPE, [f"folder:{root}"])
+    assert choice.label == "folder:mine"  # without the path, which is private
+    data = open_data(choice, no_generator)
+    assert [len(dataset) for dataset in data.train] == [1]
+    assert data.weights == (1.0,)
+    with pytest.raises(InputError, match="two folders are called mine"):
+        choose_data(RECIPE, [f"folder:{root}", f"folder:{own_videos(tmp_path / 'b/mine')}"])
+    with pytest.raises(InputError, match="no PATH"):
+        choose_data(RECIPE, ["folder:"])
+
+
+def test_a_part_of_a_data_set_only_when_asked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    configure(monkeypatch, tmp_path, "lasot")
+    write_lasot(tmp_path / "lasot", ("airplane-2", "airplane-3"), frames=2)
+    with pytest.raises(InputError, match="lacks 1118 of 1120"):
+        open_data(choose_data(RECIPE, ["lasot"]), no_generator)
+    data = open_data(choose_data(RECIPE, ["lasot:partial"]), no_generator)
+    assert len(data.train[0]) == 2
+    with pytest.raises(UnknownNameError, match="NAME:partial to use the sequences there are"):
+        choose_data(RECIPE, ["lasot:some"])
+
+
+def test_packed_data_take_the_place_of_loose(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    root = write_got10k(tmp_path / "loose", count=10, frames=2)
+    monkeypatch.setenv("EBMTRACK_GOT10K", str(root))
+    loose = open_data(choose_data(RECIPE, ["got10k"]), no_generator)
+    pack_dataset(Got10k(root), tmp_path / "packed", progress=False)
+    monkeypatch.setenv("EBMTRACK_GOT10K", str(tmp_path / "packed"))
+    packed = open_data(choose_data(RECIPE, ["got10k"]), no_generator)
+    for a, b in ((loose.train[0], packed.train[0]), (loose.validation, packed.validation)):
+        assert a is not None
+        assert b is not None
+        assert [a.sequence_name(k) for k in range(len(a))] == [b.sequence_name(k) for k in range(len(b))]
+    assert len(packed.train[0]) == 9
