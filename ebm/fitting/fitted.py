@@ -13,6 +13,7 @@ from ebm.exceptions import ShapeError
 from ebm.fitting.config import FitConfig
 from ebm.fitting.data import Scaling, as_inputs, as_weights, like_input
 from ebm.fitting.density import climb, raw_density
+from ebm.fitting.device import usable_device
 from ebm.fitting.loop import History
 from ebm.fitting.network import AnchoredEBM
 from ebm.lookup import unknown_name
@@ -63,8 +64,12 @@ class FittedEBM:
         return next(self.model.parameters()).device
 
     def to(self, device: str | torch.device) -> "FittedEBM":
-        """Move the network; returns itself."""
-        self.model.to(device)
+        """Move the network; returns itself.
+
+        Raises:
+            InputError: if the device cannot be used.
+        """
+        self.model.to(usable_device(device))
         return self
 
     def predict(self, x: Any, *, method: Method = "mean") -> Any:

@@ -12,6 +12,7 @@ from ebm.exceptions import ShapeError
 from ebm.fitting.config import FitConfig
 from ebm.fitting.data import Scaling
 from ebm.fitting.density import held_out_nll
+from ebm.fitting.device import usable_device
 from ebm.fitting.fitted import FittedEBM
 from ebm.fitting.loop import minimise
 from ebm.fitting.network import build_model, feature_size
@@ -65,17 +66,16 @@ def fit(
         ShapeError: if shapes do not fit.
         DomainError: if a value is NaN, infinite or outside its domain, there are too few rows, or a target
             column is constant.
-        InputError: if something is not numeric.
+        InputError: if something is not numeric, or the device cannot be used.
         UnknownNameError: (a ValueError) for an unknown loss or option.
         NumericalError: if training fails from the start.
     """
     own = {name: options.pop(name) for name in [*options] if name in FitConfig.__dataclass_fields__}
-    config = FitConfig(loss=loss, **own)
+    config, place = FitConfig(loss=loss, **own), usable_device(device)
     chosen = loss_options(config.loss, options)
     train, held, scaling = prepare_rows(
         x, y, sample_weight, validation_data, share=config.validation, seed=config.seed
     )
-    place = torch.device(device)
     with _seeded(config.seed, place):
         train, held = train.scaled(scaling, place), held.scaled(scaling, place)
         model = _network(train.x, scaling, config, feature_net).to(place)

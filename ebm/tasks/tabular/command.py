@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ebm.exceptions import EBMError, InputError
+from ebm.exceptions import EBMError
 
 if TYPE_CHECKING:
     from ebm.tasks.tabular.study import Plan, Result
@@ -94,10 +94,9 @@ def _run(args: argparse.Namespace, given: Sequence[str]) -> int:
 
 def _plan(args: argparse.Namespace) -> "Plan":
     """The plan that the arguments describe."""
-    import torch
-
     from ebm.checks import require_count
     from ebm.fitting import FitConfig
+    from ebm.fitting.device import usable_device
     from ebm.lookup import lookup
     from ebm.tasks.tabular.methods import METHODS
     from ebm.tasks.tabular.problems import PROBLEMS
@@ -117,11 +116,9 @@ def _plan(args: argparse.Namespace) -> "Plan":
     }
     epochs = args.epochs if args.epochs is not None else 25 if args.quick else None
     options: dict[str, Any] = {} if epochs is None else {"epochs": require_count("epochs", epochs)}
-    try:
-        torch.zeros(1, device=args.device)
-    except (RuntimeError, AssertionError) as error:
-        raise InputError(f"Device {args.device!r} cannot be used: {str(error).splitlines()[0]}") from error
-    return Plan(methods=methods, splits=splits, config=FitConfig(**options), device=args.device)
+    return Plan(
+        methods=methods, splits=splits, config=FitConfig(**options), device=str(usable_device(args.device))
+    )
 
 
 def _write(

@@ -198,6 +198,8 @@ NAN = np.where(np.arange(20) == 3, np.nan, Y)
         (X, Y, {"loss": "nce++"}, UnknownNameError, "did you mean 'nce"),
         (X, Y, {"epoch": 3}, UnknownNameError, "did you mean 'epochs'"),
         (X, Y, {"loss": "nce", "beta": 0.1}, UnknownNameError, r"option of loss nce\+"),
+        (X, Y, {"device": "cuda:99"}, InputError, "Device 'cuda:99' cannot be used"),
+        (X, Y, {"device": "gpu"}, InputError, "Device 'gpu' cannot be used"),
         (X, Y, {"validation": 1.0}, DomainError, "share of the rows"),
         (X, Y, {"epochs": 0}, DomainError, "epochs must be an integer >= 1"),
         (X, Y, {"hidden": ()}, DomainError, "at least one layer"),
