@@ -34,6 +34,8 @@ COMMANDS: dict[str, Command] = {
     "video": Command("pytracking.run_video", "track one target through a video file or a folder of images"),
     "evaluate": Command("pytracking.evaluate", "tables and plots from results that trackers have left"),
     "generate": Command("ltr.dataset.generated.command", "write generated videos, or a contact sheet"),
+    "dataset": Command("ltr.dataset.tools.command", "check a data set by name, or pack it into shards"),
+    "regress": Command("ebm.tasks.tabular.command", "energies beside other densities on tables of numbers"),
     "toy1d": Command("ebm.tasks.toy1d.command", "the papers' 1D study: table, sweep over M, plots"),
     "doctor": Command("pytracking.doctor", "what is installed, which datasets and weights are found"),
 }
@@ -55,6 +57,7 @@ def _usage() -> str:
             "  ebmtrack demo",
             "  ebmtrack train dimp dimp_nce_plus --datasets lasot",
             "  ebmtrack track dimp nce_plus --dataset otb --sequence Crossing",
+            "  ebmtrack dataset check lasot",
             "  ebmtrack toy1d table --quick",
             "  ebmtrack video dimp nce_plus clip.mp4 --box 120,80,60,90 --out tracked.mp4",
             "",
