@@ -37,6 +37,7 @@ def train_command(options: argparse.Namespace) -> int:
             clip=options.clip,
             precision=options.precision,
             seed=options.seed,
+            scale_lr=options.scale_lr,
         )
         recipe = set_fields(recipe, options.set)
         if options.show:
@@ -70,4 +71,7 @@ def _run_options(options: argparse.Namespace) -> RunOptions:
         keep=options.keep,
         validate=options.validate,
         decoder=options.decoder,
+        compile=options.compile,
+        log=options.log_to,
+        dry_run=options.dry_run,
     )

@@ -20,6 +20,10 @@ examples:
       every field of the setting, what was changed marked; without --show, train so
   python ltr/run_training.py dimp dimp_nce_plus --epochs 1 --samples 40 --batch-size 2
       a quick look whether everything works
+  python ltr/run_training.py dimp dimp_nce_plus --precision bf16 --dry-run
+      three steps: memory and time that the run will need
+  torchrun --nproc-per-node 4 ltr/run_training.py dimp dimp_nce_plus
+      the same run on four GPUs of one machine; --nnodes and --rdzv-endpoint for more machines
 
 Running the command again goes on from the newest checkpoint. Ctrl-C stops after a checkpoint.
 """
@@ -78,8 +82,13 @@ def _add_recipe_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--epochs", type=_positive, metavar="N", help="epochs of the run")
     group.add_argument("--samples", type=_positive, metavar="N", help="samples an epoch")
     group.add_argument("--batch-size", type=_positive, metavar="N", help="samples a step")
+    group.add_argument(
+        "--scale-lr", action="store_true", help="multiply learning rates by --batch-size / the setting's"
+    )
     group.add_argument("--clip", type=float, metavar="NORM", help="clip the gradient at this norm")
-    group.add_argument("--precision", choices=("fp32", "bf16"), help="of the network; losses are fp32 always")
+    group.add_argument(
+        "--precision", choices=("fp32", "bf16", "fp16"), help="of the network; losses are fp32"
+    )
     group.add_argument("--seed", type=_not_negative, metavar="N", help="seed of weights and data")
     group.add_argument(
         "--datasets",
@@ -121,6 +130,12 @@ def _add_run_options(group: argparse._ArgumentGroup) -> None:
         metavar="N",
         help="processes that share every batch; for a small network on a CPU, as many as cores (default: 1)",
     )
+    group.add_argument("--compile", action="store_true", help="compile the network with torch.compile")
+    group.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="three steps: what memory and time they take; write nothing",
+    )
     group.add_argument(
         "--validate", action=argparse.BooleanOptionalAction, default=True, help="run validation"
     )
@@ -139,6 +154,13 @@ def _add_file_options(group: argparse._ArgumentGroup) -> None:
         type=Path,
         metavar="FILE",
         help="ImageNet weights of the backbone (torchvision file)",
+    )
+    group.add_argument(
+        "--log-to",  # torchrun would take --log for an abbreviation of its own --log-dir
+        type=_names,
+        default=[],
+        metavar="LIST",
+        help="where the numbers of each epoch go as well: tensorboard[=DIR], visdom[=HOST:PORT]",
     )
     group.add_argument("--workspace", type=Path, metavar="DIR", help="where checkpoints go (default: ./runs)")
     group.add_argument(

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from ebm.exceptions import InputError
+from ltr.admin.exported import read_export
 from ltr.admin.model_constructor import NetConstructor
 from ltr.admin.state_dicts import as_state_dict, read_torch_file
 
@@ -37,7 +38,8 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     """The fields of a checkpoint; no code in the file runs.
 
     Args:
-        path: the file, a zip container or the stream that older versions of torch wrote.
+        path: the file, a zip container or the stream that older versions of torch wrote; or the
+            ``.safetensors`` file of an export.
 
     Returns:
         At least ``net``, the state dict; normally also ``constructor``, ``net_type``, ``net_info``, ``epoch``
@@ -47,13 +49,16 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         InputError: if the file is missing, truncated, no checkpoint, or names a class that is not allowed.
     """
     path = Path(path)
+    if path.suffix == ".safetensors":
+        return read_export(path)
     fields = read_torch_file(path, _ALLOWED)
     if not isinstance(fields, dict) or "net" not in fields:
         raise InputError(
             f"{path} is no checkpoint: it has no field 'net'. A bare state dict of a backbone goes to "
             "--backbone-weights."
         )
-    fields["net"] = as_state_dict(fields["net"], f"Field 'net' of {path}")
+    for name in {"net", "net_ema"} & fields.keys():
+        fields[name] = as_state_dict(fields[name], f"Field {name!r} of {path}")
     return fields
 
 

@@ -9,6 +9,7 @@ from torch import nn
 from ebm.exceptions import InputError
 from ltr.admin.backbone_weights import BackboneWeights, load_backbone_weights
 from ltr.admin.checkpoint_io import read_checkpoint, write_checkpoint
+from ltr.admin.exported import Weights, chosen_weights
 from ltr.admin.model_constructor import NetConstructor
 from ltr.admin.state_dicts import load_strictly
 
@@ -21,14 +22,18 @@ __all__ = [
     "write_checkpoint",
 ]
 
-_EPOCH = re.compile(r"_ep(\d+)\.pth\.tar$")
+_EPOCH = re.compile(r"_ep(\d+)\.(?:pth\.tar|safetensors)$")
 
 
-def load_network(path: Path, **constructor_overrides: Any) -> tuple[nn.Module, dict[str, Any]]:
+def load_network(
+    path: Path, *, weights: Weights = "net", **constructor_overrides: Any
+) -> tuple[nn.Module, dict[str, Any]]:
     """Build the network that a checkpoint describes and fill it with its weights.
 
     Args:
-        path: a checkpoint, or a folder of them (`latest_checkpoint`).
+        path: a checkpoint or an export (``.safetensors``), or a folder of them (`latest_checkpoint`).
+        weights: those of the last step (``"net"``), those averaged over the run (``"net_ema"``), or averaged
+            ones if there are any (``"auto"``).
         **constructor_overrides: arguments of the network's constructor that replace the recorded ones.
 
     Returns:
@@ -36,7 +41,8 @@ def load_network(path: Path, **constructor_overrides: Any) -> tuple[nn.Module, d
         checkpoint's fields.
 
     Raises:
-        InputError: if the file cannot be read, names a network that is not known, or does not fit it.
+        InputError: if the file cannot be read, names a network that is not known, or does not fit it, or has
+            no averaged weights and these are asked for.
         UnknownNameError: if an override is no parameter of the constructor.
     """
     path = Path(path).expanduser()
@@ -53,7 +59,7 @@ def load_network(path: Path, **constructor_overrides: Any) -> tuple[nn.Module, d
             raise InputError(f"The field 'constructor' of {path} lacks {name!r}; the file is damaged.")
     # The weights come from the file: never fetch others first.
     net = constructor.get({**_without_download(constructor), **constructor_overrides})
-    load_strictly(net, fields["net"], f"Checkpoint {path}")
+    load_strictly(net, fields[chosen_weights(fields, weights, path)], f"Checkpoint {path}")
     for name, value in net.state_dict().items():
         if not value.isfinite().all():
             raise InputError(

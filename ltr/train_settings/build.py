@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import torch
 from torch import nn
@@ -20,7 +20,7 @@ from ltr.models.loss import LBHinge
 from ltr.train_settings.recipe import TrainRecipe
 from ltr.trainers.optimiser import ParameterGroup, build_adam
 
-__all__ = ["BuiltNetwork", "build_actor", "build_network", "build_optimiser"]
+__all__ = ["BuiltNetwork", "build_actor", "build_network", "build_optimiser", "network_type"]
 
 IMAGENET, SCRATCH = "imagenet", "scratch"
 
@@ -66,6 +66,16 @@ def build_network(
             net=built.net, backbone=IMAGENET, note=f"backbone: {loaded.message}; {built.note}"
         )
     return _built(constructor, recipe, SCRATCH, f"backbone: no ImageNet weights ({loaded.message})")
+
+
+def network_type(recipe: TrainRecipe) -> str:
+    """Class name of the recipe's network, which its checkpoints carry in their names; nothing is built.
+
+    Raises:
+        UnknownNameError: if there is no such constructor.
+    """
+    constructor = lookup("network", recipe.network.constructor, _constructors())
+    return str(get_type_hints(constructor)["return"].__name__)
 
 
 def _constructors() -> dict[str, Any]:

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ebm.exceptions import InputError
-from ltr.actors.tracking import Precision
-from ltr.train_settings.recipe import TrainRecipe
+from ltr.actors.network_actor import Precision
+from ltr.train_settings.recipe import OptimiserRecipe, TrainRecipe
 
 __all__ = ["RunOptions", "apply_overrides"]
 
@@ -21,7 +21,7 @@ class RunOptions:
         device: ``"auto"`` or a device.
         workers: loader processes, None to decide.
         threads: CPU threads of a process, None to decide.
-        processes: processes that share every batch.
+        processes: processes that this command starts to share every batch.
         arguments: of the command, for the other processes.
         micro_batch: samples computed at once, at least 2; None for what the memory allows.
         resume: ``"auto"``, ``"match"``, ``"none"`` or a checkpoint.
@@ -31,6 +31,9 @@ class RunOptions:
         keep: checkpoints to keep.
         validate: whether to validate.
         decoder: library that decodes JPEGs; ``"auto"``: the fastest that works.
+        compile: compile the network with torch.compile.
+        log: sinks for the numbers of every epoch, e.g. ``"tensorboard"``.
+        dry_run: make three steps, say what they took, and write nothing.
     """
 
     datasets: Sequence[str] | None = None
@@ -47,6 +50,9 @@ class RunOptions:
     keep: int = 3
     validate: bool = True
     decoder: str = "auto"
+    compile: bool = False
+    log: Sequence[str] = ()
+    dry_run: bool = False
 
     def parts(self, batch_size: int) -> int | None:
         """Parts in which a batch is computed, None to let the free memory decide.
@@ -74,12 +80,19 @@ def apply_overrides(
     clip: float | None = None,
     precision: Precision | None = None,
     seed: int | None = None,
+    scale_lr: bool = False,
 ) -> TrainRecipe:
     """The recipe with what is not None put in its place.
 
+    With `scale_lr` all learning rates are multiplied by the new batch size over the recipe's.
+
     Raises:
         InputError: for a clip norm that is not positive.
+
+    Source (scaling): Goyal et al., "Accurate, Large Minibatch SGD", arXiv:1706.02677.
     """
+    if scale_lr and batch_size is not None:
+        recipe = replace(recipe, optimiser=_scaled_rates(recipe.optimiser, batch_size / recipe.batch_size))
     if clip is not None and not clip > 0:
         raise InputError(f"--clip must be positive, got {clip}.")
     changed: dict[str, Any] = {
@@ -91,3 +104,8 @@ def apply_overrides(
         "optimiser": None if clip is None else replace(recipe.optimiser, clip_norm=clip),
     }
     return replace(recipe, **{name: value for name, value in changed.items() if value is not None})
+
+
+def _scaled_rates(optimiser: OptimiserRecipe, factor: float) -> OptimiserRecipe:
+    groups = tuple(replace(group, lr=group.lr * factor) for group in optimiser.groups)
+    return replace(optimiser, groups=groups, scratch_backbone_lr=optimiser.scratch_backbone_lr * factor)

@@ -6,15 +6,16 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from ebm.exceptions import DomainError
 from ebm.lookup import lookup, unknown_name
 from ebm.presets import box_pair, preset
 from ltr.actors.box_energy import BoxMethod
+from ltr.actors.network_actor import Precision
 from ltr.actors.target_classification import ClassificationWeights
-from ltr.actors.tracking import Precision
 from ltr.train_settings.compare import comparable
+from ltr.trainers.averaged_weights import check_decay
 from ltr.trainers.optimiser import ParameterGroup
 from ltr.trainers.schedule import Schedule
 
@@ -224,6 +225,8 @@ class TrainRecipe:
     samples_per_epoch: int = 40_000
     precision: Precision = "fp32"
     channels_last: bool = True
+    ema: float | None = None  # decay of averaged weights, kept beside those that are trained
+    sync_batch_norm: bool = False  # batch statistics over all processes (GPUs), not over each one's share
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -235,8 +238,10 @@ class TrainRecipe:
                 f"An epoch of {self.samples_per_epoch} samples holds no batch of {self.batch_size}; raise "
                 "--samples or lower --batch-size."
             )
-        if self.precision not in ("fp32", "bf16"):
-            raise DomainError(f"precision must be 'fp32' or 'bf16', got {self.precision!r}")
+        if self.precision not in get_args(Precision):
+            raise DomainError(f"precision must be one of {get_args(Precision)}, got {self.precision!r}")
+        if self.ema is not None:
+            check_decay(self.ema)
 
     def plain(self) -> dict[str, Any]:
         """The recipe as nested dictionaries, lists, strings and numbers."""

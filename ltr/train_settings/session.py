@@ -1,24 +1,22 @@
 """One training run: puts recipe, data, network and loop together."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import cv2
 import torch
+from torch import nn
 
 from ebm.exceptions import InputError
 from ltr.admin.devices import resolve_device
 from ltr.admin.environment import workspace
-from ltr.data.decoders import Decoder, choose_decoder
-from ltr.train_settings.build import (
-    BuiltNetwork,
-    build_actor,
-    build_network,
-    build_optimiser,
-    count_parameters,
-)
-from ltr.train_settings.data_source import DataChoice, OpenedData, choose_data, open_data
+from ltr.data.decoders import choose_decoder
+from ltr.train_settings.build import build_actor, build_network, build_optimiser, network_type
+from ltr.train_settings.data_source import choose_data, open_data
+from ltr.train_settings.head import Run, head_lines
 from ltr.train_settings.overrides import RunOptions
 from ltr.train_settings.recipe import TrainRecipe
 from ltr.train_settings.resources import CpuPlan, available_cores, plan_cpu
@@ -26,34 +24,14 @@ from ltr.train_settings.resume import Start, find_start
 from ltr.train_settings.streams import build_streams
 from ltr.trainers.checkpoints import CheckpointFolder
 from ltr.trainers.config import TrainerConfig
+from ltr.trainers.dry_run import dry_run
+from ltr.trainers.launch import expected_world, launch, under_torchrun
 from ltr.trainers.random_state import seed_everything
+from ltr.trainers.sinks import SinkContext, check_requests, open_sinks
 from ltr.trainers.trainer import Trainer
-from ltr.trainers.world import World, launch
+from ltr.trainers.world import World
 
 __all__ = ["train"]
-
-NET_TYPE = "DiMPnet"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Run:
-    """What a run is made of."""
-
-    recipe: TrainRecipe
-    parts: int | None
-    choice: DataChoice
-    data: OpenedData
-    network: BuiltNetwork
-    folder: CheckpointFolder
-    plan: CpuPlan
-    device: torch.device
-    world: World
-    decoder: Decoder
-
-
-def say(text: str) -> None:
-    """Print a line at once, also into a pipe."""
-    print(text, flush=True)
 
 
 def train(recipe: TrainRecipe, options: RunOptions) -> int:
@@ -68,9 +46,12 @@ def train(recipe: TrainRecipe, options: RunOptions) -> int:
     Raises:
         EBMError: for bad input and for losses that are not finite.
     """
-    device = resolve_device(options.device)
+    world = expected_world(options.processes)
+    device = _device(options, world)
+    _check_sharing(recipe, options, device, world)
+    check_requests(options.log)
     plan = plan_cpu(
-        device.type != "cpu", available_cores(), options.workers, options.threads, options.processes
+        device.type != "cpu", available_cores(), options.workers, options.threads, world.local_size
     )
     before = torch.get_num_threads()
     torch.set_num_threads(plan.threads)
@@ -82,63 +63,134 @@ def train(recipe: TrainRecipe, options: RunOptions) -> int:
         torch.set_num_threads(before)
 
 
+def _device(options: RunOptions, world: World) -> torch.device:
+    """The device of this process: under torchrun each one of a machine has a GPU of its own.
+
+    Raises:
+        InputError: if there is no such device, or one GPU is meant for several processes.
+    """
+    device = resolve_device(options.device)
+    if device.type == "cpu" or not under_torchrun() or world.size == 1:
+        return device
+    if device.type != "cuda" or (device.index is not None and world.local_size > 1):
+        raise InputError(
+            f"--device {options.device} cannot be shared by {world.local_size} processes; leave it out, so "
+            "that each one takes the GPU of its number, or pass cpu."
+        )
+    return resolve_device(f"cuda:{world.local_rank}") if device.index is None else device
+
+
+def _check_sharing(recipe: TrainRecipe, options: RunOptions, device: torch.device, world: World) -> None:
+    """Refuse what cannot be shared before anything starts."""
+    if options.processes > 1 and device.type != "cpu":
+        raise InputError(
+            f"--processes {options.processes} is for training on a CPU, and the device is {device}; "
+            f"torchrun --nproc-per-node {options.processes} ltr/run_training.py ... uses several GPUs."
+        )
+    if recipe.sync_batch_norm and device.type != "cuda":
+        raise InputError(
+            f"sync_batch_norm needs GPUs, since torch offers it there alone, and the device is {device}; "
+            "leave it false."
+        )
+    options.parts(world.share(recipe.batch_size))
+
+
 def _train(recipe: TrainRecipe, options: RunOptions, device: torch.device, plan: CpuPlan) -> int:
-    _check_processes(recipe, options, device)
     if plan.workers == 0:
         cv2.setNumThreads(0)  # images are read in this process, beside a network that needs the cores
-    parts = options.parts(recipe.batch_size // options.processes)
     decoder = choose_decoder(options.decoder)
-    choice = choose_data(recipe, options.datasets, options.scale)
+    choice = choose_data(recipe, options.datasets, "tiny" if options.dry_run else options.scale)
     root = options.workspace if options.workspace is not None else workspace()
-    folder = CheckpointFolder(_run_folder(root, recipe), NET_TYPE, options.keep)
-    start = find_start(options.resume, folder, recipe, choice.label, say)
-    if start is not None and start.epoch >= recipe.schedule.epochs:
-        say(
-            f"Training is finished: {start.epoch} of {recipe.schedule.epochs} epochs, {start.path}\n"
-            "--epochs N trains further, --resume none starts anew."
-        )
-        return 0
-    if choice.note:
-        say(choice.note)
-    seed_everything(recipe.seed)
-    network = build_network(recipe, options.backbone_weights, None if start is None else start.backbone)
-    data = open_data(choice, lambda: _generate(root, options), options.validate)
-    with launch(options.processes, options.arguments) as join:
+    with _output(root, recipe, options) as folder, launch(options.processes, options.arguments) as join:
+        world = join(device)
+        say = speaker(world)
+        with world.in_turns():
+            resume = "none" if options.dry_run else options.resume
+            start = find_start(resume, folder, recipe, choice.label, say)
+        _check_agreement(world, recipe, start)
+        if start is not None and start.epoch >= recipe.schedule.epochs:
+            say(
+                f"Training is finished: {start.epoch} of {recipe.schedule.epochs} epochs, {start.path}\n"
+                "--epochs N trains further, --resume none starts anew."
+            )
+            return 0
+        if choice.note:
+            say(choice.note)
+        seed_everything(recipe.seed)
+        with world.in_turns():  # weights may be downloaded, data generated
+            resumed = None if start is None else start.backbone
+            network = build_network(recipe, options.backbone_weights, resumed)
+            generate = partial(_generate, root, choice.scale, options.workers)
+            data = open_data(choice, generate, options.validate)
         run = Run(
             recipe=recipe,
-            parts=parts,
+            parts=options.parts(world.share(recipe.batch_size)),
             choice=choice,
             data=data,
             network=network,
             folder=folder,
             plan=plan,
             device=device,
-            world=join(),
+            world=world,
             decoder=decoder,
         )
-        trainer = _build_trainer(run)
-        _say_what_runs(run, trainer.config)
-        if start is not None:
-            trainer.load_state_dict(start.content)
-            say(f"resuming {start.path}: {_progress_of(trainer)}")
-            _say_other_sharing(start, run.world)
-        del start  # its tensors are as large as the network and the optimiser's state
+        return _carry_out(run, options, start)
+
+
+@contextmanager
+def _output(root: Path, recipe: TrainRecipe, options: RunOptions) -> Iterator[CheckpointFolder]:
+    """The folder of the run's files; one that vanishes where nothing is to be written."""
+    kind = network_type(recipe)
+    if not options.dry_run:
+        yield CheckpointFolder(root / "checkpoints" / "ltr" / recipe.module / recipe.name, kind, options.keep)
+        return
+    with tempfile.TemporaryDirectory(prefix="ebmtrack-") as folder:
+        yield CheckpointFolder(Path(folder), kind, options.keep)
+
+
+def speaker(world: World) -> Callable[[str], None]:
+    """Prints a line at once, also into a pipe; silent in all processes but the main one."""
+    return partial(print, flush=True) if world.is_main else lambda text: None
+
+
+def _check_agreement(world: World, recipe: TrainRecipe, start: Start | None) -> None:
+    """Refuse processes that would train different things, e.g. on machines that see different files."""
+    own = ("nothing" if start is None else f"{start.path.name}, epoch {start.epoch}", recipe.fingerprint())
+    first, *others = world.gather(own)
+    for rank, other in enumerate(others, 1):
+        if other != first:
+            raise InputError(
+                f"Process {rank} would go on from {other[0]} (recipe {other[1]}), process 0 from {first[0]} "
+                f"(recipe {first[1]}). All machines must see the same checkpoints: give a --workspace on a "
+                "disk they share, and the same command."
+            )
+
+
+def _carry_out(run: Run, options: RunOptions, start: Start | None) -> int:
+    """Train, or try a few steps."""
+    say = speaker(run.world)
+    trainer = _build_trainer(run, options)
+    for name, text in head_lines(run, trainer.config).items():
+        say(f"{name + ':':<9}{text}")
+    if options.dry_run:
+        for line in dry_run(trainer).lines():
+            say(line)
+        return 0
+    if start is not None:
+        trainer.load_state_dict(start.content)
+        say(f"resuming {start.path}: {_progress_of(trainer)}")
+        _say_other_sharing(start, run.world, say)
+    del start  # its tensors are as large as the network and the optimiser's state
+    try:
         code = trainer.run()
+    finally:
+        trainer.sinks.close()
     if code == 0:
-        say(f"Finished: {folder.epoch_file(recipe.schedule.epochs)}")
+        say(f"Finished: {run.folder.epoch_file(run.recipe.schedule.epochs)}")
     return code
 
 
-def _check_processes(recipe: TrainRecipe, options: RunOptions, device: torch.device) -> None:
-    """Refuse what cannot be shared before anything starts."""
-    if options.processes > 1 and device.type != "cpu":
-        raise InputError(
-            f"--processes {options.processes} is for training on a CPU, and the device is {device}."
-        )
-    World(size=options.processes).share(recipe.batch_size)
-
-
-def _say_other_sharing(start: Start, world: World) -> None:
+def _say_other_sharing(start: Start, world: World, say: Callable[[str], None]) -> None:
     before = int(start.content["resume"].get("processes", 1))
     if before != world.size:
         say(
@@ -147,27 +199,22 @@ def _say_other_sharing(start: Start, world: World) -> None:
         )
 
 
-def _run_folder(root: Path, recipe: TrainRecipe) -> Path:
-    return root / "checkpoints" / "ltr" / recipe.module / recipe.name
-
-
-def _generate(root: Path, options: RunOptions) -> Mapping[str, Path]:
+def _generate(root: Path, scale: str, workers: int | None) -> Mapping[str, Path]:
     from ltr.dataset.generated import ensure_generated
 
-    return ensure_generated(root, "train", scale=options.scale, workers=options.workers or 0)
+    return ensure_generated(root, "train", scale=scale, workers=workers or 0)
 
 
-def _build_trainer(run: Run) -> Trainer:
+def _build_trainer(run: Run, options: RunOptions) -> Trainer:
     recipe, sampling = run.recipe, run.recipe.sampling
-    net = run.network.net.to(run.device)
-    if recipe.channels_last:
-        net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     config = TrainerConfig(
         schedule=recipe.schedule,
         batch_size=recipe.batch_size,
         samples_per_epoch=recipe.samples_per_epoch,
         frames_per_sample=sampling.train_frames + sampling.test_frames,
         clip_norm=recipe.optimiser.clip_norm,
+        scale_loss=recipe.precision == "fp16",
+        ema=recipe.ema,
         validate_every=recipe.validation.every,
         parts=run.parts,
         settings=recipe.plain(),
@@ -177,6 +224,13 @@ def _build_trainer(run: Run) -> Trainer:
             "data": run.choice.label,
         },
     )
+    net = _placed(run.network.net, run, options.compile)
+    context = SinkContext(
+        folder=run.folder.path,
+        title=f"ltr/{recipe.module}/{recipe.name}",
+        texts=head_lines(run, config),
+    )
+    say = speaker(run.world)
     return Trainer(
         actor=build_actor(recipe, net),
         optimizer=build_optimiser(recipe, net, run.network.backbone),
@@ -185,42 +239,23 @@ def _build_trainer(run: Run) -> Trainer:
         config=config,
         device=run.device,
         world=run.world,
+        sinks=open_sinks(options.log if run.world.is_main else [], context, say),
     )
+
+
+def _placed(net: nn.Module, run: Run, compile_it: bool) -> nn.Module:
+    """The network on its device, in the memory layout and with the options of the run."""
+    net = net.to(run.device)
+    if run.recipe.channels_last:
+        net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if run.recipe.sync_batch_norm and run.world.size > 1:
+        net = nn.SyncBatchNorm.convert_sync_batchnorm(net)
+    if compile_it:
+        net.compile(dynamic=False)  # in place, so that names and state dict stay
+    return net
 
 
 def _progress_of(trainer: Trainer) -> str:
     position, config = trainer.position, trainer.config
     text = f"{position.epoch} of {config.schedule.epochs} epochs done"
     return text + (f" and {position.step} of {config.steps} steps" if position.step else "")
-
-
-def _say_what_runs(run: Run, config: TrainerConfig) -> None:
-    """The head of the log: whatever decides what is learned and how fast."""
-    recipe, data, plan = run.recipe, run.data, run.plan
-    count = count_parameters(run.network.net)
-    sets = ", ".join(
-        f"{dataset.name} {len(dataset)} sequences (weight {weight:g})"
-        for dataset, weight in zip(data.train, data.weights)
-    )
-    held = "none" if data.validation is None else f"{len(data.validation)} sequences of got10k"
-    kind = f"generated ({run.choice.scale}): " if run.choice.generated else ""
-    gpu = f" ({torch.cuda.get_device_name(run.device)})" if run.device.type == "cuda" else ""
-    lines = {
-        "recipe": f"{recipe.module}/{recipe.name}, box loss {recipe.box.method}, seed {recipe.seed}",
-        "network": f"{recipe.network.constructor}, {count['all'] / 1e6:.2f} M parameters, "
-        f"{count['trained'] / 1e6:.2f} M trained; {run.network.note}",
-        "data": f"{kind}{sets}; validation: {held}",
-        "images": f"decoded by {run.decoder.name}, {recipe.geometry.decode}",
-        "batch": f"{recipe.batch_size} samples of {config.frames_per_sample} frames; {config.steps} steps an "
-        f"epoch, {config.schedule.epochs} epochs",
-        "device": f"{run.device}{gpu}, {recipe.precision}; {_sharing(run)}{plan.threads} "
-        f"threads, {plan.workers} loader processes",
-        "output": str(run.folder.path),
-    }
-    for name, text in lines.items():
-        say(f"{name + ':':<9}{text}")
-
-
-def _sharing(run: Run) -> str:
-    size = run.world.size
-    return "" if size == 1 else f"{size} processes of {run.world.share(run.recipe.batch_size)} samples, each "

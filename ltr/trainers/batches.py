@@ -1,6 +1,6 @@
 """What happens to a batch: to the device, in parts through the network, its scalars back in one transfer."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -41,13 +41,16 @@ def split_batch(batch: Batch, sizes: Sequence[int]) -> Iterator[Batch]:
         first += size
 
 
-def forward_backward(actor: BaseActor, batch: Batch, sizes: Sequence[int]) -> dict[str, Tensor]:
+def forward_backward(
+    actor: BaseActor, batch: Batch, sizes: Sequence[int], scale: Callable[[Tensor], Tensor] | None = None
+) -> dict[str, Tensor]:
     """Add the gradient of the batch's mean loss to the network, part by part.
 
     Args:
         actor: in training mode.
         batch: on the device.
         sizes: of the parts; one part for the whole batch at once.
+        scale: what is done to the loss before it is differentiated, e.g. a ``GradScaler.scale``.
 
     Returns: detached statistics ``[]`` of the batch: means over the parts, weighted by their sizes.
     """
@@ -55,7 +58,8 @@ def forward_backward(actor: BaseActor, batch: Batch, sizes: Sequence[int]) -> di
     for part, size in zip(split_batch(batch, sizes), sizes):
         share = size / sum(sizes)
         loss, values = actor(part)
-        (loss * share).backward()
+        loss = loss * share
+        torch.autograd.backward(loss if scale is None else scale(loss))
         for name, value in values.items():
             stats[name] = stats[name] + share * value if name in stats else share * value
     return stats

@@ -1,11 +1,13 @@
 """Names, order and lifetime of the checkpoint files of one run."""
 
+import os
 import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ebm.exceptions import InputError
 from ltr.admin.loading import write_checkpoint
 
 __all__ = ["CheckpointFolder"]
@@ -31,7 +33,7 @@ class CheckpointFolder:
 
     @property
     def best_file(self) -> Path:
-        """Copy of the epoch file with the lowest validation loss."""
+        """The epoch file with the lowest validation loss."""
         return self.path / f"{self.net_type}_best.pth.tar"
 
     def interrupted_file(self, epoch: int) -> Path:
@@ -66,15 +68,30 @@ class CheckpointFolder:
         path = self.epoch_file(epoch)
         self._write(path, content)
         if best:
-            part = self.best_file.with_suffix(".tmp")
-            shutil.copyfile(path, part)
-            part.replace(self.best_file)
+            self._keep_as_best(path)
         for old in self._interrupted().values():
             old.unlink()
         epochs = self.epochs()
         for number in sorted(epochs)[: -self.keep_last]:
             epochs[number].unlink()
         return path
+
+    def _keep_as_best(self, path: Path) -> None:
+        # A second name for the same bytes: files are only ever replaced, never written into.
+        part = self.best_file.with_name(f".{self.best_file.name}.tmp")
+        try:
+            part.unlink(missing_ok=True)
+            try:
+                os.link(path, part)
+            except OSError:  # a file system without hard links
+                shutil.copyfile(path, part)
+            part.replace(self.best_file)
+        except OSError as error:
+            part.unlink(missing_ok=True)
+            raise InputError(
+                f"{path} was written, but its copy {self.best_file.name} was not: {error}. Free some space "
+                "and run the command again."
+            ) from error
 
     def write_interrupted(self, epoch: int, content: Mapping[str, Any]) -> Path:
         """Write the state in the middle of the epoch that follows `epoch`."""
@@ -97,7 +114,8 @@ class CheckpointFolder:
         Returns: the folder they went to, None if there was nothing to move.
         """
         if newer_than < 0:
-            files = [p for p in self.path.iterdir() if p.is_file()] if self.path.is_dir() else []
+            there = self.path.iterdir() if self.path.is_dir() else ()
+            files = [p for p in there if not p.name.startswith("previous_")]
         else:
             files = [p for number, p in self.epochs().items() if number > newer_than]
             files += [p for number, p in self._interrupted().items() if number >= newer_than]

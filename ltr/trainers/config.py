@@ -21,6 +21,8 @@ class TrainerConfig:
         samples_per_epoch: samples in an epoch; what does not fill a batch is left out.
         frames_per_sample: frames in a sample, for the speed shown.
         clip_norm: largest gradient norm, None for no clipping.
+        scale_loss: scale the loss so that float16 gradients do not vanish, and skip steps that overflow.
+        ema: decay of an exponential average of the weights, None for no average.
         validate_every: epochs between two validations.
         max_nonfinite: steps with a non-finite loss or gradient that a run may skip.
         parts: parts in which a batch is computed; None to let the free memory decide.
@@ -33,6 +35,8 @@ class TrainerConfig:
     samples_per_epoch: int
     frames_per_sample: int = 1
     clip_norm: float | None = None
+    scale_loss: bool = False
+    ema: float | None = None
     validate_every: int = 5
     max_nonfinite: int = 3
     parts: int | None = None

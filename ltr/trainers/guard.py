@@ -40,7 +40,9 @@ class NonFiniteGuard:
             for copy, buffer in zip(self._copies, self._buffers):
                 copy.copy_(buffer)
 
-    def reject(self, batch: Mapping[str, Any], values: Mapping[str, float], epoch: int, step: int) -> Path:
+    def reject(
+        self, batch: Mapping[str, Any], values: Mapping[str, float], epoch: int, step: int, rank: int = 0
+    ) -> Path:
         """Undo what the step did to the network and save it with the batch.
 
         Args:
@@ -48,6 +50,7 @@ class NonFiniteGuard:
             values: the statistics of the step.
             epoch: number of the epoch, from 1.
             step: number of the step in it, from 1.
+            rank: number of the process; each has its own share of the batch.
 
         Returns: the file written.
 
@@ -58,7 +61,8 @@ class NonFiniteGuard:
             for copy, buffer in zip(self._copies, self._buffers):
                 buffer.copy_(copy)
         self.count += 1
-        path = self.folder / f"nonfinite_ep{epoch:04d}_step{step:06d}.pt"
+        process = f"_process{rank}" if rank else ""
+        path = self.folder / f"nonfinite_ep{epoch:04d}_step{step:06d}{process}.pt"
         self._save(path, batch, values, epoch, step)
         if self.count > self.limit:
             bad = ", ".join(f"{name}={value}" for name, value in values.items() if value - value != 0)

@@ -5,6 +5,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from ebm.exceptions import InputError
+
 __all__ = ["History"]
 
 Rows = list[dict[str, float]]
@@ -40,15 +42,26 @@ class History:
                 self._rows[loader] = [dict(row) for row in rows]
 
     def write(self, path: Path) -> None:
-        """Write ``history.csv``, whole and atomically, so that a resumed run never repeats a row."""
+        """Write ``history.csv``, whole and atomically, so that a resumed run never repeats a row.
+
+        Raises:
+            InputError: if it cannot be written: no space, no permission.
+        """
         names: dict[str, None] = {"loader": None, "epoch": None}
         for rows in self._rows.values():
             for row in rows:
                 names |= dict.fromkeys(row)
         part = path.with_suffix(".tmp")
-        with part.open("w", newline="", encoding="utf-8") as file:
-            table = csv.DictWriter(file, list(names))
-            table.writeheader()
-            for loader, rows in self._rows.items():
-                table.writerows({"loader": loader, **row} for row in rows)
-        os.replace(part, path)
+        try:
+            with part.open("w", newline="", encoding="utf-8") as file:
+                table = csv.DictWriter(file, list(names))
+                table.writeheader()
+                for loader, rows in self._rows.items():
+                    table.writerows({"loader": loader, **row} for row in rows)
+            os.replace(part, path)
+        except OSError as error:
+            part.unlink(missing_ok=True)
+            raise InputError(
+                f"{path} cannot be written: {error}. The checkpoint of this epoch is complete and holds the "
+                "same numbers; run the command again once there is space."
+            ) from error

@@ -1,5 +1,6 @@
 """Batches that do not fit into memory are computed in parts; how many is measured, not guessed."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from ltr.actors.base_actor import BaseActor
 from ltr.trainers.batches import part_sizes, split_batch
 from ltr.trainers.config import Batch
 
-__all__ = ["available_memory", "graph_bytes", "parts_needed"]
+__all__ = ["available_memory", "graph_bytes", "parts_needed", "peak_memory"]
 
 # Of the free memory that a graph may take; the rest is for gradients and work space. A ResNet-50 step on a
 # CPU was seen to need 1.4 times its graph; CUDA's allocator wastes less.
@@ -29,6 +30,18 @@ def available_memory(device: torch.device) -> int | None:
     free = int(fields["MemAvailable"].split()[0]) * 1024
     limit = _container_limit()
     return free if limit is None else min(free, limit)
+
+
+def peak_memory(device: torch.device) -> int:
+    """Bytes, the most that this process has held: of its GPU's memory, or of the machine's; 0 if unknown."""
+    if device.type == "cuda":
+        return int(torch.cuda.max_memory_reserved(device))
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def _container_limit() -> int | None:

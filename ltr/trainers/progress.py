@@ -19,6 +19,7 @@ SHORT = {
     "BBReg/label_rank_acc": "rank",
     "BBReg/kl": "kl",
 }
+RATES = {"Grad/clipped": "clipped", "Grad/skipped": "overflow in"}
 
 
 def describe(
@@ -38,6 +39,7 @@ def describe(
     parts = [f"ETA {tqdm.format_interval(eta)}"] if eta >= 0 else []
     terms = " ".join(f"{short} {means[name]:.3g}" for name, short in SHORT.items() if name in means)
     parts.append(f"loss {means.get('Loss/total', float('nan')):.4g}" + (f" ({terms})" if terms else ""))
+    parts += [f"{word} {means[name]:.0%} of steps" for name, word in RATES.items() if means.get(name)]
     if rates:
         low, high = min(rates), max(rates)
         parts.append(f"lr {high:.1e}" if low == high else f"lr {low:.1e}..{high:.1e}")
@@ -53,18 +55,20 @@ class Progress:
     Args:
         stream: where to write; its ``isatty`` decides between bar and lines.
         interval: seconds between two lines of a log.
+        silent: show nothing, since another process of the run does.
     """
 
-    def __init__(self, stream: TextIO | None = None, interval: float = 10.0) -> None:
+    def __init__(self, stream: TextIO | None = None, interval: float = 10.0, *, silent: bool = False) -> None:
         self.stream = stream if stream is not None else sys.stdout
         self.interval = interval
+        self.silent = silent
         self._bar: tqdm[Any] | None = None
         self._label, self._total, self._last = "", 0, 0.0
 
     def start(self, label: str, total: int, done: int = 0) -> None:
         """Begin a pass of `total` steps, of which `done` are behind."""
         self._label, self._total, self._last = label, total, time.monotonic()
-        if self.stream.isatty():
+        if self.stream.isatty() and not self.silent:
             self._bar = tqdm(
                 total=total,
                 initial=done,
@@ -76,6 +80,8 @@ class Progress:
 
     def due(self, done: int) -> bool:
         """Whether a line would be shown now, so that nothing is formatted in vain."""
+        if self.silent:
+            return False
         pause = 0.2 if self._bar is not None else self.interval
         return done >= self._total or time.monotonic() - self._last >= pause
 
@@ -97,6 +103,8 @@ class Progress:
 
     def message(self, text: str) -> None:
         """A line of its own, above a bar if there is one."""
+        if self.silent:
+            return
         if self._bar is not None:
             self._bar.write(text, file=self.stream)
         else:

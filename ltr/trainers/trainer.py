@@ -1,6 +1,7 @@
 """The training loop: epochs, validation, checkpoints; an exception ends the run."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -9,16 +10,18 @@ import torch
 
 from ebm.exceptions import InputError
 from ltr.actors.base_actor import BaseActor
-from ltr.trainers.batches import fetch, forward_backward, part_sizes, to_device
+from ltr.admin.state_dicts import load_strictly
+from ltr.trainers.batches import fetch, to_device
 from ltr.trainers.checkpoints import CheckpointFolder
 from ltr.trainers.config import Batch, Position, Streams, TrainerConfig
 from ltr.trainers.guard import NonFiniteGuard
 from ltr.trainers.history import History
-from ltr.trainers.memory import available_memory, parts_needed
 from ltr.trainers.meters import Meters, Stopwatch
 from ltr.trainers.progress import Progress, describe
 from ltr.trainers.random_state import capture_random_state, restore_random_state
 from ltr.trainers.schedule import learning_rate_factor
+from ltr.trainers.sinks import Sinks
+from ltr.trainers.step import TrainStep
 from ltr.trainers.stopping import StopRequest
 from ltr.trainers.world import World
 
@@ -39,6 +42,7 @@ class Trainer:
         device: where the batches go.
         progress: what shows the progress line.
         world: the processes that share the batches; alone where left out.
+        sinks: what else gets the numbers of every epoch.
     """
 
     def __init__(
@@ -52,6 +56,7 @@ class Trainer:
         device: torch.device,
         progress: Progress | None = None,
         world: World | None = None,
+        sinks: Sinks | None = None,
     ) -> None:
         self.actor = actor
         self.optimizer = optimizer
@@ -59,15 +64,25 @@ class Trainer:
         self.folder = folder
         self.config = config
         self.device = device
-        self.progress = progress if progress is not None else Progress()
+        self.world = world if world is not None else World()
+        self.progress = progress if progress is not None else Progress(silent=not self.world.is_main)
+        self.sinks = sinks if sinks is not None else Sinks([], self.progress.message)
         self.position = Position()
         self.history = History()
+        # Equal seeds make equal networks; files of weights that differ between machines would not.
+        self.world.broadcast(list(actor.net.state_dict().values()))
         self.guard = NonFiniteGuard(actor.net, folder.path, config.max_nonfinite)
+        self.step = TrainStep(
+            actor=actor,
+            optimizer=optimizer,
+            guard=self.guard,
+            config=config,
+            device=device,
+            world=self.world,
+            say=self.progress.message,
+        )
         self._meters = Meters()
         self._random: dict[str, Any] | None = None
-        self._parts = config.parts
-        self.world = world if world is not None else World()
-        self._batch_size = self.world.share(config.batch_size)
         self._stop = False
 
     def run(self) -> int:
@@ -77,7 +92,7 @@ class Trainer:
 
         Raises:
             NumericalError: if too many steps were not finite.
-            InputError: from the data, e.g. an image that cannot be read.
+            InputError: from the data, e.g. an image that cannot be read; if a checkpoint cannot be written.
         """
         epochs, config = self.config.schedule.epochs, self.config
         left = (epochs - self.position.epoch) * config.steps - self.position.step
@@ -89,20 +104,18 @@ class Trainer:
             if self._random is not None:
                 restore_random_state(self._random)
             while self.position.epoch < epochs:
-                if not self._train_epoch(batches, stop):
-                    if self.world.is_main:
-                        path = self.folder.write_interrupted(self.position.epoch, self.state_dict())
-                        self.progress.message(f"Stopped after step {self.position.step}; state saved: {path}")
-                    return stop.exit_code
-                if self.world.is_main:
-                    path = self._finish_epoch(stop)
-                if self._stop and self.position.epoch < epochs:
-                    if self.world.is_main:
-                        self.progress.message(
-                            f"Stopped after epoch {self.position.epoch}; state saved: {path}"
-                        )
-                    return stop.exit_code
+                whole = self._train_epoch(batches, stop)
+                path = self._finish_epoch(stop) if whole else self._save_interrupted()
+                if not whole or (self._stop and self.position.epoch < epochs):
+                    self._say_stopped(path)
+                    return stop.exit_code or 143  # another process may be the one that was asked
         return 0
+
+    def _say_stopped(self, path: Path | None) -> None:
+        step, epoch = self.position.step, self.position.epoch
+        self.progress.message(
+            f"Stopped after {f'step {step}' if step else f'epoch {epoch}'}; state saved: {path}"
+        )
 
     def _train_epoch(self, batches: Iterator[Batch], stop: StopRequest) -> bool:
         """Run the rest of the current epoch; False if asked to stop before its end."""
@@ -112,12 +125,7 @@ class Trainer:
         first = position.step
         self.progress.start(f"epoch {position.epoch + 1}/{self.config.schedule.epochs}", steps, first)
         while position.step < steps:
-            watch.before_data()
-            batch = to_device(next(batches), self.device)
-            watch.after_data(self.config.batch_size)
-            self._train_step(batch, stop)
-            position.step += 1
-            position.samples += self.config.batch_size
+            self.train_step(batches, watch, stop)
             if self.progress.due(position.step):
                 self._show(watch, position.step - first)
             if self._stop and position.step < steps:
@@ -127,41 +135,17 @@ class Trainer:
         self._record_train(watch)
         return True
 
-    def _train_step(self, batch: Batch, stop: StopRequest) -> None:
+    def train_step(self, batches: Iterator[Batch], watch: Stopwatch, stop: StopRequest) -> None:
+        """Make one step with the next batch and move the position."""
         self._set_rates()
-        self.guard.before_step()
-        self.optimizer.zero_grad(set_to_none=True)
-        stats = forward_backward(self.actor, batch, self._part_sizes(batch))
-        gradients = [p.grad for p in self.actor.net.parameters() if p.grad is not None]
-        average = self.world.average(gradients, stats, stop.signum is not None)
-        self._stop = average.stop
-        norm = torch.nn.utils.get_total_norm(gradients)
-        values = fetch(average.stats | {"Grad/norm": norm})  # the one synchronisation of a step
-        bad = [value for value in (values["Loss/total"], values["Grad/norm"]) if value - value != 0]
-        if bad:
-            epoch, step = self.position.epoch + 1, self.position.step + 1
-            path = self.guard.reject(batch, values, epoch, step)
-            self.progress.message(f"Step {step} of epoch {epoch} is not finite and was skipped; see {path}")
-            return
-        if (limit := self.config.clip_norm) is not None:
-            torch.nn.utils.clip_grads_with_norm_(self.actor.net.parameters(), limit, norm)
-            values["Grad/clipped"] = float(values["Grad/norm"] > limit)
-        self.optimizer.step()
-        self._meters.update(values, self.config.batch_size)
-
-    def _part_sizes(self, batch: Batch) -> list[int]:
-        """In which parts a batch is computed; decided at the first one and kept for the whole run."""
-        size = self._batch_size
-        if self._parts is None:
-            free = available_memory(self.device)
-            self._parts = 1 if free is None else parts_needed(self.actor, batch, size, free)
-            if self._parts > 1:
-                self.progress.message(
-                    f"memory: {(free or 0) / 2**30:.1f} GiB are free, so a batch of {size} is computed in "
-                    f"{self._parts} parts of {max(part_sizes(size, self._parts))}; batch statistics are over "
-                    "a part (--micro-batch N sets its size)"
-                )
-        return part_sizes(size, self._parts)
+        watch.before_data()
+        batch = to_device(next(batches), self.device)
+        watch.after_data(self.config.batch_size)
+        result = self.step(batch, self.position, stop.signum is not None)
+        self._stop = result.stop
+        self._meters.update(result.values, self.config.batch_size)
+        self.position.step += 1
+        self.position.samples += self.config.batch_size
 
     def _set_rates(self) -> None:
         """Set every group's learning rate for the current position."""
@@ -179,12 +163,16 @@ class Trainer:
         text = describe(self._meters.means(), self._rates(), watch, self.config.frames_per_sample, eta)
         self.progress.show(self.position.step, text)
 
+    def _record(self, loader: str, values: Mapping[str, float]) -> None:
+        self.history.add(loader, self.position.epoch, values)
+        self.sinks.write(loader, self.position.epoch, values)
+
     def _record_train(self, watch: Stopwatch) -> None:
         """Close the epoch's statistics and move the position to the next epoch."""
         rates = {f"LearningRate/group{i}": rate for i, rate in enumerate(self._rates())}
         self.position.epoch += 1
         self.position.step = 0
-        self.history.add("train", self.position.epoch, self._meters.means() | rates | watch.timing())
+        self._record("train", self._meters.means() | rates | watch.timing())
         self._meters = Meters()
         if watch.waiting_share > SLOW_DATA and watch.seconds > 10:
             self.progress.message(
@@ -192,41 +180,62 @@ class Trainer:
                 "if cores are idle, or put the data on a faster disk."
             )
 
-    def _finish_epoch(self, stop: StopRequest) -> Path:
+    def _finish_epoch(self, stop: StopRequest) -> Path | None:
         """Validate if it is time, then write the checkpoint and the history."""
         before = self.history.lowest("val", "Loss/total")
         due = self.position.epoch % self.config.validate_every == 0
-        if self.streams.validation is not None and due and stop.signum is None:
+        if self.streams.validation is not None and due and not self._stop:
             self._validate(self.streams.validation, stop)
         best = self.history.lowest("val", "Loss/total") < before
-        path = self.folder.write_epoch(self.position.epoch, self.state_dict(), best=best)
+        content = self.state_dict()
+        if not self.world.is_main:
+            return None
+        path = self.folder.write_epoch(self.position.epoch, content, best=best)
         self.history.write(self.folder.path / "history.csv")
+        return path
+
+    def _save_interrupted(self) -> Path | None:
+        content = self.state_dict()
+        path = None
+        if self.world.is_main:
+            path = self.folder.write_interrupted(self.position.epoch, content)
+        self.world.wait_for_all()  # torchrun ends all processes once the first has left
         return path
 
     def _validate(self, stream: Callable[[], Iterable[Batch]], stop: StopRequest) -> None:
         """Mean statistics over the validation set, in evaluation mode; dropped if asked to stop."""
         self.actor.eval()
-        meters, watch, done = Meters(), Stopwatch(), 0
+        meters, watch = Meters(), Stopwatch()
         random = capture_random_state()
-        for batch in stream():
-            size = int(batch["test_anno"].shape[1])
-            watch.after_data(size)
-            with torch.no_grad():
-                _, stats = self.actor(to_device(batch, self.device))
-            meters.update(fetch(stats), size)
-            done += 1
-            if stop.signum is not None:
-                return
-            watch.before_data()
+        with nullcontext() if self.step.average is None else self.step.average.applied():
+            # Each process has running statistics of its own; those that are saved are the main one's.
+            self.world.broadcast(list(self.actor.net.buffers()))
+            for batch in stream():
+                size = int(batch["test_anno"].shape[1]) * self.world.size
+                watch.after_data(size)
+                with torch.no_grad():
+                    _, stats = self.actor(to_device(batch, self.device))
+                average = self.world.average([], stats, stop.signum is not None)
+                meters.update(fetch(average.stats), size)
+                self._stop = average.stop
+                if self._stop:
+                    break
+                watch.before_data()
         restore_random_state(random)
-        if done:
-            text = describe(meters.means(), [], watch, self.config.frames_per_sample)
-            self.progress.message(f"validation after epoch {self.position.epoch}  {text}")
-            self.history.add("val", self.position.epoch, meters.means() | watch.timing())
+        if (means := meters.means()) and not self._stop:
+            text = describe(means, [], watch, self.config.frames_per_sample)
+            which = "" if self.step.average is None else " of the averaged weights"
+            self.progress.message(f"validation{which} after epoch {self.position.epoch}  {text}")
+            self._record("val", means | watch.timing())
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything a run needs to go on exactly, under the reference's field names plus ``resume``."""
+        """Everything a run needs to go on exactly, under the reference's field names and a few of our own.
+
+        Every process must call it, since the random streams of all are kept.
+        """
         net = self.actor.net
+        randoms = self.world.gather(capture_random_state())
+        average = {} if self.step.average is None else {"net_ema": self.step.average.state_dict()}
         return {
             "epoch": self.position.epoch,
             "actor_type": type(self.actor).__name__,
@@ -237,14 +246,15 @@ class Trainer:
             "optimizer": self.optimizer.state_dict(),
             "stats": self.history.state_dict(),
             "settings": dict(self.config.settings),
+            **average,
             "resume": {
                 "position": asdict(self.position),
                 "schedule": asdict(self.config.schedule),
                 "meters": self._meters.state_dict(),
-                "random": capture_random_state(),
-                "nonfinite": self.guard.count,
+                "random": randoms[0],
+                "random_others": randoms[1:],
                 "processes": self.world.size,
-                "parts": self._parts,
+                **self.step.state_dict(),
                 **self.config.extra,
             },
         }
@@ -253,23 +263,22 @@ class Trainer:
         """Take up the state of a checkpoint written by `state_dict`.
 
         Raises:
-            InputError: if the checkpoint is of another network or carries no training state.
+            InputError: if the checkpoint is of another network or optimiser, or carries no training state.
         """
         if "resume" not in content or "optimizer" not in content:
             raise InputError(
                 "The checkpoint holds weights but no training state, so nothing can be resumed from it; "
                 "use --resume none."
             )
+        load_strictly(self.actor.net, content["net"], "The checkpoint to resume from")
         try:
-            self.actor.net.load_state_dict(content["net"])
             self.optimizer.load_state_dict(content["optimizer"])
-        except (RuntimeError, ValueError) as error:
-            raise InputError(f"The checkpoint is of another network or optimiser: {error}") from error
+        except (RuntimeError, ValueError, KeyError) as error:
+            raise InputError(f"The checkpoint to resume from is of another optimiser: {error}") from error
         resume = content["resume"]
         self.position = Position(**resume["position"])
         self.history.load_state_dict(content["stats"])
         self._meters.load_state_dict(resume["meters"])
-        self._random = resume["random"]
-        self.guard.count = int(resume["nonfinite"])
-        if self.config.parts is None:
-            self._parts = resume["parts"]
+        randoms = [resume["random"], *resume.get("random_others", [])]
+        self._random = randoms[self.world.rank if len(randoms) == self.world.size else 0]
+        self.step.load_state_dict(resume, content.get("net_ema"))

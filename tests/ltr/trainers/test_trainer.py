@@ -199,10 +199,10 @@ def test_the_log_shows_loss_rate_speed_waiting_and_time_left(
 def test_a_run_in_parts_says_so_and_resumes_in_the_same_parts(
     tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ltr.trainers.trainer.available_memory", lambda device: 1)
+    monkeypatch.setattr("ltr.trainers.step.available_memory", lambda device: 1)
     toy_trainer(tmp_path, ToyStream(), epochs=1).run()
     assert "computed in 2 parts" in capsys.readouterr().out
-    monkeypatch.setattr("ltr.trainers.trainer.available_memory", lambda device: 2**40)
+    monkeypatch.setattr("ltr.trainers.step.available_memory", lambda device: 2**40)
     again = toy_trainer(tmp_path, ToyStream(), epochs=2)
     again.load_state_dict(read_checkpoint(tmp_path / "ToyNet_ep0001.pth.tar"))
     again.run()

@@ -1,48 +1,96 @@
 """Several processes on one network: shares of a batch, averaged gradients, one decision."""
 
-import multiprocessing
-from multiprocessing.queues import Queue
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
-from ebm.exceptions import EBMError, InputError
+from ebm.exceptions import InputError
 from ltr.trainers import world as module
-from ltr.trainers.world import World, launch
+from ltr.trainers.batches import forward_backward, split_batch
+from ltr.trainers.world import World
+from tests.ltr.actors.batches import small_batch
+from tests.ltr.trainers.processes import run_processes
+from tests.ltr.trainers.small import small_actor
+
+Seen = list[dict[str, Any]]
 
 
-def average_in(
-    rank: int, size: int, store: Path, results: "Queue[tuple[int, list[float], float, bool]]"
-) -> None:
-    """What process `rank` sees after averaging."""
-    import os
-
-    os.environ |= {module.STORE: str(store), module.RANK: str(rank), module.SIZE: str(size)}
-    with launch(size, []) as join:
-        world = join()
-    gradients = [torch.full((2, 3), float(rank)), torch.tensor([10.0 * rank])]
-    average = world.average(gradients, {"Loss/total": torch.tensor(float(rank))}, stop=rank == 1)
-    flat = torch.cat([gradient.flatten() for gradient in gradients]).tolist()
-    results.put((rank, flat, float(average.stats["Loss/total"]), average.stop))
+def joint_batch() -> dict[str, torch.Tensor]:
+    """A batch of two sequences, one for each process."""
+    return small_batch(8, torch.Generator().manual_seed(3))
 
 
-def test_gradients_and_statistics_are_means_and_one_request_stops_all(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("spawn")
-    results: Queue[tuple[int, list[float], float, bool]] = context.Queue()
-    processes = [
-        context.Process(target=average_in, args=(rank, 3, tmp_path / "store", results)) for rank in range(3)
-    ]
-    for process in processes:
-        process.start()
-    seen = [results.get(timeout=120) for _ in processes]
-    for process in processes:
-        process.join()
-    assert sorted(rank for rank, *_ in seen) == [0, 1, 2]
-    for _, gradients, loss, stop in seen:
-        assert gradients == pytest.approx([1.0] * 6 + [10.0])
-        assert loss == pytest.approx(1.0)
-        assert stop
+def seen_in(world: World) -> dict[str, Any]:
+    """What a process sees of everything that processes do together."""
+    module.BUCKET = 4
+    numbers = [torch.full((2, 3), float(world.rank)), torch.tensor([10.0 * world.rank])]
+    average = world.average(numbers, {"Loss/total": torch.tensor(float(world.rank))}, stop=world.rank == 1)
+    nothing = world.average([], {"Loss/total": torch.tensor(1.0)}, stop=False)
+    module.BUCKET = 2**23
+    mine = [torch.full((3,), float(world.rank)), torch.tensor(world.rank), torch.ones(2, 2) + world.rank]
+    world.broadcast(mine)
+    turns = Path(os.environ["TURNS"])
+    with world.in_turns(), turns.open("a") as file:
+        file.write(f"{world.rank}\n")
+    return {
+        "average": ([n.tolist() for n in numbers], float(average.stats["Loss/total"]), average.stop),
+        "no gradients": (float(nothing.stats["Loss/total"]), nothing.stop),
+        "broadcast": [t.tolist() for t in mine],
+        "ranks": world.gather(world.rank),
+        "turns": turns.read_text(),
+        "step": step_in(world),
+    }
+
+
+def step_in(world: World) -> list[Any]:
+    """Loss and averaged gradients of a process's share of the joint batch, as arrays."""
+    actor = small_actor()
+    share = list(split_batch(joint_batch(), [1] * world.size))[world.rank]
+    stats = forward_backward(actor, share, [1])
+    gradients = [p.grad for p in actor.net.parameters() if p.grad is not None]
+    average = world.average(gradients, stats, stop=False)
+    return [t.numpy().copy() for t in (average.stats["Loss/total"], *gradients)]
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory: pytest.TempPathFactory) -> Seen:
+    """What both of two processes saw."""
+    folder = tmp_path_factory.mktemp("world")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TURNS", str(folder / "turns"))
+        result: Seen = run_processes(seen_in, 2, folder)
+    return result
+
+
+def test_gradients_and_statistics_are_means_and_one_request_stops_all(seen: Seen) -> None:
+    for one in seen:
+        assert one["average"] == ([[[0.5] * 3] * 2, [5.0]], 0.5, True)
+        assert one["no gradients"] == (1.0, False)
+
+
+def test_the_main_process_decides_and_goes_first(seen: Seen) -> None:
+    for one in seen:
+        assert one["broadcast"] == [[0.0] * 3, 0, [[1.0, 1.0], [1.0, 1.0]]]
+        assert one["ranks"] == [0, 1]
+        assert one["turns"].splitlines()[0] == "0"
+
+
+def test_two_processes_have_the_gradients_of_one_with_the_joint_batch(seen: Seen) -> None:
+    """With batch normalisation in evaluation mode; in training mode a share has statistics of its own."""
+    actor = small_actor()
+    stats = forward_backward(actor, joint_batch(), [2])
+    expected = [p.grad for p in actor.net.parameters() if p.grad is not None]
+    largest = max(float(gradient.abs().max()) for gradient in expected)
+    assert len(expected) > 50
+    assert largest > 1e-3
+    for one in seen:
+        loss, *gradients = (torch.from_numpy(array) for array in one["step"])
+        torch.testing.assert_close(loss, stats["Loss/total"], rtol=1e-5, atol=0.0)
+        for own, joint in zip(gradients, expected, strict=True):
+            torch.testing.assert_close(own, joint, rtol=1e-4, atol=1e-7 * largest)
 
 
 def test_alone_nothing_is_changed() -> None:
@@ -51,20 +99,10 @@ def test_alone_nothing_is_changed() -> None:
     assert gradient.item() == 3.0
     assert average.stats["Loss/total"].item() == 2.0
     assert not average.stop
-
-
-def test_one_process_is_alone() -> None:
-    with launch(1, []) as join:
-        assert join() == World()
+    assert World().gather("x") == ["x"]
 
 
 @pytest.mark.parametrize(("batch", "size"), [(10, 4), (4, 4)])
 def test_an_uneven_share_or_a_single_sample_is_refused(batch: int, size: int) -> None:
     with pytest.raises(InputError, match="--processes"):
         World(size=size).share(batch)
-
-
-def test_what_ended_another_process_is_said() -> None:
-    starts = launch(2, ["dimp", "no_such_setting"])
-    with pytest.raises(EBMError, match="(?s)Process 1 of the run ended with code 2.*Unknown"), starts as join:
-        join()

@@ -1,0 +1,71 @@
+"""Command: write the network of a checkpoint as safetensors and JSON, without the state of its training."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from ebm.exceptions import EBMError
+
+__all__ = ["main"]
+
+EXAMPLES = """\
+examples:
+  ebmtrack export runs/checkpoints/ltr/dimp/dimp_nce_plus --out exported
+      the newest checkpoint in the folder
+  ebmtrack export DiMPnet_ep0050.pth.tar --out exported --weights net
+      the weights of the last step, where averaged ones are stored as well
+
+The two files are read wherever a checkpoint is, e.g. with --checkpoint exported/DiMPnet_ep0050.safetensors.
+"""
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="ebmtrack export",
+        description="Write the network of a checkpoint as .safetensors (weights) and .json (what they are).",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("checkpoint", type=Path, help="a checkpoint, or a folder of them")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the two files go")
+    parser.add_argument(
+        "--weights",
+        choices=("auto", "net", "net_ema"),
+        default="auto",
+        help="of the last step (net), averaged over the run (net_ema), or averaged if there are any (auto)",
+    )
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Export one checkpoint.
+
+    Args:
+        argv: the arguments; ``sys.argv[1:]`` where left out.
+
+    Returns: 0, or 2 if the checkpoint cannot be read or the files cannot be written.
+    """
+    options = _parser().parse_args(None if argv is None else list(argv))
+    from ltr.admin.exported import write_export
+    from ltr.admin.loading import latest_checkpoint, load_network, read_checkpoint
+
+    try:
+        path = options.checkpoint.expanduser()
+        path = latest_checkpoint(path) if path.is_dir() else path
+        written = write_export(options.out.expanduser(), read_checkpoint(path), path.name, options.weights)
+        net, fields = load_network(written)  # read back: an export that does not load helps nobody
+    except EBMError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    size = written.stat().st_size / 2**20
+    count = sum(p.numel() for p in net.parameters()) / 1e6
+    print(
+        f"{written} ({size:.1f} MiB, {count:.2f} M parameters, epoch {fields['epoch']}, {fields['weights']})"
+    )
+    print(written.with_suffix(".json"))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

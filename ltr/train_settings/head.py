@@ -1,0 +1,76 @@
+"""The head of a run's log: whatever decides what is learned and how fast."""
+
+from dataclasses import dataclass
+
+import torch
+
+from ltr.data.decoders import Decoder
+from ltr.train_settings.build import BuiltNetwork, count_parameters
+from ltr.train_settings.data_source import DataChoice, OpenedData
+from ltr.train_settings.recipe import TrainRecipe
+from ltr.train_settings.resources import CpuPlan
+from ltr.trainers.checkpoints import CheckpointFolder
+from ltr.trainers.config import TrainerConfig
+from ltr.trainers.world import World
+
+__all__ = ["Run", "head_lines"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """What a run is made of."""
+
+    recipe: TrainRecipe
+    parts: int | None
+    choice: DataChoice
+    data: OpenedData
+    network: BuiltNetwork
+    folder: CheckpointFolder
+    plan: CpuPlan
+    device: torch.device
+    world: World
+    decoder: Decoder
+
+
+def head_lines(run: Run, config: TrainerConfig) -> dict[str, str]:
+    """Name -> text of the lines that a log begins with."""
+    recipe, data, plan = run.recipe, run.data, run.plan
+    count = count_parameters(run.network.net)
+    sets = ", ".join(
+        f"{dataset.name} {len(dataset)} sequences (weight {weight:g})"
+        for dataset, weight in zip(data.train, data.weights)
+    )
+    held = "none" if data.validation is None else f"{len(data.validation)} sequences of got10k"
+    kind = f"generated ({run.choice.scale}): " if run.choice.generated else ""
+    gpu = f" ({torch.cuda.get_device_name(run.device)})" if run.device.type == "cuda" else ""
+    return {
+        "recipe": f"{recipe.module}/{recipe.name}, box loss {recipe.box.method}, seed {recipe.seed}",
+        "network": f"{recipe.network.constructor}, {count['all'] / 1e6:.2f} M parameters, "
+        f"{count['trained'] / 1e6:.2f} M trained; {run.network.note}",
+        "data": f"{kind}{sets}; validation: {held}",
+        "images": f"decoded by {run.decoder.name}, {recipe.geometry.decode}",
+        "batch": f"{_effective_batch(run)} of {config.frames_per_sample} frames; {config.steps} steps an "
+        f"epoch, {config.schedule.epochs} epochs",
+        "device": f"{run.device}{gpu}, {recipe.precision}; {_sharing(run)}{plan.threads} "
+        f"threads, {plan.workers} loader processes",
+        "output": str(run.folder.path),
+    }
+
+
+def _effective_batch(run: Run) -> str:
+    """How many samples make a step, and over which of them batch statistics are taken."""
+    size, world = run.recipe.batch_size, run.world
+    share = world.share(size)
+    factors = [f"{world.size} processes"] if world.size > 1 else []
+    if run.parts is not None and run.parts > 1:
+        factors.append(f"{run.parts} parts")
+        share = -(-share // run.parts)
+    if not factors:
+        return f"{size} samples"
+    reach = "all processes" if run.recipe.sync_batch_norm and world.size > 1 else f"{share} samples"
+    return f"{size} samples ({' x '.join(factors)} x {share}; batch statistics over {reach})"
+
+
+def _sharing(run: Run) -> str:
+    size = run.world.size
+    return "" if size == 1 else f"{size} processes of {run.world.share(run.recipe.batch_size)} samples, each "

@@ -1,0 +1,47 @@
+"""How processes find each other: by the command's own means, or by torchrun's variables."""
+
+import pytest
+import torch
+
+from ebm.exceptions import EBMError, InputError
+from ltr.trainers import launch as module
+from ltr.trainers.launch import expected_world, launch, under_torchrun
+from ltr.trainers.world import World
+
+TORCHRUN = {
+    "RANK": "5",
+    "WORLD_SIZE": "8",
+    "LOCAL_RANK": "1",
+    "LOCAL_WORLD_SIZE": "4",
+    "MASTER_ADDR": "host",
+    "MASTER_PORT": "29500",
+}
+
+
+def test_one_process_is_alone() -> None:
+    with launch(1, []) as join:
+        assert join(torch.device("cpu")) == World()
+
+
+def test_torchrun_says_who_is_who(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not under_torchrun()
+    assert expected_world(3) == World(0, 3, 0, 3)
+    for name, value in TORCHRUN.items():
+        monkeypatch.setenv(name, value)
+    assert under_torchrun()
+    assert expected_world() == World(rank=5, size=8, local_rank=1, local_size=4)
+    with pytest.raises(InputError, match="nproc-per-node"):
+        expected_world(2)
+
+
+def test_processes_of_a_command_know_their_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {**TORCHRUN, module.STORE: "x", module.RANK: "1", module.SIZE: "2"}.items():
+        monkeypatch.setenv(name, value)
+    assert not under_torchrun()
+    assert expected_world(2) == World(1, 2, 1, 2)
+
+
+def test_what_ended_another_process_is_said() -> None:
+    starts = launch(2, ["dimp", "no_such_setting"])
+    with pytest.raises(EBMError, match="(?s)Process 1 of the run ended with code 2.*Unknown"), starts as join:
+        join(torch.device("cpu"))
