@@ -38,7 +38,8 @@ def describe(
     """
     parts = [f"ETA {tqdm.format_interval(eta)}"] if eta >= 0 else []
     terms = " ".join(f"{short} {means[name]:.3g}" for name, short in SHORT.items() if name in means)
-    parts.append(f"loss {means.get('Loss/total', float('nan')):.4g}" + (f" ({terms})" if terms else ""))
+    if "Loss/total" in means:
+        parts.append(f"loss {means['Loss/total']:.4g}" + (f" ({terms})" if terms else ""))
     parts += [f"{word} {means[name]:.0%} of steps" for name, word in RATES.items() if means.get(name)]
     if rates:
         low, high = min(rates), max(rates)
