@@ -33,7 +33,7 @@ __all__ = ["EBMRegressor"]
 class EBMRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc, unused-ignore]
     """A regressor that predicts p(y|x) = exp f(x, y) / Z(x), fitted by `ebm.fit`.
 
-    Example::
+    It works like any other regressor:
 
         model = make_pipeline(SimpleImputer(), EBMRegressor(random_state=0))
         cross_val_score(model, x, y)

@@ -40,7 +40,7 @@ def fit(
     log-likelihood (on a grid for one target, by importance sampling for several), and the best weights are
     kept. The same arguments and machine give the same result.
 
-    Example::
+    What comes back answers questions:
 
         fitted = ebm.fit(x, y, epochs=50)
         fitted.predict(x_new)
