@@ -160,13 +160,16 @@ def draw_density(axes: "Axes", probabilities: Tensor, title: str) -> Any:
 
 
 @styled
-def draw_densities(truth: Tensor, data: ToyData, learnt: Sequence[tuple[str, Tensor]]) -> "Figure":
+def draw_densities(
+    truth: Tensor, data: ToyData, learnt: Sequence[tuple[str, Tensor]], note: str = ""
+) -> "Figure":
     """Truth above data on the left, what was learnt beside them, one colour scale.
 
     Args:
         truth: true probabilities ``(X, Y)``.
         data: training pairs.
         learnt: title and probabilities of each model.
+        note: in small letters below.
     """
     columns = 1 + -(-len(learnt) // 2)
     figure = new_figure(1.0 + 1.85 * columns, 3.9)
@@ -178,6 +181,8 @@ def draw_densities(truth: Tensor, data: ToyData, learnt: Sequence[tuple[str, Ten
         draw_density(axes, probabilities, title)
     for axes in places[len(learnt) :]:
         axes.set_axis_off()
+    if note:
+        figure.supxlabel(note, fontsize=7, color="0.35", x=0.99, ha="right")
     _label(figure, grid, image)
     return figure
 

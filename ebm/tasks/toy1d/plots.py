@@ -88,13 +88,21 @@ def save_pictures(
             learnt = [_learnt(key, job, results[job], store, resources, pick) for key, job in group.items()]
             if learnt:
                 name = f"figure_s{number}_data_set_{data_set}_learnt"
-                written += save_figure(draw_densities(truth, data, learnt), store.folder, name)
+                written += save_figure(
+                    draw_densities(truth, data, learnt, _note(group, pick)), store.folder, name
+                )
     return written
 
 
 def _groups(jobs: Mapping[RowKey, ToyJob]) -> tuple[dict[RowKey, ToyJob], dict[RowKey, ToyJob]]:
     samplers = {key: job for key, job in jobs.items() if key.name in SWEEP_METHODS}
     return samplers, {key: job for key, job in jobs.items() if key not in samplers}
+
+
+def _note(jobs: Mapping[RowKey, ToyJob], pick: str) -> str:
+    counts = sorted({len(job.seeds) for job in jobs.values()})
+    which = "smallest" if pick == "best" else "median"
+    return f"shown: of each method's {' or '.join(map(str, counts))} runs, the one with the {which} KL"
 
 
 def _learnt(

@@ -79,7 +79,7 @@ def draw_sweep(rows: Sequence[Row]) -> "Figure":
     Raises:
         InputError: if matplotlib is not installed.
     """
-    rows = [row for row in rows if row.key.samples is not None and row.results]
+    rows = [row for row in rows if row.key.samples is not None]
     data_sets = sorted({data_set for row in rows for data_set in row.results})
     panels: list[int | None] = [*data_sets, *([None] if len(data_sets) > 1 else [])]
     figure = new_figure(1.2 + 2.35 * len(panels), 2.9)
@@ -101,12 +101,13 @@ def _draw_panel(axes: Any, rows: Sequence[Row], labels: Sequence[str], data_set:
     plain_axes(axes)
     for place, label in enumerate(labels):
         mine = sorted((row for row in rows if row.key.label == label), key=lambda row: row.key.samples or 0)
-        points = [point for row in mine if (point := _point(row, data_set)) is not None]
+        found = [_point(row, data_set) for row in mine]
         colour = _colour(mine[0].key.name, place)
-        counts, best, mean = ([point[i] for point in points] for i in range(3))
+        counts = [row.key.samples or 0 for row in mine]
+        best, mean = ([point[i] if point else math.nan for point in found] for i in (1, 2))
         axes.plot(counts, _finite(mean), "--", color=colour, linewidth=0.8, alpha=0.6)
         axes.plot(counts, _finite(best), "-", color=colour, linewidth=1.4)
-        for count, value, _, sound in points:
+        for count, value, _, sound in filter(None, found):
             if math.isfinite(value):
                 face = colour if sound else "white"
                 marker = _MARKERS[place % len(_MARKERS)]
@@ -141,7 +142,7 @@ def _point(row: Row, data_set: int | None) -> tuple[int, float, float, bool] | N
 
 
 def _finite(values: Sequence[float]) -> list[float]:
-    """Not-a-number leaves a gap in a line; infinity would bend it upwards."""
+    """Gaps in a line where there is no result or no finite one; infinity would bend it upwards."""
     return [value if math.isfinite(value) else math.nan for value in values]
 
 

@@ -102,6 +102,16 @@ def test_the_sweep_marks_what_failed(tmp_path: Path) -> None:
     assert all(is_picture(file) for file in files)
 
 
+def test_what_has_no_result_leaves_a_gap_in_the_sweep() -> None:
+    kl = {(name, count): (0.1, 0.2) for name in ("nce", "ml-is") for count in (1, 16)}
+    rows = sweep_rows(kl)
+    rows[0] = replace(rows[0], results={2: rows[0].results[2]})  # NCE with M = 1 lacks data set 1
+    best = [line for line in draw_sweep(rows).axes[1].lines if line.get_linestyle() == "-"]
+    assert [math.isnan(value) for value in best[0].get_ydata()] == [False, False]
+    first = [line for line in draw_sweep(rows).axes[0].lines if line.get_linestyle() == "-"]
+    assert [math.isnan(value) for value in first[0].get_ydata()] == [True, False]
+
+
 def test_equal_figures_give_equal_files(tmp_path: Path) -> None:
     kl = {(name, count): (0.1, 0.2) for name in ("nce", "ml-is") for count in (1, 16)}
     first, second = (save_sweep(sweep_rows(kl), tmp_path / name) for name in "ab")
