@@ -150,7 +150,7 @@ def _table(args: argparse.Namespace) -> int:
     store, outcome = _run(args, plan)
     rows = make_rows(plan, outcome.results)
     print(format_table(rows, args.format))
-    _written(save_report(rows, store.folder))
+    _written(save_report(rows, store.folder, "variants" if args.variant else "table"))
     return _code(outcome)
 
 

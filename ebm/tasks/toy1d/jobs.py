@@ -76,8 +76,21 @@ class ToyJob:
         return self.weights_name + ("" if usual else f"-eval-{_digest(self.evaluation())}")
 
     def describe(self) -> str:
-        """A few words for progress lines and errors."""
-        return f"{self.method.label} on data set {self.data_set}"
+        """A few words for progress lines and errors: what it is, and how it differs from the recipe."""
+        settings = self.method.settings()
+        usual = method(self.method.name, self.data_set).settings()
+        differs = [f"{key} {settings[key]}" for key in settings if settings[key] != usual[key]]
+        for key, value in (
+            ("data_seed", 0),
+            ("train_size", 2000),
+            ("epsilon", EPSILON),
+            ("grid_size", GRID_SIZE),
+        ):
+            if getattr(self, key) != value:
+                differs.append(f"{key} {getattr(self, key):g}")
+        return f"{self.method.label} on data set {self.data_set}" + (
+            f" ({', '.join(differs)})" if differs else ""
+        )
 
 
 def _digest(config: dict[str, Any]) -> str:

@@ -63,7 +63,7 @@ class StudyProgress:
         summary = result.summary()
         failures = f", {summary.failures} failed" if summary.failures else ""
         self._write(
-            f"[{self._number}/{self._total}] {job.describe()}{_samples(job)}: best-{summary.best_of} "
+            f"[{self._number}/{self._total}] {job.describe()}: best-{summary.best_of} "
             f"{summary.best:.3f}, mean {summary.mean:.3f}, median {summary.median:.3f} of {summary.runs}"
             f"{failures}; {result.cost():.3g} s an epoch and model"
         )
@@ -97,10 +97,6 @@ class StudyProgress:
         print(line, file=self._stream, flush=True)
         if self._bar is not None:
             self._bar.refresh()
-
-
-def _samples(job: "ToyJob") -> str:
-    return f", M {job.method.num_samples}" if "num_samples" in job.method.settings() else ""
 
 
 def effort(job: "ToyJob") -> float:

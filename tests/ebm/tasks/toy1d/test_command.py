@@ -35,8 +35,9 @@ def test_a_table_is_printed_and_written(tmp_path: Path, capsys: pytest.CaptureFi
     captured = capsys.readouterr()
     assert captured.out.startswith("| method | M |")
     assert "4 jobs to run" in captured.err
-    assert "[4/4] SM on data set 2" in captured.err
-    assert (tmp_path / "out" / "table.csv").is_file()
+    assert "[4/4] SM on data set 2 (train_size 64, grid_size 64): best-2" in captured.err
+    assert (tmp_path / "out" / "variants.csv").is_file()
+    assert not (tmp_path / "out" / "table.csv").exists()  # a table of variants leaves the other one alone
     assert run(tmp_path, "table", "--methods", "nce", "sm") == 0
     assert "0 jobs to run; 4 have a result already" in capsys.readouterr().err
 
@@ -117,7 +118,8 @@ def test_a_failed_job_gives_1_and_a_table_of_the_rest(
     monkeypatch.setattr(study, "train_ensemble", fail)
     assert run(tmp_path, "table", "--methods", "nce", "ml-is", "--data-sets", "1") == 1
     captured = capsys.readouterr()
-    assert "ML-IS on data set 1 has no result: NumericalError: infinite" in captured.err
+    assert "error: ML-IS on data set 1" in captured.err
+    assert "has no result: NumericalError: infinite" in captured.err
     assert captured.out.splitlines()[2].startswith("NCE")
 
 

@@ -142,3 +142,12 @@ def test_a_plan_refuses_what_is_unknown() -> None:
         make_plan(Request(methods=["nce"], data_sets=[3]))
     with pytest.raises(UnknownNameError, match="beta mode"):
         make_plan(Request(methods=["nce+"], beta_mode="st"))
+
+
+def test_a_job_says_what_it_is_and_how_it_differs() -> None:
+    assert make_job("nce", 2, Recipe()).describe() == "NCE on data set 2"
+    variant = Variant.parse("share=off,data-seed=3,epsilon=1e-12")
+    assert make_job("dsm", 1, Recipe(samples=64), variant).describe() == (
+        "DSM on data set 1 (num_samples 64, data_seed 3, epsilon 1e-12)"
+    )
+    assert "share_across_batch False" in make_job("nce", 1, Recipe(), variant).describe()
