@@ -12,10 +12,9 @@ from typing import Any
 from ebm.files import write_atomic
 from ebm.lookup import lookup
 from ebm.tasks.toy1d.methods import label_of
-from ebm.tasks.toy1d.published import PUBLISHED
 from ebm.tasks.toy1d.rows import Row
 from ebm.tasks.toy1d.store import JobResult, to_plain
-from ebm.tasks.toy1d.tables import markdown_table, text_table
+from ebm.tasks.toy1d.tables import markdown_table, published_beside, text_table
 
 __all__ = ["FORMATS", "format_table", "records", "save_report"]
 
@@ -81,7 +80,7 @@ def records(rows: Sequence[Row]) -> list[dict[str, Any]]:
     """One flat record for every row and data set, and one for the average of each row."""
     made = []
     for row in rows:
-        paper = None if row.key.variant else PUBLISHED.get(row.key.name)
+        paper = published_beside(row, rows)
         head = {"method": label_of(row.key.name), "variant": row.key.variant, "samples": row.key.samples}
         tail = {"published_kl": paper.kl if paper else None, "published_cost": paper.cost if paper else None}
         for data_set, result in row.results.items():

@@ -133,6 +133,17 @@ def test_the_sweeps_table_has_methods_down_and_m_across() -> None:
     assert text[3] == ["ML-IS", "inf", "(40)", "0.030"]
 
 
+def test_in_a_sweep_the_paper_stands_beside_its_own_m_alone() -> None:
+    plan = make_plan(Request(methods=["nce"]), sweep=(16, 1024))
+    rows = make_rows(plan, {job: made_up(job, TWENTY) for jobs in plan.values() for job in jobs.values()})
+    assert [line[5] for line in lines(format_table(rows))[2:4]] == ["-", "0.068"]
+    averages = [record for record in records(rows) if record["data_set"] == "average"]
+    assert [record["published_kl"] for record in averages] == [None, 0.068]
+    single = make_rows(plan := make_plan(Request(methods=["nce"], quick=True)), {})
+    assert len(plan) == 1
+    assert lines(format_table(single))[2][3] == "0.068"
+
+
 def test_the_published_numbers_are_the_papers() -> None:
     assert {name: (row.kl, row.cost) for name, row in PUBLISHED.items()} == {
         "ml-is": (0.062, 0.44),
