@@ -194,14 +194,14 @@ def test_scores_that_are_not_numbers_are_reported_or_shown(name: str) -> None:
     assert make(name, check_finite=False)(broken, torch.zeros(2, 1), torch.zeros(2, 2)).loss.isnan()
 
 
-@pytest.mark.parametrize("name", set(LOSSES) - {"sm"})
+@pytest.mark.parametrize("name", sorted(set(LOSSES) - {"sm"}))
 @pytest.mark.parametrize("count", [0, -1, 2.5, True])
 def test_at_least_one_sample(name: str, count: object) -> None:
     with pytest.raises(ValueError, match="num_samples must be an integer >= 1"):
         make(name, num_samples=count)
 
 
-@pytest.mark.parametrize("name", set(LOSSES) - {"sm", "dsm", "kld-is"})
+@pytest.mark.parametrize("name", sorted(set(LOSSES) - {"sm", "dsm", "kld-is"}))
 @pytest.mark.parametrize("shift", [3.0, -50.0])
 def test_a_constant_added_to_the_score_changes_nothing(name: str, shift: float) -> None:
     model, x = Bump(), torch.ones(4, 2)
