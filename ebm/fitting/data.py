@@ -198,7 +198,11 @@ def _as_numbers(name: str, values: Any) -> Any:
 
 def _mean_and_scale(values: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Mean and standard deviation of columns, 1 where a column is constant, and which ones are."""
-    mean, scale = values.mean(0), values.std(0, correction=0)
+    # In units of the largest entry: squares of very large or small numbers would leave float64.
+    unit = values.abs().amax(0)
+    unit = torch.where(unit > 0, unit, 1.0)
+    mean = unit * (values / unit).mean(0)
+    spread = ((values - mean) / unit).square().mean(0).sqrt()
     # Rounding leaves a tiny spread in a column of equal large numbers.
-    constant = (values == values[:1]).all(0) | (scale <= 1e-14 * mean.abs())
-    return mean, torch.where(constant, 1.0, scale), constant
+    constant = (values == values[:1]).all(0) | (spread <= 1e-14)
+    return mean, torch.where(constant, 1.0, unit * spread), constant

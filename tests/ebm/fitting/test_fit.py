@@ -120,6 +120,13 @@ def test_units_of_the_data_do_not_matter() -> None:
     )
 
 
+@pytest.mark.parametrize("unit", [1e-200, 1e200])
+def test_extreme_units_do_not_leave_the_numbers(unit: float) -> None:
+    x, y = line(60)
+    plain = ebm.fit(x, y, **QUICK).predict(x)
+    np.testing.assert_allclose(ebm.fit(unit * x, y, **QUICK).predict(unit * x), plain, rtol=1e-5)
+
+
 def test_a_constant_column_is_harmless_and_a_row_of_weight_zero_is_not_there() -> None:
     x, y = line(60)
     with_constant = np.concatenate((x, np.full((60, 1), 1e9)), 1)
