@@ -17,7 +17,7 @@ from ltr.data.frame_choice import FrameMode, Ids, choose_frames
 from ltr.data.image_loader import EncodedImage, ImageSource, open_image
 from ltr.data.processing import DiMPProcessing, Frame, RawSample, TrackingSample
 from ltr.data.usable import Skipped, usable_sequences
-from ltr.data.video import VideoDataset
+from ltr.data.video import Slice, VideoDataset
 
 __all__ = ["DiMPSampler", "FrameMode", "Skipped", "choose_frames", "usable_sequences"]
 
@@ -171,6 +171,11 @@ def _probabilities(
 def _open(dataset: VideoDataset, sequence: int, train: Ids, test: Ids, decoder: Decoder) -> RawSample:
     """Read the chosen frames, each file once; they are decoded when their crops are known."""
     name, boxes = dataset.sequence_name(sequence), dataset.annotation(sequence).boxes
+    for number in {*train.tolist(), *test.tolist()}:
+        source = dataset.frame_path(sequence, number)
+        if not isinstance(source, Slice):
+            break
+        source.prefetch()
     opened: dict[ImageSource, EncodedImage] = {}
 
     def frame(number: int) -> Frame:

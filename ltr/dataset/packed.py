@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from ebm.exceptions import InputError
@@ -19,6 +20,7 @@ __all__ = ["INDEX_FILE", "PACK_FORMAT", "PackedVideos", "Picture", "is_packed", 
 
 INDEX_FILE = "index.ebt"
 PACK_FORMAT = "ebmtrack shards 1"
+_SHARED = ("_first", "_picture", "_place")
 
 
 def shard_name(number: int) -> str:
@@ -109,13 +111,22 @@ class PackedVideos:
         )
         self.missing = tuple(missing)
         position = {name: row for row, name in enumerate(present)}
-        self._rows = torch.tensor([position[name] for name in self.names], dtype=torch.int64)
-        self._kinds: list[str] = meta["kinds"]
-        self._first = torch.from_numpy(arrays["starts"])
-        self._picture = torch.from_numpy(arrays["picture"])  # [F] of each frame; empty: picture = frame
-        self._place = torch.from_numpy(arrays["place"])  # [P, 4] shard, offset, length, CRC-32
+        rows = np.array([position[name] for name in self.names], dtype=np.int64)
+        self._kinds: list[str] = [meta["kinds"][row] for row in rows]
+        self._shards = [str(self.root / shard_name(number)) for number in range(len(meta["shards"]))]
+        self._first = arrays["starts"][rows]  # [N] first frame of each sequence
+        self._picture = arrays["picture"]  # [F] of each frame; empty: picture = frame
+        self._place = arrays["place"]  # [P, 4] shard, offset, length, CRC-32
         self._store = AnnotationStore(len(self.names))
-        self._store.adopt(self._rows.numpy(), arrays)
+        self._store.adopt(rows, arrays)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Large arrays as tensors, which travel to a worker process as handles to shared memory."""
+        state = dict(self.__dict__)
+        return state | {key: torch.from_numpy(state[key]) for key in _SHARED}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__ = state | {key: state[key].numpy() for key in _SHARED}
 
     def __len__(self) -> int:
         return len(self.names)
@@ -137,7 +148,7 @@ class PackedVideos:
 
     def class_name(self, index: int) -> str | None:
         """Class of a sequence's target; None if nothing says so."""
-        return self._kinds[int(self._rows[index])] or None
+        return self._kinds[index] or None
 
     def annotation(self, index: int) -> Annotation:
         """Boxes and flags of a sequence; nothing is parsed."""
@@ -149,15 +160,14 @@ class PackedVideos:
 
     def _entry(self, index: int, frame: int) -> list[int]:
         """Shard, offset, length and CRC-32 of a frame."""
-        at = int(self._first[int(self._rows[index])]) + (frame if self.is_video else 0)
-        row = int(self._picture[at]) if len(self._picture) else at
-        found: list[int] = self._place[row].tolist()
+        at = int(self._first[index]) + (frame if self.is_video else 0)
+        found: list[int] = self._place[self._picture[at] if len(self._picture) else at].tolist()
         return found
 
     def frame_path(self, index: int, frame: int) -> Slice:
         """Where the image of a frame lies."""
         shard, offset, length, _ = self._entry(index, frame)
-        return Slice(self.root / shard_name(shard), offset, length)
+        return Slice(self._shards[shard], offset, length)
 
     def pictures(self) -> Iterator[Picture]:
         """Every image of the sequences, each once, for a check of its bytes."""
@@ -169,7 +179,7 @@ class PackedVideos:
                     if (shard, offset) in seen:
                         continue
                     seen.add((shard, offset))
-                yield Picture(name, frame, Slice(self.root / shard_name(shard), offset, length), crc)
+                yield Picture(name, frame, Slice(self._shards[shard], offset, length), crc)
 
 
 def _not_there(index: int) -> Annotation:

@@ -129,7 +129,7 @@ def _numbering(name: str, files: SequenceFiles, images: dict[str, int], count: i
             kind = "annotation too long" if len(images) < count else "annotation too short"
             yield Finding(name, kind, f"{len(images)} images, {count} boxes")
         return
-    expected = [files.frame(number).name for number in range(count)]
+    expected = [files.frame_name(number) for number in range(count)]
     missing = [frame for frame in expected if frame not in images]
     extra = sorted(images.keys() - set(expected), key=natural_key)
     tail = expected[count - len(missing) :]
@@ -167,7 +167,7 @@ def check_sequence(
         name: of the sequence.
         files: where it lies.
         annotation: its annotation, if that could be read; None to find out why it could not.
-        deep: decode every image instead of looking at the ends of the first and the last.
+        deep: decode every image instead of looking at the ends of the first, the middle one and the last.
 
     Returns:
         What was found, and the number of images.
@@ -194,16 +194,16 @@ def check_sequence(
     empty = [image for image in ordered if not images[image]]
     if empty:
         found.append(Finding(name, "empty image", first_few(empty)))
-    paths = [files.frames / image for image in ordered if images[image]]
-    picked = paths if deep else [paths[0], paths[-1]] if paths else []
+    whole = [image for image in ordered if images[image]]
+    looked = whole if deep else list(dict.fromkeys([*whole[:1], *whole[len(whole) // 2 :][:1], *whole[-1:]]))
     problems: dict[str, list[str]] = {}
-    for path in dict.fromkeys(picked):
-        kind, detail = check_image(path, deep)
+    for image in looked:
+        kind, detail = check_image(files.frames / image, deep)
         if kind:
             problems.setdefault(kind, []).append(detail)
     found += [Finding(name, kind, first_few(details, 3)) for kind, details in problems.items()]
-    looked = paths if deep else [paths[0], paths[len(paths) // 2], paths[-1]] if paths else []
-    found += _sizes(name, looked, annotation.boxes if annotation is not None else None)
+    paths = [files.frames / image for image in looked]
+    found += _sizes(name, paths, annotation.boxes if annotation is not None else None)
     return found, len(images)
 
 
