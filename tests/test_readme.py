@@ -25,6 +25,13 @@ def test_the_regression_example_runs() -> None:
     assert torch.isfinite(names["out"].loss)  # type: ignore[attr-defined]
 
 
+def test_the_fit_example_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    (example,) = [block for block in blocks("python") if "ebm.fit" in block]
+    exec(example, {})
+    numbers = re.findall(r"-?\d+\.\d+", capsys.readouterr().out)
+    assert float(numbers[0]) == pytest.approx(1.0, abs=0.1)  # sin 1.5
+
+
 @pytest.mark.parametrize("setting", sorted(set(re.findall(r"`(dimp/\w+)`", TEXT))))
 def test_every_train_setting_named_exists(setting: str) -> None:
     module, name = setting.split("/")
