@@ -27,7 +27,7 @@ __all__ = [
     "transform_image_to_crop",
 ]
 
-CropMode: TypeAlias = Literal["replicate", "inside", "inside_major"]
+CropMode: TypeAlias = Literal["replicate", "inside", "inside_major", "centred"]
 Image: TypeAlias = npt.NDArray[np.uint8]
 Boxes: TypeAlias = npt.NDArray[np.floating] | Sequence[float]
 Region: TypeAlias = tuple[int, int, int, int]
@@ -67,8 +67,9 @@ def crop_region(
 ) -> Region:
     """The part of an image that a crop shows.
 
-    A region that fits is moved fully inside the image in every mode, ``"replicate"`` too; one that does not
-    fit is centred over the image on that axis. ``"inside"`` shrinks it until both axes fit,
+    ``"centred"`` leaves the region where the target is, as the ATOM family does. In the other modes a region
+    that fits is moved fully inside the image, in ``"replicate"`` too; one that does not fit is centred over
+    the image on that axis. ``"inside"`` shrinks it until both axes fit,
     ``"inside_major"`` until the axis that overflows less does, neither by more than `max_scale_change`.
 
     Args:
@@ -95,13 +96,15 @@ def crop_region(
     area = np.float32(width) * np.float32(height)
     exact = np.ceil(output * np.sqrt(area / output.prod()) * np.float32(search_area_factor))
     side = [float(length) for length in exact]
-    if mode != "replicate":
+    if mode in ("inside", "inside_major"):
         overflow = [length / whole for length, whole in zip(side, image_size, strict=True)]
         shrink = max(1.0, max(overflow) if mode == "inside" else min(overflow))
         side = [math.floor(length / min(shrink, max_scale_change or math.inf)) for length in side]
     if min(side) < 1:
         raise DomainError(f"The box {[x, y, width, height]} is too small to crop around.")
     w, h = int(side[0]), int(side[1])
+    if mode == "centred":
+        return round(x + width / 2 - w / 2), round(y + height / 2 - h / 2), w, h
     return _place(x + width / 2, w, image_size[0]), _place(y + height / 2, h, image_size[1]), w, h
 
 

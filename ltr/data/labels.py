@@ -7,7 +7,9 @@ from torch import Tensor
 
 from ebm.exceptions import ShapeError
 
-__all__ = ["gaussian_label_function"]
+__all__ = ["finish_density", "gaussian_label_function"]
+
+SMALLEST_MASS = 0.01  # of a density map; with less the target is as good as outside
 
 Pair = float | tuple[float, float]
 
@@ -71,3 +73,27 @@ def gaussian_label_function(
     if density:
         return (1 - uni_bias) * label + uni_bias / (label.shape[-1] * label.shape[-2])
     return label + uni_bias
+
+
+def finish_density(
+    density: Tensor, threshold: float = 0.0, normalise: bool = False, shrink: float = 0.0
+) -> Tensor:
+    """A label density as the classifier's loss takes it.
+
+    Args:
+        density: ``[N, h, w]``, of `gaussian_label_function`.
+        threshold: values up to it become zero.
+        normalise: let each map add up to one; one with next to no mass becomes uniform.
+        shrink: share of the mass that is given up to "nowhere", after that.
+
+    Returns:
+        ``[N, h, w]``.
+
+    Source: Danelljan et al., "Probabilistic Regression for Visual Tracking", arXiv:2003.12565.
+    """
+    density = torch.where(density > threshold, density, 0.0)
+    if normalise:
+        mass = density.sum(dim=(-2, -1), keepdim=True)
+        uniform = 1 / (density.shape[-2] * density.shape[-1])
+        density = torch.where(mass > SMALLEST_MASS, density / mass.clamp(min=SMALLEST_MASS), uniform)
+    return (1 - shrink) * density

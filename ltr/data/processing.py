@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias, TypedDict, get_args
+from typing import Literal, NotRequired, TypeAlias, TypedDict, cast, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,8 @@ from ebm.exceptions import DomainError
 from ebm.lookup import lookup
 from ltr.data.crops import CropMode, crop_region, extract_region, reduced_region, transform_box_to_crop
 from ltr.data.image_loader import EncodedImage
-from ltr.data.labels import gaussian_label_function
+from ltr.data.labels import finish_density, gaussian_label_function
+from ltr.data.overlaps import OverlapConfig, OverlapProposals
 from ltr.data.proposals import BoxProposals, ProposalConfig
 from ltr.data.transforms import EXACT_MIRROR, draw_gain, flip_boxes, flip_image, to_grey
 
@@ -21,6 +22,7 @@ __all__ = [
     "DecodeMode",
     "DiMPProcessing",
     "Frame",
+    "LabelKind",
     "ProcessingConfig",
     "RawSample",
     "TrackingSample",
@@ -28,6 +30,7 @@ __all__ = [
 ]
 
 DecodeMode: TypeAlias = Literal["exact", "reduced"]
+LabelKind: TypeAlias = Literal["gaussian", "density", "none"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +42,9 @@ class ProcessingConfig:
     feature_stride: int = 16  # px of the crop per cell of the classifier's features
     filter_size: int = 4  # side of the target filter, cells
     label_sigma: float = 0.25 / 6.0  # spread of the label map / side of the feature map
+    labels: LabelKind = (
+        "gaussian"  # maps of height one; densities of the test frames; none without classifier
+    )
     crop_type: CropMode = "inside_major"
     max_scale_change: float | None = 1.5  # how much inside modes may shrink the region
     center_jitter_train: float = 3.0  # shift of the crop, range / sqrt(target area)
@@ -50,7 +56,7 @@ class ProcessingConfig:
     flip_margin: float = EXACT_MIRROR  # see ltr.data.transforms
     grayscale: float = 0.05  # probability of removing colour from all frames of a sample, also in validation
     brightness_jitter: float = 0.2  # largest change of brightness, training only
-    proposals: ProposalConfig = field(default_factory=ProposalConfig)
+    proposals: ProposalConfig | OverlapConfig = field(default_factory=ProposalConfig)
     training: bool = True  # False: validation
     # "reduced": a crop that shows the image at half its size or less is cut from a JPEG decoded at 1/2, 1/4
     # or 1/8, which is faster and does not alias; "exact": always from full-size pixels, as published.
@@ -101,14 +107,16 @@ class TrackingSample(TypedDict):
     train_images: Tensor  # uint8 [I, 3, S, S] RGB, channels last in memory
     train_gain: Tensor  # [I] brightness factor, to be applied on the device
     train_anno: Tensor  # [I, 4] xywh, px of the crop
-    train_label: Tensor  # [I, h, w]
+    train_label: NotRequired[Tensor]  # [I, h, w], labels "gaussian"
     test_images: Tensor
     test_gain: Tensor
     test_anno: Tensor
-    test_label: Tensor
+    test_label: NotRequired[Tensor]  # labels "gaussian"
+    test_label_density: NotRequired[Tensor]  # labels "density", each map adds up to one
     test_proposals: Tensor  # [I', P, 4] xywh, px of the crop
-    proposal_log_q: Tensor  # [I', P] nats
-    gt_log_density: Tensor  # [I', P] nats, zeros unless the proposals are of the kind gmm
+    proposal_log_q: NotRequired[Tensor]  # [I', P] nats; a `ProposalConfig`
+    gt_log_density: NotRequired[Tensor]  # the same; zeros unless the proposals are of the kind gmm
+    proposal_iou: NotRequired[Tensor]  # [I', P] 2 IoU - 1; an `OverlapConfig`
     dataset: str
     sequence: str
 
@@ -148,8 +156,12 @@ class DiMPProcessing:
                 f"{config.output_sz}."
             )
         lookup("decode mode", config.decode, {mode: mode for mode in get_args(DecodeMode)})
+        lookup("kind of labels", config.labels, {kind: kind for kind in get_args(LabelKind)})
         self.config = config
-        self.proposals = BoxProposals(config.proposals)
+        proposals = config.proposals
+        self.proposals: BoxProposals | OverlapProposals = (
+            OverlapProposals(proposals) if isinstance(proposals, OverlapConfig) else BoxProposals(proposals)
+        )
 
     def __call__(
         self, sample: RawSample, rng: np.random.Generator, generator: torch.Generator
@@ -177,23 +189,20 @@ class DiMPProcessing:
         ]
         pixels = torch.from_numpy(images).permute(0, 3, 1, 2)  # memory stays as decoded, channels last
         boxes = torch.from_numpy(np.stack([crop.box for crop in crops]))
-        gains, labels = torch.tensor([crop.gain for crop in crops]), self._labels(boxes)
-        proposed = self.proposals(boxes[count:], generator)
-        return TrackingSample(
-            train_images=pixels[:count],
-            train_gain=gains[:count],
-            train_anno=boxes[:count],
-            train_label=labels[:count],
-            test_images=pixels[count:],
-            test_gain=gains[count:],
-            test_anno=boxes[count:],
-            test_label=labels[count:],
-            test_proposals=proposed.boxes,
-            proposal_log_q=proposed.log_q,
-            gt_log_density=proposed.gt_log_density,
-            dataset=sample.dataset,
-            sequence=sample.sequence,
-        )
+        gains = torch.tensor([crop.gain for crop in crops])
+        fields = self._labels(boxes, count) | self.proposals(boxes[count:], generator).fields()
+        whole: dict[str, Tensor | str] = {
+            "train_images": pixels[:count],
+            "train_gain": gains[:count],
+            "train_anno": boxes[:count],
+            "test_images": pixels[count:],
+            "test_gain": gains[count:],
+            "test_anno": boxes[count:],
+            **fields,
+            "dataset": sample.dataset,
+            "sequence": sample.sequence,
+        }
+        return cast(TrackingSample, whole)
 
     def _crop(
         self,
@@ -229,12 +238,23 @@ class DiMPProcessing:
             out[...] = image
         return _Crop(box, gain if config.training else 1.0)
 
-    def _labels(self, boxes: Tensor) -> Tensor:
-        """``[I, 4]`` boxes of the crop -> ``[I, h, w]`` label maps."""
+    def _labels(self, boxes: Tensor, count: int) -> dict[str, Tensor]:
+        """``[I + I', 4]`` boxes of the crop, `count` of train frames -> label maps ``[., h, w]`` by name."""
         config = self.config
-        return gaussian_label_function(
-            boxes, config.label_sigma, config.filter_size, config.feature_sz, config.output_sz
+        if config.labels == "none":
+            return {}
+        density = config.labels == "density"
+        labels = gaussian_label_function(
+            boxes[count:] if density else boxes,
+            config.label_sigma,
+            config.filter_size,
+            config.feature_sz,
+            config.output_sz,
+            density=density,
         )
+        if density:
+            return {"test_label_density": finish_density(labels, normalise=True)}
+        return {"train_label": labels[:count], "test_label": labels[count:]}
 
 
 def _require_inside(frame: Frame) -> None:

@@ -39,6 +39,14 @@ class ProposedBoxes:
     log_q: Tensor  # [I, P] log-density of the noise at each box, nats, in relative coordinates
     gt_log_density: Tensor  # [I, P] log-density of the label distribution (gmm), zeros otherwise
 
+    def fields(self) -> dict[str, Tensor]:
+        """What a training sample calls them."""
+        return {
+            "test_proposals": self.boxes,
+            "proposal_log_q": self.log_q,
+            "gt_log_density": self.gt_log_density,
+        }
+
 
 class BoxProposals:
     """Draws candidates in relative coordinates whose reference size is the label's own.

@@ -1,4 +1,4 @@
-"""From a recipe to the objects that train: network, actor, optimiser, data."""
+"""From a recipe to the objects that train: network, actor, optimiser."""
 
 import inspect
 from collections.abc import Mapping
@@ -9,14 +9,10 @@ from typing import Any, get_type_hints
 import torch
 from torch import nn
 
-from ebm.lookup import lookup
-from ltr.actors.box_energy import BoxEnergyLoss
-from ltr.actors.box_terms import EnergyTerm
-from ltr.actors.target_classification import HingeTerm
-from ltr.actors.tracking import KLDiMPActor
+from ebm.lookup import lookup, unknown_name
 from ltr.admin.loading import load_backbone_weights
 from ltr.admin.model_constructor import known_constructors
-from ltr.models.loss import LBHinge
+from ltr.train_settings.losses import build_actor, check_fit
 from ltr.train_settings.recipe import TrainRecipe
 from ltr.trainers.optimiser import ParameterGroup, build_adam
 
@@ -51,6 +47,8 @@ def build_network(
         resumed: how the backbone of the checkpoint to be loaded began; its weights are in that file.
 
     Raises:
+        DomainError: if the losses do not fit the network.
+        UnknownNameError: if there is no such network, or it has no such argument.
         InputError: if `weights` is no such file. Without a file, missing weights are no error: the backbone
             is then trained from nothing, and the note says so.
     """
@@ -87,32 +85,24 @@ def _built(constructor: Any, recipe: TrainRecipe, backbone: str, source: str) ->
     # The same start for every way to get here: a second build must not go on in the random stream.
     torch.manual_seed(recipe.seed)
     # Recorded in checkpoints where the published constructor has the argument; ATOM's has not.
-    named = "frozen_backbone_layers" in inspect.signature(constructor).parameters
-    options = {"frozen_backbone_layers": frozen} if named else {}
+    known = inspect.signature(constructor).parameters
+    for name in recipe.network.kwargs:
+        if name not in known:
+            raise unknown_name(f"argument of {recipe.network.constructor}", name, known)
+    options = {"frozen_backbone_layers": frozen} if "frozen_backbone_layers" in known else {}
     net = constructor(**recipe.network.kwargs, backbone_pretrained=False, **options)
-    net.feature_extractor.freeze(frozen)
+    net.feature_extractor.freeze(frozen, statistics=recipe.network.frozen_statistics)
+    check_fit(recipe, net)
     geometry = recipe.geometry
     net.info = {
         "image_sample_size": geometry.crop_size,
         "search_area_scale": geometry.search_area_scale,
-        "crop_type": geometry.crop_type,
+        # What training calls centred, a crop that stays around the target, is the trackers' "replicate".
+        "crop_type": "replicate" if geometry.crop_type == "centred" else geometry.crop_type,
         "feature_stride": geometry.feature_stride,
     }
     state = f"frozen: {', '.join(frozen)}" if frozen else "nothing frozen, the whole backbone is trained"
     return BuiltNetwork(net=net, backbone=backbone, note=f"{source}; {state}" if source else state)
-
-
-def build_actor(recipe: TrainRecipe, net: nn.Module) -> KLDiMPActor:
-    """The recipe's losses around a network."""
-    pair = recipe.box.label_sigma
-    sigma = () if pair is None else (pair[0], pair[0], pair[1], pair[1])
-    return KLDiMPActor(
-        net,
-        box=EnergyTerm(loss=BoxEnergyLoss(recipe.box.method, sigma), weight=recipe.box.weight),
-        classifier=HingeTerm(hinge=LBHinge(threshold=recipe.hinge_threshold), weights=recipe.clf_weights),
-        precision=recipe.precision,
-        channels_last=recipe.channels_last,
-    )
 
 
 def build_optimiser(recipe: TrainRecipe, net: nn.Module, backbone: str) -> torch.optim.Adam:

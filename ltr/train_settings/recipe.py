@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from ebm.exceptions import DomainError
-from ebm.lookup import lookup, unknown_name
-from ebm.presets import box_pair, preset
-from ltr.actors.box_energy import BoxMethod
+from ebm.lookup import unknown_name
 from ltr.actors.network_actor import Precision
-from ltr.actors.target_classification import ClassificationWeights
+from ltr.data.crops import CropMode
+from ltr.data.frame_choice import FrameMode
 from ltr.train_settings.compare import comparable
+from ltr.train_settings.terms import BoxRecipe, ClassifierRecipe, DensityRecipe, HingeRecipe, OverlapRecipe
 from ltr.trainers.averaged_weights import check_decay
 from ltr.trainers.optimiser import ParameterGroup
 from ltr.trainers.schedule import Schedule
@@ -23,18 +23,19 @@ __all__ = [
     "Augmentation",
     "BoxRecipe",
     "DatasetShare",
+    "DensityRecipe",
     "Geometry",
+    "HingeRecipe",
     "Jitter",
     "NetworkRecipe",
     "OptimiserRecipe",
+    "OverlapRecipe",
     "Sampling",
     "TrainRecipe",
     "Validation",
     "find_recipe",
     "recipe_names",
 ]
-
-METHODS: Mapping[str, BoxMethod] = {"nce": "nce", "nce+": "nce_plus", "kld-is": "kld_is", "ml-is": "ml_is"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +55,8 @@ class Geometry:
         search_area_scale: crop side / sqrt(target area), before resizing.
         feature_stride: px in a cell of the classifier's map.
         filter_size: side of the target filter, cells.
-        crop_type: ``"replicate"``, ``"inside"`` or ``"inside_major"``: what happens at the image border.
+        crop_type: ``"replicate"``, ``"inside"``, ``"inside_major"`` or ``"centred"``: what happens at the
+            image border, see `ltr.data.crops`.
         max_scale_change: how much a crop may shrink to fit the image; None for no limit.
         decode: ``"exact"``, or ``"reduced"``: crops that show the image at half its size or less are cut from
             JPEGs decoded at 1/2, 1/4 or 1/8, which is faster; their pixels are smoother than published.
@@ -64,7 +66,7 @@ class Geometry:
     search_area_scale: float = 6.0
     feature_stride: int = 16
     filter_size: int = 4
-    crop_type: Literal["replicate", "inside", "inside_major"] = "inside_major"
+    crop_type: CropMode = "inside_major"
     max_scale_change: float | None = 1.5
     decode: Literal["exact", "reduced"] = "exact"
 
@@ -108,57 +110,19 @@ class Augmentation:
 
 @dataclass(frozen=True, kw_only=True)
 class Sampling:
-    """Frames of a sample: how many make the target model and how many carry the loss, and their spread."""
+    """Frames of a sample: how many make the target model and how many carry the loss, and their spread.
+
+    Attributes:
+        train_frames: of the target model.
+        test_frames: of the loss.
+        max_gap: frames between them and the sample's base frame, at first.
+        order: ``"causal"``: the test frames come later; ``"interval"``: all from around the base frame.
+    """
 
     train_frames: int = 3
     test_frames: int = 3
     max_gap: int = 200
-
-
-@dataclass(frozen=True, kw_only=True)
-class BoxRecipe:
-    """The energy-based box branch; deviations are in relative box units (centre, log size).
-
-    Attributes:
-        method: the loss.
-        num_samples: boxes drawn for a frame, the label not counted.
-        sigmas: (centre, size) deviations of the proposal's components.
-        label_sigma: (centre, size) deviations of the label density; KLD-IS alone has one.
-        beta: scale of the label noise; NCE+ alone has one.
-        beta_mode: whether `beta` multiplies the deviation or the variance.
-        weight: of the loss.
-    """
-
-    method: BoxMethod
-    num_samples: int
-    sigmas: tuple[tuple[float, float], ...]
-    label_sigma: tuple[float, float] | None = None
-    beta: float | None = None
-    beta_mode: Literal["std", "variance"] = "std"
-    weight: float = 0.01
-
-    def __post_init__(self) -> None:
-        if (self.label_sigma is None) == (self.method == "kld_is"):
-            raise DomainError(f"label_sigma belongs to kld_is; {self.method} got {self.label_sigma}")
-        if (self.beta is None) == (self.method == "nce_plus"):
-            raise DomainError(f"beta belongs to nce_plus; {self.method} got {self.beta}")
-
-    @classmethod
-    def from_preset(cls, name: str) -> "BoxRecipe":
-        """The published values of a method, e.g. ``"tracking/dimp-nce+"``.
-
-        Raises:
-            UnknownNameError: if `ebm.presets` has no such name.
-        """
-        config = preset(name)
-        return cls(
-            method=lookup("box loss", config.loss, METHODS),
-            num_samples=config.num_samples,
-            sigmas=tuple(box_pair(row) for row in config.sigmas),
-            label_sigma=None if config.label_sigma is None else box_pair(config.label_sigma),
-            beta=config.beta,
-            beta_mode=config.beta_mode,
-        )
+    order: FrameMode = "causal"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,12 +134,15 @@ class NetworkRecipe:
         kwargs: its arguments, without the backbone's weights and freezing.
         pretrained: whether the backbone starts from ImageNet weights.
         frozen: parts of the backbone that keep them.
+        frozen_statistics: whether their batch norms keep their statistics as well; False normalises by the
+            batch's and lets the stored ones drift, as the published ATOM was trained.
     """
 
     constructor: str = "dimpnet50"
     kwargs: Mapping[str, Any] = field(default_factory=dict)
     pretrained: bool = True
     frozen: tuple[str, ...] = ()
+    frozen_statistics: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -212,13 +179,12 @@ class TrainRecipe:
     datasets: tuple[DatasetShare, ...]
     network: NetworkRecipe
     optimiser: OptimiserRecipe
-    box: BoxRecipe
+    box: BoxRecipe | OverlapRecipe
+    classifier: ClassifierRecipe | None = HingeRecipe()  # None for networks that score boxes alone
     geometry: Geometry = Geometry()
     jitter: Jitter = Jitter()
     augmentation: Augmentation = Augmentation()
     sampling: Sampling = Sampling()
-    clf_weights: ClassificationWeights = ClassificationWeights()
-    hinge_threshold: float = 0.05
     schedule: Schedule = Schedule()
     validation: Validation = Validation()
     batch_size: int = 20

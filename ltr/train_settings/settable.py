@@ -65,7 +65,8 @@ def _with(owner: T, path: Sequence[str], text: str, key: str) -> T:
         if not (is_dataclass(old) or isinstance(old, tuple | Mapping)):
             raise InputError(f"{key!r}: {name} is {old!r} and has no parts.")
         return replace(owner, **{name: _with(old, rest, text, key)})
-    hint = get_type_hints(type(owner))[name]
+    # A part that may be of several kinds is described by the one that it is of.
+    hint = type(old) if is_dataclass(old) else get_type_hints(type(owner))[name]
     return replace(owner, **{name: _converted(_literal(text), hint, key)})
 
 

@@ -7,12 +7,13 @@ import torch
 
 from ltr.data.decoders import OPENCV, Decoder
 from ltr.data.loader import BatchLoader, make_loader
-from ltr.data.processing import DiMPProcessing, ProcessingConfig
+from ltr.data.overlaps import OverlapConfig, PerturbationConfig
+from ltr.data.processing import DiMPProcessing, LabelKind, ProcessingConfig
 from ltr.data.proposals import ProposalConfig, ProposalMethod
 from ltr.data.sampler import DiMPSampler
 from ltr.data.video import VideoDataset
 from ltr.train_settings.data_source import OpenedData
-from ltr.train_settings.recipe import BoxRecipe, TrainRecipe
+from ltr.train_settings.recipe import BoxRecipe, DensityRecipe, OverlapRecipe, TrainRecipe
 from ltr.train_settings.resources import CpuPlan
 from ltr.trainers.config import Batch, Streams
 from ltr.trainers.world import World
@@ -34,6 +35,7 @@ def processing_config(recipe: TrainRecipe, training: bool) -> ProcessingConfig:
         feature_stride=geometry.feature_stride,
         filter_size=geometry.filter_size,
         label_sigma=geometry.label_sigma,
+        labels=_label_kind(recipe),
         crop_type=geometry.crop_type,
         max_scale_change=geometry.max_scale_change,
         center_jitter_train=jitter.train_centre,
@@ -50,13 +52,30 @@ def processing_config(recipe: TrainRecipe, training: bool) -> ProcessingConfig:
     )
 
 
-def _proposals(box: BoxRecipe) -> ProposalConfig:
+def _label_kind(recipe: TrainRecipe) -> LabelKind:
+    """The label maps that the recipe's classifier compares with."""
+    if recipe.classifier is None:
+        return "none"
+    return "density" if isinstance(recipe.classifier, DensityRecipe) else "gaussian"
+
+
+def _proposals(box: BoxRecipe | OverlapRecipe) -> ProposalConfig | OverlapConfig:
+    if isinstance(box, OverlapRecipe):
+        return OverlapConfig(source=_overlap_source(box))
     config = ProposalConfig(method=ROWS[box.method], num_samples=box.num_samples, sigmas=box.sigmas)
     if box.label_sigma is not None:
         config = replace(config, label_sigma=box.label_sigma)
     if box.beta is not None:
         config = replace(config, beta=box.beta, beta_mode=box.beta_mode)
     return config
+
+
+def _overlap_source(box: OverlapRecipe) -> PerturbationConfig | ProposalConfig:
+    if box.sigmas is not None:
+        return ProposalConfig(method="gmm", num_samples=box.num_samples, sigmas=box.sigmas)
+    assert box.spread is not None
+    assert box.min_iou is not None
+    return PerturbationConfig(num_samples=box.num_samples, spread=box.spread, min_iou=box.min_iou)
 
 
 def build_sampler(
@@ -83,6 +102,7 @@ def build_sampler(
         recipe.sampling.train_frames,
         recipe.sampling.test_frames,
         DiMPProcessing(processing_config(recipe, training)),
+        recipe.sampling.order,
         seed=recipe.seed if training else VALIDATION_SEED,
         decoder=decoder,
     )

@@ -110,7 +110,7 @@ def test_atom_is_built_and_freezes_what_the_setting_says(frozen: tuple[str, ...]
     path = tmp_path / "resnet18.pth"
     torch.save(resnet18().state_dict(), path)
     network = NetworkRecipe(constructor="atom_resnet18", frozen=frozen)
-    built = build_network(replace(RECIPE, network=network), path, None)
+    built = build_network(replace(RECIPE, network=network, classifier=None), path, None)
     assert type(built.net).__name__ == "ATOMnet"
     assert built.net.feature_extractor.frozen_layers == frozen
     assert built.net.constructor.kwds == {"backbone_pretrained": False}

@@ -26,7 +26,7 @@ def test_dimp_nce_plus_is_the_papers() -> None:
     box = recipe.box
     assert (box.method, box.num_samples, box.sigmas) == ("nce_plus", 128, ((0.05, 0.05), (0.5, 0.5)))
     assert (box.beta, box.beta_mode, box.weight) == (0.1, "std", 0.01)
-    weights = recipe.clf_weights
+    weights = recipe.classifier.weights
     assert (weights.final, weights.init, weights.iterates) == (100.0, 100.0, 400.0)
     rates = {group.path: group.lr for group in recipe.optimiser.groups}
     assert rates == {

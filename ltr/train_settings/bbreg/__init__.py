@@ -1,0 +1,1 @@
+"""Train settings of the ATOM family."""
