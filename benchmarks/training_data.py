@@ -23,7 +23,7 @@ import numpy as np
 import torch
 
 from ltr.data.crops import target_image_crop
-from ltr.data.decoders import DECODERS, OPENCV, choose_decoder
+from ltr.data.decoders import DECODERS, OPENCV, Decoder, choose_decoder
 from ltr.data.image_loader import read_image
 from ltr.data.labels import gaussian_label_function
 from ltr.data.processing import DiMPProcessing, ProcessingConfig, jittered_box
@@ -132,6 +132,11 @@ def median_ms(functions: dict[str, Callable[[int], object]], repeats: int) -> di
     return {name: statistics.median(values[3:]) for name, values in times.items()}
 
 
+def sampler(data: LaSOT, config: ProcessingConfig, decoder: Decoder) -> DiMPSampler:
+    """Three train and three test frames a sample."""
+    return DiMPSampler([data], None, 1, 200, 3, 3, DiMPProcessing(config), decoder=decoder)
+
+
 def main(argv: list[str] | None = None) -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(
@@ -149,15 +154,14 @@ def main(argv: list[str] | None = None) -> None:
         root = Path(folder)
         write_video(root, (args.width, args.height), args.frames)
         decoder, data = choose_decoder(args.decoder), LaSOT(root, [NAME])
-        exact, reduced = DiMPProcessing(CONFIG), DiMPProcessing(replace(CONFIG, decode="reduced"))
         samplers = {
-            f"ours, {decoder.name}": DiMPSampler([data], None, 1, 200, 3, 3, exact, decoder=decoder),
-            "ours, opencv": DiMPSampler([data], None, 1, 200, 3, 3, exact, decoder=OPENCV),
-            "ours, reduced": DiMPSampler([data], None, 1, 200, 3, 3, reduced, decoder=decoder),
+            f"ours, {decoder.name}": sampler(data, CONFIG, decoder),
+            "ours, opencv": sampler(data, CONFIG, OPENCV),
+            "ours, reduced": sampler(data, replace(CONFIG, decode="reduced"), decoder),
         }
         files = [root / "cat" / NAME / "img" / f"{t + 1:08d}.jpg" for t in range(6)]
         found = median_ms(
-            {name: sampler.__getitem__ for name, sampler in samplers.items()}
+            {name: found.__getitem__ for name, found in samplers.items()}
             | {
                 "usual order": Baseline(root).__getitem__,
                 "decoding alone, opencv": lambda _: [read_image(file) for file in files],

@@ -72,6 +72,9 @@ class EncodedImage:
             decoder: decodes them.
         """
         self.data, self.where, self.decoder = data, where, decoder
+        # Whether pixels are kept for whoever asks next. A large array that is given back before the next one
+        # is asked for costs no page faults, and a worker holds one full-size frame instead of six.
+        self.keep = not self.can_reduce
         self._size: tuple[int, int] | None = None
         self._pixels: dict[int, npt.NDArray[np.uint8]] = {}
 
@@ -89,7 +92,7 @@ class EncodedImage:
         return self.data.startswith(_JPEG)
 
     def pixels(self, reduce: int = 1) -> npt.NDArray[np.uint8]:
-        """The pixels, decoded once; `reduce` times smaller, see `Decoder.decode`.
+        """The pixels, decoded once if they are to be kept; `reduce` times smaller, see `Decoder.decode`.
 
         Returns:
             ``[H, W, 3]`` RGB, 0..255; shared by all callers, never to be written to.
@@ -97,12 +100,15 @@ class EncodedImage:
         Raises:
             InputError: if they cannot be decoded; names file, sequence and frame.
         """
-        if reduce not in self._pixels:
-            try:
-                self._pixels[reduce] = self.decoder.decode(self.data, reduce)
-            except DecodingError as error:
-                raise InputError(f"{self.where}: {_why_not(self.data)}") from error
-        return self._pixels[reduce]
+        if reduce in self._pixels:
+            return self._pixels[reduce]
+        try:
+            pixels = self.decoder.decode(self.data, reduce)
+        except DecodingError as error:
+            raise InputError(f"{self.where}: {_why_not(self.data)}") from error
+        if self.keep:
+            self._pixels[reduce] = pixels
+        return pixels
 
 
 def open_image(

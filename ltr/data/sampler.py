@@ -171,17 +171,16 @@ def _probabilities(
 def _open(dataset: VideoDataset, sequence: int, train: Ids, test: Ids, decoder: Decoder) -> RawSample:
     """Read the chosen frames, each file once; they are decoded when their crops are known."""
     name, boxes = dataset.sequence_name(sequence), dataset.annotation(sequence).boxes
-    for number in {*train.tolist(), *test.tolist()}:
-        source = dataset.frame_path(sequence, number)
-        if not isinstance(source, Slice):
-            break
-        source.prefetch()
+    numbers = [*train.tolist(), *test.tolist()]
+    sources = [dataset.frame_path(sequence, number) for number in numbers]
+    for source in sources:
+        if isinstance(source, Slice):
+            source.prefetch()
     opened: dict[ImageSource, EncodedImage] = {}
-
-    def frame(number: int) -> Frame:
-        source = dataset.frame_path(sequence, number)
-        if source not in opened:
+    for source, number in zip(sources, numbers, strict=True):
+        if source in opened:
+            opened[source].keep = True
+        else:
             opened[source] = open_image(source, sequence=name, frame=number, decoder=decoder)
-        return Frame(opened[source], boxes[number])
-
-    return RawSample(dataset.name, name, [frame(int(t)) for t in train], [frame(int(t)) for t in test])
+    frames = [Frame(opened[source], boxes[number]) for source, number in zip(sources, numbers, strict=True)]
+    return RawSample(dataset.name, name, frames[: len(train)], frames[len(train) :])

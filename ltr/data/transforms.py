@@ -56,7 +56,7 @@ def flip_boxes(
 def to_grey(image: Image) -> Image:
     """The image without colour, ``[H, W, 3]`` with equal channels (ITU-R 601 weights)."""
     grey = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY)
-    return np.repeat(np.asarray(grey, dtype=np.uint8)[..., None], 3, axis=2)
+    return np.asarray(cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB), dtype=np.uint8)
 
 
 def draw_gain(rng: np.random.Generator, jitter: float) -> float:

@@ -43,11 +43,7 @@ _SHOWN = 5  # names in a message before "and N more"
 
 
 def open_root(key: str, root: str | Path | None) -> Path:
-    """The existing root of a dataset: the one given, or the configured one.
-
-    Raises:
-        InputError: if there is none, or it is no folder; says how to set it.
-    """
+    """The existing root of a dataset: the one given, or the configured one; errors say how to set it."""
     return require_dataset_root(key, root)
 
 
@@ -224,7 +220,7 @@ def read_sequence(name: str, files: SequenceFiles) -> Annotation:
 class SequenceFolders(ABC):
     """Base of the video readers: a root, a list of names, annotations from an index on disk."""
 
-    name = ""
+    name: str
     is_video = True
 
     def __init__(self, root: Path, names: Sequence[str], missing: Sequence[str] = ()) -> None:

@@ -153,6 +153,21 @@ def _write_index(dataset: VideoDataset, out: Path, place: npt.NDArray[np.int64])
     write_arrays(out / INDEX_FILE, meta, arrays)
 
 
+def _require_whole(dataset: VideoDataset) -> None:
+    """Have all annotations read before anything is copied.
+
+    Raises:
+        InputError: if some are broken, naming them.
+    """
+    broken = dataset.prepare() if isinstance(dataset, Prepared) else {}
+    if broken:
+        names = ", ".join(dataset.sequence_name(index) for index in list(broken)[:5])
+        raise InputError(
+            f"{dataset.name}: {len(broken)} broken sequences cannot be packed ({names}). The first: "
+            f"{next(iter(broken.values()))}"
+        )
+
+
 def pack_dataset(
     dataset: VideoDataset, out: Path, *, shard_bytes: int = SHARD_BYTES, progress: bool = True
 ) -> PackReport:
@@ -173,13 +188,8 @@ def pack_dataset(
     """
     if shard_bytes < 1:
         raise DomainError(f"a shard must be able to hold a byte, got {shard_bytes}.")
-    start, broken = time.perf_counter(), dataset.prepare() if isinstance(dataset, Prepared) else {}
-    if broken:
-        names = ", ".join(dataset.sequence_name(index) for index in list(broken)[:5])
-        raise InputError(
-            f"{dataset.name}: {len(broken)} broken sequences cannot be packed ({names}). The first: "
-            f"{next(iter(broken.values()))}"
-        )
+    start = time.perf_counter()
+    _require_whole(dataset)
     if not is_packed(out):
         _claim(out, dataset, shard_bytes)
     shards = ShardWriter(out, shard_bytes)

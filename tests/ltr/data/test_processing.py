@@ -196,6 +196,7 @@ def test_reduced_decoding_shows_the_same_crop(tmp_path: Path) -> None:
             proposals=ProposalConfig(num_samples=4),
         )
         image = open_image(file)
+        image.keep = True
         raw = RawSample("d", "s", [Frame(image, box)] * 2, [Frame(image, box)] * 2)
         samples[decode] = DiMPProcessing(config)(
             raw, np.random.default_rng(0), torch.Generator().manual_seed(0)

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ebm.exceptions import DomainError, InputError, UnknownNameError
+from ltr.data.decoders import Decoder
 from ltr.data.processing import DiMPProcessing, ProcessingConfig, TrackingSample
 from ltr.data.proposals import ProposalConfig
 from ltr.data.sampler import DiMPSampler, choose_frames, usable_sequences
@@ -315,3 +316,15 @@ def test_a_resolution_that_changes_inside_a_video(tmp_path: Path) -> None:
         for anno in (sample["train_anno"], sample["test_anno"]):
             centre = anno[:, :2] + anno[:, 2:] / 2
             assert (centre - 32).abs().max() < 8  # a flip by another picture's width would be 96 px off
+
+
+def test_an_image_that_is_drawn_twice_is_decoded_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoded: list[int] = []
+    decode = Decoder.decode
+    monkeypatch.setattr(
+        Decoder, "decode", lambda self, data, reduce=1: decoded.append(1) or decode(self, data, reduce)
+    )
+    make([MSCOCOSeq(write_coco(tmp_path))])[0]  # four frames, all of them one image
+    assert len(decoded) == 1
