@@ -1,0 +1,1 @@
+"""What the EBMTrack plugin adds to PyTracking's training: noise-contrastive box energies that call `ebm`."""

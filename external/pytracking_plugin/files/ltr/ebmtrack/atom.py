@@ -1,0 +1,82 @@
+"""ATOM's box head trained by noise-contrastive estimation: the recipe of `atom_prob_ml` but for the loss.
+
+The paper trains DiMP so; these values for ATOM are its proposals in ATOM's recipe, not published ones.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from ebm.losses.ltr import NCERegression
+
+from ..actors.bbreg import AtomBBKLActor
+from ..data.sampler import ATOMSampler
+from ..models.bbreg.atom import atom_resnet18
+from .processing import NCEBBregProcessing, Proposals
+from .run import build_loaders, describe, parallel, train
+from .sources import image_transforms, joint_transform, training_sets, validation_sets
+
+__all__ = ["ATOMRecipe", "run_atom"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ATOMRecipe:
+    """An ATOM run; the attributes are those of `DiMPRecipe`."""
+
+    preset: str
+    batch_size: int = 64
+    num_workers: int = 8
+    epochs: int = 50
+    train_samples: int = 64_000
+    validation_samples: int = 32_000
+    max_gap: int = 200
+    feature_size: int = 18
+    stride: int = 16
+    search_area: float = 5.0
+
+
+def run_atom(settings: Any, recipe: ATOMRecipe) -> None:
+    """Train as `recipe` says.
+
+    Args:
+        settings: PyTracking's settings object.
+        recipe: what to train.
+    """
+    proposals = Proposals.from_preset(recipe.preset)
+    describe(settings, recipe, proposals)
+    net = parallel(atom_resnet18(backbone_pretrained=True), settings)
+    actor = AtomBBKLActor(net=net, objective=NCERegression())
+    groups = [{"params": net.bb_regressor.parameters()}]
+    train(settings, recipe, actor, _loaders(settings, recipe, proposals), groups, 1e-3)
+
+
+def _processing(recipe: ATOMRecipe, proposals: Proposals, transform: Any) -> NCEBBregProcessing:
+    return NCEBBregProcessing(
+        proposals=proposals,
+        search_area_factor=recipe.search_area,
+        output_sz=recipe.feature_size * recipe.stride,
+        center_jitter_factor={"train": 0, "test": 4.5},
+        scale_jitter_factor={"train": 0, "test": 0.5},
+        mode="sequence",
+        transform=transform,
+        joint_transform=joint_transform(flip=False),
+    )
+
+
+def _loaders(settings: Any, recipe: ATOMRecipe, proposals: Proposals) -> list[Any]:
+    for_train, for_validation = image_transforms(flip=False)
+    train_sets, validation_sets_ = training_sets(settings.env), validation_sets(settings.env)
+    train_set = ATOMSampler(
+        train_sets,
+        [1] * len(train_sets),
+        samples_per_epoch=recipe.train_samples,
+        max_gap=recipe.max_gap,
+        processing=_processing(recipe, proposals, for_train),
+    )
+    validation_set = ATOMSampler(
+        validation_sets_,
+        [1],
+        samples_per_epoch=recipe.validation_samples,
+        max_gap=recipe.max_gap,
+        processing=_processing(recipe, proposals, for_validation),
+    )
+    return build_loaders(recipe, train_set, validation_set)

@@ -1,0 +1,48 @@
+"""Where the network of an added setting lies: with the other networks, or among this clone's checkpoints."""
+
+import importlib
+from pathlib import Path
+
+__all__ = ["find_network"]
+
+
+def find_network(module: str, name: str) -> str:
+    """The file for the tracker of training setting `module`/`name`.
+
+    A file ``<name>.pth.tar`` in the tracking side's ``network_path`` comes first, then the folder of this
+    clone's checkpoints, of which PyTracking's loader takes the last.
+
+    Raises:
+        FileNotFoundError: if there is neither; says where both were looked for.
+    """
+    file = f"{name}.pth.tar"
+    folders = _network_folders()
+    for folder in folders:
+        if (folder / file).is_file():
+            return str(folder / file)
+    workspace = _field("ltr.admin.local", "EnvironmentSettings", "workspace_dir")
+    checkpoints = Path(str(workspace or ".")) / "checkpoints" / "ltr" / module / name
+    if any(checkpoints.glob("*.pth.tar")):
+        return str(checkpoints.resolve())
+    where = ", ".join(str(folder) for folder in folders) or "network_path (not set)"
+    raise FileNotFoundError(
+        f"No network for {module}/{name}: no {file} in {where}, and no checkpoint in {checkpoints}. "
+        f"Train it (cd ltr && python run_training.py {module} {name}) or copy {file} there."
+    )
+
+
+def _network_folders() -> list[Path]:
+    value = _field("pytracking.evaluation.local", "local_env_settings", "network_path")
+    values = value if isinstance(value, list | tuple) else [value] if value else []
+    return [Path(str(folder)).expanduser() for folder in values]
+
+
+def _field(module: str, maker: str, name: str) -> object:
+    """A field of a local.py; None where that file is not written yet."""
+    try:
+        found = importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name != module:
+            raise
+        return None
+    return getattr(getattr(found, maker)(), name, None)

@@ -1,0 +1,5 @@
+"""Actors."""
+
+from .base_actor import BaseActor
+
+__all__ = ["BaseActor"]

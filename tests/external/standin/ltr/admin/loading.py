@@ -1,0 +1,17 @@
+"""Loads a checkpoint as the original does: `torch.load` with its defaults."""
+
+from pathlib import Path
+
+import torch
+
+
+def load_network(network_dir=None, **kwargs):
+    path = Path(network_dir)
+    if path.is_dir():
+        path = sorted(path.glob("*.pth.tar"))[-1]
+    checkpoint = torch.load(path, map_location="cpu")
+    constructor = checkpoint["constructor"]
+    constructor.kwds.update(kwargs)
+    net = constructor.get()
+    net.load_state_dict(checkpoint["net"])
+    return net, checkpoint

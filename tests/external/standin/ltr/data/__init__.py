@@ -1,0 +1,5 @@
+"""Data of the stand-in."""
+
+from .loader import LTRLoader
+
+__all__ = ["LTRLoader"]

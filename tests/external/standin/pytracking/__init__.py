@@ -1,0 +1,1 @@
+"""Tracking side of the stand-in."""

@@ -1,0 +1,6 @@
+"""Parameters."""
+
+
+class TrackerParams:
+    def get(self, name, *default):
+        return getattr(self, name, *default)
