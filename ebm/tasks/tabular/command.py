@@ -18,7 +18,7 @@ __all__ = ["build_parser", "main"]
 
 _EXAMPLES = """\
 examples:
-  ebmtrack regress --quick                              two splits, few epochs: seconds
+  ebmtrack regress --quick                              one split, few epochs: seconds
   ebmtrack regress                                      five losses and three baselines, minutes
   ebmtrack regress --methods all --splits 10            all seven losses, ten splits of every problem
   ebmtrack regress --problems toy-1 --methods nce+ mdn-4
@@ -48,9 +48,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--splits", type=int, metavar="N", help="of every problem (default: diabetes 10, toy 3)"
     )
     parser.add_argument("--epochs", type=int, metavar="N", help="most passes over the data")
-    parser.add_argument(
-        "--quick", action="store_true", help="2 splits, 25 epochs, four methods, unless given"
-    )
+    parser.add_argument("--quick", action="store_true", help="1 split, 25 epochs, four methods, unless given")
     parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N (default: %(default)s)")
     parser.add_argument(
         "--out", type=Path, default=Path("runs") / "regress", metavar="DIR", help="default: %(default)s"
@@ -109,7 +107,7 @@ def _plan(args: argparse.Namespace) -> "Plan":
     problems = args.problems or list(PROBLEMS)
     for name in problems:
         lookup("problem", name, PROBLEMS)
-    usual = dict.fromkeys(PROBLEMS, 2) if args.quick else Plan().splits
+    usual = dict.fromkeys(PROBLEMS, 1) if args.quick else Plan().splits
     splits = {
         name: usual[name] if args.splits is None else require_count("splits", args.splits)
         for name in problems

@@ -29,7 +29,7 @@ class Predictions:
         crps: continuous ranked probability score of the labels, ``(T,)``.
         parameters: numbers that were trained.
         epochs: passes over the training rows.
-        seconds: of training.
+        seconds: of training; on a CPU those of the processor.
     """
 
     log_prob: Tensor | None
@@ -55,7 +55,7 @@ class Scores:
         rmse: of the predicted mean.
         parameters: numbers that were trained.
         epochs: passes over the training rows.
-        seconds: of training.
+        seconds: of training; on a CPU those of the processor.
     """
 
     nll: float | None
