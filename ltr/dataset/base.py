@@ -183,14 +183,10 @@ class SequenceFiles:
     digits: int = 8  # of an image's number, zeros in front
     suffix: str | tuple[str, ...] = ".jpg"  # several: readers that list their images
 
-    def frame_name(self, number: int) -> str:
-        """Name of the image file of a frame, counted from 0."""
-        suffix = self.suffix if isinstance(self.suffix, str) else self.suffix[0]
-        return f"{self.first + number:0{self.digits}d}{suffix}"
-
     def frame(self, number: int) -> Path:
         """Image file of a frame, counted from 0."""
-        return self.frames / self.frame_name(number)
+        suffix = self.suffix if isinstance(self.suffix, str) else self.suffix[0]
+        return self.frames / f"{self.first + number:0{self.digits}d}{suffix}"
 
     @property
     def watched(self) -> tuple[Path, ...]:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from ebm.exceptions import InputError
+from ltr.data.usable import Skipped
 from ltr.data.video import Annotation
 from ltr.dataset.base import SequenceFiles, SequenceFolders, read_sequence, select_names
 from ltr.dataset.listed import IMAGE_SUFFIXES, list_images
@@ -29,12 +30,17 @@ def _box_file(root: Path, name: str) -> Path | None:
     return next((file for file in candidates if file.is_file()), None)
 
 
-def _videos(root: Path) -> list[str]:
-    """Names of the folders that have boxes."""
+def _videos(root: Path) -> tuple[list[str], tuple[str, ...]]:
+    """Names of the folders that have boxes, and of those that have images alone.
+
+    Raises:
+        InputError: if there are none with boxes.
+    """
     names = sorted(entry.name for entry in root.iterdir() if entry.is_dir())
     found = [name for name in names if _box_file(root, name) is not None]
     if found:
-        return found
+        others = (name for name in names if name not in set(found))
+        return found, tuple(name for name in others if list_images(find_image_folder(root / name)))
     if _box_file(root.parent, root.name) is not None:
         raise InputError(f"{root} is one video; give the folder that holds it, {root.parent}.")
     raise InputError(
@@ -70,12 +76,19 @@ class FolderVideos(SequenceFolders):
         folder = Path(root).expanduser()
         if not folder.is_dir():
             raise InputError(f"there is no folder {folder}.")
-        present = _videos(folder)
+        present, self.without_boxes = _videos(folder)
         wanted = present if names is None else list(names)
         super().__init__(folder, *select_names("the folder", folder, wanted, present, allow_missing))
         listed = [self._listing(name) for name in self.names]
         self._images = np.array([image.encode() for images in listed for image in images] or [b""])
         self._starts = np.cumsum([0] + [len(images) for images in listed])
+
+    @property
+    def skipped(self) -> list[Skipped]:
+        """What was left out because it is not there, or has no boxes."""
+        total = len(self.names) + len(self.without_boxes)
+        bare = Skipped(self.name, self.without_boxes, total, f"images, but no {BOX_FILES[0]}")
+        return super().skipped + ([bare] if self.without_boxes else [])
 
     def _listing(self, name: str) -> list[str]:
         """Images of a video."""

@@ -62,12 +62,14 @@ class Report:
             lines += [f"  {row}" for row in (_table(self.notes) if all_notes else _summary(self.notes))]
         bad = len({finding.sequence for finding in self.faults})
         how = "every image decoded" if self.deep else "images not decoded; --deep does"
-        result = f"{len(self.faults)} faults in {bad} sequences" if self.faults else "no faults"
-        lines += [
-            "",
-            f"{self.sequences} sequences, {self.frames} frames, {self.seconds:.1f} s ({how}): {result}.",
-        ]
-        return "\n".join(lines)
+        result = f"{_count(len(self.faults), 'fault')} in {_count(bad, 'sequence')}" if bad else "no faults"
+        size = f"{_count(self.sequences, 'sequence')}, {_count(self.frames, 'frame')}"
+        return "\n".join([*lines, "", f"{size}, {self.seconds:.1f} s ({how}): {result}."])
+
+
+def _count(number: int, what: str) -> str:
+    """A number of things."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _table(findings: Sequence[Finding]) -> list[str]:

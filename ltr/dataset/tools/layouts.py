@@ -206,9 +206,10 @@ def _check_other(root: Path, split: str | None, deep: bool) -> tuple[list[Findin
         for skipped in getattr(dataset, "skipped", ())
         for name in skipped.names
     ]
-    if isinstance(dataset, FolderVideos):
-        return found, _each(dataset, deep)
-    return found, _check_files(dataset, deep)
+    if not isinstance(dataset, FolderVideos):
+        return found, _check_files(dataset, deep)
+    bare = [Finding(name, "missing annotation", "images, but no boxes") for name in dataset.without_boxes]
+    return bare, _each(dataset, deep)
 
 
 _CHECKS: Mapping[str, Check] = {

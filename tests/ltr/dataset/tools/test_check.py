@@ -226,7 +226,9 @@ def test_own_videos(tmp_path: Path) -> None:
         write_rows(tmp_path / f"v/{name}/groundtruth.txt", moving_boxes(24))
     assert check_dataset(tmp_path / "v").faults == []
     shorten(tmp_path / "v/b/groundtruth.txt")
-    assert named(check_dataset(tmp_path / "v")) == {"b": {"annotation too short"}}
+    write_image(tmp_path / "v/c/1.jpg")
+    found = {"b": {"annotation too short"}, "c": {"missing annotation"}}
+    assert named(check_dataset(tmp_path / "v")) == found
     (tmp_path / "v/annotations.csv").write_text(
         "sequence,frame,x,y,w,h\n" + "".join(f"a,{t},1,1,9,9\n" for t in range(24))
     )
