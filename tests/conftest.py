@@ -1,6 +1,7 @@
 """Fixtures that every test package shares."""
 
 import os
+import signal
 import tempfile
 from pathlib import Path
 
@@ -9,6 +10,9 @@ import torch
 
 # Annotation indices of test data stay out of the cache of whoever runs the tests.
 os.environ.setdefault("EBMTRACK_CACHE", tempfile.mkdtemp(prefix="ebmtrack-tests-"))
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell starts background jobs that way, and children inherit it: Ctrl-C could not be tested.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 torch.set_num_threads(int(os.environ.get("EBMTRACK_TEST_THREADS", "1")))
 
 
