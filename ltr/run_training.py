@@ -87,7 +87,7 @@ def _add_recipe_options(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument("--clip", type=float, metavar="NORM", help="clip the gradient at this norm")
     group.add_argument(
-        "--precision", choices=("fp32", "bf16", "fp16"), help="of the network; losses are fp32"
+        "--precision", choices=("fp32", "bf16", "fp16"), help="of the network; fp16 is for GPUs"
     )
     group.add_argument("--seed", type=_not_negative, metavar="N", help="seed of weights and data")
     group.add_argument(
@@ -130,7 +130,13 @@ def _add_run_options(group: argparse._ArgumentGroup) -> None:
         metavar="N",
         help="processes that share every batch; for a small network on a CPU, as many as cores (default: 1)",
     )
-    group.add_argument("--compile", action="store_true", help="compile the network with torch.compile")
+    group.add_argument(
+        "--compile",
+        nargs="?",
+        const="inductor",
+        metavar="BACKEND",
+        help="compile the backbone with torch.compile (default backend: inductor)",
+    )
     group.add_argument(
         "--dry-run",
         action="store_true",

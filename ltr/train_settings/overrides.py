@@ -31,7 +31,7 @@ class RunOptions:
         keep: checkpoints to keep.
         validate: whether to validate.
         decoder: library that decodes JPEGs; ``"auto"``: the fastest that works.
-        compile: compile the network with torch.compile.
+        compile: backend of torch.compile for the backbone, None to leave it as it is.
         log: sinks for the numbers of every epoch, e.g. ``"tensorboard"``.
         dry_run: make three steps, say what they took, and write nothing.
     """
@@ -50,7 +50,7 @@ class RunOptions:
     keep: int = 3
     validate: bool = True
     decoder: str = "auto"
-    compile: bool = False
+    compile: str | None = None
     log: Sequence[str] = ()
     dry_run: bool = False
 

@@ -1,10 +1,11 @@
 """How many cores there are, and who gets them: the loader's workers or the network."""
 
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["CpuPlan", "available_cores", "plan_cpu", "processes_for"]
+__all__ = ["CpuPlan", "available_cores", "plan_cpu", "processes_for", "shared_memory_note"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,3 +56,25 @@ def plan_cpu(
 def processes_for(batch_size: int, cores: int) -> int:
     """The most processes, one a core at most, that can share a batch evenly with at least 2 samples each."""
     return max(n for n in range(1, cores + 1) if n == 1 or (batch_size % n == 0 and batch_size // n >= 2))
+
+
+def shared_memory_note(batch_bytes: int, workers: int, folder: Path = Path("/dev/shm")) -> str:
+    """What to do where batches may not fit into the memory through which workers hand them over; else empty.
+
+    A worker that finds no room there is killed by the system, and nothing says why.
+
+    Args:
+        batch_bytes: of the images in a process's share of a batch.
+        workers: loader processes, each of which prepares two batches ahead.
+        folder: where the system keeps shared memory.
+    """
+    if workers == 0 or not folder.is_dir():
+        return ""
+    needed, free = batch_bytes * (2 * workers + 1), shutil.disk_usage(folder).free
+    if needed <= free:
+        return ""
+    return (
+        f"memory: {workers} loader processes may need {needed / 2**20:.0f} MiB of {folder}, where "
+        f"{free / 2**20:.0f} MiB are free: enlarge it (docker run --shm-size=...), or lower --workers or "
+        "--batch-size"
+    )

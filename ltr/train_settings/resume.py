@@ -61,7 +61,7 @@ def find_start(
         return None
     if not path.is_file():
         raise InputError(f"No checkpoint at {path}; give an existing file, or --resume auto or none.")
-    start = Start(path=path, content=read_checkpoint(path))
+    start = Start(path=path, content=_read(path, folder))
     changes = differences(start.content, recipe, data)
     if resume == "match" and changes:
         _set_aside(folder, say)
@@ -75,6 +75,16 @@ def find_start(
     if moved := folder.set_aside(newer_than=start.epoch):
         say(f"newer checkpoints of this setting are now in {moved}")
     return start
+
+
+def _read(path: Path, folder: CheckpointFolder) -> dict[str, Any]:
+    """The checkpoint, or an error that names the one before it."""
+    try:
+        return read_checkpoint(path)
+    except InputError as error:
+        others = [file for _, file in sorted(folder.epochs().items()) if file != path]
+        remedy = f"--resume {others[-1]} goes on from the epoch file before it." if others else ""
+        raise InputError(f"{error} {remedy or '--resume none starts anew.'}") from error
 
 
 def _set_aside(folder: CheckpointFolder, say: Callable[[str], None]) -> None:

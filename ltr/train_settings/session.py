@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from ebm.exceptions import InputError
+from ebm.lookup import lookup
 from ltr.admin.devices import resolve_device
 from ltr.admin.environment import workspace
 from ltr.data.decoders import choose_decoder
@@ -19,7 +20,7 @@ from ltr.train_settings.data_source import choose_data, open_data
 from ltr.train_settings.head import Run, head_lines
 from ltr.train_settings.overrides import RunOptions
 from ltr.train_settings.recipe import TrainRecipe
-from ltr.train_settings.resources import CpuPlan, available_cores, plan_cpu
+from ltr.train_settings.resources import CpuPlan, available_cores, plan_cpu, shared_memory_note
 from ltr.train_settings.resume import Start, find_start
 from ltr.train_settings.streams import build_streams
 from ltr.trainers.checkpoints import CheckpointFolder
@@ -50,6 +51,8 @@ def train(recipe: TrainRecipe, options: RunOptions) -> int:
     device = _device(options, world)
     _check_sharing(recipe, options, device, world)
     check_requests(options.log)
+    if options.compile is not None:
+        lookup("compiler", options.compile, {name: name for name in torch.compiler.list_backends(())})
     plan = plan_cpu(
         device.type != "cpu", available_cores(), options.workers, options.threads, world.local_size
     )
@@ -172,6 +175,8 @@ def _carry_out(run: Run, options: RunOptions, start: Start | None) -> int:
     trainer = _build_trainer(run, options)
     for name, text in head_lines(run, trainer.config).items():
         say(f"{name + ':':<9}{text}")
+    if note := shared_memory_note(_batch_bytes(run), run.plan.workers * run.world.local_size):
+        say(note)
     if options.dry_run:
         for line in dry_run(trainer).lines():
             say(line)
@@ -188,6 +193,13 @@ def _carry_out(run: Run, options: RunOptions, start: Start | None) -> int:
     if code == 0:
         say(f"Finished: {run.folder.epoch_file(run.recipe.schedule.epochs)}")
     return code
+
+
+def _batch_bytes(run: Run) -> int:
+    """Bytes of the images in this process's share of a batch."""
+    sampling = run.recipe.sampling
+    frames = sampling.train_frames + sampling.test_frames
+    return run.world.share(run.recipe.batch_size) * frames * 3 * run.recipe.geometry.crop_size**2
 
 
 def _say_other_sharing(start: Start, world: World, say: Callable[[str], None]) -> None:
@@ -243,15 +255,17 @@ def _build_trainer(run: Run, options: RunOptions) -> Trainer:
     )
 
 
-def _placed(net: nn.Module, run: Run, compile_it: bool) -> nn.Module:
+def _placed(net: nn.Module, run: Run, compiler: str | None) -> nn.Module:
     """The network on its device, in the memory layout and with the options of the run."""
     net = net.to(run.device)
     if run.recipe.channels_last:
         net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if run.recipe.sync_batch_norm and run.world.size > 1:
         net = nn.SyncBatchNorm.convert_sync_batchnorm(net)
-    if compile_it:
-        net.compile(dynamic=False)  # in place, so that names and state dict stay
+    if compiler is not None:
+        # In place, so that names and state dict stay. The backbone alone: most of the time goes there, and a
+        # compiler would need minutes for the unrolled optimiser.
+        net.get_submodule("feature_extractor").compile(dynamic=False, backend=compiler)
     return net
 
 

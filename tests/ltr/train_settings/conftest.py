@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.ltr.train_settings.runs import LAST, SHARING, finish, linked, start
+
 KEYS = ("lasot", "got10k", "trackingnet", "coco")
 
 
@@ -24,6 +26,16 @@ def generated_tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     workspace = tmp_path_factory.mktemp("workspace")
     ensure_generated(workspace, "train", "tiny", workers=1, progress=False)
     return workspace / "generated"
+
+
+@pytest.fixture(scope="session")
+def shared_run(generated_tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The last checkpoint of an undisturbed run of two processes that the command started."""
+    folder = linked(generated_tiny, tmp_path_factory.mktemp("shared"))
+    code, output = finish(start(folder, *SHARING, "--processes=2"))
+    assert code == 0, output
+    assert "4 samples (2 processes x 2; batch statistics over 2 samples)" in output
+    return folder / LAST
 
 
 @pytest.fixture

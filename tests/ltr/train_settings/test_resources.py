@@ -1,6 +1,15 @@
 """How cores are split."""
 
-from ltr.train_settings.resources import CpuPlan, available_cores, plan_cpu, processes_for
+import shutil
+from pathlib import Path
+
+from ltr.train_settings.resources import (
+    CpuPlan,
+    available_cores,
+    plan_cpu,
+    processes_for,
+    shared_memory_note,
+)
 
 
 def test_the_cores_are_split_and_none_is_used_twice() -> None:
@@ -36,3 +45,13 @@ def test_processes_share_a_batch_evenly() -> None:
 def test_several_processes_split_the_cores() -> None:
     assert plan_cpu(False, 4, processes=4) == CpuPlan(workers=0, threads=1)
     assert plan_cpu(False, 8, processes=2) == CpuPlan(workers=1, threads=3)
+
+
+def test_too_little_shared_memory_is_said_before_a_worker_is_killed(tmp_path: Path) -> None:
+    free = shutil.disk_usage(tmp_path).free
+    assert shared_memory_note(free // 10, 4, tmp_path) == ""
+    assert shared_memory_note(free, 0, tmp_path) == ""
+    assert shared_memory_note(free, 4, tmp_path / "absent") == ""
+    note = shared_memory_note(free, 4, tmp_path)
+    assert "--shm-size" in note
+    assert str(tmp_path) in note

@@ -1,10 +1,8 @@
-"""The command, through real processes where it matters: help, bad input, kill, signal, resume."""
+"""The command: help, bad input, the life of a run, options that change how it runs."""
 
 import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -13,145 +11,44 @@ import torch
 
 from ltr.admin.loading import load_network, read_checkpoint
 from ltr.run_training import main
-
-ROOT = Path(__file__).resolve().parents[3]
-SMALL = ["dimp", "dimp_nce_plus_small", "--scale=tiny", "--batch-size=2", "--no-validate", "--threads=1"]
-RUN = Path("checkpoints/ltr/dimp/dimp_nce_plus_small")
-
-
-def start(workspace: Path, *arguments: str) -> "subprocess.Popen[str]":
-    """The command as a process of its own, leading a process group."""
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("EBMTRACK_")}
-    environment |= {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "XDG_CONFIG_HOME": str(workspace)}
-    return subprocess.Popen(
-        [
-            sys.executable,
-            str(ROOT / "ltr" / "run_training.py"),
-            *SMALL,
-            "--workspace",
-            str(workspace),
-            *arguments,
-        ],
-        cwd=workspace,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-
-
-def finish(process: "subprocess.Popen[str]") -> tuple[int, str]:
-    """Exit code and everything printed."""
-    output, _ = process.communicate(timeout=300)
-    return process.returncode, output
-
-
-def wait_for(path: Path, process: "subprocess.Popen[str]") -> None:
-    """Wait until a file is there, or fail with what the process said."""
-    deadline = time.monotonic() + 240
-    while not path.exists():
-        assert time.monotonic() < deadline, "the file never came"
-        assert process.poll() is None, finish(process)[1]
-        time.sleep(0.01)
-
-
-def learned(path: Path) -> list[torch.Tensor]:
-    """Weights, buffers and optimizer state in a fixed order."""
-    content = read_checkpoint(path)
-    tensors: list[torch.Tensor] = list(content["net"].values())
-    for state in content["optimizer"]["state"].values():
-        tensors += [value for value in state.values() if isinstance(value, torch.Tensor)]
-    return tensors
-
-
-def assert_same_run(first: Path, second: Path) -> None:
-    a, b = learned(first), learned(second)
-    assert len(a) == len(b) > 100
-    assert all(torch.equal(x, y) for x, y in zip(a, b))
-
-
-LENGTH = ["--epochs", "3", "--samples", "16"]  # eight steps an epoch
-
-
-@pytest.fixture(scope="module")
-def undisturbed(generated_tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The last checkpoint of a run that nothing disturbed, loaded in the main process."""
-    folder = tmp_path_factory.mktemp("undisturbed")
-    (folder / "generated").symlink_to(generated_tiny)
-    code, output = finish(start(folder, *LENGTH, "--workers", "0"))
-    assert code == 0, output
-    return folder / RUN / "DiMPnet_ep0003.pth.tar"
+from tests.ltr.train_settings.runs import ROOT, RUN, SMALL
 
 
 @pytest.mark.slow
-def test_a_run_killed_in_its_second_epoch_ends_with_the_same_bits(workspace: Path, undisturbed: Path) -> None:
-    process = start(workspace, *LENGTH, "--workers", "1")
-    wait_for(workspace / RUN / "DiMPnet_ep0001.pth.tar", process)
-    time.sleep(0.3)
-    os.killpg(process.pid, signal.SIGKILL)
-    finish(process)
-    assert not (workspace / RUN / "DiMPnet_ep0003.pth.tar").exists()
-    code, output = finish(start(workspace, *LENGTH, "--workers", "0"))
-    assert code == 0, output
-    assert "resuming" in output
-    assert_same_run(workspace / RUN / "DiMPnet_ep0003.pth.tar", undisturbed)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_to_the_whole_group_stops_after_a_checkpoint_of_the_epochs_middle(
-    workspace: Path, undisturbed: Path, signum: int, code: int
-) -> None:
-    process = start(workspace, *LENGTH, "--workers", "2")
-    wait_for(workspace / RUN / "history.csv", process)  # what is written last in an epoch
-    time.sleep(0.2)
-    os.killpg(process.pid, signum)
-    got, output = finish(process)
-    assert got == code, output
-    assert "state saved" in output
-    assert "Traceback" not in output
-    position = read_checkpoint(workspace / RUN / "DiMPnet_interrupted_ep0001.pt")["resume"]["position"]
-    assert position["epoch"] == 1
-    assert 1 <= position["step"] < 8
-    assert position["samples"] == 16 + 2 * position["step"]
-    code, output = finish(start(workspace, *LENGTH, "--workers", "0"))
-    assert code == 0, output
-    assert_same_run(workspace / RUN / "DiMPnet_ep0003.pth.tar", undisturbed)
-
-
-@pytest.mark.slow
-def test_processes_that_share_the_batches_stop_together_and_go_on_exactly(
-    generated_tiny: Path, tmp_path: Path
-) -> None:
-    sharing = [*LENGTH, "--batch-size=4", "--processes=2"]
-    undisturbed, disturbed = tmp_path / "undisturbed", tmp_path / "disturbed"
-    for folder in (undisturbed, disturbed):
-        folder.mkdir()
-        (folder / "generated").symlink_to(generated_tiny)
-    code, output = finish(start(undisturbed, *sharing))
-    assert code == 0, output
-    assert "2 processes of 2 samples, each 1 threads" in output
-    process = start(disturbed, *sharing)
-    wait_for(disturbed / RUN / "history.csv", process)
-    process.send_signal(signal.SIGTERM)
-    code, output = finish(process)
-    assert code == 143, output
-    code, output = finish(start(disturbed, *sharing))
-    assert code == 0, output
-    assert "resuming" in output
-    last = "DiMPnet_ep0003.pth.tar"
-    assert_same_run(disturbed / RUN / last, undisturbed / RUN / last)
-
-
-@pytest.mark.slow
-def test_a_whole_run_says_what_it_does_and_leaves_a_network_that_loads(undisturbed: Path) -> None:
-    net, content = load_network(undisturbed)
-    assert content["epoch"] == 3
+def test_a_whole_run_says_what_it_does_and_leaves_a_network_that_loads(workspace: Path) -> None:
+    command = [*SMALL, "--workspace", str(workspace), "--samples=4", "--workers=0", "--epochs=2"]
+    assert main([*command, "--log-to", "tensorboard"]) == 0
+    net, content = load_network(workspace / RUN)
+    assert content["epoch"] == 2
     assert net.info["image_sample_size"] == 128
     assert content["settings"]["batch_size"] == 2
     assert not [text for text in strings(content["settings"]) if text.startswith("/")]
-    assert (undisturbed.parent / "history.csv").read_text().count("\n") == 4
+    assert (workspace / RUN / "history.csv").read_text().count("\n") == 3
+    assert {path.name for path in (workspace / RUN / "tensorboard").iterdir()} == {"info", "train"}
+
+
+@pytest.mark.slow
+def test_a_dry_run_says_what_a_run_needs_and_writes_nothing(
+    workspace: Path, capsys: pytest.CaptureFixture
+) -> None:
+    command = [*SMALL, "--workspace", str(workspace), "--workers=0", "--precision=bf16", "--dry-run"]
+    assert main(command) == 0
+    output = capsys.readouterr().out
+    for part in ("cpu, bf16", "dry run: 3 steps took", "an epoch of 1024 steps", "peak memory"):
+        assert part in output
+    assert {path.name for path in workspace.iterdir()} == {"generated"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_other_precisions_train(workspace: Path, precision: str, capsys: pytest.CaptureFixture) -> None:
+    command = [*SMALL, "--workspace", str(workspace), "--samples=2", "--workers=0", "--epochs=1"]
+    command += ["--micro-batch=2", "--set", "geometry.crop_size=64"]
+    assert main([*command, "--precision", precision]) == 0
+    assert f"cpu, {precision}" in capsys.readouterr().out
+    content = read_checkpoint(workspace / RUN / "DiMPnet_ep0001.pth.tar")
+    assert bool(content["resume"]["scaler"]) == (precision == "fp16")
+    assert content["net"]["feature_extractor.conv1.weight"].dtype == torch.float32
 
 
 def strings(data: Any) -> list[str]:
@@ -222,6 +119,19 @@ def test_the_papers_setting_trains_its_full_size_network(
     assert "epoch 1/1 2/2" in output
 
 
+@pytest.mark.slow
+def test_a_compiled_backbone_learns_the_same(workspace: Path) -> None:
+    """With a compiler that generates no code, since the one that does takes minutes on a CPU."""
+    command = [*SMALL, "--workspace", str(workspace), "--samples=4", "--workers=0", "--epochs=1"]
+    results = []
+    for options in ([], ["--compile", "aot_eager", "--resume=none"]):
+        assert main([*command, "--micro-batch=2", *options]) == 0
+        results.append(read_checkpoint(workspace / RUN / "DiMPnet_ep0001.pth.tar")["net"])
+    assert results[0].keys() == results[1].keys()
+    for name, value in results[0].items():
+        torch.testing.assert_close(results[1][name], value, rtol=1e-3, atol=1e-5)
+
+
 @pytest.mark.usefixtures("nothing_configured")
 @pytest.mark.parametrize(
     ("arguments", "expected"),
@@ -237,6 +147,10 @@ def test_the_papers_setting_trains_its_full_size_network(
         (["dimp", "dimp_nce_plus", "--batch-size", "1"], "at least 2 samples"),
         (["dimp", "dimp_nce_plus", "--micro-batch", "1"], "parts of one sample"),
         (["dimp", "dimp_nce_plus", "--processes", "3"], "cannot be shared by 3 processes"),
+        (["dimp", "dimp_nce_plus", "--compile", "inducter"], "did you mean 'inductor'"),
+        (["dimp", "dimp_nce_plus", "--log-to", "visdon"], "did you mean 'visdom'"),
+        (["dimp", "dimp_nce_plus", "--set", "ema=1.5"], "between 0 and 1"),
+        (["dimp", "dimp_nce_plus", "--device=cpu", "--set", "sync_batch_norm=true"], "needs GPUs"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(

@@ -1,6 +1,7 @@
 """Several processes on one network: shares of a batch, averaged gradients, one decision."""
 
 import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +9,15 @@ import pytest
 import torch
 
 from ebm.exceptions import InputError
+from ltr.admin.loading import read_checkpoint
 from ltr.trainers import world as module
 from ltr.trainers.batches import forward_backward, split_batch
+from ltr.trainers.config import Batch, Streams
 from ltr.trainers.world import World
 from tests.ltr.actors.batches import small_batch
 from tests.ltr.trainers.processes import run_processes
 from tests.ltr.trainers.small import small_actor
+from tests.ltr.trainers.toy import ToyStream, toy_trainer
 
 Seen = list[dict[str, Any]]
 
@@ -42,6 +46,8 @@ def seen_in(world: World) -> dict[str, Any]:
         "ranks": world.gather(world.rank),
         "turns": turns.read_text(),
         "step": step_in(world),
+        "run": run_in(world),
+        "folder": turns.parent,
     }
 
 
@@ -53,6 +59,25 @@ def step_in(world: World) -> list[Any]:
     gradients = [p.grad for p in actor.net.parameters() if p.grad is not None]
     average = world.average(gradients, stats, stop=False)
     return [t.numpy().copy() for t in (average.stats["Loss/total"], *gradients)]
+
+
+def run_in(world: World) -> tuple[list[Any], list[float]]:
+    """Weights and validation losses of a run of two epochs, of which each process computes a half."""
+    stream, first = ToyStream(), 4 // world.size * world.rank
+
+    def share(batches: Iterable[Batch]) -> Iterator[Batch]:
+        for batch in batches:
+            yield {"x": batch["x"][:, first : first + 2], "test_anno": batch["test_anno"][:, :2]}
+
+    folder = Path(os.environ["TURNS"]).parent / "run"
+    streams = Streams(
+        train=lambda start, count: share(stream(start, count)),
+        validation=lambda: share(ToyStream()(10_000, 8)),
+    )
+    trainer = toy_trainer(folder, stream, epochs=2, ema=0.9, world=world, streams=streams)
+    assert trainer.run() == 0
+    losses = [row["Loss/total"] for row in trainer.history.rows("val")]
+    return [p.detach().numpy().copy() for p in trainer.actor.net.parameters()], losses
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +116,22 @@ def test_two_processes_have_the_gradients_of_one_with_the_joint_batch(seen: Seen
         torch.testing.assert_close(loss, stats["Loss/total"], rtol=1e-5, atol=0.0)
         for own, joint in zip(gradients, expected, strict=True):
             torch.testing.assert_close(own, joint, rtol=1e-4, atol=1e-7 * largest)
+
+
+def test_a_run_of_two_processes_validates_on_all_samples_with_the_weights_it_saves(seen: Seen) -> None:
+    (weights, losses), (others, same) = seen[0]["run"], seen[1]["run"]
+    assert len(losses) == 2
+    assert losses == same
+    for own, other in zip(weights, others, strict=True):
+        assert (own == other).all()
+    trainer = toy_trainer(seen[0]["folder"] / "alone", ToyStream())
+    content = read_checkpoint(seen[0]["folder"] / "run" / "ToyNet_ep0002.pth.tar")
+    trainer.actor.net.load_state_dict(content["net_ema"])
+    trainer.actor.eval()
+    with torch.no_grad():
+        alone = [float(trainer.actor(batch)[0]) for batch in ToyStream()(10_000, 8)]
+    assert losses[-1] == pytest.approx(sum(alone) / 2, rel=1e-5)
+    assert len(content["resume"]["random_others"]) == 1
 
 
 def test_alone_nothing_is_changed() -> None:

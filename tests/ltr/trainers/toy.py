@@ -14,6 +14,7 @@ from ltr.trainers.optimiser import ParameterGroup, build_adam
 from ltr.trainers.progress import Progress
 from ltr.trainers.schedule import Schedule
 from ltr.trainers.trainer import Trainer
+from ltr.trainers.world import World
 
 
 class ToyNet(nn.Module):
@@ -64,6 +65,8 @@ def toy_trainer(
     epochs: int = 3,
     step_epochs: int = 1,
     validate: bool = False,
+    world: World | None = None,
+    streams: Streams | None = None,
     **config: Any,
 ) -> Trainer:
     """A trainer of five steps an epoch."""
@@ -72,7 +75,9 @@ def toy_trainer(
     return Trainer(
         actor=ToyActor(net),
         optimizer=build_adam(net, [ParameterGroup(path="layers", lr=0.01)]),
-        streams=Streams(train=stream, validation=(lambda: ToyStream()(10_000, 8)) if validate else None),
+        streams=streams
+        or Streams(train=stream, validation=(lambda: ToyStream()(10_000, 8)) if validate else None),
+        world=world,
         folder=CheckpointFolder(folder, "ToyNet", keep_last=2),
         config=TrainerConfig(
             schedule=Schedule(epochs=epochs, step_epochs=step_epochs),
@@ -82,5 +87,5 @@ def toy_trainer(
             **config,
         ),
         device=torch.device("cpu"),
-        progress=Progress(interval=0.0),
+        progress=Progress(interval=0.0, silent=world is not None and not world.is_main),
     )
