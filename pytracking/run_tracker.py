@@ -113,6 +113,7 @@ def _run(args: argparse.Namespace) -> int:
         args.tracker,
         args.parameter,
         checkpoint=args.checkpoint,
+        weights=args.weights,
         run_id=args.run_id,
         seed=args.seed,
         device=args.device,

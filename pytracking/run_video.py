@@ -87,7 +87,7 @@ def _run(args: argparse.Namespace) -> int:
 
     params = find_parameters(args.tracker, args.parameter)
     source = open_video(args.video)
-    weights = find_weights(params, args.checkpoint)
+    weights = find_weights(params, args.checkpoint, args.weights)
     print(weights)
     network = None if weights.path is None else load_tracking_network(weights)
     tracker = make_tracker(args.tracker, params, network=network, device=args.device, seed=args.seed)

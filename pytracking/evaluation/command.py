@@ -78,7 +78,7 @@ def add_dataset_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_tracker_options(parser: argparse.ArgumentParser) -> None:
-    """Tracker, parameter set, weights, device and seed."""
+    """Tracker, parameter set, weights and which of them, device and seed."""
     parser.add_argument("tracker", help="name of the tracker, e.g. dimp")
     parser.add_argument("parameter", help="name of its parameter set, e.g. nce_plus")
     parser.add_argument(
@@ -87,6 +87,13 @@ def add_tracker_options(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="weights file, or a folder whose newest is taken; otherwise the networks folder, then the "
         "newest checkpoint of the train setting",
+    )
+    parser.add_argument(
+        "--weights",
+        choices=("auto", "net", "net_ema"),
+        default="auto",
+        help="of the last training step (net), averaged over the run (net_ema), or averaged ones if the file "
+        "has any (default: %(default)s)",
     )
     parser.add_argument(
         "--device", default="auto", help="auto, cpu, cuda, cuda:N or mps (default: %(default)s)"

@@ -8,12 +8,15 @@ from datetime import UTC, datetime
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytracking.evaluation.results import config_hash, plain_value, sha256_of
 from pytracking.parameter import find_parameters
 from pytracking.parameter.base import Params
 from pytracking.utils.loading import WeightsChoice, find_weights
+
+if TYPE_CHECKING:
+    from ltr.admin.exported import Weights
 
 __all__ = ["TrackerSpec", "make_spec"]
 
@@ -53,8 +56,13 @@ class TrackerSpec:
     @cached_property
     def hash(self) -> str:
         """Changes with tracker, parameters, weights and seed."""
+        which = {} if self.weights.weights == "auto" else {"weights": self.weights.weights}
         return config_hash(
-            tracker=self.tracker, params=self.params, checkpoint=self.checkpoint_digest, seed=self.seed
+            tracker=self.tracker,
+            params=self.params,
+            checkpoint=self.checkpoint_digest,
+            seed=self.seed,
+            **which,
         )
 
     def folder(self, results_root: Path) -> Path:
@@ -77,7 +85,12 @@ class TrackerSpec:
             "params": plain_value(self.params),
             "checkpoint": None
             if path is None
-            else {"path": str(path), "sha256": self.checkpoint_digest, "chosen": self.weights.how},
+            else {
+                "path": str(path),
+                "sha256": self.checkpoint_digest,
+                "chosen": self.weights.how,
+                "weights": self.weights.weights,
+            },
             "run_id": self.run_id,
             "seed": self.seed,
             "device": device,
@@ -118,6 +131,7 @@ def make_spec(
     parameter: str,
     *,
     checkpoint: Path | None = None,
+    weights: "Weights" = "auto",
     run_id: int | None = None,
     seed: int = 0,
     device: str = "auto",
@@ -133,7 +147,7 @@ def make_spec(
         tracker=tracker,
         parameter=parameter,
         params=params,
-        weights=find_weights(params, checkpoint),
+        weights=find_weights(params, checkpoint, weights),
         run_id=run_id,
         seed=seed,
         device=device,

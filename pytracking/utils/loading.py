@@ -3,12 +3,19 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ebm.exceptions import InputError
 from pytracking.parameter.base import Params
 
+if TYPE_CHECKING:
+    from ltr.admin.exported import Weights
+
 __all__ = ["WeightsChoice", "find_weights", "load_tracking_network"]
+
+_EXPORT = ".safetensors"
+_FILES = (".pth.tar", _EXPORT)
+_EPOCH = re.compile(r"_ep(\d+)\.(?:pth\.tar|safetensors)$")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,16 +25,22 @@ class WeightsChoice:
     Attributes:
         path: the file, or None for a tracker that has no network.
         how: why this one.
+        weights: which of its weights: those of the last step (``"net"``), averaged over the run
+            (``"net_ema"``), or averaged ones if there are any (``"auto"``).
     """
 
     path: Path | None
     how: str
+    weights: "Weights" = "auto"
 
     def __str__(self) -> str:
-        return f"Weights: {self.path} ({self.how})." if self.path else f"Weights: none ({self.how})."
+        which = "" if self.weights == "auto" else f", field {self.weights}"
+        return f"Weights: {self.path} ({self.how}{which})." if self.path else f"Weights: none ({self.how})."
 
 
-def find_weights(params: Params, checkpoint: str | Path | None = None) -> WeightsChoice:
+def find_weights(
+    params: Params, checkpoint: str | Path | None = None, weights: "Weights" = "auto"
+) -> WeightsChoice:
     """Choose the weights of a parameter set.
 
     Looks at `checkpoint` alone if it is given; otherwise for the set's file names in the networks folders,
@@ -35,7 +48,8 @@ def find_weights(params: Params, checkpoint: str | Path | None = None) -> Weight
 
     Args:
         params: says file names and train setting.
-        checkpoint: a file, or a folder of checkpoints whose newest is taken.
+        checkpoint: a checkpoint or an export, or a folder of them whose newest is taken.
+        weights: which of the file's weights, see `WeightsChoice`.
 
     Raises:
         InputError: if `checkpoint` is not there, or nothing was found: the places looked at and what to do.
@@ -43,25 +57,27 @@ def find_weights(params: Params, checkpoint: str | Path | None = None) -> Weight
     if not params.needs_network:
         return WeightsChoice(path=None, how="this tracker has no network")
     if checkpoint is not None:
-        return WeightsChoice(path=_given(Path(checkpoint).expanduser()), how="given as checkpoint")
+        path = _given(Path(checkpoint).expanduser())
+        return WeightsChoice(path=path, how="given as checkpoint", weights=weights)
     # Only here: with a checkpoint at hand nobody's paths file is read.
     from ltr.admin.environment import network_folders, workspace
 
     looked: list[str] = []
     for folder in network_folders():
         for name in params.network_files:
-            found = _file_or_newest(folder / name)
-            if found is not None:
-                return WeightsChoice(path=found, how=f"{name} in the networks folder")
+            for stored in (name, name.partition(".pth")[0] + _EXPORT):
+                found = _file_or_newest(folder / stored)
+                if found is not None:
+                    how = f"{stored} in the networks folder"
+                    return WeightsChoice(path=found, how=how, weights=weights)
             looked.append(str(folder / name))
     if params.train_setting is not None:
         folder = workspace() / "checkpoints" / "ltr" / params.train_setting
         newest = _newest(folder)
         if newest is not None:
-            return WeightsChoice(
-                path=newest, how=f"newest checkpoint of train setting {params.train_setting}"
-            )
-        looked.append(f"{folder}/*.pth.tar")
+            how = f"newest checkpoint of train setting {params.train_setting}"
+            return WeightsChoice(path=newest, how=how, weights=weights)
+        looked.append(f"{folder}/*.pth.tar or *.safetensors")
     raise InputError(_nothing_found(params, looked))
 
 
@@ -69,13 +85,14 @@ def load_tracking_network(choice: WeightsChoice) -> Any:
     """The network of a weights file, on the CPU and in evaluation mode.
 
     Raises:
-        InputError: if the file is broken, or holds a network that is not a DiMP network.
+        InputError: if the file is broken, lacks the weights that were chosen, or holds a network that is not
+            a DiMP network.
     """
     from ltr.admin.loading import load_network
 
     if choice.path is None:
         raise InputError(f"No weights to load: {choice.how}.")
-    network, _ = load_network(choice.path)
+    network, _ = load_network(choice.path, weights=choice.weights)
     missing = [
         name
         for name in ("classifier", "bb_regressor", "extract_backbone_features")
@@ -97,9 +114,14 @@ def _given(path: Path) -> Path:
         return found
     if path.is_dir():
         raise InputError(
-            f"The checkpoint folder {path} holds no *.pth.tar file; give another folder or a file."
+            f"The checkpoint folder {path} holds no *.pth.tar or *.safetensors file; give another "
+            "folder or a file."
         )
-    near = sorted(p.name for p in path.parent.glob("*.pth*"))[:5] if path.parent.is_dir() else []
+    near = (
+        sorted(p.name for p in path.parent.iterdir() if p.name.endswith((".pth", *_FILES)))[:5]
+        if path.parent.is_dir()
+        else []
+    )
     hint = f" Weights in that folder: {', '.join(near)}." if near else ""
     raise InputError(
         f"There is no checkpoint file {path}.{hint} Give a file or a folder of checkpoints, or leave "
@@ -116,12 +138,12 @@ def _newest(folder: Path) -> Path | None:
     """The checkpoint of the highest epoch in `folder`, without numbers the last name; None if empty."""
     if not folder.is_dir():
         return None
-    files = [p for p in folder.glob("*.pth.tar") if p.is_file()]
+    files = [p for p in folder.iterdir() if p.name.endswith(_FILES) and p.is_file()]
     return max(files, key=_epoch_and_name, default=None)
 
 
 def _epoch_and_name(path: Path) -> tuple[int, str]:
-    match = re.search(r"_ep(\d+)\.pth\.tar$", path.name)
+    match = _EPOCH.search(path.name)
     return (int(match.group(1)) if match else -1), path.name
 
 

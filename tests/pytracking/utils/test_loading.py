@@ -7,13 +7,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import pytracking
 from ebm.exceptions import InputError
 from ltr.admin.checkpoint_io import network_fields, write_checkpoint
+from ltr.admin.exported import Weights, write_export
+from ltr.admin.loading import read_checkpoint
 from ltr.models.tracking.dimpnet import dimpnet_small
+from pytracking.evaluation.spec import make_spec
 from pytracking.parameter import find_parameters
-from pytracking.utils.loading import find_weights
+from pytracking.utils.loading import find_weights, load_tracking_network
 
 PARAMS = find_parameters("dimp", "nce_plus")
 
@@ -102,6 +106,41 @@ def test_the_three_calls(tmp_path: Path) -> None:
     image = np.random.default_rng(0).integers(0, 256, (120, 160, 3), dtype=np.uint8)
     tracker.initialize(image, (50, 40, 30, 20))
     assert tracker.track(image).box.shape == (4,)
+
+
+def test_an_export_is_found_in_a_folder_and_in_the_networks_folder(places: tuple[Path, Path]) -> None:
+    source = saved_network(places[1] / "DiMPnet_ep0001.pth.tar")
+    written = write_export(places[1], read_checkpoint(source) | {"epoch": 2}, source.name)
+    assert find_weights(PARAMS, places[1]).path == written
+    assert find_weights(PARAMS).path == written
+    named = written.rename(places[0] / "dimp_nce_plus.safetensors")
+    written.with_suffix(".json").rename(named.with_suffix(".json"))
+    choice = find_weights(PARAMS)
+    assert choice.path == named
+    assert "dimp_nce_plus.safetensors in the networks folder" in choice.how
+    load_tracking_network(choice)
+
+
+def test_averaged_weights_are_taken_unless_the_last_ones_are_asked_for(tmp_path: Path) -> None:
+    path = saved_network(tmp_path / "a.pth.tar")
+    fields = read_checkpoint(path)
+    averaged = {name: tensor + 1 for name, tensor in fields["net"].items()}
+    both = tmp_path / "b.pth.tar"
+    write_checkpoint(both, fields | {"net_ema": averaged})
+    name = next(iter(averaged))
+
+    def loaded(where: Path, which: Weights) -> torch.Tensor:
+        return load_tracking_network(find_weights(PARAMS, where, which)).state_dict()[name]
+
+    torch.testing.assert_close(loaded(both, "auto"), averaged[name])
+    torch.testing.assert_close(loaded(both, "net"), fields["net"][name])
+    torch.testing.assert_close(loaded(path, "auto"), fields["net"][name])
+    with pytest.raises(InputError, match="no averaged weights"):
+        loaded(path, "net_ema")
+    keys = {
+        make_spec("dimp", "nce_plus", checkpoint=both, weights=w).hash for w in ("auto", "net", "net_ema")
+    }
+    assert len(keys) == 3  # results of different weights are kept apart
 
 
 def test_a_broken_file_and_a_strange_network_are_refused(tmp_path: Path) -> None:
