@@ -101,8 +101,8 @@ class DiMPnet(nn.Module):
             **kwargs: passed to the filter optimiser.
 
         Returns:
-            Classifier scores ``(I_test, S, h, w)`` of the first filter and after every iteration, and the
-            scores f(x, y) of the boxes, ``(I_test, S, P)``.
+            Classifier scores ``(I_test, S, h, w)``, of the first filter and after every iteration.
+            Scores f(x, y) of the boxes, ``(I_test, S, P)``.
 
         Raises:
             ShapeError: if the images are not five-dimensional.
