@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from torch import nn
 
-from ebm.exceptions import InputError
+from ebm.exceptions import EBMError, InputError
 from ebm.lookup import unknown_name
 
 __all__ = ["NetConstructor", "find_constructor", "known_constructors", "model_constructor"]
@@ -62,7 +62,15 @@ class NetConstructor:
                 f"The recorded call of {self.fun_module}.{self.fun_name} does not fit its signature: {error}"
                 ". Was the file written by another version?"
             ) from error
-        return function(**{**recorded, **(overrides or {})})
+        try:
+            return function(**{**recorded, **(overrides or {})})
+        except (TypeError, ValueError, RuntimeError, OverflowError, AttributeError) as error:
+            if isinstance(error, EBMError):
+                raise
+            raise InputError(
+                f"The recorded arguments of {self.fun_module}.{self.fun_name} build no network: "
+                f"{str(error).splitlines()[0]}. The file is damaged, or of another version."
+            ) from error
 
 
 def model_constructor(function: Callable[..., N]) -> Callable[..., N]:

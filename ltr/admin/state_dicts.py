@@ -2,6 +2,8 @@
 
 import pickle
 import re
+import struct
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,11 +14,14 @@ import torch
 from torch import Tensor, nn
 
 from ebm.exceptions import InputError
+from ltr.admin.pickled_names import named_globals
 
 __all__ = ["as_state_dict", "load_strictly", "read_state_dict", "read_torch_file"]
 
 # How torch words it: "Unsupported global: GLOBAL a.B ...", "... unsupported GLOBAL a.b whose module ...".
 _REFUSED = re.compile(r"GLOBAL ([\w.]+)")
+# What torch itself rebuilds tensors and containers from.
+_HARMLESS = re.compile(r"collections\.OrderedDict|torch\._utils\._rebuild_\w+|torch\.\w*(Storage|Size)")
 
 
 def read_torch_file(path: Path, allowed: Mapping[str, type] | None = None) -> Any:
@@ -33,10 +38,14 @@ def read_torch_file(path: Path, allowed: Mapping[str, type] | None = None) -> An
     if not path.is_file():
         raise InputError(f"No file {path}" + (" (it is a folder)." if path.is_dir() else "."))
     try:
-        with torch.serialization.safe_globals([(cls, name) for name, cls in (allowed or {}).items()]):
+        with (
+            torch.serialization.safe_globals([(cls, name) for name, cls in (allowed or {}).items()]),
+            warnings.catch_warnings(),
+        ):
+            warnings.simplefilter("ignore", UserWarning)  # what is odd about a file is an error below
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        raise InputError(_refusal(path, str(error))) from error
+        raise InputError(_refusal(path, str(error), allowed or {})) from error
     except (
         RuntimeError,
         EOFError,
@@ -46,24 +55,49 @@ def read_torch_file(path: Path, allowed: Mapping[str, type] | None = None) -> An
         IndexError,
         AttributeError,
         TypeError,
+        struct.error,
     ) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = _own_words(str(error)) or type(error).__name__
         raise InputError(
             f"{path} ({path.stat().st_size} bytes) is truncated or not a torch file: {reason}. "
             "Copy or download it again."
         ) from error
 
 
-def _refusal(path: Path, message: str) -> str:
+def _refusal(path: Path, message: str, allowed: Mapping[str, type]) -> str:
     """What to say about a stream that the restricted reader refused."""
-    if refused := _REFUSED.search(message):
-        return (
-            f"{path} refers to {refused[1]}, which is not among the classes that may be read from a file; "
-            "nothing in it was run. If you trust the file, write its state dict to a .safetensors file and "
-            "load that."
-        )
-    reason = message.split("Please file an issue", 1)[0].splitlines()[-1].strip()
-    return f"{path} is truncated, not a torch file, or holds something that may not be read: {reason}"
+    there = [name for name in named_globals(path) if name not in allowed and not _HARMLESS.fullmatch(name)]
+    refused = _REFUSED.search(message)
+    if refused and _ends_with(path, refused[1].rpartition(".")[2]):
+        return f"{path} ({path.stat().st_size} bytes) is truncated. Copy or download it again."
+    if refused:
+        # torch leaves the module of builtins out.
+        name = next((full for full in there if full.endswith(f".{refused[1]}")), refused[1])
+    elif there:
+        name = there[0]
+    else:
+        reason = _own_words(message)
+        return f"{path} is truncated, not a torch file, or holds something that may not be read: {reason}."
+    return (
+        f"{path} refers to {name}, which is not among the classes that may be read from a file; "
+        "nothing in it was run. If you trust the file, write its state dict to a .safetensors file and "
+        "load that."
+    )
+
+
+def _ends_with(path: Path, text: str) -> bool:
+    """Whether a file ends in the middle of the name that its reader came to last."""
+    with path.open("rb") as file:
+        # The reader takes the last byte for the end of the line.
+        file.seek(max(path.stat().st_size - len(text) - 1, 0))
+        return text.encode() in file.read()
+
+
+def _own_words(message: str) -> str:
+    """The first line of an error of torch's, without its advice to read files with everything allowed."""
+    head = message.splitlines()[0] if message else ""
+    cause = message.rpartition("WeightsUnpickler error:")[2] if "WeightsUnpickler error:" in message else head
+    return re.split(r"Please file an issue|In PyTorch 2\.6|Check the documentation", cause)[0].strip(" .\n")
 
 
 def read_state_dict(path: Path) -> dict[str, Tensor]:

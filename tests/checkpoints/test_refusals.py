@@ -1,7 +1,10 @@
 """Files that must not be read: hostile, truncated, or no checkpoints at all. Nothing in them runs."""
 
+import functools
 import os
 import pickle
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -50,6 +53,74 @@ def test_a_constructor_that_is_not_ours_is_never_called(net, tmp_path: Path) -> 
     with pytest.raises(InputError, match=r"network os\.system, which is not one of those.*dimpnet18"):
         load_network(path)
     assert not target.exists()
+
+
+SYSTEM = b"S'touch ran'\n"
+
+
+@pytest.mark.parametrize(
+    "stream",
+    [
+        *(pickle.dumps({"net": Hostile(Path("ran"))}, protocol=number) for number in range(6)),
+        b"cposix\nsystem\n(" + SYSTEM + b"tR.",
+        b"(" + SYSTEM + b"iposix\nsystem\n.",
+        b"(cposix\nsystem\n" + SYSTEM + b"o.",
+    ],
+    ids=[*(f"protocol {number}" for number in range(6)), "GLOBAL", "INST", "OBJ"],
+)
+@pytest.mark.parametrize("container", ["bare", "zip"])
+def test_what_is_refused_is_named_however_it_is_written(
+    stream: bytes,
+    container: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    recwarn: pytest.WarningsRecorder,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "hostile.pth"
+    path.write_bytes(stream)
+    if container == "zip":
+        torch.save({}, path)
+        with zipfile.ZipFile(path) as old:
+            members = {name: old.read(name) for name in old.namelist()}
+        with zipfile.ZipFile(path, "w") as new:
+            for name, content in members.items():
+                new.writestr(name, stream if name.endswith("/data.pkl") else content)
+    with pytest.raises(InputError, match=r"refers to posix\.system, which is not among the classes") as error:
+        read_checkpoint(path)
+    assert "weights_only" not in str(error.value)  # torch's advice how to run it after all
+    assert not recwarn.list
+    assert not Path("ran").exists()
+
+
+@pytest.mark.parametrize("what", [eval, exec, functools.partial, getattr, __import__, torch.load])
+def test_functions_of_any_module_are_named(what: Callable[..., object], tmp_path: Path) -> None:
+    path = tmp_path / "hostile.pth"
+    torch.save({"net": {"w": torch.zeros(1)}, "stats": [({"deep": what},)]}, path)
+    with pytest.raises(InputError, match=rf"refers to [\w.]+\.{what.__name__}, which"):
+        read_checkpoint(path)
+
+
+@pytest.mark.parametrize("zip_container", [True, False], ids=["zip", "legacy"])
+def test_files_cut_anywhere_are_said_to_be_truncated(net, tmp_path: Path, zip_container: bool) -> None:
+    path = tmp_path / "cut.pth.tar"
+    torch.save(network_fields(net), path, _use_new_zipfile_serialization=zip_container)
+    content = path.read_bytes()
+    for length in [*range(0, 700, 3), *range(len(content) // 7, len(content), len(content) // 7)]:
+        path.write_bytes(content[:length])
+        with pytest.raises(InputError, match=r"cut\.pth\.tar.*truncated"):
+            read_checkpoint(path)
+
+
+@pytest.mark.parametrize(
+    ("args", "kwds"), [("ab", {}), ((), {"filter_size": "big"}), ((), {"out_feature_dim": 10**12})]
+)
+def test_recorded_arguments_that_build_nothing_are_an_error(net, tmp_path: Path, args, kwds) -> None:
+    path = tmp_path / "odd.pth"
+    constructor = NetConstructor("dimpnet_small", "ltr.models.tracking.dimpnet", args, kwds)
+    write_checkpoint(path, {**network_fields(net), "constructor": constructor})
+    with pytest.raises(InputError, match="recorded arguments of .*dimpnet_small build no network"):
+        load_network(path)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.001, 0.5, 0.999])
