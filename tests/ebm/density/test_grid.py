@@ -10,25 +10,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from ebm.density import GridDensity
-from ebm.exceptions import DomainError, NumericalError, ShapeError, TruncationWarning
+from ebm.exceptions import ShapeError, TruncationWarning
 from ebm.models import FunctionalEnergy
-
-GRID = torch.linspace(-12, 12, 4801, dtype=torch.float64)
-MEANS = torch.tensor([[-1.0], [0.0], [2.5]]).double()
-STDS = torch.tensor([[0.5], [1.0], [1.5]]).double()
-
-
-def gaussian(y: Tensor) -> Tensor:
-    """A score that is a Gaussian's log-density without its constant, plus another constant."""
-    return -0.5 * ((y[..., 0] - MEANS) / STDS).square() + 7
-
-
-def two_modes(y: Tensor) -> Tensor:
-    """Log-density of 0.3 N(-3, 0.5^2) + 0.7 N(3, 0.5^2)."""
-    z = (y - torch.tensor([-3.0, 3.0]).double()) / 0.5
-    return (torch.tensor([0.3, 0.7]).double().log() - 0.5 * z.square()).logsumexp(-1) - math.log(
-        0.5 * math.sqrt(2 * math.pi)
-    )
+from tests.ebm.density.scores import GRID, MEANS, STDS, gaussian, two_modes
 
 
 @pytest.fixture
@@ -298,58 +282,3 @@ def test_an_empty_batch_gives_empty_answers() -> None:
     assert density.marginal(0).entropy().shape == (0,)
     assert density.mode().shape == (0, 1)
     assert density.cdf(0.0).shape == density.quantile(0.5).shape == (0,)
-
-
-@pytest.mark.parametrize(
-    ("grid", "error", "message"),
-    [
-        (torch.tensor([0.0, 1.0, 1.0]), DomainError, "dimension 0 must increase"),
-        (torch.tensor([0.0, math.nan]), DomainError, r"grid dimension 0\[0, 1\] is nan"),
-        (torch.zeros(1), ShapeError, "G >= 2"),
-        (torch.arange(6.0).reshape(2, 3), ShapeError, r"got \(2, 3\)"),
-        ([torch.arange(3.0)] * 4, DomainError, "use ImportanceDensity"),
-        ([torch.arange(3.0), torch.arange(3.0).double()], TypeError, "one dtype and device"),
-        ([0.0, 1.0], TypeError, "must be a tensor"),
-    ],
-)
-def test_impossible_grids_are_refused(grid: object, error: type, message: str) -> None:
-    with pytest.raises(error, match=message):
-        GridDensity(gaussian, grid, batch_size=3)
-
-
-def test_impossible_scores_are_refused() -> None:
-    broken = lambda y: torch.where(y[..., 0] > 11.9, math.nan, gaussian(y))  # noqa: E731
-    with pytest.raises(NumericalError, match=r"item 0 at y = \[11\.9.*is nan; finite scores: -"):
-        GridDensity(broken, GRID, batch_size=3)
-    with pytest.raises(NumericalError, match="is inf"):
-        GridDensity(lambda y: 1 / (y[..., 0] * 0), GRID.abs().sort().values.unique(), batch_size=3)
-    with pytest.raises(NumericalError, match="item 0 is -inf: no density"):
-        GridDensity(lambda y: torch.full_like(y[..., 0], -math.inf), GRID, batch_size=1)
-    with pytest.raises(ShapeError, match=r"\(B, M\) = \(3, 4801\), got \(3, 4801, 1\)"):
-        GridDensity(lambda y: y, GRID, batch_size=3)
-
-
-def test_impossible_questions_are_refused(density: GridDensity) -> None:
-    for level in (0.0, 1.0, -0.1, math.nan):
-        with pytest.raises(ValueError, match=r"level must lie in \(0, 1\)"):
-            density.credible_interval(level)
-        with pytest.raises(ValueError, match=r"level must lie in \(0, 1\)"):
-            density.credible_set(level)
-    with pytest.raises(ValueError, match="n must be an integer >= 1"):
-        density.sample(0)
-    with pytest.raises(DomainError, match="dim must be one of 0 to 0, got 1"):
-        density.quantile(0.5, dim=1)
-    with pytest.raises(DomainError, match=r"probabilities must lie in \[0, 1\]"):
-        density.quantile(1.2)
-    with pytest.raises(ShapeError, match=r"\(B=3, M, D=1\)"):
-        density.log_prob(torch.zeros(2, 1))
-    with pytest.raises(DomainError, match=r"y\[1, 0\] is nan"):
-        density.log_prob(torch.tensor([[0.0], [math.nan], [0.0]]))
-    with pytest.raises(ShapeError, match="expected t of shape"):
-        density.cdf(torch.zeros(2))
-    with pytest.raises(DomainError, match="different coordinates"):
-        density.marginal([])
-    with pytest.raises(ValueError, match="batch_size"):
-        GridDensity(gaussian, GRID, batch_size=-1)
-    with pytest.raises(ShapeError, match="log_masses of shape"):
-        GridDensity.from_log_masses(GRID, torch.zeros(1, 3))
