@@ -9,6 +9,8 @@ __all__ = ["comparable", "flat_differences"]
 def comparable(plain: Mapping[str, Any]) -> dict[str, Any]:
     """A plain recipe without what may change between two parts of one run: its length and its validation."""
     data = {k: v for k, v in plain.items() if k != "validation"}
+    if not any(data.get("label_noise", {}).values()):
+        data.pop("label_noise", None)  # checkpoints older than the field had exact labels too
     schedule = dict(data["schedule"])
     if schedule["kind"] == "step":
         # The cosine depends on the length, the steps do not.

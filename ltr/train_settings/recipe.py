@@ -13,6 +13,7 @@ from ebm.lookup import unknown_name
 from ltr.actors.network_actor import Precision
 from ltr.data.crops import CropMode
 from ltr.data.frame_choice import FrameMode
+from ltr.data.label_noise import LabelNoise
 from ltr.train_settings.compare import comparable
 from ltr.train_settings.terms import BoxRecipe, ClassifierRecipe, DensityRecipe, HingeRecipe, OverlapRecipe
 from ltr.trainers.averaged_weights import check_decay
@@ -27,6 +28,7 @@ __all__ = [
     "Geometry",
     "HingeRecipe",
     "Jitter",
+    "LabelNoise",
     "NetworkRecipe",
     "OptimiserRecipe",
     "OverlapRecipe",
@@ -185,6 +187,7 @@ class TrainRecipe:
     jitter: Jitter = Jitter()
     augmentation: Augmentation = Augmentation()
     sampling: Sampling = Sampling()
+    label_noise: LabelNoise = LabelNoise()  # error put into the training labels, to study what it does
     schedule: Schedule = Schedule()
     validation: Validation = Validation()
     batch_size: int = 20

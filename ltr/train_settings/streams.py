@@ -6,6 +6,7 @@ from dataclasses import replace
 import torch
 
 from ltr.data.decoders import OPENCV, Decoder
+from ltr.data.label_noise import NoisyLabels
 from ltr.data.loader import BatchLoader, make_loader
 from ltr.data.overlaps import OverlapConfig, PerturbationConfig
 from ltr.data.processing import DiMPProcessing, LabelKind, ProcessingConfig
@@ -91,9 +92,11 @@ def build_sampler(
         recipe: frames, gap, processing and seed.
         datasets: what to draw from.
         weights: how often, None in proportion to their lengths.
-        training: False for the validation set, whose samples are the same in every run.
+        training: False for the validation set, whose samples are the same in every run, with exact labels.
         decoder: decodes the frames.
     """
+    if training and recipe.label_noise:
+        datasets = [NoisyLabels(dataset, recipe.label_noise, recipe.seed) for dataset in datasets]
     return DiMPSampler(
         datasets,
         weights,
