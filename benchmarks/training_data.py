@@ -137,6 +137,27 @@ def sampler(data: LaSOT, config: ProcessingConfig, decoder: Decoder) -> DiMPSamp
     return DiMPSampler([data], None, 1, 200, 3, 3, DiMPProcessing(config), decoder=decoder)
 
 
+def measure(root: Path, options: argparse.Namespace) -> tuple[dict[str, float], str]:
+    """Median CPU milliseconds of every way to make a sample, and of decoding; and the decoder's name."""
+    write_video(root, (options.width, options.height), options.frames)
+    decoder, data = choose_decoder(options.decoder), LaSOT(root, [NAME])
+    samplers = {
+        f"ours, {decoder.name}": sampler(data, CONFIG, decoder),
+        "ours, opencv": sampler(data, CONFIG, OPENCV),
+        "ours, reduced": sampler(data, replace(CONFIG, decode="reduced"), decoder),
+    }
+    files = [root / "cat" / NAME / "img" / f"{t + 1:08d}.jpg" for t in range(6)]
+    functions: dict[str, Callable[[int], object]] = {
+        name: found.__getitem__ for name, found in samplers.items()
+    }
+    functions |= {
+        "usual order": Baseline(root).__getitem__,
+        "decoding alone, opencv": lambda _: [read_image(file) for file in files],
+        f"decoding alone, {decoder.name}": lambda _: [read_image(f, decoder=decoder) for f in files],
+    }
+    return median_ms(functions, options.repeats), decoder.name
+
+
 def main(argv: list[str] | None = None) -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(
@@ -147,37 +168,21 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--frames", type=int, default=1000, help="frames, and annotation lines, of the video")
     parser.add_argument("--repeats", type=int, default=60)
     parser.add_argument("--decoder", default="auto", choices=("auto", *DECODERS))
-    args = parser.parse_args(argv)
+    options = parser.parse_args(argv)
     torch.set_num_threads(1)
     cv2.setNumThreads(0)
     with tempfile.TemporaryDirectory() as folder:
-        root = Path(folder)
-        write_video(root, (args.width, args.height), args.frames)
-        decoder, data = choose_decoder(args.decoder), LaSOT(root, [NAME])
-        samplers = {
-            f"ours, {decoder.name}": sampler(data, CONFIG, decoder),
-            "ours, opencv": sampler(data, CONFIG, OPENCV),
-            "ours, reduced": sampler(data, replace(CONFIG, decode="reduced"), decoder),
-        }
-        files = [root / "cat" / NAME / "img" / f"{t + 1:08d}.jpg" for t in range(6)]
-        found = median_ms(
-            {name: found.__getitem__ for name, found in samplers.items()}
-            | {
-                "usual order": Baseline(root).__getitem__,
-                "decoding alone, opencv": lambda _: [read_image(file) for file in files],
-                f"decoding alone, {decoder.name}": lambda _: [read_image(f, decoder=decoder) for f in files],
-            },
-            args.repeats,
-        )
-    print(f"One sample: 6 frames of {args.width} x {args.height}, crops of {CONFIG.output_sz} px, 128")
+        found, decoder = measure(Path(folder), options)
+    print(f"One sample: 6 frames of {options.width} x {options.height}, crops of {CONFIG.output_sz} px, 128")
     print(
         "proposals on each of 3 test frames; one thread, median CPU ms, and the usual order's multiple of it."
     )
     for name, value in found.items():
         print(f"  {name:28} {value:7.1f}  {found['usual order'] / value:6.2f}")
-    decoding = found["decoding alone, opencv"]
-    rest = (found["usual order"] - decoding) / (found["ours, opencv"] - decoding)
-    print(f"all but decoding, usual / ours: {rest:.2f}")
+    for name in dict.fromkeys(("opencv", decoder)):
+        ours = found[f"ours, {name}"] - found[f"decoding alone, {name}"]
+        usual = found["usual order"] - found["decoding alone, opencv"]
+        print(f"all but decoding with {name}: ours {ours:.1f} ms, usual {usual:.1f} ms")
 
 
 if __name__ == "__main__":

@@ -14,9 +14,11 @@ import numpy.typing as npt
 
 from ebm.exceptions import DomainError
 from ebm.lookup import lookup
+from ltr.data.scratch import borrow
 
 __all__ = [
     "CropMode",
+    "Region",
     "crop_region",
     "extract_region",
     "reduced_region",
@@ -108,7 +110,9 @@ def crop_region(
     return _place(x + width / 2, w, image_size[0]), _place(y + height / 2, h, image_size[1]), w, h
 
 
-def extract_region(image: Image, region: Region, output_sz: tuple[int, int] | None = None) -> Image:
+def extract_region(
+    image: Image, region: Region, output_sz: tuple[int, int] | None = None, out: Image | None = None
+) -> Image:
     """The pixels of a region, border pixels repeated where it leaves the image.
 
     Only the part that is needed is touched: slice (no copy), pad, one resize.
@@ -117,9 +121,10 @@ def extract_region(image: Image, region: Region, output_sz: tuple[int, int] | No
         image: ``[H, W, C]``.
         region: left, top, width, height, px.
         output_sz: width and height to scale to, bilinear; None: not scaled.
+        out: where to put them, ``[h, w, C]`` without gaps; None: a new array.
 
     Returns:
-        ``[h, w, C]``, a new array.
+        ``[h, w, C]``, in memory of its own.
 
     Raises:
         DomainError: if the region lies wholly outside the image.
@@ -132,10 +137,14 @@ def extract_region(image: Image, region: Region, output_sz: tuple[int, int] | No
     part: Image = image[y0:y1, x0:x1]
     pads = (y0 - top, top + height - y1, x0 - left, left + width - x1)
     if any(pads):
-        part = np.asarray(cv2.copyMakeBorder(part, *pads, cv2.BORDER_REPLICATE), dtype=np.uint8)
+        room = borrow("border", (height, width, image.shape[2]))
+        part = np.asarray(cv2.copyMakeBorder(part, *pads, cv2.BORDER_REPLICATE, dst=room), dtype=np.uint8)
     if output_sz is None or output_sz == (width, height):
-        return part.copy()
-    return np.asarray(cv2.resize(part, output_sz, interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
+        if out is None:
+            return part.copy()
+        out[...] = part
+        return out
+    return np.asarray(cv2.resize(part, output_sz, dst=out, interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
 
 
 def reduced_region(region: Region, output_sz: tuple[int, int]) -> tuple[Region, int]:
@@ -196,9 +205,9 @@ def transform_box_to_crop(
         ``[..., 4]`` xywh, px of the crop.
     """
     boxes = np.asarray(box, dtype=np.float32)
-    size = np.broadcast_to(np.asarray(crop_size, dtype=np.float32), 2)
-    scale = size / np.array(region[2:], dtype=np.float32)
-    corner = (boxes[..., :2] - np.array(region[:2], dtype=np.float32)) * scale
+    left, top, width, height = region
+    scale = np.asarray(crop_size, dtype=np.float32) / np.array((width, height), dtype=np.float32)
+    corner = (boxes[..., :2] - np.array((left, top), dtype=np.float32)) * scale
     return np.concatenate((corner, boxes[..., 2:] * scale), axis=-1)
 
 

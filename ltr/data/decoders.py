@@ -81,13 +81,13 @@ def _opencv(data: bytes, reduce: int) -> Image:
     return np.asarray(image if reduce == 1 else cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8)
 
 
-def _simplejpeg(library: ModuleType, data: bytes, reduce: int) -> Image:
+def _simplejpeg(library: ModuleType, data: bytes, reduce: int, out: Image | None = None) -> Image:
     """simplejpeg; lenient as libjpeg and the other libraries are, so that all accept the same files."""
     size = jpeg_size(data) if reduce > 1 else None
     least = (-(-size[1] // reduce), -(-size[0] // reduce)) if size else (0, 0)
     try:
         image = library.decode_jpeg(
-            data, "RGB", min_height=least[0], min_width=least[1], min_factor=reduce, strict=False
+            data, "RGB", False, False, least[0], least[1], reduce, buffer=out, strict=False
         )
     except ValueError as error:
         raise DecodingError(str(error)) from error
@@ -122,7 +122,7 @@ class _Library:
     module: str
     call: Callable[..., Image]
     remedy: str
-    reduces: bool = False  # whether it can decode at a fraction of the size
+    reduces: bool = False  # whether it can decode at a fraction of the size, and into memory that is given
 
 
 _LIBRARIES = {
@@ -201,6 +201,35 @@ class Decoder:
             # OpenCV has the last word: some libraries refuse a stray byte that costs no pixel, and which
             # files can be trained on must not depend on what is installed.
             return _opencv(data, reduce)
+
+    @property
+    def in_place(self) -> bool:
+        """Whether `decode_into` saves a copy, which it does with some libraries only."""
+        return self.name in _LIBRARIES and _LIBRARIES[self.name].reduces
+
+    def decode_into(self, out: Image, data: bytes, reduce: int = 1) -> None:
+        """`decode` into memory that is there; errors as there.
+
+        Args:
+            out: ``[H, W, 3]`` without gaps, of the size that `decode` would give.
+            data: a JPEG.
+            reduce: 1, 2, 4 or 8.
+
+        Raises:
+            DecodingError: besides, if the picture has another size.
+        """
+        header = jpeg_size(data)
+        if self.in_place and header is not None and header[2] != _CMYK:
+            library: Any = _LIBRARIES[self.name]
+            try:
+                if library.call(_load(self.name), data, reduce, out).shape == out.shape:
+                    return
+            except DecodingError:  # OpenCV has the last word, as in `decode`
+                pass
+        image = _opencv(data, reduce) if self.in_place else self.decode(data, reduce)
+        if image.shape != out.shape:
+            raise DecodingError(f"it has {image.shape[1]} x {image.shape[0]} px, its header says otherwise")
+        out[...] = image
 
 
 OPENCV = Decoder("opencv")

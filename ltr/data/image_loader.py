@@ -110,6 +110,23 @@ class EncodedImage:
             self._pixels[reduce] = pixels
         return pixels
 
+    @property
+    def decodes_in_place(self) -> bool:
+        """Whether `decode_into` saves memory and time."""
+        return self.can_reduce and self.decoder.in_place
+
+    def decode_into(self, out: npt.NDArray[np.uint8], reduce: int = 1) -> None:
+        """The pixels, into memory that is there; errors as `pixels`.
+
+        Args:
+            out: ``[H, W, 3]`` without gaps, of the size that `pixels` would give; a JPEG's only.
+            reduce: as in `pixels`.
+        """
+        try:
+            self.decoder.decode_into(out, self.data, reduce)
+        except DecodingError as error:
+            raise InputError(f"{self.where}: {_why_not(self.data)}") from error
+
 
 def open_image(
     source: str | ImageSource, *, sequence: str = "", frame: int | None = None, decoder: Decoder = OPENCV

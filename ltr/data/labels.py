@@ -19,10 +19,10 @@ def _pair(value: Pair) -> tuple[float, float]:
     return value if isinstance(value, tuple) else (float(value), float(value))
 
 
-def _axis(centre: Tensor, cells: int, sigma: float, density: bool) -> Tensor:
-    """One axis of a separable Gaussian: ``[N]`` centres -> ``[N, cells]``."""
+def _profile(centre: Tensor, cells: int, sigma: float, density: bool) -> Tensor:
+    """A Gaussian along an axis: ``[..., 1]`` centres -> ``[..., cells]``."""
     grid = torch.arange(cells, dtype=centre.dtype, device=centre.device)
-    values = torch.exp(-((grid - centre[:, None]).square()) / (2 * sigma * sigma))
+    values = torch.exp((grid - centre).square_().div_(-2 * sigma * sigma))
     return values / (math.sqrt(2 * math.pi) * sigma) if density else values
 
 
@@ -63,13 +63,15 @@ def gaussian_label_function(
     kernel, feat, image = _pair(kernel_sz), _pair(feat_sz), _pair(image_sz)
     sigma = sigma_factor * math.sqrt(feat[0] * feat[1])
     centre = target_bb[:, :2] + target_bb[:, 2:] / 2
-    axes = []
+    axes: list[Tensor] = []
     for k in (0, 1):
+        if k and (kernel[1], feat[1], image[1]) == (kernel[0], feat[0], image[0]):
+            break  # a square map: both axes have been done at once
         even = int(kernel[k]) % 2 == 0
         cells = int(feat[k]) + (1 if even and end_pad_if_even else 0)
-        offset = feat[k] * (centre[:, k] - image[k] / 2) / image[k] + (0.5 if even else 0.0)
-        axes.append(_axis(offset + (feat[k] - 1) / 2, cells, sigma, density))
-    label = axes[1][:, :, None] * axes[0][:, None, :]
+        offset = feat[k] * (centre[..., None] - image[k] / 2) / image[k] + (0.5 if even else 0.0)
+        axes.append(_profile(offset + (feat[k] - 1) / 2, cells, sigma, density))
+    label = axes[-1][:, 1, :, None] * axes[0][:, 0, None, :]
     if density:
         return (1 - uni_bias) * label + uni_bias / (label.shape[-1] * label.shape[-2])
     return label + uni_bias

@@ -1,4 +1,4 @@
-"""From frames and boxes to one training sample: crop, then augment the crop, then labels and proposals."""
+"""From frames and boxes to one training sample: crops, augmented as crops; labels; proposals."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,11 +11,12 @@ from torch import Tensor
 
 from ebm.exceptions import DomainError
 from ebm.lookup import lookup
-from ltr.data.crops import CropMode, crop_region, extract_region, reduced_region, transform_box_to_crop
-from ltr.data.image_loader import EncodedImage
+from ltr.data.crops import CropMode, Region, crop_region, reduced_region, transform_box_to_crop
+from ltr.data.frames import Frame, RawSample
 from ltr.data.labels import finish_density, gaussian_label_function
 from ltr.data.overlaps import OverlapConfig, OverlapProposals
 from ltr.data.proposals import BoxProposals, ProposalConfig
+from ltr.data.scratch import borrow
 from ltr.data.transforms import EXACT_MIRROR, draw_gain, flip_boxes, flip_image, to_grey
 
 __all__ = [
@@ -66,39 +67,6 @@ class ProcessingConfig:
     def feature_sz(self) -> int:
         """Side of the classifier's feature map, cells."""
         return self.output_sz // self.feature_stride
-
-
-@dataclass(frozen=True, eq=False)
-class Frame:
-    """A frame and its target; an encoded image is decoded when its crop is known."""
-
-    image: npt.NDArray[np.uint8] | EncodedImage  # [H, W, 3] RGB
-    box: npt.NDArray[np.float32]  # [4] xywh, px
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Width and height of the image, px."""
-        image = self.image
-        return image.size if isinstance(image, EncodedImage) else (image.shape[1], image.shape[0])
-
-    @property
-    def can_reduce(self) -> bool:
-        """Whether `pixels` can give a smaller image for less work."""
-        return isinstance(self.image, EncodedImage) and self.image.can_reduce
-
-    def pixels(self, reduce: int = 1) -> npt.NDArray[np.uint8]:
-        """``[H, W, 3]`` RGB, `reduce` times smaller than the image where `can_reduce`."""
-        return self.image.pixels(reduce) if isinstance(self.image, EncodedImage) else self.image
-
-
-@dataclass(frozen=True, eq=False)
-class RawSample:
-    """Frames of one sequence: those that build the target model, those on which it is tested."""
-
-    dataset: str
-    sequence: str
-    train: Sequence[Frame]
-    test: Sequence[Frame]
 
 
 class TrackingSample(TypedDict):
@@ -169,28 +137,27 @@ class DiMPProcessing:
         """One training sample.
 
         Args:
-            sample: the decoded frames.
+            sample: the frames.
             rng: randomness of crops and augmentation.
             generator: randomness of the proposals.
 
         Raises:
             DomainError: if a frame's box has no area or lies outside the image.
         """
-        config = self.config
+        config, count = self.config, len(sample.train)
         look = _Look(grey=rng.random() < config.grayscale, flip=rng.random() < config.flip_sample)
-        count, side = len(sample.train), config.output_sz
-        images = np.empty((count + len(sample.test), side, side, 3), dtype=np.uint8)
-        crops = [
-            self._crop(f, config.center_jitter_train, config.scale_jitter_train, look, rng, images[i])
-            for i, f in enumerate(sample.train)
+        # Everything small first: decoding an image drives code and data of all this out of the caches.
+        plans = [
+            self._plan(frame, config.center_jitter_train, config.scale_jitter_train, look, rng)
+            for frame in sample.train
         ] + [
-            self._crop(f, config.center_jitter_test, config.scale_jitter_test, look, rng, images[count + i])
-            for i, f in enumerate(sample.test)
+            self._plan(frame, config.center_jitter_test, config.scale_jitter_test, look, rng)
+            for frame in sample.test
         ]
-        pixels = torch.from_numpy(images).permute(0, 3, 1, 2)  # memory stays as decoded, channels last
-        boxes = torch.from_numpy(np.stack([crop.box for crop in crops]))
-        gains = torch.tensor([crop.gain for crop in crops])
+        boxes = torch.from_numpy(np.stack([plan.box for plan in plans]))
+        gains = torch.tensor([plan.gain for plan in plans])
         fields = self._labels(boxes, count) | self.proposals(boxes[count:], generator).fields()
+        pixels = self._cut([*sample.train, *sample.test], plans, look.grey)
         whole: dict[str, Tensor | str] = {
             "train_images": pixels[:count],
             "train_gain": gains[:count],
@@ -204,16 +171,10 @@ class DiMPProcessing:
         }
         return cast(TrackingSample, whole)
 
-    def _crop(
-        self,
-        frame: Frame,
-        center_jitter: float,
-        scale_jitter: float,
-        look: "_Look",
-        rng: np.random.Generator,
-        out: npt.NDArray[np.uint8],
-    ) -> "_Crop":
-        """Crop around a jittered box into `out`, mirrored and greyed there."""
+    def _plan(
+        self, frame: Frame, center_jitter: float, scale_jitter: float, look: "_Look", rng: np.random.Generator
+    ) -> "_Plan":
+        """What to cut from a frame, around a jittered box, and how to show it; needs no pixel."""
         config = self.config
         side = (config.output_sz, config.output_sz)
         _require_inside(frame)
@@ -224,19 +185,27 @@ class DiMPProcessing:
         reduce = 1
         if config.decode == "reduced" and frame.can_reduce:
             region, reduce = reduced_region(region, side)
-        left, top, width, height = (length // reduce for length in region)
-        image = extract_region(frame.pixels(reduce), (left, top, width, height), side)
         box = transform_box_to_crop(frame.box, region, side)
         # Drawn whether or not they are used, so that training and validation crop alike from one seed.
         flip_frame, gain = rng.random() < config.flip_frame, draw_gain(rng, config.brightness_jitter)
-        if look.grey:
-            image = to_grey(image)
-        if look.flip != (flip_frame and config.training):
-            flip_image(image, out)
+        mirrored = look.flip != (flip_frame and config.training)
+        if mirrored:
             box = flip_boxes(box, config.output_sz, config.flip_margin)
-        else:
-            out[...] = image
-        return _Crop(box, gain if config.training else 1.0)
+        left, top, width, height = (length // reduce for length in region)
+        return _Plan((left, top, width, height), reduce, mirrored, box, gain if config.training else 1.0)
+
+    def _cut(self, frames: Sequence[Frame], plans: Sequence["_Plan"], grey: bool) -> Tensor:
+        """The crops, ``[N, 3, S, S]``; memory stays as decoded, channels last."""
+        side = self.config.output_sz
+        images = np.empty((len(frames), side, side, 3), dtype=np.uint8)
+        for frame, plan, out in zip(frames, plans, images, strict=True):
+            image = borrow("crop", out.shape) if plan.mirrored else out
+            frame.crop(plan.region, (side, side), plan.reduce, image)
+            if grey:
+                image[...] = to_grey(image)
+            if plan.mirrored:
+                flip_image(image, out)
+        return torch.from_numpy(images).permute(0, 3, 1, 2)
 
     def _labels(self, boxes: Tensor, count: int) -> dict[str, Tensor]:
         """``[I + I', 4]`` boxes of the crop, `count` of train frames -> label maps ``[., h, w]`` by name."""
@@ -277,8 +246,11 @@ class _Look:
 
 
 @dataclass(frozen=True, eq=False)
-class _Crop:
-    """What belongs to one finished crop, beside its pixels."""
+class _Plan:
+    """What one crop will be."""
 
+    region: Region  # left, top, width, height, px of the image reduced
+    reduce: int  # how many times smaller the image is decoded
+    mirrored: bool
     box: npt.NDArray[np.float32]  # [4] xywh, px of the crop
     gain: float

@@ -98,14 +98,14 @@ class BoxProposals:
         """
         if labels.ndim != 2 or labels.shape[1] != 4:
             raise ShapeError(f"labels must be [I, 4], not {list(labels.shape)}.")
-        size = labels[:, 2:]
+        size, count = labels[:, 2:], len(labels)
         centre = rect_to_rel(labels, size)
-        drawn = self._noise.sample(centre, self.config.num_samples, generator=generator)
-        offsets, log_q = drawn.offsets, drawn.log_q
+        drawn = self._noise.sample_offsets(count * self.config.num_samples, centre, generator=generator)
+        offsets = drawn.reshape(count, -1, 4)
         if self.config.method != "gmm":
-            first = self._shift.sample(centre, 1, generator=generator).offsets
-            offsets = torch.cat((first, offsets), dim=1)
-            log_q = torch.cat((self._noise.log_prob_offset(first), log_q), dim=1)
+            first = self._shift.sample_offsets(count, centre, generator=generator)
+            offsets = torch.cat((first[:, None], offsets), dim=1)
+        log_q = self._noise.log_prob_offset(offsets)
         boxes = rel_to_rect(centre[:, None] + offsets, size[:, None])
         is_gmm = self.config.method == "gmm"
         density = self._label.log_prob_offset(offsets) if is_gmm else torch.zeros_like(log_q)

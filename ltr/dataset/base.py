@@ -236,6 +236,7 @@ class SequenceFolders(ABC):
         self.names = list(names)
         self.missing = tuple(missing)
         self._store = AnnotationStore(len(self.names))
+        self._last: tuple[int, SequenceFiles] | None = None  # a sample asks for several frames of a sequence
 
     def __len__(self) -> int:
         return len(self.names)
@@ -278,7 +279,10 @@ class SequenceFolders(ABC):
 
     def frame_path(self, index: int, frame: int) -> Path:
         """Image file of a frame, counted from 0."""
-        return self.files(index).frame(frame)
+        last = self._last
+        if last is None or last[0] != index:
+            last = self._last = (index, self.files(index))
+        return last[1].frame(frame)
 
     @abstractmethod
     def files(self, index: int) -> SequenceFiles:

@@ -80,6 +80,23 @@ def test_reduced_pictures_are_the_small_picture(name: str, reduce: int) -> None:
 
 
 @pytest.mark.parametrize("name", DECODERS)
+@pytest.mark.parametrize("reduce", [1, 2, 4, 8])
+def test_a_picture_can_be_decoded_into_memory_that_is_there(name: str, reduce: int) -> None:
+    decoder = usable(name)
+    for data in (jpeg(), jpeg(grey=True), jpeg((64, 48), False, cv2.IMWRITE_JPEG_PROGRESSIVE, 1)):
+        reference = decoder.decode(data, reduce)
+        memory = np.full((3, *reference.shape), 9, dtype=np.uint8)
+        decoder.decode_into(memory[1], data, reduce)
+        np.testing.assert_array_equal(memory[1], reference)
+        assert (memory[[0, 2]] == 9).all()
+        for wrong in (memory[1, :-1], memory[:2].reshape(2 * len(reference), -1, 3)):
+            with pytest.raises(DecodingError, match="its header says otherwise"):
+                decoder.decode_into(wrong, data, reduce)
+    with pytest.raises(DecodingError):
+        decoder.decode_into(memory[1], b"\xff\xd8 rubbish \xff\xd9", reduce)
+
+
+@pytest.mark.parametrize("name", DECODERS)
 def test_what_is_accepted_does_not_depend_on_the_decoder(name: str) -> None:
     decoder, good = usable(name), jpeg((200, 160))
     stray = good[:-2] + b"\0" * 5 + good[-2:]
