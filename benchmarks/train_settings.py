@@ -28,7 +28,8 @@ SETTINGS = (
     *(("dimp", name) for name in ("dimp18", "dimp50", "prdimp18", "prdimp50", "super_dimp", "dimp_kld_is")),
     *(("dimp", name) for name in ("super_dimp_simple", "dimp_nce", "dimp_nce_plus")),
     *(("dimp", f"dimp18_{loss}") for loss in ("kld_is", "nce", "nce_plus")),
-    ("dimp", "super_dimp_simple18"),
+    ("dimp", "super_dimp18"),
+    ("dimp", "super_dimp18_simple"),
 )
 # One member of each family, small enough for minutes on one core: name -> what its curve shows.
 FAMILIES = {
@@ -77,9 +78,11 @@ def run(setting: tuple[str, str], folder: Path, arguments: Sequence[str]) -> dic
     steps.unlink(missing_ok=True)
     start = time.perf_counter()
     with (folder / "log.txt").open("w", encoding="utf-8") as log:
-        environment = os.environ | {STEPS_VARIABLE: str(steps), "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+        own = {STEPS_VARIABLE: str(steps), "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
         command = [sys.executable, str(Path(__file__).resolve()), *setting, *arguments]
-        code = subprocess.run(command, stdout=log, stderr=subprocess.STDOUT, env=environment, check=False)
+        code = subprocess.run(
+            command, stdout=log, stderr=subprocess.STDOUT, env=os.environ | own, check=False
+        )
     rows = [json.loads(line) for line in steps.read_text().splitlines()] if steps.is_file() else []
     numbers = re.search(r"([\d.]+) M parameters, ([\d.]+) M trained", (folder / "log.txt").read_text())
     content = {

@@ -1,15 +1,18 @@
 """What `ltr.run_training` does once its arguments are parsed; loads torch."""
 
 import argparse
+import os
 import sys
 
 import torch
 
 from ebm.exceptions import EBMError
+from ltr.train_settings.build import network_type
 from ltr.train_settings.overrides import RunOptions, apply_overrides
 from ltr.train_settings.recipe import find_recipe
 from ltr.train_settings.session import train
-from ltr.train_settings.settable import set_fields, show_recipe
+from ltr.train_settings.settable import set_fields
+from ltr.train_settings.shown import show_recipe
 
 __all__ = ["train_command"]
 
@@ -40,8 +43,9 @@ def train_command(options: argparse.Namespace) -> int:
             scale_lr=options.scale_lr,
         )
         recipe = set_fields(recipe, options.set)
+        network_type(recipe)  # refuses an unknown network before anything starts
         if options.show:
-            print(show_recipe(recipe, origin))
+            _print_whole(show_recipe(recipe, origin))
             return 0
         return train(recipe, _run_options(options))
     except torch.OutOfMemoryError:
@@ -53,6 +57,15 @@ def train_command(options: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return 130
+
+
+def _print_whole(text: str) -> None:
+    """Print to a reader that may leave early, as ``head`` does."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        # What is left in the buffer must not fail once more when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run_options(options: argparse.Namespace) -> RunOptions:

@@ -17,7 +17,7 @@ from ltr.dataset.base import (
     select_names,
 )
 
-__all__ = ["GOT10K_SPLITS", "PROHIBITED_FILE", "Got10k", "held_out"]
+__all__ = ["GOT10K_SPLITS", "PROHIBITED_FILE", "Got10k", "held_out", "split_names"]
 
 GOT10K_SPLITS = ("all", "train", "val", "vottrain", "votval")
 PROHIBITED_FILE = "list0_prohibited_1000.txt"  # the name under which the VOT challenge gives it out
@@ -81,10 +81,16 @@ def _prohibited(folder: Path, given: str | Path | None) -> set[str]:
     return set(read_names(file))
 
 
-def _split_names(
-    folder: Path, split: str | Path, names: Sequence[str], prohibited: str | Path | None
+def split_names(
+    folder: Path, split: str | Path, names: Sequence[str], prohibited: str | Path | None = None
 ) -> list[str]:
     """Names of a named split, or of a file's.
+
+    Args:
+        folder: where the list of forbidden sequences may lie.
+        split: one of `GOT10K_SPLITS`, or a file.
+        names: all sequences.
+        prohibited: that list, if it lies elsewhere.
 
     Raises:
         InputError: if a file that it needs is missing or broken.
@@ -140,7 +146,7 @@ class Got10k(SequenceFolders):
         folder = _train_folder(open_root("got10k", root))
         names = generated_sequences(folder) or _all_names(folder)
         if isinstance(split, str | Path):
-            wanted = _split_names(folder, split, names, prohibited)
+            wanted = split_names(folder, split, names, prohibited)
         else:
             wanted = list(split)
         banned = set(exclude)

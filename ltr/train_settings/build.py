@@ -16,9 +16,17 @@ from ltr.train_settings.losses import build_actor, check_fit
 from ltr.train_settings.recipe import TrainRecipe
 from ltr.trainers.optimiser import ParameterGroup, build_adam
 
-__all__ = ["BuiltNetwork", "build_actor", "build_network", "build_optimiser", "network_type"]
+__all__ = [
+    "BuiltNetwork",
+    "build_actor",
+    "build_network",
+    "build_optimiser",
+    "network_arguments",
+    "network_type",
+]
 
 IMAGENET, SCRATCH = "imagenet", "scratch"
+DECIDED = ("backbone_pretrained", "frozen_backbone_layers")  # arguments that follow from other fields
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +82,19 @@ def network_type(recipe: TrainRecipe) -> str:
     """
     constructor = lookup("network", recipe.network.constructor, _constructors())
     return str(get_type_hints(constructor)["return"].__name__)
+
+
+def network_arguments(name: str) -> dict[str, Any]:
+    """Arguments of a constructor that a recipe may give, and their types.
+
+    Raises:
+        UnknownNameError: if there is no such constructor.
+    """
+    constructor = lookup("network", name, _constructors())
+    hints = get_type_hints(inspect.unwrap(constructor))
+    if "arguments" in hints:  # the fields of a dataclass
+        hints = get_type_hints(hints["arguments"])
+    return {key: hints[key] for key in inspect.signature(constructor).parameters if key not in DECIDED}
 
 
 def _constructors() -> dict[str, Any]:

@@ -3,12 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ebm.exceptions import InputError
 from ebm.lookup import unknown_name
 from ltr.admin.environment import DATASETS, configured_datasets, require_dataset_root
 from ltr.train_settings.recipe import DatasetShare, TrainRecipe
+from ltr.train_settings.shares import FOLDER, open_share
 
 if TYPE_CHECKING:
     from ltr.data.video import VideoDataset
@@ -16,10 +17,9 @@ if TYPE_CHECKING:
 __all__ = ["GENERATED", "READERS", "DataChoice", "OpenedData", "choose_data", "open_data"]
 
 GENERATED = "generated"
-TRACKINGNET_SETS = (0, 1, 2, 3)  # what the paper trains on
-
-FOLDER, PARTIAL = "folder:", "partial"  # folder:PATH, and NAME:partial, in a selection
+PARTIAL = "partial"  # NAME:partial in a selection
 READERS = ("lasot", "got10k", "trackingnet", "coco", "imagenetvid")
+GENERATED_VALIDATION = DatasetShare(name="got10k", split="val")  # all generated data have one
 
 Generate = Callable[[], Mapping[str, Path]]
 
@@ -32,6 +32,7 @@ class DataChoice:
         shares: data sets and weights.
         roots: their folders by name; empty for generated data, which is made when it is opened.
         generated: whether the data are generated.
+        validation: data set that validates; None if it is not among those to train on.
         partial: names of the data sets of which sequences may be missing.
         note: the line that says so at the start of a run; empty where there is nothing to say.
         scale: size of the generated data.
@@ -40,6 +41,7 @@ class DataChoice:
     shares: tuple[DatasetShare, ...]
     roots: Mapping[str, Path]
     generated: bool
+    validation: DatasetShare | None = None
     partial: frozenset[str] = frozenset()
     note: str = ""
     scale: str = ""
@@ -81,16 +83,28 @@ def choose_data(
     if selection is not None:
         return _choose_selected(recipe, selection, scale)
     configured = configured_datasets()
-    there = [share.name for share in recipe.datasets if share.name in configured]
-    missing = [share.name for share in recipe.datasets if share.name not in configured]
+    validation = recipe.validation.data
+    wanted = list(dict.fromkeys([*(share.name for share in recipe.datasets), validation.name]))
+    there = [name for name in wanted if name in configured]
+    missing = [name for name in wanted if name not in configured]
     if not there:
-        titles = _titles([share.name for share in recipe.datasets])
-        note = f"data: {titles} are not configured, so this run trains on the generated benchmark."
-        return DataChoice(shares=recipe.datasets, roots={}, generated=True, note=note, scale=scale)
+        note = f"data: {_titles(wanted)} are not configured, so this run trains on the generated benchmark."
+        return _generated(recipe, scale, note)
     if missing:
         raise InputError(_partly_configured(there, missing))
-    roots = {share.name: require_dataset_root(share.name) for share in recipe.datasets}
-    return DataChoice(shares=recipe.datasets, roots=roots, generated=False)
+    roots = {name: require_dataset_root(name) for name in wanted}
+    return DataChoice(shares=recipe.datasets, roots=roots, generated=False, validation=validation)
+
+
+def _generated(recipe: TrainRecipe, scale: str, note: str) -> DataChoice:
+    return DataChoice(
+        shares=recipe.datasets,
+        roots={},
+        generated=True,
+        validation=GENERATED_VALIDATION,
+        note=note,
+        scale=scale,
+    )
 
 
 def _choose_selected(recipe: TrainRecipe, selection: Sequence[str], scale: str) -> DataChoice:
@@ -98,8 +112,7 @@ def _choose_selected(recipe: TrainRecipe, selection: Sequence[str], scale: str) 
     if not asked:
         raise InputError(f"--datasets is empty; name some of {', '.join([*READERS, GENERATED])}.")
     if asked == [GENERATED]:
-        note = "data: the generated benchmark, as asked for."
-        return DataChoice(shares=recipe.datasets, roots={}, generated=True, note=note, scale=scale)
+        return _generated(recipe, scale, "data: the generated benchmark, as asked for.")
     roots: dict[str, Path] = {}
     for text in asked:
         name, _, rest = text.partition(":")
@@ -118,7 +131,8 @@ def _choose_selected(recipe: TrainRecipe, selection: Sequence[str], scale: str) 
     known = {share.name: share for share in recipe.datasets}
     shares = tuple(known.get(name, DatasetShare(name=name)) for name in roots)
     partial = frozenset(text.partition(":")[0] for text in asked if text.endswith(f":{PARTIAL}"))
-    return DataChoice(shares=shares, roots=roots, generated=False, partial=partial)
+    validation = recipe.validation.data if recipe.validation.data.name in roots else None
+    return DataChoice(shares=shares, roots=roots, generated=False, validation=validation, partial=partial)
 
 
 def _folder_name(path: Path, taken: Mapping[str, Path]) -> str:
@@ -158,47 +172,43 @@ def open_data(choice: DataChoice, generate: Generate, validate: bool = True) -> 
     Args:
         choice: what to open.
         generate: makes the generated training set, if needed, and returns its roots by layout.
-        validate: hold a part of GOT-10k out for validation.
+        validate: open the validation set as well.
 
     Raises:
-        InputError: if a data set is not laid out as expected.
+        InputError: if a data set is not laid out as expected, or a sequence would train and validate.
     """
     roots = generate() if choice.generated else choice.roots
-    train: list[VideoDataset] = []
-    validation: VideoDataset | None = None
+
+    def opened(share: DatasetShare) -> "VideoDataset | None":
+        partial = share.name in choice.partial
+        return open_share(share, roots[share.name], partial=partial, generated=choice.generated)
+
+    train = []
     for share in choice.shares:
-        options = {"allow_missing": True} if share.name in choice.partial else {}
-        if share.name == "got10k" and validate:
-            dataset, validation = _open_got10k_split(roots[share.name], **options)
-        else:
-            dataset = _open(share.name, roots[share.name], **options)
+        if (dataset := opened(share)) is None:
+            raise InputError(f"the split {share.split!r} of {share.name} at {roots[share.name]} is empty.")
         train.append(dataset)
+    held = None if choice.validation is None or not validate else opened(choice.validation)
+    if held is not None:
+        for dataset in train:
+            _require_disjoint(dataset, held)
     weights = tuple(share.weight for share in choice.shares)
-    return OpenedData(train=tuple(train), weights=weights, validation=validation)
+    return OpenedData(train=tuple(train), weights=weights, validation=held)
 
 
-def _open(name: str, root: Path, **options: Any) -> "VideoDataset":
-    """A data set, packed or not; a user's own videos if the name says so."""
-    from ltr.dataset.opening import open_dataset, open_path
-    from ltr.dataset.packed import is_packed
+def _require_disjoint(train: "VideoDataset", held: "VideoDataset") -> None:
+    """Refuse a validation set that is trained on.
 
-    if name.startswith(FOLDER):
-        return open_path(root, **options)
-    if name == "trackingnet" and not is_packed(root):
-        options["set_ids"] = TRACKINGNET_SETS
-    return open_dataset(name, root, **options)
-
-
-def _open_got10k_split(root: Path, **options: Any) -> tuple["VideoDataset", "VideoDataset | None"]:
-    """GOT-10k without and with only the held-out sequences; the split depends on the names alone."""
-    from ltr.dataset.got10k import held_out
-    from ltr.dataset.packed import is_packed
-
-    whole = _open("got10k", root, **options)
-    names = [whole.sequence_name(index) for index in range(len(whole))]
-    held = held_out(names)
-    if not held:
-        return whole, None
-    key = "names" if is_packed(root) else "split"
-    train = [name for name in names if name not in held]
-    return _open("got10k", root, **{key: train}), _open("got10k", root, **{key: sorted(held)})
+    Raises:
+        InputError: if a sequence of one data set stands in both.
+    """
+    if train.name != held.name:
+        return
+    common = {train.sequence_name(k) for k in range(len(train))} & {
+        held.sequence_name(k) for k in range(len(held))
+    }
+    if common:
+        raise InputError(
+            f"{len(common)} sequences of {train.name} would train and validate, e.g. {min(common)}; give the "
+            "two different splits or sets (datasets.N.split and validation.data.split; sets of TrackingNet)."
+        )

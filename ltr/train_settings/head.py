@@ -40,14 +40,15 @@ def head_lines(run: Run, config: TrainerConfig) -> dict[str, str]:
         f"{dataset.name} {len(dataset)} sequences (weight {weight:g})"
         for dataset, weight in zip(data.train, data.weights)
     )
-    held = "none" if data.validation is None else f"{len(data.validation)} sequences of got10k"
+    held = data.validation
+    validation = "none" if held is None else f"{len(held)} sequences of {held.name}"
     kind = f"generated ({run.choice.scale}): " if run.choice.generated else ""
     gpu = f" ({torch.cuda.get_device_name(run.device)})" if run.device.type == "cuda" else ""
     return {
         "recipe": f"{recipe.module}/{recipe.name}, box loss {recipe.box.method}, seed {recipe.seed}",
         "network": f"{recipe.network.constructor}, {count['all'] / 1e6:.2f} M parameters, "
         f"{count['trained'] / 1e6:.2f} M trained; {run.network.note}",
-        "data": f"{kind}{sets}; validation: {held}",
+        "data": f"{kind}{sets}; validation: {validation}",
         "images": f"decoded by {run.decoder.name}, {recipe.geometry.decode}",
         "batch": f"{_effective_batch(run)} of {config.frames_per_sample} frames; {config.steps} steps an "
         f"epoch, {config.schedule.epochs} epochs",

@@ -42,10 +42,26 @@ __all__ = [
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetShare:
-    """A data set and its weight in the draw of a sample's data set."""
+    """A data set, or a part of one, and its weight in the draw of a sample's data set.
+
+    Attributes:
+        name: ``"lasot"``, ``"got10k"``, ``"trackingnet"``, ``"coco"`` or ``"imagenetvid"``.
+        weight: relative to the other data sets.
+        split: part of LaSOT, GOT-10k or COCO, e.g. ``"vottrain"``; None for their training set, which for
+            GOT-10k is all of it.
+        sets: numbers of TrackingNet's sets; None for all that are there.
+    """
 
     name: str
     weight: float = 1.0
+    split: str | None = None
+    sets: tuple[int, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if self.split is not None and self.name not in ("lasot", "got10k", "coco"):
+            raise DomainError(f"lasot, got10k and coco have splits; {self.name} got {self.split!r}")
+        if self.sets is not None and (self.name != "trackingnet" or not self.sets):
+            raise DomainError(f"sets are some numbers of trackingnet's sets; {self.name} got {self.sets}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,10 +182,17 @@ class OptimiserRecipe:
 
 @dataclass(frozen=True, kw_only=True)
 class Validation:
-    """How often and on how many samples of the fixed validation set."""
+    """On what, how often and on how many samples, which are the same every time.
+
+    Attributes:
+        every: epochs between two validations.
+        samples: how many.
+        data: of what; its sequences must not train.
+    """
 
     every: int = 5
     samples: int = 10_000
+    data: DatasetShare = DatasetShare(name="got10k", split="votval")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -39,9 +39,14 @@ class BoxRecipe:
 
     def __post_init__(self) -> None:
         if (self.label_sigma is None) == (self.method == "kld_is"):
-            raise DomainError(f"label_sigma belongs to kld_is; {self.method} got {self.label_sigma}")
+            raise DomainError(
+                f"box.label_sigma belongs to kld_is, which needs one, e.g. (0.05, 0.05); {self.method} got "
+                f"{self.label_sigma}"
+            )
         if (self.beta is None) == (self.method == "nce_plus"):
-            raise DomainError(f"beta belongs to nce_plus; {self.method} got {self.beta}")
+            raise DomainError(
+                f"box.beta belongs to nce_plus, which needs one, e.g. 0.1; {self.method} got {self.beta}"
+            )
 
     @classmethod
     def from_preset(cls, name: str) -> "BoxRecipe":

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, TypeVar
 
 __all__ = [
     "DiMP18Arguments",
+    "DiMP18SimpleArguments",
     "DiMP50Arguments",
     "DiMP50SimpleArguments",
     "DiMPL2Arguments",
@@ -137,6 +138,14 @@ class DiMP50SimpleArguments(NetworkArguments):
     """Activation of the scores in the filter's loss."""
     act_param: float | None = None
     """Parameter of that activation."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiMP18SimpleArguments(DiMP50SimpleArguments):
+    """Arguments of ``dimpnet18_simple``."""
+
+    clf_feat_blocks: int = 1
+    out_feature_dim: int = 256
 
 
 @dataclass(frozen=True, kw_only=True)

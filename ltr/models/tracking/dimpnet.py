@@ -18,6 +18,7 @@ from ltr.models.target_classifier.linear_filter import LinearFilter
 from ltr.models.tracking import build
 from ltr.models.tracking.arguments import (
     DiMP18Arguments,
+    DiMP18SimpleArguments,
     DiMP50Arguments,
     DiMP50SimpleArguments,
     DiMPL2Arguments,
@@ -33,6 +34,7 @@ __all__ = [
     "DiMPnet",
     "L2dimpnet18",
     "dimpnet18",
+    "dimpnet18_simple",
     "dimpnet50",
     "dimpnet50_simple",
     "dimpnet_small",
@@ -194,6 +196,14 @@ def dimpnet50_simple(arguments: DiMP50SimpleArguments) -> DiMPnet:
     """SuperDiMP-simple on a ResNet-50; the arguments are those of `DiMP50SimpleArguments`."""
     body, optimizer = build.body(resnet50, arguments), build.simple_descent(arguments)
     return DiMPnet(*build.dimp(body, build.bottleneck_features, optimizer, arguments))
+
+
+@model_constructor
+@takes(DiMP18SimpleArguments)
+def dimpnet18_simple(arguments: DiMP18SimpleArguments) -> DiMPnet:
+    """SuperDiMP-simple on a ResNet-18; the arguments are those of `DiMP18SimpleArguments`."""
+    body, optimizer = build.body(resnet18, arguments), build.simple_descent(arguments)
+    return DiMPnet(*build.dimp(body, build.basic_features, optimizer, arguments))
 
 
 @model_constructor

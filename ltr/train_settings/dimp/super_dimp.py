@@ -32,7 +32,12 @@ DIMP_HEAD = {
 RECIPE = TrainRecipe(
     module="dimp",
     name="super_dimp",
-    datasets=tuple(DatasetShare(name=name) for name in ("lasot", "got10k", "trackingnet", "coco")),
+    datasets=(
+        DatasetShare(name="lasot"),
+        DatasetShare(name="got10k", split="vottrain"),
+        DatasetShare(name="trackingnet", sets=(0, 1, 2, 3)),
+        DatasetShare(name="coco"),
+    ),
     network=NetworkRecipe(
         constructor="dimpnet50",
         kwargs=DIMP_HEAD | {"clf_feat_blocks": 0, "out_feature_dim": 512},

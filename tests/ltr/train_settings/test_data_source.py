@@ -1,17 +1,23 @@
 """What a run trains on: configured, selected, generated."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from ebm.exceptions import InputError, UnknownNameError
-from ltr.dataset import Got10k
+from ebm.exceptions import DomainError, InputError, UnknownNameError
+from ltr.data.video import VideoDataset
+from ltr.dataset import Got10k, TrackingNet
+from ltr.dataset.generated import ensure_generated
+from ltr.dataset.got10k import PROHIBITED_FILE, held_out
 from ltr.dataset.packing import pack_dataset
 from ltr.train_settings.data_source import choose_data, open_data
-from ltr.train_settings.recipe import find_recipe
+from ltr.train_settings.recipe import DatasetShare, find_recipe
+from ltr.train_settings.settable import set_fields
 from tests.ltr.layouts import moving_boxes, write_got10k, write_image, write_lasot, write_rows
 
 RECIPE = find_recipe("dimp", "dimp_nce_plus")
+PAPER = find_recipe("bbreg", "atom_paper")
 pytestmark = pytest.mark.usefixtures("nothing_configured")
 
 KEYS = ("lasot", "got10k", "trackingnet", "coco")
@@ -133,6 +139,7 @@ def test_a_part_of_a_data_set_only_when_asked_for(monkeypatch: pytest.MonkeyPatc
 
 def test_packed_data_take_the_place_of_loose(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     root = write_got10k(tmp_path / "loose", count=10, frames=2)
+    (tmp_path / PROHIBITED_FILE).write_text("none of these\n")  # beside both
     monkeypatch.setenv("EBMTRACK_GOT10K", str(root))
     loose = open_data(choose_data(RECIPE, ["got10k"]), no_generator)
     pack_dataset(Got10k(root), tmp_path / "packed", progress=False)
@@ -143,3 +150,111 @@ def test_packed_data_take_the_place_of_loose(monkeypatch: pytest.MonkeyPatch, tm
         assert b is not None
         assert [a.sequence_name(k) for k in range(len(a))] == [b.sequence_name(k) for k in range(len(b))]
     assert len(packed.train[0]) == 9
+
+
+def names_of(dataset: VideoDataset | None) -> set[str]:
+    assert dataset is not None
+    return {dataset.sequence_name(k) for k in range(len(dataset))}
+
+
+def test_what_vot_forbids_neither_trains_nor_validates(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    root = write_got10k(tmp_path / "got10k", count=20, frames=2)
+    monkeypatch.setenv("EBMTRACK_GOT10K", str(root))
+    names = sorted(p.name for p in root.iterdir() if p.is_dir())
+    held = held_out(names)
+    forbidden = {min(held), min(set(names) - held)}
+    (root / PROHIBITED_FILE).write_text("".join(f"{name}\n" for name in sorted(forbidden)))
+    data = open_data(choose_data(RECIPE, ["got10k"]), no_generator)
+    assert names_of(data.validation) == held - forbidden
+    assert names_of(data.train[0]) == set(names) - held - forbidden
+
+
+def test_without_the_list_of_what_vot_forbids_both_ways_out_are_said(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    root = write_got10k(tmp_path / "got10k", count=10, frames=2)
+    monkeypatch.setenv("EBMTRACK_GOT10K", str(root))
+    with pytest.raises(InputError, match=PROHIBITED_FILE) as caught:
+        open_data(choose_data(RECIPE, ["got10k"]), no_generator)
+    assert "datasets.N.split=train" in str(caught.value)
+    both = set_fields(RECIPE, ["datasets.1.split=train", "validation.data.split=val"])
+    data = open_data(choose_data(both, ["got10k"]), no_generator)
+    assert (len(data.train[0]), len(names_of(data.validation))) == (9, 1)
+
+
+@pytest.fixture
+def trackingnet(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """One video in each of the twelve sets."""
+    root = tmp_path / "trackingnet"
+    for number in range(12):
+        write_rows(root / f"TRAIN_{number}/anno/v{number}.txt", moving_boxes(2))
+        for frame in range(2):
+            write_image(root / f"TRAIN_{number}/frames/v{number}/{frame}.jpg", frame)
+    monkeypatch.setenv("EBMTRACK_TRACKINGNET", str(root))
+    return root
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_the_paper_trains_on_eleven_sets_and_validates_on_the_twelfth(
+    packed: bool, trackingnet: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if packed:
+        pack_dataset(TrackingNet(trackingnet), trackingnet.parent / "packed", progress=False)
+        monkeypatch.setenv("EBMTRACK_TRACKINGNET", str(trackingnet.parent / "packed"))
+    data = open_data(choose_data(PAPER, ["trackingnet"]), no_generator)
+    assert names_of(data.train[0]) == {f"TRAIN_{k}/v{k}" for k in range(11)}
+    assert names_of(data.validation) == {"TRAIN_11/v11"}
+    alone = open_data(choose_data(PAPER, ["trackingnet"]), no_generator, validate=False)
+    assert alone.validation is None
+    assert names_of(open_data(choose_data(RECIPE, ["trackingnet"]), no_generator).train[0]) == {
+        f"TRAIN_{k}/v{k}" for k in range(4)
+    }
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_sets_that_are_missing_are_named_unless_a_part_will_do(
+    packed: bool, trackingnet: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in (1, 3):
+        (trackingnet / f"TRAIN_{number}").rename(trackingnet / f"OTHER_{number}")
+    if packed:
+        pack_dataset(TrackingNet(trackingnet), trackingnet.parent / "packed", progress=False)
+        monkeypatch.setenv("EBMTRACK_TRACKINGNET", str(trackingnet.parent / "packed"))
+    with pytest.raises(InputError, match="lacks TRAIN_1, TRAIN_3"):
+        open_data(choose_data(RECIPE, ["trackingnet"]), no_generator)
+    data = open_data(choose_data(RECIPE, ["trackingnet:partial"]), no_generator)
+    assert names_of(data.train[0]) == {"TRAIN_0/v0", "TRAIN_2/v2"}
+
+
+def test_a_sequence_cannot_train_and_validate(trackingnet: Path) -> None:
+    wrong = set_fields(PAPER, ["datasets.1.sets=(10,11)"])
+    with pytest.raises(
+        InputError, match=r"1 sequences of trackingnet would train and validate, e.g. TRAIN_11"
+    ):
+        open_data(choose_data(wrong, ["trackingnet"]), no_generator)
+
+
+def test_a_validation_set_must_be_configured_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    recipe = set_fields(PAPER, ["validation.data.name=got10k", "validation.data.sets=none"])
+    configure(monkeypatch, tmp_path, "lasot", "trackingnet", "coco")
+    assert choose_data(PAPER).validation == PAPER.validation.data
+    with pytest.raises(InputError, match="missing: GOT-10k"):
+        choose_data(recipe)
+
+
+def test_generated_data_validate_on_what_they_have(generated_tiny: Path) -> None:
+    choice = choose_data(PAPER, ["generated"], "tiny")
+    assert choice.validation == DatasetShare(name="got10k", split="val")
+    data = open_data(choice, lambda: ensure_generated(generated_tiny.parent, "train", "tiny", progress=False))
+    assert data.validation is None  # of three sequences none is held out
+    assert len(data.train) == 3
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"name": "trackingnet", "split": "train"}, {"name": "lasot", "sets": (1,)}]
+)
+def test_sets_are_trackingnets_and_splits_the_others(wrong: dict[str, Any]) -> None:
+    with pytest.raises(DomainError, match=wrong["name"]):
+        DatasetShare(**wrong)
