@@ -68,6 +68,7 @@ COMMON = {
     **below("schedule", kind="step", epochs=50, step_epochs=15, gamma=0.2),
     **below("optimiser", clip_norm=None, weight_decay=0.0),
     **below("augmentation", grayscale=0.05, brightness=0.2),
+    **below("label_noise", centre=0.0, size=0.0),  # labels as they are annotated
     "validation.every": 5,
     "geometry.feature_stride": 16,
 }
