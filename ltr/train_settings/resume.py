@@ -6,22 +6,29 @@ from pathlib import Path
 from typing import Any
 
 from ebm.exceptions import InputError
-from ltr.admin.loading import read_checkpoint
+from ltr.admin.loading import latest_checkpoint, read_checkpoint
 from ltr.train_settings.compare import comparable, flat_differences
 from ltr.train_settings.recipe import TrainRecipe
 from ltr.trainers.checkpoints import CheckpointFolder
 
-__all__ = ["Start", "find_start"]
+__all__ = ["Start", "find_start", "make_way"]
 
 SHOWN = 6  # differences named in a message
 
 
 @dataclass(frozen=True, kw_only=True)
 class Start:
-    """A checkpoint to go on from."""
+    """A checkpoint to go on from.
+
+    Attributes:
+        path: the file.
+        content: its fields.
+        named: whether the user chose it, so that newer files of the run must make way.
+    """
 
     path: Path
     content: Mapping[str, Any]
+    named: bool = False
 
     @property
     def epoch(self) -> int:
@@ -37,14 +44,14 @@ class Start:
 def find_start(
     resume: str, folder: CheckpointFolder, recipe: TrainRecipe, data: str, say: Callable[[str], None]
 ) -> Start | None:
-    """The checkpoint that a run goes on from, None to start anew.
+    """The checkpoint that a run goes on from, None to start anew; no file is touched.
 
     A run never continues another experiment unknowingly: ``"auto"`` refuses a checkpoint whose recipe or data
-    differ, ``"match"`` moves it aside and starts anew; a path that the user names is taken, and the
-    differences are said.
+    differ, ``"match"`` starts anew; a path that the user names is taken, and the differences are said.
 
     Args:
-        resume: ``"auto"``, ``"match"``, ``"none"`` or a path.
+        resume: ``"auto"``, ``"match"``, ``"none"``, or the path of a file or of a folder, whose newest
+            checkpoint is meant.
         folder: checkpoints of this setting.
         recipe: what is to be trained.
         data: label of the data.
@@ -54,27 +61,39 @@ def find_start(
         InputError: if the file is missing or unreadable, or belongs to another experiment.
     """
     if resume == "none":
-        _set_aside(folder, say)
         return None
-    path = folder.newest() if resume in ("auto", "match") else Path(resume).expanduser()
+    named = resume not in ("auto", "match")
+    path = Path(resume).expanduser() if named else folder.newest()
     if path is None:
         return None
+    if named and path.is_dir():
+        path = latest_checkpoint(path)
     if not path.is_file():
         raise InputError(f"No checkpoint at {path}; give an existing file, or --resume auto or none.")
-    start = Start(path=path, content=_read(path, folder))
+    start = Start(path=path, content=_read(path, folder), named=named)
     changes = differences(start.content, recipe, data)
     if resume == "match" and changes:
-        _set_aside(folder, say)
         return None
     if resume == "auto" and changes:
         raise InputError(_other_experiment(path, changes))
-    if resume in ("auto", "match"):
-        return start
     if changes:
         say(f"going on from {path} although it differs: {'; '.join(changes[:SHOWN])}")
-    if moved := folder.set_aside(newer_than=start.epoch):
-        say(f"newer checkpoints of this setting are now in {moved}")
     return start
+
+
+def make_way(folder: CheckpointFolder, start: Start | None, say: Callable[[str], None]) -> None:
+    """Set aside what a run that begins at `start` would overwrite or confuse, now that nothing can fail.
+
+    Args:
+        folder: checkpoints of this setting.
+        start: what was found; None if the run starts anew.
+        say: prints a line.
+    """
+    if start is None:
+        if moved := folder.set_aside():
+            say(f"starting anew; what an earlier run left is now in {moved}")
+    elif start.named and (moved := folder.set_aside(newer_than=start.epoch, but=start.path)):
+        say(f"newer checkpoints of this setting are now in {moved}")
 
 
 def _read(path: Path, folder: CheckpointFolder) -> dict[str, Any]:
@@ -85,11 +104,6 @@ def _read(path: Path, folder: CheckpointFolder) -> dict[str, Any]:
         others = [file for _, file in sorted(folder.epochs().items()) if file != path]
         remedy = f"--resume {others[-1]} goes on from the epoch file before it." if others else ""
         raise InputError(f"{error} {remedy or '--resume none starts anew.'}") from error
-
-
-def _set_aside(folder: CheckpointFolder, say: Callable[[str], None]) -> None:
-    if moved := folder.set_aside():
-        say(f"starting anew; what an earlier run left is now in {moved}")
 
 
 def differences(content: Mapping[str, Any], recipe: TrainRecipe, data: str) -> list[str]:

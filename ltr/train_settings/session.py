@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from ltr.train_settings.head import Run, head_lines
 from ltr.train_settings.overrides import RunOptions
 from ltr.train_settings.recipe import TrainRecipe
 from ltr.train_settings.resources import CpuPlan, available_cores, plan_cpu, shared_memory_note
-from ltr.train_settings.resume import Start, find_start
+from ltr.train_settings.resume import Start, find_start, make_way
 from ltr.train_settings.streams import build_streams
 from ltr.trainers.checkpoints import CheckpointFolder
 from ltr.trainers.config import TrainerConfig
@@ -29,6 +29,7 @@ from ltr.trainers.dry_run import dry_run
 from ltr.trainers.launch import expected_world, launch, under_torchrun
 from ltr.trainers.random_state import seed_everything
 from ltr.trainers.sinks import SinkContext, check_requests, open_sinks
+from ltr.trainers.sole_writer import check_space, sole_writer
 from ltr.trainers.trainer import Trainer
 from ltr.trainers.world import World
 
@@ -142,10 +143,12 @@ def _train(recipe: TrainRecipe, options: RunOptions, device: torch.device, plan:
 
 @contextmanager
 def _output(root: Path, recipe: TrainRecipe, options: RunOptions) -> Iterator[CheckpointFolder]:
-    """The folder of the run's files; one that vanishes where nothing is to be written."""
+    """The folder of the run's files, which no other run may use meanwhile; a passing one of a dry run."""
     kind = network_type(recipe)
     if not options.dry_run:
-        yield CheckpointFolder(root / "checkpoints" / "ltr" / recipe.module / recipe.name, kind, options.keep)
+        path = root / "checkpoints" / "ltr" / recipe.module / recipe.name
+        with sole_writer(path) if expected_world(options.processes).is_main else nullcontext():
+            yield CheckpointFolder(path, kind, options.keep)
         return
     with tempfile.TemporaryDirectory(prefix="ebmtrack-") as folder:
         yield CheckpointFolder(Path(folder), kind, options.keep)
@@ -185,6 +188,9 @@ def _carry_out(run: Run, options: RunOptions, start: Start | None) -> int:
         trainer.load_state_dict(start.content)
         say(f"resuming {start.path}: {_progress_of(trainer)}")
         _say_other_sharing(start, run.world, say)
+    if run.world.is_main:
+        check_space(run.folder.path, _checkpoint_bytes(trainer))
+        make_way(run.folder, start, say)
     del start  # its tensors are as large as the network and the optimiser's state
     try:
         code = trainer.run()
@@ -200,6 +206,14 @@ def _batch_bytes(run: Run) -> int:
     sampling = run.recipe.sampling
     frames = sampling.train_frames + sampling.test_frames
     return run.world.share(run.recipe.batch_size) * frames * 3 * run.recipe.geometry.crop_size**2
+
+
+def _checkpoint_bytes(trainer: Trainer) -> int:
+    """Bytes of a checkpoint: weights, averaged ones, Adam's two moments of those that are trained."""
+    net = trainer.actor.net
+    weights = sum(value.nbytes for value in net.state_dict().values())
+    moments = sum(2 * p.nbytes for p in net.parameters() if p.requires_grad)
+    return weights * (1 if trainer.step.average is None else 2) + moments
 
 
 def _say_other_sharing(start: Start, world: World, say: Callable[[str], None]) -> None:

@@ -105,20 +105,22 @@ class CheckpointFolder:
             part.unlink()
         write_checkpoint(path, content)
 
-    def set_aside(self, newer_than: int = -1) -> Path | None:
+    def set_aside(self, newer_than: int = -1, but: Path | None = None) -> Path | None:
         """Move files of an earlier run into ``previous_001`` (002, ...) inside the folder.
 
         Args:
             newer_than: only checkpoints that are ahead of this whole epoch; by default every file.
+            but: a checkpoint that stays.
 
         Returns: the folder they went to, None if there was nothing to move.
         """
         if newer_than < 0:
             there = self.path.iterdir() if self.path.is_dir() else ()
-            files = [p for p in there if not p.name.startswith("previous_")]
+            files = [p for p in there if not p.name.startswith(("previous_", "."))]
         else:
             files = [p for number, p in self.epochs().items() if number > newer_than]
             files += [p for number, p in self._interrupted().items() if number >= newer_than]
+        files = [p for p in files if but is None or p.resolve() != but.resolve()]
         if not files:
             return None
         numbers = [int(p.name[9:]) for p in self.path.glob("previous_*") if p.name[9:].isdigit()]

@@ -1,6 +1,5 @@
 """What happens when a loss is not finite: keep the evidence, skip the step, give up after a few."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ebm.exceptions import NumericalError
+from ebm.exceptions import InputError, NumericalError
+from ltr.admin.checkpoint_io import write_checkpoint
 
 __all__ = ["NonFiniteGuard"]
 
@@ -42,7 +42,7 @@ class NonFiniteGuard:
 
     def reject(
         self, batch: Mapping[str, Any], values: Mapping[str, float], epoch: int, step: int, rank: int = 0
-    ) -> Path:
+    ) -> str:
         """Undo what the step did to the network and save it with the batch.
 
         Args:
@@ -52,7 +52,7 @@ class NonFiniteGuard:
             step: number of the step in it, from 1.
             rank: number of the process; each has its own share of the batch.
 
-        Returns: the file written.
+        Returns: where the evidence is, or why it is not kept, as the end of a sentence.
 
         Raises:
             NumericalError: if more than `limit` steps of the run have been rejected.
@@ -63,20 +63,20 @@ class NonFiniteGuard:
         self.count += 1
         process = f"_process{rank}" if rank else ""
         path = self.folder / f"nonfinite_ep{epoch:04d}_step{step:06d}{process}.pt"
-        self._save(path, batch, values, epoch, step)
+        kept = self._save(path, batch, values, epoch, step)
         if self.count > self.limit:
             bad = ", ".join(f"{name}={value}" for name, value in values.items() if value - value != 0)
             raise NumericalError(
                 f"Loss or gradient not finite in {self.count} steps, {self.limit} are allowed "
                 f"(epoch {epoch}, step {step}: {bad}). "
-                f"Batches and network state: {self.folder}/nonfinite_*.pt. "
+                f"Batches and network states: {self.folder}/nonfinite_*.pt; of the last, {kept}. "
                 "Lower the learning rates, clip the gradient (--clip) or train in fp32."
             )
-        return path
+        return kept
 
     def _save(
         self, path: Path, batch: Mapping[str, Any], values: Mapping[str, float], epoch: int, step: int
-    ) -> None:
+    ) -> str:
         content = {
             "batch": {k: v.detach().cpu() if isinstance(v, Tensor) else v for k, v in batch.items()},
             "net": {k: v.detach().cpu() for k, v in self.net.state_dict().items()},
@@ -84,7 +84,8 @@ class NonFiniteGuard:
             "epoch": epoch,
             "step": step,
         }
-        self.folder.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(".tmp")
-        torch.save(content, part)
-        os.replace(part, path)
+        try:
+            write_checkpoint(path, content)
+        except InputError as error:  # a full disk: the run can do without
+            return f"nothing is kept: {error}"
+        return f"see {path}"

@@ -1,6 +1,7 @@
 """The numbers of every epoch: kept in the checkpoint, written beside it as a table."""
 
 import csv
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,8 +28,9 @@ class History:
         return [dict(row) for row in self._rows.get(loader, [])]
 
     def lowest(self, loader: str, name: str) -> float:
-        """Smallest value of `name` so far, infinity without any."""
-        return min((row[name] for row in self._rows.get(loader, []) if name in row), default=float("inf"))
+        """Smallest finite value of `name` so far, infinity without any."""
+        values = (row[name] for row in self._rows.get(loader, []) if name in row)
+        return min(filter(math.isfinite, values), default=math.inf)
 
     def state_dict(self) -> dict[str, Rows]:
         """All rows as plain data."""

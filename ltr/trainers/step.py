@@ -124,8 +124,8 @@ class TrainStep:
         if self.scaler.is_enabled():
             self.scaler.update()
         epoch, step = position.epoch + 1, position.step + 1
-        path = self.guard.reject(batch, values, epoch, step, self.world.rank)
-        self.say(f"Step {step} of epoch {epoch} is not finite and was skipped; see {path}")
+        kept = self.guard.reject(batch, values, epoch, step, self.world.rank)
+        self.say(f"Step {step} of epoch {epoch} is not finite and was skipped; {kept}")
 
     def _part_sizes(self, batch: Batch) -> list[int]:
         """In which parts a batch is computed; decided at the first one and kept for the whole run."""

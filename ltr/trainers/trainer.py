@@ -275,10 +275,22 @@ class Trainer:
             self.optimizer.load_state_dict(content["optimizer"])
         except (RuntimeError, ValueError, KeyError) as error:
             raise InputError(f"The checkpoint to resume from is of another optimiser: {error}") from error
+        try:
+            self._load_progress(content)
+        except (KeyError, TypeError, IndexError, AttributeError) as error:
+            raise InputError(
+                f"The training state in the checkpoint is damaged or of another version ({error!r}); use "
+                "--resume none."
+            ) from error
+
+    def _load_progress(self, content: Mapping[str, Any]) -> None:
         resume = content["resume"]
         self.position = Position(**resume["position"])
+        # Of an epoch that was longer then, one step is left to close it by.
+        self.position.step = min(self.position.step, self.config.steps - 1)
         self.history.load_state_dict(content["stats"])
         self._meters.load_state_dict(resume["meters"])
         randoms = [resume["random"], *resume.get("random_others", [])]
         self._random = randoms[self.world.rank if len(randoms) == self.world.size else 0]
+        restore_random_state(self._random)
         self.step.load_state_dict(resume, content.get("net_ema"))

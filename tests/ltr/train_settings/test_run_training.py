@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from ltr.admin.loading import load_network, read_checkpoint
+from ltr.admin.loading import load_network, read_checkpoint, write_checkpoint
 from ltr.run_training import main
 from tests.ltr.train_settings.runs import ROOT, RUN, SMALL
 
@@ -90,6 +90,15 @@ def test_the_life_of_a_run(workspace: Path, capsys: pytest.CaptureFixture) -> No
     assert "seed: 0 -> 5" in output
     assert (workspace / RUN / "DiMPnet_ep0002.pth.tar").is_file()
 
+    plain = workspace / "weights.pth.tar"
+    fields = read_checkpoint(first)
+    write_checkpoint(plain, {name: fields[name] for name in ("net", "net_type", "constructor", "epoch")})
+    assert main([*command, "--epochs", "2", "--seed", "5", "--resume", str(plain)]) == 2
+    assert "no training state" in capsys.readouterr().err
+    assert (workspace / RUN / "DiMPnet_ep0002.pth.tar").is_file()  # set aside for nothing that goes on
+
+    assert main([*command, "--epochs", "2", "--seed", "5", "--resume", str(workspace / RUN)]) == 0
+    assert "Training is finished: 2 of 2 epochs" in capsys.readouterr().out
     assert main([*command, "--epochs", "2", "--seed", "5", "--resume", "match"]) == 0
     assert "Training is finished: 2 of 2 epochs" in capsys.readouterr().out
 

@@ -1,6 +1,7 @@
 """The table of epochs."""
 
 import csv
+import math
 from pathlib import Path
 
 from ltr.trainers.history import History
@@ -32,6 +33,13 @@ def test_lowest_looks_at_one_loader() -> None:
     history.add("val", 1, {"Loss/total": 3.0})
     history.add("val", 2, {"Loss/total": 2.0})
     assert history.lowest("val", "Loss/total") == 2.0
+
+
+def test_a_loss_that_is_not_a_number_is_never_the_lowest() -> None:
+    history = History()
+    for epoch, loss in enumerate((math.nan, 2.0, math.inf, 1.0), 1):
+        history.add("val", epoch, {"Loss/total": loss})
+    assert history.lowest("val", "Loss/total") == 1.0
 
 
 def test_the_meters_of_a_foreign_file_are_left_out() -> None:

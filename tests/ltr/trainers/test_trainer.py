@@ -159,6 +159,34 @@ def test_a_few_bad_batches_are_skipped_and_kept_as_evidence(
     assert all(math.isfinite(row["Loss/total"]) for row in trainer.history.rows("train"))
 
 
+def test_evidence_that_cannot_be_kept_ends_no_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, content: Any) -> None:
+        raise InputError("there is no space left")
+
+    monkeypatch.setattr("ltr.trainers.guard.write_checkpoint", full)
+    assert toy_trainer(tmp_path, ToyStream(bad=(5,))).run() == 0
+    assert "was skipped; nothing is kept: there is no space left" in capsys.readouterr().out
+
+
+def test_an_epoch_that_became_shorter_is_closed_not_skipped(tmp_path: Path) -> None:
+    trainer = toy_trainer(tmp_path, ToyStream(), epochs=1)
+    content = trainer.state_dict()
+    content["resume"]["position"] = {"epoch": 0, "step": 7, "samples": 28}  # of five steps
+    trainer.load_state_dict(content)
+    assert trainer.run() == 0
+    assert read_checkpoint(tmp_path / "ToyNet_ep0001.pth.tar")["resume"]["position"]["samples"] == 32
+
+
+def test_a_training_state_of_another_layout_is_refused(tmp_path: Path) -> None:
+    trainer = toy_trainer(tmp_path, ToyStream())
+    for resume in ({}, {"position": {"epochs": 3}}, trainer.state_dict()["resume"] | {"random": {}}):
+        content = trainer.state_dict() | {"resume": resume}
+        with pytest.raises(InputError, match="training state .* is damaged or of another version"):
+            toy_trainer(tmp_path, ToyStream()).load_state_dict(content)
+
+
 def test_too_many_bad_batches_end_the_run(tmp_path: Path) -> None:
     with pytest.raises(NumericalError, match="3 are allowed.*epoch 1, step 4"):
         toy_trainer(tmp_path, ToyStream(bad=tuple(range(20)))).run()
