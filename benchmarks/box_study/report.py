@@ -1,0 +1,125 @@
+"""Tables of the study: means over seeds, their spread, and differences within a seed."""
+
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from box_study.plan import LOSSES, SWEEP
+from box_study.rows import Row
+
+__all__ = ["SCORES", "Summary", "comparison_tables", "default_of", "paired", "summarise", "sweep_table"]
+
+TITLES = {"iou": "IoU (ATOM*)", "ml-is": "ML-IS", "kld-is": "KLD-IS", "nce": "NCE", "nce+": "NCE+"}
+SCORES: dict[str, tuple[str, Callable[[Row], float]]] = {
+    "iou": ("mean IoU, percent", lambda row: 100 * row.iou),
+    "auc": ("AUC, percent", lambda row: row.auc),
+}
+REFERENCE = "nce+"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """Mean of n numbers and their standard deviation, nan for a single one."""
+
+    mean: float
+    deviation: float
+    count: int
+
+    @property
+    def error(self) -> float:
+        """Standard error of the mean."""
+        return self.deviation / self.count**0.5
+
+    def __str__(self) -> str:
+        spread = f" ± {self.deviation:.2f}" if self.count > 1 else ""
+        return f"{self.mean:.2f}{spread}"
+
+
+def summarise(values: Sequence[float]) -> Summary:
+    """Mean and standard deviation (n - 1) of at least one number."""
+    spread = statistics.stdev(values) if len(values) > 1 else float("nan")
+    return Summary(mean=statistics.fmean(values), deviation=spread, count=len(values))
+
+
+def paired(first: Sequence[Row], second: Sequence[Row], score: str) -> Summary | None:
+    """Differences, first minus second, between runs of the same seed; None without a common seed."""
+    value = SCORES[score][1]
+    others = {row.seed: value(row) for row in second}
+    gaps = [value(row) - others[row.seed] for row in first if row.seed in others]
+    return summarise(gaps) if gaps else None
+
+
+def _signed(gap: Summary | None) -> str:
+    if gap is None:
+        return "-"
+    return f"{gap.mean:+.2f}" + (f" ± {gap.error:.2f}" if gap.count > 1 else "")
+
+
+def _table(head: Sequence[str], lines: Sequence[Sequence[str]], markdown: bool) -> str:
+    if markdown:
+        rule = ["---", *["---:"] * (len(head) - 1)]
+        return "\n".join("| " + " | ".join(line) + " |" for line in (head, rule, *lines))
+    widths = [max(len(line[k]) for line in (head, *lines)) for k in range(len(head))]
+    return "\n".join(
+        "  ".join(text.ljust(width) if k == 0 else text.rjust(width) for k, (text, width) in enumerate(pairs))
+        for pairs in (list(zip(line, widths)) for line in (head, *lines))
+    )
+
+
+def comparison_tables(rows: Sequence[Row], markdown: bool = False) -> str:
+    """One table for each score: losses by labels, the difference that noise makes, and that to NCE+.
+
+    Plus-minus is the standard deviation over seeds behind a mean, the standard error behind a difference.
+    """
+    noises = sorted({row.noise for row in rows})
+    names = [name for name in LOSSES if any(row.loss == name for row in rows)]
+    parts = []
+    for score, (title, value) in SCORES.items():
+        head = [title]
+        for noise in noises:
+            head += [_label(noise), f"{TITLES[REFERENCE]} minus it"]
+        head += [f"{_label(noise)} minus exact" for noise in noises if noise > 0]
+        lines = []
+        for name in names:
+            of = {n: [r for r in rows if (r.loss, r.noise) == (name, n)] for n in noises}
+            line = [TITLES[name]]
+            for noise in noises:
+                reference = [r for r in rows if (r.loss, r.noise) == (REFERENCE, noise)]
+                gap = None if name == REFERENCE else paired(reference, of[noise], score)
+                line += [str(summarise([value(r) for r in of[noise]])) if of[noise] else "-", _signed(gap)]
+            line += [_signed(paired(of[noise], of[noises[0]], score)) for noise in noises if noise > 0]
+            lines.append(line)
+        parts.append(_table(head, lines, markdown))
+    return "\n\n".join(parts)
+
+
+def _label(noise: float) -> str:
+    return f"noise {noise:g}" if noise else "exact labels"
+
+
+def default_of(field: str, recipe: object) -> str:
+    """The recipe's own value of a dotted field, as text."""
+    value = recipe
+    for part in field.split("."):
+        value = value[int(part)] if part.isdigit() else getattr(value, part)  # type: ignore[index]
+    return str(value).replace(" ", "")
+
+
+def sweep_table(rows: Sequence[Row], recipe: object, markdown: bool = False) -> str:
+    """Fields by values: both scores, and the difference to the recipe's own value within a seed."""
+    own = [row for row in rows if not row.change]
+    lines = []
+    for field, values in SWEEP.items():
+        for text in values:
+            chosen = [r for r in rows if r.change == (f"{field}={text}" if text else "")]
+            if not chosen:
+                continue
+            line = [field, text or f"{default_of(field, recipe)} (recipe)"]
+            for score, (_, value) in SCORES.items():
+                line += [str(summarise([value(r) for r in chosen]))]
+                line += [_signed(paired(chosen, own, score)) if text else ""]
+            lines.append(line)
+    head = ["field", "value"]
+    for title, _ in SCORES.values():
+        head += [title, "minus recipe"]
+    return _table(head, lines, markdown)
