@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 
 import torch
 
@@ -119,14 +120,14 @@ def build_streams(
     world: World,
     decoder: Decoder = OPENCV,
 ) -> Streams:
-    """Training batches, of which each process gets its share, and validation batches.
+    """Training and validation batches, of which each process gets its share.
 
     Raises:
         InputError: if a data set has no usable sequence.
     """
     sampler = build_sampler(recipe, data.train, data.weights, training=True, decoder=decoder)
 
-    def loader(dataset: DiMPSampler, start: int, count: int, share: tuple[int, int] = (0, 1)) -> BatchLoader:
+    def loader(dataset: DiMPSampler, start: int, count: int) -> BatchLoader:
         return make_loader(
             dataset,
             batch_size=recipe.batch_size,
@@ -134,12 +135,12 @@ def build_streams(
             num_samples=count,
             workers=plan.workers,
             device=device,
-            share=share,
+            share=(world.rank, world.size),
         )
 
     # One loader for the rest of the run: the next epoch's batches are fetched while an epoch ends.
     return Streams(
-        train=lambda start, count: loader(sampler, start, count, (world.rank, world.size)),
+        train=partial(loader, sampler),
         validation=_validation_stream(recipe, data, loader, decoder),
     )
 

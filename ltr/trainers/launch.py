@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,8 +20,10 @@ from ltr.trainers.world import World
 
 __all__ = ["expected_world", "launch", "under_torchrun"]
 
-# What `launch` tells the other processes: the file through which all find each other, own number, how many.
+# What `launch` tells the other processes: the file through which all find each other, own number, how many,
+# and who started them.
 STORE, RANK, SIZE = "EBMTRACK_STORE", "EBMTRACK_RANK", "EBMTRACK_PROCESSES"
+PARENT = "EBMTRACK_PARENT"
 TORCHRUN = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 # Loopback by name: a machine whose own name does not resolve could not start otherwise.
 LOOPBACK = {"GLOO_SOCKET_IFNAME": "lo"}
@@ -72,6 +75,8 @@ def launch(processes: int, arguments: Sequence[str]) -> Iterator[Join]:
         EBMError: if another process fails, with the end of what it said.
     """
     world = expected_world(processes)
+    if PARENT in os.environ:
+        threading.Thread(target=_end_with, args=(int(os.environ[PARENT]),), daemon=True).start()
     if STORE in os.environ or under_torchrun() or processes < 2:
         try:
             yield partial(_join, world)
@@ -84,7 +89,8 @@ def launch(processes: int, arguments: Sequence[str]) -> Iterator[Join]:
         shared = shared | {STORE: str(Path(folder) / "store"), SIZE: str(processes)}
         logs = [Path(folder) / f"process{i}.log" for i in range(1, processes)]
         others = [
-            _start(arguments, os.environ | shared | {RANK: str(i)}, log) for i, log in enumerate(logs, 1)
+            _start(arguments, os.environ | shared | {RANK: str(i), PARENT: str(os.getpid())}, log)
+            for i, log in enumerate(logs, 1)
         ]
         own = shared | {RANK: "0"}
         os.environ.update(own)
@@ -121,6 +127,13 @@ def _join(world: World, device: torch.device) -> World:
             os.environ.setdefault(name, value)
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
     return world
+
+
+def _end_with(parent: int) -> None:
+    """End this process once `parent` is dead: one that is killed while they start leaves nobody to meet."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
 
 
 def _ready_file(rank: int) -> Path:

@@ -1,5 +1,11 @@
 """How processes find each other: by the command's own means, or by torchrun's variables."""
 
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -39,6 +45,42 @@ def test_processes_of_a_command_know_their_place(monkeypatch: pytest.MonkeyPatch
         monkeypatch.setenv(name, value)
     assert not under_torchrun()
     assert expected_world(2) == World(1, 2, 1, 2)
+
+
+KILLED = """
+import os, signal, sys
+from ltr.trainers import launch as module
+
+start = module._start
+
+def told(*arguments):
+    process = start(*arguments)
+    print(process.pid, flush=True)
+    return process
+
+module._start = told
+with module.launch(2, ["dimp", "dimp_nce_plus_small", "--device=cpu", "--processes=2", *sys.argv[1:]]):
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs; one that has ended and was not waited for does not."""
+    status = Path(f"/proc/{pid}/stat")
+    return status.exists() and status.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are looked up in /proc")
+def test_the_others_end_with_a_main_process_that_is_killed_while_they_start(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", KILLED, "--workspace", str(tmp_path)]
+    killed = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    other = int(killed.stdout)
+    deadline = time.monotonic() + 60
+    while alive(other):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 def test_what_ended_another_process_is_said() -> None:
