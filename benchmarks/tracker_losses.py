@@ -18,7 +18,7 @@ from pathlib import Path
 
 from box_study.figures import comparison_figure, sweep_figure
 from box_study.jobs import carry_out
-from box_study.plan import BUDGET, LOSSES, QUICK, SMALL, comparison, sweep
+from box_study.plan import BUDGET, LOSSES, QUICK, SMALL, SWEEP_BUDGET, Budget, Run, comparison, sweep
 from box_study.report import comparison_tables, sweep_table
 from box_study.rows import Store
 from box_study.training import Workplace
@@ -35,9 +35,10 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("study", choices=("compare", "sweep"))
     parser.add_argument("--losses", default=",".join(LOSSES), help="of compare (default: all five)")
     parser.add_argument(
-        "--labels", default="0,0.1", help="noise of the training labels, relative to the box; 0: exact"
+        "--labels",
+        help="noise of the training labels, relative to the box; 0: exact (default: 0,0.1; sweep: 0)",
     )
-    parser.add_argument("--seeds", type=int, default=3, help="seeds, from 0 on")
+    parser.add_argument("--seeds", type=int, help="seeds, from 0 on (default: 3; sweep: 2)")
     parser.add_argument("--processes", type=int, default=2, help="single-threaded processes")
     parser.add_argument("--samples", type=int, help="training samples of a run")
     parser.add_argument("--start-samples", type=int, help="training samples of the start")
@@ -61,20 +62,10 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _main(args: argparse.Namespace) -> int:
-    budget = QUICK if args.quick else BUDGET
-    budget = replace(
-        budget,
-        samples=args.samples or budget.samples,
-        start_samples=args.start_samples or budget.start_samples,
-    )
-    noises, seeds = [float(text) for text in args.labels.split(",")], list(range(args.seeds))
-    losses = args.losses.split(",")
-    for loss in losses:
-        lookup("loss", loss, LOSSES)
-    if args.study == "compare":
-        runs = list(comparison(losses, noises, seeds))
-    else:
-        runs = [run for noise in noises for run in sweep(noise, seeds)]
+    budget = _budget(args)
+    labels, seeds = ("0,0.1", 3) if args.study == "compare" else ("0", 2)
+    noises = [float(text) for text in (args.labels or labels).split(",")]
+    runs = _runs(args, noises, list(range(args.seeds or seeds)))
     folder = args.folder.resolve()
     store = Store(args.csv or folder / f"{args.study}.csv", budget)
     if not args.report:
@@ -92,9 +83,27 @@ def _main(args: argparse.Namespace) -> int:
             print(sweep_table([row for row in rows if row.noise == noise], SMALL, args.markdown))
     if args.figure is not None:
         draw = comparison_figure if args.study == "compare" else sweep_figure
-        draw(rows, args.figure)
-        print(args.figure)
+        print(draw(rows, args.figure))
     return 0
+
+
+def _budget(args: argparse.Namespace) -> Budget:
+    budget = BUDGET if args.study == "compare" else SWEEP_BUDGET
+    budget = QUICK if args.quick else budget
+    return replace(
+        budget,
+        samples=args.samples or budget.samples,
+        start_samples=args.start_samples or budget.start_samples,
+    )
+
+
+def _runs(args: argparse.Namespace, noises: list[float], seeds: list[int]) -> list[Run]:
+    losses = args.losses.split(",")
+    for loss in losses:
+        lookup("loss", loss, LOSSES)
+    if args.study == "compare":
+        return list(comparison(losses, noises, seeds))
+    return [run for noise in noises for run in sweep(noise, seeds)]
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ __all__ = [
     "LOSSES",
     "QUICK",
     "SWEEP",
+    "SWEEP_BUDGET",
     "Budget",
     "Run",
     "branch_recipe",
@@ -70,6 +71,7 @@ class Budget:
 
 
 BUDGET = Budget()
+SWEEP_BUDGET = replace(BUDGET, samples=3_200)  # the whole network costs twice as much a sample
 QUICK = Budget(scale="tiny", start_samples=32, samples=32, heldout=1, pairs=(16, 16), starts=2, sequences=1)
 
 
