@@ -41,7 +41,8 @@ def check_fit(recipe: TrainRecipe, net: nn.Module) -> None:
 
     Raises:
         DomainError: for a classifier's loss without a classifier, a classifier without a loss, or one whose
-            filter is fitted to densities while the loss is hinged, or the other way round.
+            filter is fitted to densities while the loss is hinged, or the other way round; for label maps of
+            another size than the scores.
     """
     name, optimizer = recipe.network.constructor, _optimizer(net)
     wanted: type[HingeRecipe] | type[DensityRecipe] | None = None
@@ -53,6 +54,7 @@ def check_fit(recipe: TrainRecipe, net: nn.Module) -> None:
             raise DomainError(
                 f"{name} is trained with an energy of boxes, not with overlaps; set another box."
             )
+        _check_maps(recipe, net)
         return
     needs = "no classifier (None)" if wanted is None else wanted.__name__
     has = "None" if given is None else given.__name__
@@ -60,6 +62,27 @@ def check_fit(recipe: TrainRecipe, net: nn.Module) -> None:
         f"{name} needs the classifier recipe {needs}, but {recipe.module}/{recipe.name} has {has}; take a "
         "setting whose network is of this family, or write one that replaces network and classifier together."
     )
+
+
+def _check_maps(recipe: TrainRecipe, net: nn.Module) -> None:
+    """Refuse label maps of another size than the classifier's scores.
+
+    Raises:
+        DomainError: if the recipe's filter or stride is not the network's.
+    """
+    classifier = getattr(net, "classifier", None)
+    if classifier is None:
+        return
+    stride, geometry = classifier.filter_initializer.filter_pool.feature_stride, recipe.geometry
+    if geometry.filter_size != classifier.filter_size:
+        raise DomainError(
+            f"geometry.filter_size is {geometry.filter_size}, but the network's filter has "
+            f"{classifier.filter_size} cells a side; set network.kwargs.filter_size as well."
+        )
+    if geometry.feature_stride != stride:
+        raise DomainError(
+            f"geometry.feature_stride is {geometry.feature_stride}, but the network's is {stride}."
+        )
 
 
 def build_actor(recipe: TrainRecipe, net: nn.Module) -> RecipeActor:

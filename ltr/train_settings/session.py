@@ -177,6 +177,8 @@ def _carry_out(run: Run, options: RunOptions, start: Start | None) -> int:
     say = speaker(run.world)
     trainer = _build_trainer(run, options)
     for name, text in head_lines(run, trainer.config).items():
+        if name == "output" and options.dry_run:
+            continue
         say(f"{name + ':':<9}{text}")
     if note := shared_memory_note(_batch_bytes(run), run.plan.workers * run.world.local_size):
         say(note)

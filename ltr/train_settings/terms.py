@@ -9,6 +9,7 @@ from ebm.lookup import lookup
 from ebm.presets import box_pair, preset
 from ltr.actors.box_energy import BoxMethod
 from ltr.actors.target_classification import ClassificationWeights
+from ltr.train_settings.ranges import require_range
 
 __all__ = ["BoxRecipe", "ClassifierRecipe", "DensityRecipe", "HingeRecipe", "OverlapRecipe"]
 
@@ -47,6 +48,13 @@ class BoxRecipe:
             raise DomainError(
                 f"box.beta belongs to nce_plus, which needs one, e.g. 0.1; {self.method} got {self.beta}"
             )
+        require_range("box.num_samples", self.num_samples, least=1)
+        require_range("box.weight", self.weight, least=0)
+        require_range("box.beta", self.beta, least=0)
+        for value in (*sum(self.sigmas, ()), *(self.label_sigma or ())):
+            require_range("every number of box.sigmas and box.label_sigma", value, above=0)
+        if not self.sigmas:
+            raise DomainError("box.sigmas is empty; give at least one pair, e.g. ((0.05, 0.05), (0.5, 0.5)).")
 
     @classmethod
     def from_preset(cls, name: str) -> "BoxRecipe":
@@ -95,6 +103,13 @@ class OverlapRecipe:
                 "boxes to predict overlaps of come from perturbed labels (spread and min_iou) or from a "
                 f"mixture (sigmas); got spread {self.spread}, min_iou {self.min_iou}, sigmas {self.sigmas}"
             )
+        require_range("box.num_samples", self.num_samples, least=1)
+        require_range("box.weight", self.weight, least=0)
+        require_range("box.min_iou", self.min_iou, least=0, most=1)
+        for value in (*(self.spread or ()), *sum(self.sigmas or (), ())):
+            require_range("every number of box.spread and box.sigmas", value, above=0)
+        if not (self.spread or self.sigmas):
+            raise DomainError("box.spread or box.sigmas is empty; give at least one.")
 
     @classmethod
     def from_preset(cls, name: str) -> "OverlapRecipe":

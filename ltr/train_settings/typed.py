@@ -53,6 +53,9 @@ def _converted(value: Any, hint: Any, key: str) -> Any:
         if value in get_args(hint):
             return value
         raise unknown_name(f"value of {key}", str(value), map(str, get_args(hint)))
+    if origin is tuple and is_dataclass(part := get_args(hint)[0]):
+        names = " or ".join(f"{key}.0.{field.name}" for field in fields(part))
+        raise InputError(f"{key} is a list of parts; set one of their fields, e.g. {names}.")
     if origin in (tuple, collections.abc.Sequence) and isinstance(value, tuple | list):
         return _as_tuple(value, origin, get_args(hint), hint, key)
     if hint is float and isinstance(value, int) and not isinstance(value, bool):

@@ -20,24 +20,37 @@ class DryRun:
         seconds: of each step, its data included; the first one also starts loaders and plans convolutions.
         waited: seconds of them that were spent waiting for data.
         peak: bytes, the most that this process has held on its device.
+        device: where that is.
         steps_per_epoch: of the run.
+        epochs: of the run.
     """
 
     seconds: tuple[float, ...]
     waited: float
     peak: int
+    device: str
     steps_per_epoch: int
+    epochs: int
 
     def lines(self) -> list[str]:
         """The result in words, for a log."""
         each = ", ".join(f"{value:.2f}" for value in self.seconds)
-        usual = min(self.seconds)
+        epoch = min(self.seconds) * self.steps_per_epoch
         return [
             f"dry run: {len(self.seconds)} steps took {each} s, {self.waited:.2f} s of it waiting for data",
-            f"dry run: an epoch of {self.steps_per_epoch} steps would take about "
-            f"{usual * self.steps_per_epoch / 60:.1f} min",
-            f"dry run: peak memory {self.peak / 2**30:.2f} GiB; nothing was written",
+            f"dry run: an epoch of {self.steps_per_epoch} steps would take about {_duration(epoch)}, the "
+            f"run of {self.epochs} epochs about {_duration(epoch * self.epochs)}, validation not counted",
+            f"dry run: peak memory {self.peak / 2**30:.2f} GiB on {self.device}, loader processes not "
+            "counted; nothing was written",
         ]
+
+
+def _duration(seconds: float) -> str:
+    """Seconds in the unit in which they are a small number."""
+    for name, length in (("days", 86400.0), ("h", 3600.0), ("min", 60.0)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.1f} {name}"
+    return f"{seconds:.1f} s"
 
 
 def dry_run(trainer: Trainer, steps: int = 3) -> DryRun:
@@ -69,5 +82,7 @@ def dry_run(trainer: Trainer, steps: int = 3) -> DryRun:
         seconds=tuple(seconds),
         waited=watch.waited,
         peak=peak_memory(trainer.device),
+        device=str(trainer.device),
         steps_per_epoch=trainer.config.steps,
+        epochs=trainer.config.schedule.epochs,
     )

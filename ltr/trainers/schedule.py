@@ -37,6 +37,11 @@ class Schedule:
             raise DomainError(
                 f"epochs and step_epochs must be at least 1, got {self.epochs}, {self.step_epochs}"
             )
+        if not (self.gamma > 0 and self.final_factor >= 0):
+            raise DomainError(
+                f"schedule.gamma must be above 0 and schedule.final_factor at least 0, got {self.gamma} and "
+                f"{self.final_factor}"
+            )
         if not 0 <= self.warmup <= self.epochs:
             raise DomainError(f"warmup must lie in [0, {self.epochs}] epochs, got {self.warmup}")
 
