@@ -10,12 +10,13 @@ from ebm.exceptions import InputError
 from ltr.data.decoders import OPENCV, Decoder, DecodingError, jpeg_size
 from ltr.data.video import Slice
 
-__all__ = ["EncodedImage", "ImageSource", "is_cut_off", "open_image", "read_image"]
+__all__ = ["JPEG_END", "JPEG_START", "EncodedImage", "ImageSource", "is_cut_off", "open_image", "read_image"]
 
 ImageSource: TypeAlias = Path | Slice  # where the bytes of an image lie
 
-_JPEG, _PNG = b"\xff\xd8", b"\x89PNG\r\n\x1a\n"
-_JPEG_END, _JPEG_SCAN, _PNG_END = b"\xff\xd9", b"\xff\xda", b"IEND"
+JPEG_START, JPEG_END = b"\xff\xd8", b"\xff\xd9"
+_PNG = b"\x89PNG\r\n\x1a\n"
+_JPEG_SCAN, _PNG_END = b"\xff\xda", b"IEND"
 
 
 def is_cut_off(data: bytes) -> bool:
@@ -26,12 +27,12 @@ def is_cut_off(data: bytes) -> bool:
     microseconds. Inside a JPEG scan the two bytes cannot occur (0xff is escaped there), but an embedded
     thumbnail has an end marker of its own: only one after the last scan counts.
     """
-    if data.startswith(_JPEG):
+    if data.startswith(JPEG_START):
         if data.endswith(
-            _JPEG_END
+            JPEG_END
         ):  # nearly always; and a file cut right behind its thumbnail has no scan to decode
             return False
-        return data.rfind(_JPEG_END) < data.rfind(_JPEG_SCAN)
+        return data.rfind(JPEG_END) < data.rfind(_JPEG_SCAN)
     if data.startswith(_PNG):
         return data.rfind(_PNG_END) < 0
     return False
@@ -46,7 +47,7 @@ def _why_not(data: bytes) -> str:
             f"the image is truncated: its {len(data)} bytes stop before the end marker. Extract or download "
             "it again."
         )
-    if data.startswith((_JPEG, _PNG)) or _is_known(data):
+    if data.startswith((JPEG_START, _PNG)) or _is_known(data):
         return "the image is corrupt: it cannot be decoded. Extract or download it again."
     return (
         f"no decoder for this kind of file (it starts with {data[:8]!r}). Convert it to JPEG or PNG; if it "
@@ -82,14 +83,14 @@ class EncodedImage:
     def size(self) -> tuple[int, int]:
         """Width and height, px; from the header of a JPEG, otherwise by decoding."""
         if self._size is None:
-            header = jpeg_size(self.data) if self.data.startswith(_JPEG) else None
+            header = jpeg_size(self.data) if self.data.startswith(JPEG_START) else None
             self._size = header[:2] if header else (self.pixels().shape[1], self.pixels().shape[0])
         return self._size
 
     @property
     def can_reduce(self) -> bool:
         """Whether `pixels` can decode a fraction of the size."""
-        return self.data.startswith(_JPEG)
+        return self.data.startswith(JPEG_START)
 
     def pixels(self, reduce: int = 1) -> npt.NDArray[np.uint8]:
         """The pixels, decoded once if they are to be kept; `reduce` times smaller, see `Decoder.decode`.

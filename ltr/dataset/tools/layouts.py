@@ -74,13 +74,15 @@ def _check_lasot(root: Path, split: str | None, deep: bool) -> tuple[list[Findin
     for name in sorted(present.keys() - known):
         found.append(Finding(name, "unknown sequence", "in no list of this dataset"))
     found += _missing(wanted, present, str(root))
-    chosen = [name for name in present if name in set(wanted)]
+    asked = set(wanted)
+    chosen = [name for name in present if name in asked]
     return found, _each(LaSOT(root, chosen), deep) if chosen else []
 
 
 def _check_got10k(root: Path, split: str | None, deep: bool) -> tuple[list[Finding], list[Checked]]:
     folder = root / "train" if not (root / "list.txt").is_file() and (root / "train").is_dir() else root
     present = sorted(entry.name for entry in folder.iterdir() if entry.is_dir())
+    known = set(present)
     found: list[Finding] = []
     if (folder / "list.txt").is_file():
         listed = read_names(folder / "list.txt")
@@ -89,16 +91,13 @@ def _check_got10k(root: Path, split: str | None, deep: bool) -> tuple[list[Findi
             for name, times in Counter(listed).items()
             if times > 1
         ]
-        found += [
-            Finding(name, "unknown sequence", "not in list.txt")
-            for name in present
-            if name not in set(listed)
-        ]
+        unlisted = sorted(known - set(listed))
+        found += [Finding(name, "unknown sequence", "not in list.txt") for name in unlisted]
     else:
         listed = generated_sequences(folder) or present
         found.append(Finding("-", "no list.txt", f"under {folder}; every folder counts", note=True))
     found += _missing(listed, present, str(folder))
-    there = [name for name in dict.fromkeys(listed) if name in set(present)]
+    there = [name for name in dict.fromkeys(listed) if name in known]
     return found, _each(Got10k(folder, there), deep) if there else []
 
 

@@ -141,7 +141,8 @@ class Slow(Dataset):
 
 loader = make_loader(Slow(), batch_size=1, start_index=0, num_samples=10000, workers=2, device="cpu")
 batches = iter(loader)
-next(batches)
+for _ in range(2):  # one of each worker: both have started
+    next(batches)
 seen = []
 for number in (signal.SIGINT, signal.SIGTERM):
     signal.signal(number, lambda *_: seen.append(True))
