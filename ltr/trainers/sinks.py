@@ -187,14 +187,20 @@ class VisdomSink:
         )
         text = "".join(f"<p><b>{name}</b> {value}</p>" for name, value in context.texts.items())
         self._client.text(text, win="info", opts={"title": context.title})
+        self._begins: bool | None = None
+        self._windows: set[str] = set()
 
     def write(self, loader: str, epoch: int, values: Mapping[str, float]) -> None:
-        """Add a point to the loader's line in the window of each statistic."""
+        """Add a point to the loader's line in the window of each statistic; a new run begins new lines."""
+        if self._begins is None:
+            self._begins = epoch == 1
         for name, value in values.items():
+            window = f"plot {name}"
+            if self._begins and window not in self._windows:
+                self._client.close(window)  # of an earlier run, if there was one
+            self._windows.add(window)
             options = {"title": name, "xlabel": "epoch", "showlegend": True, "markers": True}
-            self._client.line(
-                X=[epoch], Y=[value], win=f"plot {name}", name=loader, update="append", opts=options
-            )
+            self._client.line(X=[epoch], Y=[value], win=window, name=loader, update="append", opts=options)
 
     def close(self) -> None:
         """Keep what the server holds, as far as it can."""

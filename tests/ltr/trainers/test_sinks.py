@@ -128,6 +128,9 @@ def test_visdom_gets_a_window_a_statistic_and_a_line_a_loader(
         def save(self, envs: list[str]) -> None:
             drawn.append(("save", envs))
 
+        def close(self, window: str) -> None:
+            drawn.append(("close", window))
+
         def line(self, X: list[int], Y: list[float], **options: object) -> None:
             drawn.append((options["win"], options["name"], X, Y))
 
@@ -135,9 +138,16 @@ def test_visdom_gets_a_window_a_statistic_and_a_line_a_loader(
     sinks = open_sinks(["visdom=host:81"], context(tmp_path), pytest.fail)
     sinks.write("val", 3, {"Loss/total": 0.5})
     sinks.close()
-    assert drawn == [("plot Loss/total", "val", [3], [0.5]), ("save", ["ltr_dimp_toy"])]
+    assert drawn == [("plot Loss/total", "val", [3], [0.5]), ("save", ["ltr_dimp_toy"])]  # goes on
     assert (made[0]["server"], made[0]["port"], made[0]["env"]) == ("http://host", 81, "ltr_dimp_toy")
     assert made[0]["raise_exceptions"] is True
+    drawn.clear()
+    sinks = open_sinks(["visdom=host:81"], context(tmp_path), pytest.fail)
+    for epoch in (1, 2):
+        sinks.write("train", epoch, {"Loss/total": 0.5})
+    sinks.close()
+    points = [("plot Loss/total", "train", [epoch], [0.5]) for epoch in (1, 2)]
+    assert drawn == [("close", "plot Loss/total"), *points, ("save", ["ltr_dimp_toy"])]  # begins
 
 
 def test_a_visdom_server_that_is_down_is_said_once(tmp_path: Path) -> None:
