@@ -56,7 +56,7 @@ def build_network(
 
     Raises:
         DomainError: if the losses do not fit the network.
-        UnknownNameError: if there is no such network, or it has no such argument.
+        UnknownNameError: if there is no such network, or it has no such argument or layer to freeze.
         InputError: if `weights` is no such file. Without a file, missing weights are no error: the backbone
             is then trained from nothing, and the note says so.
     """
@@ -112,6 +112,10 @@ def _built(constructor: Any, recipe: TrainRecipe, backbone: str, source: str) ->
             raise unknown_name(f"argument of {recipe.network.constructor}", name, known)
     options = {"frozen_backbone_layers": frozen} if "frozen_backbone_layers" in known else {}
     net = constructor(**recipe.network.kwargs, backbone_pretrained=False, **options)
+    layers = [name for name, _ in net.feature_extractor.named_children()]
+    for name in recipe.network.frozen:  # also where none is frozen for lack of weights
+        if name not in layers:
+            raise unknown_name("layer of the backbone to freeze", name, layers)
     net.feature_extractor.freeze(frozen, statistics=recipe.network.frozen_statistics)
     check_fit(recipe, net)
     geometry = recipe.geometry

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from ebm.exceptions import InputError
 from ebm.lookup import unknown_name
 from ltr.admin.environment import DATASETS, configured_datasets, require_dataset_root
-from ltr.train_settings.recipe import DatasetShare, TrainRecipe
-from ltr.train_settings.shares import FOLDER, open_share
+from ltr.train_settings.parts import FOLDER, READERS, DatasetShare
+from ltr.train_settings.recipe import TrainRecipe
+from ltr.train_settings.shares import open_share
 
 if TYPE_CHECKING:
     from ltr.data.video import VideoDataset
@@ -18,7 +19,6 @@ __all__ = ["GENERATED", "READERS", "DataChoice", "OpenedData", "choose_data", "o
 
 GENERATED = "generated"
 PARTIAL = "partial"  # NAME:partial in a selection
-READERS = ("lasot", "got10k", "trackingnet", "coco", "imagenetvid")
 GENERATED_VALIDATION = DatasetShare(name="got10k", split="val")  # all generated data have one
 
 Generate = Callable[[], Mapping[str, Path]]
@@ -180,6 +180,8 @@ def open_data(choice: DataChoice, generate: Generate, validate: bool = True) -> 
     roots = generate() if choice.generated else choice.roots
 
     def opened(share: DatasetShare) -> "VideoDataset | None":
+        if share.name not in roots:
+            raise InputError(f"there is no generated {share.name}; generated are {', '.join(roots)}.")
         partial = share.name in choice.partial
         return open_share(share, roots[share.name], partial=partial, generated=choice.generated)
 

@@ -4,11 +4,24 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ebm.exceptions import DomainError
+from ebm.lookup import unknown_name
 from ltr.data.crops import CropMode
 from ltr.data.frame_choice import FrameMode
 from ltr.train_settings.ranges import require_range
 
-__all__ = ["Augmentation", "DatasetShare", "Geometry", "Jitter", "Sampling", "Validation"]
+__all__ = [
+    "FOLDER",
+    "READERS",
+    "Augmentation",
+    "DatasetShare",
+    "Geometry",
+    "Jitter",
+    "Sampling",
+    "Validation",
+]
+
+READERS = ("lasot", "got10k", "trackingnet", "coco", "imagenetvid")
+FOLDER = "folder:"  # begins the name of a user's own videos
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +42,8 @@ class DatasetShare:
     sets: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
+        if self.name not in READERS and not self.name.startswith(FOLDER):
+            raise unknown_name("data set", self.name, READERS, "Your own videos: --datasets folder:PATH.")
         if self.split is not None and self.name not in ("lasot", "got10k", "coco"):
             raise DomainError(f"lasot, got10k and coco have splits; {self.name} got {self.split!r}")
         if self.sets is not None and (self.name != "trackingnet" or not self.sets):

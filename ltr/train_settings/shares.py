@@ -5,14 +5,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ebm.exceptions import InputError
-from ltr.train_settings.recipe import DatasetShare
+from ltr.train_settings.parts import FOLDER, DatasetShare
 
 if TYPE_CHECKING:
     from ltr.data.video import VideoDataset
 
-__all__ = ["FOLDER", "open_share"]
+__all__ = ["open_share"]
 
-FOLDER = "folder:"  # begins the name of a user's own videos
 VOT = "vot"  # begins GOT-10k's splits without what the VOT challenge forbids
 USE_ALL = (
     "Or use those sequences as well: --set datasets.N.split=train (N as --show counts) and --set "

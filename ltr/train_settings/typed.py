@@ -53,6 +53,9 @@ def _converted(value: Any, hint: Any, key: str) -> Any:
         if value in get_args(hint):
             return value
         raise unknown_name(f"value of {key}", str(value), map(str, get_args(hint)))
+    if hint == tuple[str, ...] and isinstance(value, str):
+        # The shell takes quotes away: [conv1, bn1] and conv1,bn1 are meant as lists of words.
+        value = tuple(word.strip(" '\"") for word in value.strip("[]()").split(",") if word.strip())
     if origin is tuple and is_dataclass(part := get_args(hint)[0]):
         names = " or ".join(f"{key}.0.{field.name}" for field in fields(part))
         raise InputError(f"{key} is a list of parts; set one of their fields, e.g. {names}.")

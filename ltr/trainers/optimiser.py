@@ -27,7 +27,8 @@ class ParameterGroup:
 def _submodule(net: nn.Module, path: str) -> nn.Module:
     modules = dict(net.named_modules())
     if path not in modules:
-        raise unknown_name("sub-module", path, modules)
+        outer = [name for name in modules if name and name.count(".") < 2]
+        raise unknown_name("sub-module", path, outer, "Any part of these will do as well.")
     return modules[path]
 
 

@@ -10,6 +10,7 @@ import torch
 
 from ltr.admin.model_constructor import find_constructor
 from ltr.models.tracking.dimpnet import dimpnet18, dimpnet50, klcedimpnet18
+from ltr.train_settings.recipe import find_recipe
 
 NETWORKS = sorted((Path(__file__).parent / "state_dicts").glob("*.json"))
 INF = math.inf
@@ -62,6 +63,41 @@ def test_keys_order_shapes_and_types(file: Path) -> None:
         assert state[key].dtype == getattr(torch, dtype), key
         assert (key in parameters) == (kind == "parameter"), key
     assert sum(p.numel() for p in parameters.values()) == expected["num_parameters"]
+    published = {
+        key: torch.full(shape, 3, dtype=getattr(torch, dtype))
+        for key, (shape, dtype, _) in expected["state_dict"].items()
+    }
+    net.load_state_dict(published, strict=True)
+    assert all((value == 3).all() for value in net.state_dict().values())
+
+
+# Settings by the published network that they train; the others differ from these in losses alone.
+TRAINED = {
+    "atom_resnet18": ("bbreg", "atom"),
+    "dimp18": ("dimp", "dimp18"),
+    "dimp50": ("dimp", "dimp50"),
+    "prdimp18": ("dimp", "prdimp18"),
+    "prdimp50": ("dimp", "prdimp50"),
+    "super_dimp": ("dimp", "super_dimp"),
+    "super_dimp_simple": ("dimp", "super_dimp_simple"),
+}
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_the_setting_builds_the_published_network(name: str) -> None:
+    expected = json.loads((NETWORKS[0].parent / f"{name}.json").read_text(encoding="utf-8"))
+    network = find_recipe(*TRAINED[name]).network
+    published = dict(expected["kwds"])
+    assert published.pop("backbone_pretrained", True) in (True, False)
+    assert network.constructor == expected["fun_name"]
+    if (frozen := published.pop("frozen_backbone_layers", None)) is not None:
+        assert network.frozen == tuple(frozen)
+    # What is not passed has the default that `SIGNATURES` freezes.
+    defaults = SIGNATURES[expected["fun_name"]]
+    full = {**defaults, **published}
+    assert {**defaults, **network.kwargs} == {
+        k: pytest.approx(v) if isinstance(v, float) else v for k, v in full.items()
+    }
 
 
 def test_every_published_network_is_listed() -> None:

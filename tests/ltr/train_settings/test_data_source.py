@@ -258,3 +258,9 @@ def test_generated_data_validate_on_what_they_have(generated_tiny: Path) -> None
 def test_sets_are_trackingnets_and_splits_the_others(wrong: dict[str, Any]) -> None:
     with pytest.raises(DomainError, match=wrong["name"]):
         DatasetShare(**wrong)
+
+
+def test_what_is_not_generated_is_said() -> None:
+    recipe = set_fields(RECIPE, ["datasets.0.name=imagenetvid"])
+    with pytest.raises(InputError, match="no generated imagenetvid; generated are got10k"):
+        open_data(choose_data(recipe, ["generated"]), lambda: {"got10k": Path("anywhere")})

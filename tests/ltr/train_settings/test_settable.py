@@ -32,6 +32,8 @@ RECIPE = find_recipe("dimp", "dimp_nce_plus")
         ("optimiser.groups.3.lr=2e-4", {"optimiser.groups.3.lr": (1e-3, 2e-4)}),
         ("datasets.0.weight=0.25", {"datasets.0.weight": (1.0, 0.25)}),
         ("network.frozen=()", {"network.frozen.0": ("conv1", None)}),
+        ("network.frozen=conv1,bn1", {"network.frozen.2": ("layer1", None)}),
+        ("network.frozen=[conv1, layer1]", {"network.frozen.1": ("bn1", "layer1")}),
     ],
 )
 def test_a_field_is_set_and_nothing_else(assignment: str, expected: dict[str, tuple[object, object]]) -> None:
@@ -61,6 +63,9 @@ def test_a_field_is_set_and_nothing_else(assignment: str, expected: dict[str, tu
         ("optimiser.groups.9.lr=1", InputError, "0 to 4"),
         ("optimiser.groups.0.lr=-1", DomainError, "positive"),
         ("name=mine", InputError, "names the setting"),
+        ("datasets.0.name=lasto", UnknownNameError, "'lasot'"),
+        ("optimiser.groups=5", InputError, r"optimiser.groups.0.path or optimiser.groups.0.lr"),
+        ("network.kwargs=5", InputError, "e.g. network.kwargs."),
     ],
 )
 def test_what_does_not_fit_is_refused_by_name(assignment: str, error: type[EBMError], words: str) -> None:

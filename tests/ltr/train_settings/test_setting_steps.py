@@ -84,3 +84,10 @@ def test_an_argument_that_the_network_lacks_is_named() -> None:
     wrong = replace(recipe, network=replace(recipe.network, kwargs={"init_gaus_sigma": 1.0}))
     with pytest.raises(UnknownNameError, match="'init_gauss_sigma'"):
         build_network(wrong)
+
+
+def test_a_layer_to_freeze_that_the_backbone_lacks_is_named() -> None:
+    recipe = find_recipe("dimp", "dimp_nce_plus_small")
+    wrong = replace(recipe, network=replace(recipe.network, frozen=("layer9",)))
+    with pytest.raises(UnknownNameError, match="'layer1'"):
+        build_network(wrong)
