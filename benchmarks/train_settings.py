@@ -144,7 +144,7 @@ def long_runs(workspace: Path, only: Sequence[str], samples: int, epochs: int, p
     """Longer runs of one member of each family: first against last tenth, and the curves."""
     print("| setting | family | steps | statistic | first tenth | last tenth | minutes | exit code |")
     print("|---|---|---:|---|---:|---:|---:|---:|")
-    curves: dict[str, list[float]] = {}
+    curves: dict[str, dict[str, list[float]]] = {}
     for setting, family in FAMILIES.items():
         if only and setting[1] not in only:
             continue
@@ -155,8 +155,7 @@ def long_runs(workspace: Path, only: Sequence[str], samples: int, epochs: int, p
             values = [step[name] for step in found["steps"] if name in step]
             if not values:
                 continue
-            if name == "Loss/total":
-                curves[family] = values
+            curves.setdefault(family, {})[name] = values
             ends = f"{share(values, False):.4g} | {share(values, True):.4g}"
             print(
                 f"| `{setting[0]} {setting[1]}` | {family} | {len(values)} | {name} | {ends} | {minutes} | "
@@ -167,28 +166,48 @@ def long_runs(workspace: Path, only: Sequence[str], samples: int, epochs: int, p
         draw(curves, plot)
 
 
-def draw(curves: Mapping[str, Sequence[float]], file: Path) -> None:
-    """Loss of every step and its running mean, a panel a family."""
+def draw(curves: Mapping[str, Mapping[str, Sequence[float]]], file: Path) -> None:
+    """Loss of every step and its running mean, a panel a family; at last KLD-IS: its box term and the KL."""
     import matplotlib
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
-    import numpy as np
 
+    panels = {family: {"total loss": values["Loss/total"]} for family, values in curves.items()}
+    kld_is = curves.get(FAMILIES["dimp", "dimp_kld_is_small"], {})
+    if kld_is:
+        terms = {"box loss": kld_is["Loss/bb_ce"], "KL": kld_is["BBReg/kl"]}
+        panels["SuperDiMP: box loss and KL"] = terms
     columns = 4
-    figure, axes = plt.subplots(-(-len(curves) // columns), columns, figsize=(13, 6), layout="constrained")
-    for axis in axes.flat[len(curves) :]:
+    figure, axes = plt.subplots(
+        -(-len(panels) // columns), columns, figsize=(13, 6), layout="constrained", squeeze=False
+    )
+    for axis in axes.flat[len(panels) :]:
         axis.set_axis_off()
-    for axis, (family, values) in zip(axes.flat, curves.items()):
-        width = max(1, len(values) // 20)
-        smooth = np.convolve(values, np.ones(width) / width, mode="valid")
-        axis.plot(values, linewidth=0.5, color="0.75")
-        axis.plot(np.arange(len(smooth)) + width // 2, smooth, color="C0")
-        axis.set_ylim(*np.quantile(values, (0.0, 0.99)))
-        axis.set_title(family)
+    for axis, (title, lines) in zip(axes.flat, panels.items()):
+        for number, (name, values) in enumerate(lines.items()):
+            draw_line(axis, values, name, f"C{number}")
+        axis.set_title(title)
         axis.set_xlabel("step")
+        if len(lines) > 1:
+            axis.axhline(0, color="black", linewidth=0.5)
+            axis.legend()
     axes.flat[0].set_ylabel("total loss")
     figure.savefig(file, dpi=110)
+
+
+def draw_line(axis: Any, values: Sequence[float], name: str, colour: str) -> None:
+    """Every step in grey and the mean of a twentieth of the run around it, but not the few largest values."""
+    import numpy as np
+
+    width = max(1, len(values) // 20)
+    smooth = np.convolve(values, np.ones(width) / width, mode="valid")
+    axis.plot(values, linewidth=0.5, color="0.75")
+    axis.plot(np.arange(len(smooth)) + width // 2, smooth, color=colour, label=name)
+    low, high = np.quantile(values, (0.0, 0.98))
+    if len(axis.get_lines()) > 2:  # another line is there already
+        low, high = min(low, axis.get_ylim()[0]), max(high, axis.get_ylim()[1])
+    axis.set_ylim(low, high)
 
 
 def main() -> None:

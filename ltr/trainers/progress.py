@@ -12,10 +12,14 @@ from ltr.trainers.meters import Stopwatch
 __all__ = ["Progress", "describe"]
 
 SHORT = {
+    "Loss/iou": "iou",
     "Loss/bb_ce": "bb_ce",
     "Loss/target_clf": "clf",
+    "Loss/clf_ce": "clf",
     "Loss/test_init_clf": "init",
+    "Loss/clf_ce_init": "init",
     "Loss/test_iter_clf": "iter",
+    "Loss/clf_ce_iter": "iter",
     "BBReg/label_rank_acc": "rank",
     "BBReg/kl": "kl",
 }
