@@ -7,6 +7,7 @@ import sys
 import torch
 
 from ebm.exceptions import EBMError
+from ltr.data.replaced import Tolerance
 from ltr.train_settings.build import network_type
 from ltr.train_settings.overrides import RunOptions, apply_overrides
 from ltr.train_settings.recipe import find_recipe
@@ -84,6 +85,7 @@ def _run_options(options: argparse.Namespace) -> RunOptions:
         keep=options.keep,
         validate=options.validate,
         decoder=options.decoder,
+        tolerance=Tolerance(skip_broken=options.skip_broken, unreadable=options.unreadable),
         compile=options.compile,
         log=options.log_to,
         dry_run=options.dry_run,

@@ -122,6 +122,19 @@ def _add_run_options(group: argparse._ArgumentGroup) -> None:
         choices=("auto", "simplejpeg", "torchvision", "opencv", "jpeg4py"),
         help="library that decodes JPEGs (default: the fastest that works here)",
     )
+    group.add_argument(
+        "--skip-broken",
+        action="store_true",
+        help="leave out sequences with broken annotations, by name, instead of an error",
+    )
+    group.add_argument(
+        "--unreadable",
+        type=_not_negative,
+        default=0,
+        metavar="N",
+        help="go on past N images that are missing or corrupt, by name; another sequence takes the place of "
+        "each (default: 0, the first one ends the run)",
+    )
     group.add_argument("--threads", type=_positive, metavar="N", help="CPU threads of the network")
     group.add_argument(
         "--processes",

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ebm.exceptions import DomainError
+from ltr.data.usable import broken_annotations
 from ltr.data.video import Annotation, Slice, VideoDataset
 
 __all__ = ["LabelNoise", "NoisyLabels", "moved_boxes"]
@@ -80,6 +81,10 @@ class NoisyLabels:
     def sequence_name(self, index: int) -> str:
         """Name of a sequence as its makers write it."""
         return self.dataset.sequence_name(index)
+
+    def prepare(self) -> dict[int, str]:
+        """Bring the true annotations into memory; what is wrong, by sequence, for those that are broken."""
+        return broken_annotations(self.dataset)
 
     def annotation(self, index: int) -> Annotation:
         """The wrong boxes of a sequence, the same at every call; flags as they are."""

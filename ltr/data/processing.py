@@ -16,6 +16,7 @@ from ltr.data.frames import Frame, RawSample
 from ltr.data.labels import finish_density, gaussian_label_function
 from ltr.data.overlaps import OverlapConfig, OverlapProposals
 from ltr.data.proposals import BoxProposals, ProposalConfig
+from ltr.data.replaced import Replaced
 from ltr.data.scratch import borrow
 from ltr.data.transforms import EXACT_MIRROR, draw_gain, flip_boxes, flip_image, to_grey
 
@@ -87,6 +88,7 @@ class TrackingSample(TypedDict):
     proposal_iou: NotRequired[Tensor]  # [I', P] 2 IoU - 1; an `OverlapConfig`
     dataset: str
     sequence: str
+    replaced: NotRequired[tuple[Replaced, ...]]  # draws that gave no sample before this one; of a sampler
 
 
 def jittered_box(

@@ -1,7 +1,6 @@
 """Which frames make a training sample: a pure function of seed and index."""
 
 import logging
-from collections import Counter
 from collections.abc import Sequence
 from typing import get_args
 
@@ -16,6 +15,7 @@ from ltr.data.decoders import OPENCV, Decoder
 from ltr.data.frame_choice import FrameMode, Ids, choose_frames
 from ltr.data.image_loader import EncodedImage, ImageSource, open_image
 from ltr.data.processing import DiMPProcessing, Frame, RawSample, TrackingSample
+from ltr.data.replaced import Replaced
 from ltr.data.usable import Skipped, usable_sequences
 from ltr.data.video import Slice, VideoDataset
 
@@ -23,6 +23,11 @@ __all__ = ["DiMPSampler", "FrameMode", "Skipped", "choose_frames", "usable_seque
 
 _MODES = {mode: mode for mode in get_args(FrameMode)}
 _SEQUENCE_DRAWS = 50  # sequences tried for one sample before giving up, whatever is wrong with them
+
+_UNREADABLE = (
+    "'ebmtrack dataset check NAME --deep' lists every image that cannot be read; --unreadable N lets "
+    "training go on past N of them."
+)
 
 _log = logging.getLogger(__name__)
 
@@ -63,8 +68,8 @@ class DiMPSampler(Dataset[TrackingSample]):
                 in no more than twice the frames of a sample.
             decoder: decodes the frames.
             skip_broken: leave out sequences with broken annotations, by name, instead of an error.
-            unreadable: how many images each process may find missing or corrupt before that is an error; for
-                each of them a warning names it, and another sequence takes its place.
+            unreadable: how many images each process may find missing or corrupt before that is an error;
+                another sequence takes the place of each, and the sample names it.
 
         Raises:
             DomainError: if a number is out of range.
@@ -88,7 +93,6 @@ class DiMPSampler(Dataset[TrackingSample]):
         self._usable = [usable for usable, _ in scans]
         self.skipped = [skipped for _, found in scans for skipped in found]
         self.decoder, self.unreadable = decoder, unreadable
-        self.rejected: Counter[str] = Counter()  # draws of this process that gave no sample, by sequence
         for skipped in self.skipped:
             _log.warning("%s", skipped)
 
@@ -98,8 +102,8 @@ class DiMPSampler(Dataset[TrackingSample]):
     def __getitem__(self, index: int) -> TrackingSample:
         """The sample of an index; any index from 0 on, not only those below ``len``.
 
-        A box too small to crop around, or outside its image, gives no sample: another sequence is drawn, a
-        warning names the first, and after fifty of them in a row that is an error.
+        A box too small to crop around, or outside its image, gives no sample: another sequence is drawn, the
+        sample says so (`ltr.data.replaced`), and after fifty of them in a row that is an error.
 
         Raises:
             InputError: if a frame cannot be read, or nothing usable was drawn.
@@ -111,6 +115,7 @@ class DiMPSampler(Dataset[TrackingSample]):
         generator = torch.Generator().manual_seed(int(rng.integers(2**63)))
         which = int(rng.choice(len(self.datasets), p=self.weights))
         dataset, usable = self.datasets[which], self._usable[which]
+        replaced: list[Replaced] = []
         problem = ""
         for _ in range(_SEQUENCE_DRAWS):
             sequence = int(usable[rng.integers(len(usable))])
@@ -120,25 +125,23 @@ class DiMPSampler(Dataset[TrackingSample]):
                 problem = f"{name}: no {self.counts[0]} + {self.counts[1]} frames with a visible target."
                 continue
             try:
-                return self.processing(_open(dataset, sequence, *chosen, self.decoder), rng, generator)
+                sample = self.processing(_open(dataset, sequence, *chosen, self.decoder), rng, generator)
             except DomainError as error:
                 problem = f"{name}: {error}"
+                replaced.append(Replaced(f"{dataset.name} {name}", problem, False))
             except InputError as error:
                 self.unreadable -= 1
                 if self.unreadable < 0:
-                    raise
+                    raise InputError(f"{error} {_UNREADABLE}") from error
                 problem = str(error)
-            self._reject(f"{dataset.name} {name}", problem)
+                replaced.append(Replaced(f"{dataset.name} {name}", problem, True))
+            else:
+                sample["replaced"] = tuple(replaced)
+                return sample
         raise InputError(
             f"{dataset.name}: {_SEQUENCE_DRAWS} sequences in a row gave no sample; the last: {problem} "
             "'ebmtrack dataset check' lists what is wrong; or use fewer frames per sample."
         )
-
-    def _reject(self, name: str, problem: str) -> None:
-        """Count a draw that gave no sample; the first of each sequence is reported."""
-        self.rejected[name] += 1
-        if self.rejected[name] == 1:
-            _log.warning("another sequence drawn instead of %s: %s", name, problem)
 
     def _frames(
         self, dataset: VideoDataset, sequence: int, rng: np.random.Generator

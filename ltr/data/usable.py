@@ -10,7 +10,7 @@ from tqdm import tqdm
 from ebm.exceptions import InputError
 from ltr.data.video import VideoDataset
 
-__all__ = ["Prepared", "Skipped", "usable_sequences"]
+__all__ = ["Prepared", "Skipped", "broken_annotations", "usable_sequences"]
 
 _SHOWN = 5  # names in a message
 
@@ -40,7 +40,7 @@ class Prepared(Protocol):
         ...
 
 
-def _broken(dataset: VideoDataset) -> dict[int, str]:
+def broken_annotations(dataset: VideoDataset) -> dict[int, str]:
     """What is wrong with the annotations of a dataset, by sequence; all others are in memory afterwards."""
     if isinstance(dataset, Prepared):
         return dataset.prepare()
@@ -57,9 +57,11 @@ def _refuse(dataset: VideoDataset, broken: dict[int, str]) -> InputError:
     """The error for broken annotations: the first in full, the others by name."""
     names = [dataset.sequence_name(index) for index in broken]
     others = ", ".join(names[1 : 1 + _SHOWN]) + (" and others" if len(names) > 1 + _SHOWN else "")
-    more = f" {len(names) - 1} more sequences are broken: {others}." if others else ""
+    count = "1 more sequence is" if len(names) == 2 else f"{len(names) - 1} more sequences are"
+    more = f" {count} broken: {others}." if others else ""
     return InputError(
-        f"{next(iter(broken.values()))}{more} 'ebmtrack dataset check' lists everything that is wrong."
+        f"{next(iter(broken.values()))}{more} 'ebmtrack dataset check' lists everything that is wrong; "
+        "--skip-broken trains without them."
     )
 
 
@@ -84,7 +86,7 @@ def usable_sequences(
     skipped: list[Skipped] = list(getattr(dataset, "skipped", ()))
     if not dataset.is_video:
         return np.arange(len(dataset)), skipped
-    broken = _broken(dataset)
+    broken = broken_annotations(dataset)
     if broken and not skip_broken:
         raise _refuse(dataset, broken)
     usable = np.zeros(len(dataset), dtype=bool)

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from ebm.exceptions import InputError
 from ltr.actors.network_actor import Precision
+from ltr.data.replaced import STRICT, Tolerance
 from ltr.train_settings.recipe import OptimiserRecipe, TrainRecipe
 
 __all__ = ["RunOptions", "apply_overrides"]
@@ -31,6 +32,7 @@ class RunOptions:
         keep: checkpoints to keep.
         validate: whether to validate.
         decoder: library that decodes JPEGs; ``"auto"``: the fastest that works.
+        tolerance: what may be wrong with the data.
         compile: backend of torch.compile for the backbone, None to leave it as it is.
         log: sinks for the numbers of every epoch, e.g. ``"tensorboard"``.
         dry_run: make three steps, say what they took, and write nothing.
@@ -50,6 +52,7 @@ class RunOptions:
     keep: int = 3
     validate: bool = True
     decoder: str = "auto"
+    tolerance: Tolerance = STRICT
     compile: str | None = None
     log: Sequence[str] = ()
     dry_run: bool = False

@@ -1,6 +1,7 @@
 """One training run: puts recipe, data, network and loop together."""
 
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from functools import partial
@@ -15,6 +16,7 @@ from ebm.lookup import lookup
 from ltr.admin.devices import resolve_device
 from ltr.admin.environment import workspace
 from ltr.data.decoders import choose_decoder
+from ltr.data.replaced import describe_replaced
 from ltr.train_settings.build import build_actor, build_network, build_optimiser, network_type
 from ltr.train_settings.data_source import choose_data, open_data
 from ltr.train_settings.head import Run, head_lines
@@ -198,6 +200,9 @@ def _carry_out(run: Run, options: RunOptions, start: Start | None) -> int:
         code = trainer.run()
     finally:
         trainer.sinks.close()
+    replaced = sum(map(Counter, run.world.gather(dict(trainer.streams.replaced))), Counter[str]())
+    if replaced:
+        say(f"data: {describe_replaced(replaced)}")
     if code == 0:
         say(f"Finished: {run.folder.epoch_file(run.recipe.schedule.epochs)}")
     return code
@@ -262,7 +267,9 @@ def _build_trainer(run: Run, options: RunOptions) -> Trainer:
     return Trainer(
         actor=build_actor(recipe, net),
         optimizer=build_optimiser(recipe, net, run.network.backbone),
-        streams=build_streams(recipe, run.data, run.plan, run.device, run.world, run.decoder),
+        streams=build_streams(
+            recipe, run.data, run.plan, run.device, run.world, run.decoder, options.tolerance
+        ),
         folder=run.folder,
         config=config,
         device=run.device,

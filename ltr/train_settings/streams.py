@@ -12,6 +12,7 @@ from ltr.data.loader import BatchLoader, make_loader
 from ltr.data.overlaps import OverlapConfig, PerturbationConfig
 from ltr.data.processing import DiMPProcessing, LabelKind, ProcessingConfig
 from ltr.data.proposals import ProposalConfig, ProposalMethod
+from ltr.data.replaced import STRICT, ReplacedDraws, Tolerance
 from ltr.data.sampler import DiMPSampler
 from ltr.data.video import VideoDataset
 from ltr.train_settings.data_source import OpenedData
@@ -86,6 +87,7 @@ def build_sampler(
     weights: Sequence[float] | None,
     training: bool,
     decoder: Decoder = OPENCV,
+    tolerance: Tolerance = STRICT,
 ) -> DiMPSampler:
     """Samples by index.
 
@@ -95,6 +97,7 @@ def build_sampler(
         weights: how often, None in proportion to their lengths.
         training: False for the validation set, whose samples are the same in every run, with exact labels.
         decoder: decodes the frames.
+        tolerance: what may be wrong with the data.
     """
     if training and recipe.label_noise:
         datasets = [NoisyLabels(dataset, recipe.label_noise, recipe.seed) for dataset in datasets]
@@ -109,6 +112,8 @@ def build_sampler(
         recipe.sampling.order,
         seed=recipe.seed if training else VALIDATION_SEED,
         decoder=decoder,
+        skip_broken=tolerance.skip_broken,
+        unreadable=tolerance.unreadable,
     )
 
 
@@ -119,13 +124,16 @@ def build_streams(
     device: torch.device,
     world: World,
     decoder: Decoder = OPENCV,
+    tolerance: Tolerance = STRICT,
 ) -> Streams:
     """Training and validation batches, of which each process gets its share.
 
     Raises:
         InputError: if a data set has no usable sequence.
     """
-    sampler = build_sampler(recipe, data.train, data.weights, training=True, decoder=decoder)
+    samplers = partial(build_sampler, recipe, decoder=decoder, tolerance=tolerance)
+    sampler = samplers(data.train, data.weights, training=True)
+    draws = ReplacedDraws(tolerance.unreadable)
 
     def loader(dataset: DiMPSampler, start: int, count: int) -> BatchLoader:
         return make_loader(
@@ -140,8 +148,9 @@ def build_streams(
 
     # One loader for the rest of the run: the next epoch's batches are fetched while an epoch ends.
     return Streams(
-        train=partial(loader, sampler),
-        validation=_validation_stream(recipe, data, loader, decoder),
+        train=lambda start, count: draws.watch(loader(sampler, start, count)),
+        validation=_validation_stream(recipe, data, loader, samplers, draws),
+        replaced=draws.counts,
     )
 
 
@@ -149,16 +158,17 @@ def _validation_stream(
     recipe: TrainRecipe,
     data: OpenedData,
     loader: Callable[[DiMPSampler, int, int], BatchLoader],
-    decoder: Decoder,
+    samplers: Callable[..., DiMPSampler],
+    draws: ReplacedDraws,
 ) -> Callable[[], Iterable[Batch]] | None:
     if data.validation is None or recipe.validation.samples < recipe.batch_size:
         return None
-    sampler = build_sampler(recipe, [data.validation], None, training=False, decoder=decoder)
+    sampler = samplers([data.validation], None, training=False)
     kept: list[BatchLoader] = []
 
     def stream() -> Iterable[Batch]:
         if not kept:
             kept.append(loader(sampler, 0, recipe.validation.samples))
-        return kept[0]
+        return draws.watch(kept[0])
 
     return stream

@@ -56,10 +56,12 @@ class Streams:
     Attributes:
         train: (first sample index, number of samples) -> batches in that order.
         validation: batches of a fixed set, or None.
+        replaced: draws of this process that gave no sample, by sequence; grows while batches are read.
     """
 
     train: Callable[[int, int], Iterable[Batch]]
     validation: Callable[[], Iterable[Batch]] | None = None
+    replaced: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass
