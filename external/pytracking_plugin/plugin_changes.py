@@ -6,7 +6,7 @@ from pathlib import Path
 
 from plugin_blocks import find_block, insert_block, without_block
 from plugin_errors import PluginError
-from plugin_manifest import MANIFEST, Manifest, digest, read_manifest, write_atomic
+from plugin_manifest import MANIFEST, Manifest, digest, part_of, read_manifest, write_atomic
 
 __all__ = ["Plan", "apply", "plan_install", "plan_uninstall"]
 
@@ -76,6 +76,8 @@ def plan_uninstall(clone: Path, force: bool) -> Plan:
         PluginError: if nothing is installed there.
     """
     old = read_manifest(clone)
+    if old is None and (begun := part_of(clone / MANIFEST)).is_file():
+        return Plan(remove=[begun.name], summary="An installation was cut off before it added anything.")
     if old is None:
         raise PluginError(
             f"nothing to uninstall: {clone} has no {MANIFEST}, so this plugin added nothing there."
@@ -90,7 +92,7 @@ def plan_uninstall(clone: Path, force: bool) -> Plan:
     if plan.kept:
         assert plan.after is not None
         plan.after.folders = old.folders
-        plan.summary += f" {len(plan.kept)} edited ones are kept; --force removes them too."
+        plan.summary += f" Kept because they were edited: {len(plan.kept)}; --force removes them too."
     else:
         plan.after = None
     return plan
@@ -100,6 +102,8 @@ def apply(clone: Path, plan: Plan) -> None:
     """Carry out `plan`. The record is written first, so that a run that is cut off can be undone."""
     if plan.before is not None:
         plan.before.write(clone)
+        for path in (*plan.before.files, *plan.before.blocks):
+            part_of(clone / path).unlink(missing_ok=True)
     for path, content in plan.write.items():
         (clone / path).parent.mkdir(parents=True, exist_ok=True)
         write_atomic(clone / path, content)
@@ -110,7 +114,7 @@ def apply(clone: Path, plan: Plan) -> None:
         if (clone / folder).is_dir() and not any((clone / folder).iterdir()):
             (clone / folder).rmdir()
     if plan.after is None:
-        (clone / MANIFEST).unlink()
+        (clone / MANIFEST).unlink(missing_ok=True)
     else:
         plan.after.write(clone)
 

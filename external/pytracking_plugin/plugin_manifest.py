@@ -7,7 +7,7 @@ from pathlib import Path
 
 from plugin_errors import PluginError
 
-__all__ = ["MANIFEST", "Manifest", "digest", "read_manifest", "write_atomic"]
+__all__ = ["MANIFEST", "Manifest", "digest", "part_of", "read_manifest", "write_atomic"]
 
 MANIFEST = ".ebmtrack_plugin.json"
 FORMAT = 1
@@ -65,9 +65,14 @@ def digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
+def part_of(file: Path) -> Path:
+    """What `file` is called while it is written; a run that is cut off leaves it."""
+    return file.with_name(file.name + ".ebmtrack_part")
+
+
 def write_atomic(file: Path, content: bytes) -> None:
     """Write `file` whole or not at all; an existing file keeps its permissions."""
-    part = file.with_name(file.name + ".part")
+    part = part_of(file)
     try:
         part.write_bytes(content)
         if file.exists():

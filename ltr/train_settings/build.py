@@ -126,7 +126,10 @@ def _built(constructor: Any, recipe: TrainRecipe, backbone: str, source: str) ->
         "crop_type": "replicate" if geometry.crop_type == "centred" else geometry.crop_type,
         "feature_stride": geometry.feature_stride,
     }
-    state = f"frozen: {', '.join(frozen)}" if frozen else "nothing frozen, the whole backbone is trained"
+    drift = "" if recipe.network.frozen_statistics else " (not the statistics of their batch norms)"
+    state = (
+        f"frozen: {', '.join(frozen)}{drift}" if frozen else "nothing frozen, the whole backbone is trained"
+    )
     return BuiltNetwork(net=net, backbone=backbone, note=f"{source}; {state}" if source else state)
 
 

@@ -1,11 +1,13 @@
 """The installer adds what it says, refuses what it does not know, and takes out exactly what it put in."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.external.conftest import Run, tree
+from tests.external.conftest import INSTALLER, Run, tree
 
 SETTING = "ltr/train_settings/dimp/dimp_nce_plus.py"
 OPERATOR = "ltr/external/PreciseRoIPooling/pytorch/prroi_pool/__init__.py"
@@ -149,20 +151,51 @@ def test_a_damaged_record_is_refused(clone: Path, install: Run, text: str) -> No
 
 def test_a_write_that_fails_half_way_is_an_error_and_undone(clone: Path, install: Run) -> None:
     before = tree(clone)
-    obstacle = clone / "pytracking" / "parameter" / "dimp" / "nce.py.part"
+    obstacle = clone / "pytracking" / "parameter" / "dimp" / "nce.py.ebmtrack_part"
     obstacle.mkdir()
     done = install()
     assert done.returncode == 2
-    assert "nce.py.part" in done.stderr
+    assert "nce.py.ebmtrack_part" in done.stderr
     obstacle.rmdir()
     assert install("--uninstall").returncode == 0
     assert tree(clone) == before
 
 
-def test_a_run_that_was_cut_off_can_be_undone(clone: Path, install: Run) -> None:
+# The installer, which dies without a word when it is about to change the clone for the n-th time.
+CUT_OFF = """
+import os, pathlib, sys
+sys.path.insert(0, sys.argv.pop(1))
+last, changes = int(sys.argv.pop(1)), []
+
+def mortal(change):
+    def changed(*arguments, **options):
+        changes.append(change)
+        if len(changes) == last:
+            os._exit(77)
+        return change(*arguments, **options)
+    return changed
+
+for name in ("write_bytes", "replace", "unlink", "mkdir", "rmdir"):
+    setattr(pathlib.Path, name, mortal(getattr(pathlib.Path, name)))
+import install
+sys.exit(install.main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize("last", [2, 3, 5, 8, 13, 20, 33, 40])
+@pytest.mark.parametrize("uninstalling", [False, True], ids=["install", "uninstall"])
+def test_a_run_that_was_cut_off_can_be_undone(
+    clone: Path, install: Run, last: int, uninstalling: bool
+) -> None:
     before = tree(clone)
-    install()
-    (clone / SETTING).unlink()
+    options = ["--pytracking", str(clone)]
+    if uninstalling:
+        assert install().returncode == 0
+        options.append("--uninstall")
+    command = [sys.executable, "-B", "-c", CUT_OFF, str(INSTALLER.parent), str(last), *options]
+    assert subprocess.run(command, check=False).returncode == 77
+    if last % 2:
+        assert install().returncode == 0
     assert install("--uninstall").returncode == 0
     assert tree(clone) == before
 

@@ -5,6 +5,7 @@ import time
 import pytest
 
 from ltr.trainers.meters import Meters, Stopwatch
+from ltr.trainers.progress import describe
 
 
 def test_means_are_weighted() -> None:
@@ -36,3 +37,19 @@ def test_the_stopwatch_separates_waiting_from_working() -> None:
     assert 0.06 <= watch.waited < watch.seconds
     assert 0.2 < watch.waiting_share < 0.8
     assert watch.samples_per_second == pytest.approx(12 / watch.seconds, rel=0.2)
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (("Loss/iou", "Loss/target_clf"), "iou 2 clf 3"),
+        (
+            ("Loss/bb_ce", "Loss/clf_ce", "Loss/clf_ce_init", "Loss/clf_ce_iter"),
+            "bb_ce 2 clf 3 init 4 iter 5",
+        ),
+    ],
+    ids=["dimp", "prdimp"],
+)
+def test_the_terms_of_every_loss_are_shown(names: tuple[str, ...], expected: str) -> None:
+    means = {"Loss/total": 1.0} | {name: float(value) for value, name in enumerate(names, 2)}
+    assert f"loss 1 ({expected})" in describe(means, [], Stopwatch(), 1)
