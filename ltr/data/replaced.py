@@ -78,8 +78,8 @@ class ReplacedDraws:
             _log.warning("another sequence drawn instead of %s: %s", draw.sequence, draw.problem)
         if self.unreadable > self.limit:
             raise InputError(
-                f"{self.unreadable} draws found an image that cannot be read; --unreadable allows {self.limit}. "
-                f"The last: {draw.problem} {describe_replaced(self.counts)}"
+                f"{self.unreadable} draws found an image that cannot be read; --unreadable allows "
+                f"{self.limit}. The last: {draw.problem} {describe_replaced(self.counts)}"
             )
 
 

@@ -1,5 +1,6 @@
 """Which sequences of a dataset can be sampled from, and which are left out, by name and with the reason."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -24,11 +25,15 @@ class Skipped:
     total: int  # sequences in the dataset
     reason: str
 
-    def __str__(self) -> str:
+    def describe(self) -> str:
+        """How many, why, and the first names."""
         shown = ", ".join(self.names[:_SHOWN])
         more = f" and {len(self.names) - _SHOWN} more" if len(self.names) > _SHOWN else ""
         count = f"{len(self.names)} of {self.total}"
-        return f"{self.dataset}: {count} sequences skipped ({self.reason}): {shown}{more}."
+        return f"{count} sequences skipped ({self.reason}): {shown}{more}."
+
+    def __str__(self) -> str:
+        return f"{self.dataset}: {self.describe()}"
 
 
 @runtime_checkable
@@ -89,21 +94,37 @@ def usable_sequences(
     broken = broken_annotations(dataset)
     if broken and not skip_broken:
         raise _refuse(dataset, broken)
-    usable = np.zeros(len(dataset), dtype=bool)
-    for index in range(len(dataset)):
-        if index not in broken:
-            annotation = dataset.annotation(index)
-            usable[index] = len(annotation) >= min_length and annotation.visible.sum() >= min_visible
-    reason = f"fewer than {min_length} frames, or the target visible in fewer than {min_visible}"
-    short = [int(index) for index in np.flatnonzero(~usable) if index not in broken]
-    for indices, why in ((list(broken), "broken annotations"), (short, reason)):
+    left_out: set[int] = set()
+    for reason, indices in _left_out(dataset, broken, min_length, min_visible).items():
         if indices:
             names = tuple(dataset.sequence_name(index) for index in indices)
-            skipped.append(Skipped(dataset.name, names, len(dataset), why))
-    if not usable.any():
-        count = f"{len(broken)} are broken, " if broken else ""
+            skipped.append(Skipped(dataset.name, names, len(dataset), reason))
+            left_out |= {*indices}
+    if len(left_out) == len(dataset):
         raise InputError(
-            f"{dataset.name}: no sequence can be used: {count}{len(short)} have {reason}. Use other data, or "
-            "lower min_length and the number of frames per sample."
+            f"{dataset.name}: no sequence can be used. {' '.join(one.describe() for one in skipped)} Use other "
+            "data, or fewer frames a sample (--set sampling.train_frames=N, sampling.test_frames=N): the "
+            "target must be visible in more than twice as many."
         )
-    return np.flatnonzero(usable), skipped
+    return np.array([index for index in range(len(dataset)) if index not in left_out]), skipped
+
+
+def _left_out(
+    dataset: VideoDataset, broken: Collection[int], min_length: int, min_visible: int
+) -> dict[str, list[int]]:
+    """Sequences that cannot be sampled from, by reason."""
+    short: list[int] = []
+    unseen: list[int] = []
+    for index in range(len(dataset)):
+        if index in broken:
+            continue
+        annotation = dataset.annotation(index)
+        if len(annotation) < min_length:
+            short.append(index)
+        elif annotation.visible.sum() < min_visible:
+            unseen.append(index)
+    return {
+        "broken annotations": list(broken),
+        f"fewer than {min_length} frames": short,
+        f"the target visible in fewer than {min_visible} frames": unseen,
+    }

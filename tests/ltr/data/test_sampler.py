@@ -161,16 +161,20 @@ def test_short_and_hidden_sequences_are_skipped_named_and_counted(caplog: pytest
     rows = [[True] * 30, [True] * 19, [True] * 8 + [False] * 22, [True] * 9 + [False] * 21]
     with caplog.at_level(logging.WARNING):
         sampler = make([Boxes(rows)])
-    assert sampler.skipped[0].names == ("video-1", "video-2")
-    assert "made-up: 2 of 4 sequences skipped (fewer than 20 frames" in caplog.text
-    assert "video-1, video-2." in caplog.text
+    assert [skipped.names for skipped in sampler.skipped] == [("video-1",), ("video-2",)]
+    assert "made-up: 1 of 4 sequences skipped (fewer than 20 frames): video-1." in caplog.text
+    assert "(the target visible in fewer than 9 frames): video-2." in caplog.text
     usable, skipped = usable_sequences(Boxes(rows), 10, 1)
     assert usable.tolist() == [0, 1, 2, 3]
     assert skipped == []
 
 
 def test_nothing_usable_is_an_error_not_a_loop() -> None:
-    with pytest.raises(InputError, match="made-up: no sequence can be used: 2 have fewer than 20 frames"):
+    with pytest.raises(
+        InputError,
+        match=r"made-up: no sequence can be used\. 1 of 2 .*fewer than 20 frames\): video-0\. 1 of 2 .*visible "
+        r"in fewer than 9 frames\): video-1\. Use other data",
+    ):
         make([Boxes([[True] * 5, [False] * 100])])
 
 
