@@ -12,8 +12,14 @@ from ltr.admin.model_constructor import NetConstructor, find_constructor, known_
 
 DIMP, ATOM = "ltr.models.tracking.dimpnet", "ltr.models.bbreg.atom"
 FILES = sorted((Path(__file__).parent / "state_dicts").glob("*.json"))
-SMALL = [(DIMP, "dimpnet_small"), (DIMP, "dimpnet_small_simple"), (DIMP, "klcedimpnet_small")]
-SMALL += [(ATOM, "atom_resnet_small")]
+# Networks that no published file names.
+OWN = [
+    (DIMP, "dimpnet18_simple"),
+    (DIMP, "dimpnet_small"),
+    (DIMP, "dimpnet_small_simple"),
+    (DIMP, "klcedimpnet_small"),
+]
+OWN += [(ATOM, "atom_resnet_small")]
 
 
 def same_state(a: torch.nn.Module, b: torch.nn.Module) -> bool:
@@ -32,10 +38,10 @@ def unsettled(net: torch.nn.Module) -> torch.nn.Module:
     return net
 
 
-@pytest.mark.parametrize(("module", "name"), SMALL)
+@pytest.mark.parametrize(("module", "name"), OWN)
 @pytest.mark.parametrize("prefix", ["", "dlframework.", "dlframework.common."])
-def test_small_networks(module: str, name: str, prefix: str, tmp_path: Path) -> None:
-    net = unsettled(find_constructor(module, name)(iou_inter_dim=(16, 24)))
+def test_networks_of_our_own(module: str, name: str, prefix: str, tmp_path: Path) -> None:
+    net = unsettled(find_constructor(module, name)(iou_inter_dim=(16, 24), backbone_pretrained=False))
     spelled = prefix + (module.removeprefix("ltr.") if "common" in prefix else module)
     constructor = NetConstructor(name, spelled, (), {"iou_inter_dim": (16, 24)})
     write_checkpoint(tmp_path / "net.pth.tar", {**network_fields(net), "constructor": constructor})
@@ -64,4 +70,4 @@ def test_published_networks(file: Path, tmp_path: Path) -> None:
 def test_every_constructor_that_files_may_name_is_tried_here() -> None:
     tried = {(d["fun_module"], d["fun_name"]) for d in (json.loads(f.read_text("utf-8")) for f in FILES)}
     own = {key for key in known_constructors() if key[0].startswith("ltr.")}
-    assert own == tried | set(SMALL)
+    assert own == tried | set(OWN)
