@@ -101,10 +101,11 @@ def usable_sequences(
             skipped.append(Skipped(dataset.name, names, len(dataset), reason))
             left_out |= {*indices}
     if len(left_out) == len(dataset):
+        reasons = " ".join(one.describe() for one in skipped)
         raise InputError(
-            f"{dataset.name}: no sequence can be used. {' '.join(one.describe() for one in skipped)} Use other "
-            "data, or fewer frames a sample (--set sampling.train_frames=N, sampling.test_frames=N): the "
-            "target must be visible in more than twice as many."
+            f"{dataset.name}: no sequence can be used. {reasons} Use other data, or fewer frames a "
+            "sample (--set sampling.train_frames=N, sampling.test_frames=N): the target must be visible in "
+            "more than twice as many."
         )
     return np.array([index for index in range(len(dataset)) if index not in left_out]), skipped
 

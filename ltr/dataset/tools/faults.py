@@ -1,12 +1,13 @@
 """What a check finds: faults and notes with the sequence's name, as a table and as JSON."""
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-__all__ = ["Finding", "Report", "first_few"]
+__all__ = ["WHOLE", "Finding", "Report", "first_few"]
 
+WHOLE = "-"  # sequence of what is found in the dataset itself
 _SHOWN = 5  # names of each kind of note
 
 
@@ -80,6 +81,8 @@ def _table(findings: Sequence[Finding]) -> list[str]:
 
 
 def _summary(notes: Sequence[Finding]) -> list[str]:
-    """One line for each kind: how many, and the first names."""
-    counts = Counter(note.kind for note in notes)
-    return [f"{kind}: {first_few([note.sequence for note in notes if note.kind == kind])}" for kind in counts]
+    """One line for each kind: how many, and the first names; what is said of the whole dataset in full."""
+    kinds: dict[str, list[str]] = defaultdict(list)
+    for note in notes:
+        kinds[note.kind].append(note.detail if note.sequence == WHOLE else note.sequence)
+    return [f"{kind}: {first_few(names)}" for kind, names in kinds.items()]

@@ -18,7 +18,7 @@ from ltr.dataset.lasot import LaSOT, lasot_names
 from ltr.dataset.opening import detect_kind, open_path
 from ltr.dataset.own_folders import FolderVideos
 from ltr.dataset.packed import PackedVideos
-from ltr.dataset.tools.faults import Finding, Report
+from ltr.dataset.tools.faults import WHOLE, Finding, Report
 from ltr.dataset.tools.sequences import check_annotation, check_image, check_sequence
 from ltr.dataset.trackingnet import TRACKINGNET_SETS, TrackingNet
 
@@ -95,7 +95,7 @@ def _check_got10k(root: Path, split: str | None, deep: bool) -> tuple[list[Findi
         found += [Finding(name, "unknown sequence", "not in list.txt") for name in unlisted]
     else:
         listed = generated_sequences(folder) or present
-        found.append(Finding("-", "no list.txt", f"under {folder}; every folder counts", note=True))
+        found.append(Finding(WHOLE, "no list.txt", f"under {folder}; every folder counts", note=True))
     found += _missing(listed, present, str(folder))
     there = [name for name in dict.fromkeys(listed) if name in known]
     return found, _each(Got10k(folder, there), deep) if there else []
@@ -107,7 +107,7 @@ def _check_trackingnet(root: Path, split: str | None, deep: bool) -> tuple[list[
     chunks = sorted({name.partition("/")[0] for name in dataset.names}, key=lambda n: (len(n), n))
     absent = [f"TRAIN_{n}" for n in TRACKINGNET_SETS if f"TRAIN_{n}" not in chunks]
     if absent and generated_sequences(root) is None:
-        found.append(Finding("-", "missing sets", ", ".join(absent), note=True))
+        found.append(Finding(WHOLE, "missing sets", ", ".join(absent), note=True))
     known = set(dataset.names)
     for chunk in chunks:
         frames = root / chunk / "frames"
@@ -124,7 +124,7 @@ def _check_trackingnet(root: Path, split: str | None, deep: bool) -> tuple[list[
     ]
     if dataset.class_map is not None:
         found += [
-            Finding(name, "no class map entry", "classmap.txt does not name it")
+            Finding(name, "no class map entry", "classmap.txt does not name it", note=True)
             for index, name in enumerate(dataset.names)
             if dataset.class_name(index) is None
         ]

@@ -172,8 +172,8 @@ def test_short_and_hidden_sequences_are_skipped_named_and_counted(caplog: pytest
 def test_nothing_usable_is_an_error_not_a_loop() -> None:
     with pytest.raises(
         InputError,
-        match=r"made-up: no sequence can be used\. 1 of 2 .*fewer than 20 frames\): video-0\. 1 of 2 .*visible "
-        r"in fewer than 9 frames\): video-1\. Use other data",
+        match=r"made-up: no sequence can be used\. 1 of 2 .*fewer than 20 frames\): video-0\. 1 of 2 "
+        r".*visible in fewer than 9 frames\): video-1\. Use other data",
     ):
         make([Boxes([[True] * 5, [False] * 100])])
 
