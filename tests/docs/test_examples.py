@@ -105,6 +105,9 @@ def check_command(words: list[str]) -> None:
     elif program == "pip":
         for extra in re.findall(r"\[([\w,]+)\]", " ".join(arguments)):
             assert set(extra.split(",")) <= EXTRAS.keys(), f"no such extra: {extra}"
+    elif program == "torchrun":  # its own options come before the script
+        script = next(number for number, word in enumerate(arguments) if word.endswith(".py"))
+        check_command(["python", *arguments[script:]])
     elif program == "python":
         source = (ROOT / arguments[0]).read_text("utf-8")
         for option in (word for word in arguments if word.startswith("--")):
