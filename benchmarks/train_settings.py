@@ -14,10 +14,13 @@ import runpy
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Any
+
+from ebm.exceptions import EBMError
+from ebm.lookup import lookup
 
 ROOT = Path(__file__).resolve().parents[1]
 COMMAND = ROOT / "ltr" / "run_training.py"
@@ -122,13 +125,19 @@ def row_of(setting: tuple[str, str], found: Mapping[str, Any]) -> str:
     return "| " + " | ".join(map(str, cells)) + " |"
 
 
+def chosen(
+    only: Sequence[str], usual: Iterable[tuple[str, str]], known: Iterable[tuple[str, str]]
+) -> list[tuple[str, str]]:
+    """The settings named by `only` among `known`, in order; the `usual` ones without names."""
+    by_name = {setting[1]: setting for setting in known}
+    return [lookup("setting", name, by_name) for name in only] or list(usual)
+
+
 def short_runs(workspace: Path, only: Sequence[str], samples: int, batch: int) -> None:
     """One short epoch of every setting, printed as they come."""
     print("| setting | M parameters | steps | first loss | last loss | all finite | seconds | exit code |")
     print("|---|---:|---:|---:|---:|---|---:|---:|")
-    for setting in SETTINGS:
-        if only and setting[1] not in only:
-            continue
+    for setting in chosen(only, SETTINGS, [*SETTINGS, *FAMILIES]):
         size = [*("--epochs", "1", "--samples", str(samples), "--batch-size", str(batch), "--scale", "tiny")]
         found = run(setting, workspace / "short" / setting[1], [*size, *common(workspace)])
         print(row_of(setting, found), flush=True)
@@ -140,15 +149,13 @@ def share(values: Sequence[float], last: bool) -> float:
     return fmean(values[-count:] if last else values[:count])
 
 
-def long_runs(workspace: Path, only: Sequence[str], samples: int, epochs: int, plot: Path | None) -> None:
-    """Longer runs of one member of each family: first against last tenth, and the curves."""
+def long_runs(workspace: Path, only: Sequence[str], size: Sequence[str], plot: Path | None) -> None:
+    """Longer runs of one member of each family, or those named: first against last tenth, and the curves."""
     print("| setting | family | steps | statistic | first tenth | last tenth | minutes | exit code |")
     print("|---|---|---:|---|---:|---:|---:|---:|")
     curves: dict[str, dict[str, list[float]]] = {}
-    for setting, family in FAMILIES.items():
-        if only and setting[1] not in only:
-            continue
-        size = [*("--epochs", str(epochs), "--samples", str(samples), "--scale", "demo")]
+    for setting in chosen(only, FAMILIES, [*SETTINGS, *FAMILIES]):
+        family = FAMILIES.get(setting, setting[1])
         found = run(setting, workspace / "long" / setting[1], [*size, *common(workspace)])
         minutes = f"{found['seconds'] / 60:.1f}"
         for name in SHOWN:
@@ -218,17 +225,27 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("workspace", type=Path, help="folder of data, checkpoints and results")
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="these settings alone")
-    parser.add_argument("--samples", type=int, help="samples an epoch (default: 8; --long: 512)")
-    parser.add_argument("--batch-size", type=int, default=2, help="of the short runs (default: 2)")
-    parser.add_argument("--epochs", type=int, default=10, help="of the longer runs (default: 10)")
+    parser.add_argument("--samples", type=int, help="samples an epoch (default: 8; --long: 1024)")
+    parser.add_argument("--batch-size", type=int, help="default: 2; --long: the setting's own")
+    parser.add_argument("--epochs", type=int, default=5, help="of the longer runs (default: 5)")
     parser.add_argument("--long", action="store_true", help="the longer runs of one member of each family")
     parser.add_argument("--plot", type=Path, help="picture of the longer runs' loss curves")
     options = parser.parse_args()
+    try:
+        run_all(options)
+    except EBMError as error:
+        parser.error(str(error))
+
+
+def run_all(options: argparse.Namespace) -> None:
+    """The short runs or the longer ones."""
     workspace = options.workspace.resolve()
     if options.long:
-        long_runs(workspace, options.only, options.samples or 512, options.epochs, options.plot)
+        batch = [] if options.batch_size is None else ["--batch-size", str(options.batch_size)]
+        size = [*("--epochs", str(options.epochs), "--samples", str(options.samples or 1024)), *batch]
+        long_runs(workspace, options.only, [*size, "--scale", "demo"], options.plot)
     else:
-        short_runs(workspace, options.only, options.samples or 8, options.batch_size)
+        short_runs(workspace, options.only, options.samples or 8, options.batch_size or 2)
 
 
 if __name__ == "__main__":
