@@ -102,7 +102,8 @@ def _add_recipe_options(group: argparse._ArgumentGroup) -> None:
         action="append",
         default=[],
         metavar="KEY=VALUE",
-        help="any other field, as --show names it, e.g. box.beta=0.2; may be repeated",
+        help="any other field, as --show names it, e.g. box.beta=0.2, or @FILE with such lines, which --show "
+        "prints; may be repeated",
     )
     group.add_argument("--show", action="store_true", help="print the resolved setting and stop")
 

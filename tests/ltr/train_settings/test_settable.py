@@ -1,6 +1,8 @@
 """Recipes changed by ``--set`` and printed by ``--show``."""
 
 import math
+import os
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -127,3 +129,11 @@ def test_show_marks_what_was_changed(capsys: pytest.CaptureFixture[str]) -> None
     assert "0.1 in dimp/dimp_nce_plus" in marked[0]
     assert main(["dimp", "dimp_nce_plus", "--set", "box.bta=0.2", "--show"]) == 2
     assert "'beta'" in capsys.readouterr().err
+
+
+def test_a_reader_that_leaves_early_is_no_crash(monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as gone:
+        monkeypatch.setattr(sys, "stdout", gone)
+        assert main(["dimp", "dimp_nce_plus", "--show"]) == 0
