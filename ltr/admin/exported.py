@@ -1,5 +1,6 @@
 """Slim files of a trained network: weights as safetensors, and a JSON beside them that says what they are."""
 
+import contextlib
 import json
 import os
 from collections.abc import Mapping
@@ -87,7 +88,8 @@ def _write(path: Path, state: Mapping[str, Tensor], about: str) -> None:
     parts = [path.with_name(f".{path.name}.tmp"), text.with_name(f".{text.name}.tmp")]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        safetensors.torch.save_file(dict(state), parts[0], metadata={"format": "pt"})
+        # Not save_file: it writes files that nobody but their owner may read.
+        parts[0].write_bytes(safetensors.torch.save(dict(state), metadata={"format": "pt"}))
         parts[1].write_text(about, encoding="utf-8")
         os.replace(parts[1], text)
         os.replace(parts[0], path)
@@ -95,7 +97,8 @@ def _write(path: Path, state: Mapping[str, Tensor], about: str) -> None:
         raise InputError(f"{path} cannot be written: {error}.") from error
     finally:
         for part in parts:
-            part.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                part.unlink(missing_ok=True)
 
 
 def _packed(value: Any, source: str) -> Any:

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import pickletools
+import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import IO
 
 __all__ = ["named_globals"]
 
+NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")
 LEGACY_PICKLES = 4  # ahead of the raw storages: magic number, version, system, and the object itself
 
 
@@ -25,7 +27,7 @@ def named_globals(path: Path) -> list[str]:
         for _ in range(LEGACY_PICKLES):
             # Whatever a hostile or damaged file brings the scanner to: nothing more is to be learned from it.
             with contextlib.suppress(ValueError, IndexError, OverflowError, EOFError, UnicodeError):
-                names |= dict.fromkeys(_names(stream))
+                names |= dict.fromkeys(filter(NAME.fullmatch, _names(stream)))
                 continue
             break
     return list(names)

@@ -70,16 +70,15 @@ def _refusal(path: Path, message: str, allowed: Mapping[str, type]) -> str:
     refused = _REFUSED.search(message)
     if refused and _ends_with(path, refused[1].rpartition(".")[2]):
         return f"{path} ({path.stat().st_size} bytes) is truncated. Copy or download it again."
-    if refused:
-        # torch leaves the module of builtins out.
-        name = next((full for full in there if full.endswith(f".{refused[1]}")), refused[1])
-    elif there:
-        name = there[0]
-    else:
+    # torch leaves the module of builtins out, and calls the words of a text file names.
+    named = [name for name in there if refused is None or name.endswith(f".{refused[1]}")]
+    if refused and "." in refused[1]:
+        named = [refused[1]]
+    if not named:
         reason = _own_words(message)
         return f"{path} is truncated, not a torch file, or holds something that may not be read: {reason}."
     return (
-        f"{path} refers to {name}, which is not among the classes that may be read from a file; "
+        f"{path} refers to {named[0]}, which is not among the classes that may be read from a file; "
         "nothing in it was run. If you trust the file, write its state dict to a .safetensors file and "
         "load that."
     )

@@ -138,7 +138,7 @@ def test_files_that_are_no_checkpoints(net, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="it is a folder"):
         read_checkpoint(tmp_path)
     text = tmp_path / "text.pth"
-    text.write_text("not a checkpoint\n")
+    text.write_text("cd somewhere; export A=1\nnot a checkpoint, but it begins like the name of a class\n")
     with pytest.raises(InputError, match=r"text\.pth.*not a torch file"):
         read_checkpoint(text)
     bare = tmp_path / "bare.pth"

@@ -48,6 +48,22 @@ def test_an_export_is_the_network_without_its_training(
     assert net.constructor.kwds == {"init_gauss_sigma": 1.5}
     assert load_network(path.parent)[1]["epoch"] == 7  # a folder of exports is one of checkpoints
     assert str(tmp_path) not in path.with_suffix(".json").read_text()
+    plain = tmp_path / "plain"
+    plain.touch()  # others may read both files if they may read any
+    assert {file.stat().st_mode for file in path.parent.iterdir()} == {plain.stat().st_mode}
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    (tmp_path / "file").write_text("kept")
+    for out in (tmp_path / "file", tmp_path / "file" / "below"):
+        assert main([str(checkpoint), "--out", str(out)]) == 2
+        captured = capsys.readouterr().err
+        assert captured.startswith(f"error: {out}")
+        assert "cannot be written" in captured
+        assert captured.count("\n") == 1
+    assert (tmp_path / "file").read_text() == "kept"
 
 
 def test_averaged_weights_are_exported_where_there_are_any_and_loaded_by_choice(
