@@ -18,6 +18,9 @@ JPEG_START, JPEG_END = b"\xff\xd8", b"\xff\xd9"
 _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG_SCAN, _PNG_END = b"\xff\xda", b"IEND"
 
+REMEDY_FILE = "Extract or download it again."
+REMEDY_SHARD = "The shard is damaged: copy it there again, or pack the data set again."
+
 
 def is_cut_off(data: bytes) -> bool:
     """Whether a JPEG or PNG stops before its end marker.
@@ -38,17 +41,14 @@ def is_cut_off(data: bytes) -> bool:
     return False
 
 
-def _why_not(data: bytes) -> str:
-    """Why a file that is there gave no image."""
+def _why_not(data: bytes, remedy: str) -> str:
+    """Why a file that is there gave no image, and what to do."""
     if not data:
-        return "the image is corrupt: the file is empty. Extract or download it again."
+        return f"the image is corrupt: the file is empty. {remedy}"
     if is_cut_off(data):
-        return (
-            f"the image is truncated: its {len(data)} bytes stop before the end marker. Extract or download "
-            "it again."
-        )
+        return f"the image is truncated: its {len(data)} bytes stop before the end marker. {remedy}"
     if data.startswith((JPEG_START, _PNG)) or _is_known(data):
-        return "the image is corrupt: it cannot be decoded. Extract or download it again."
+        return f"the image is corrupt: it cannot be decoded. {remedy}"
     return (
         f"no decoder for this kind of file (it starts with {data[:8]!r}). Convert it to JPEG or PNG; if it "
         "should be an image already, it was not downloaded properly."
@@ -64,15 +64,16 @@ def _is_known(data: bytes) -> bool:
 class EncodedImage:
     """The bytes of an image, decoded when the pixels are asked for, at the size that is needed."""
 
-    def __init__(self, data: bytes, where: str, decoder: Decoder = OPENCV) -> None:
+    def __init__(self, data: bytes, where: str, decoder: Decoder = OPENCV, remedy: str = REMEDY_FILE) -> None:
         """Use `open_image`.
 
         Args:
             data: content of the file; neither empty nor cut off.
             where: file, sequence and frame, for messages.
             decoder: decodes them.
+            remedy: what to do if that fails, for messages.
         """
-        self.data, self.where, self.decoder = data, where, decoder
+        self.data, self.where, self.decoder, self.remedy = data, where, decoder, remedy
         # Whether pixels are kept for whoever asks next. A large array that is given back before the next one
         # is asked for costs no page faults, and a worker holds one full-size frame instead of six.
         self.keep = not self.can_reduce
@@ -106,7 +107,7 @@ class EncodedImage:
         try:
             pixels = self.decoder.decode(self.data, reduce)
         except DecodingError as error:
-            raise InputError(f"{self.where}: {_why_not(self.data)}") from error
+            raise InputError(f"{self.where}: {_why_not(self.data, self.remedy)}") from error
         if self.keep:
             self._pixels[reduce] = pixels
         return pixels
@@ -126,7 +127,7 @@ class EncodedImage:
         try:
             self.decoder.decode_into(out, self.data, reduce)
         except DecodingError as error:
-            raise InputError(f"{self.where}: {_why_not(self.data)}") from error
+            raise InputError(f"{self.where}: {_why_not(self.data, self.remedy)}") from error
 
 
 def open_image(
@@ -154,9 +155,10 @@ def open_image(
         ) from error
     except OSError as error:
         raise InputError(f"{where}: the image cannot be read ({error.strerror or error}).") from error
+    remedy = REMEDY_SHARD if isinstance(file, Slice) else REMEDY_FILE
     if not data or is_cut_off(data):
-        raise InputError(f"{where}: {_why_not(data)}")
-    return EncodedImage(data, where, decoder)
+        raise InputError(f"{where}: {_why_not(data, remedy)}")
+    return EncodedImage(data, where, decoder, remedy)
 
 
 def read_image(

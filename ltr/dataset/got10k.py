@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,8 +22,10 @@ __all__ = ["GOT10K_SPLITS", "PROHIBITED_FILE", "Got10k", "held_out", "split_name
 
 GOT10K_SPLITS = ("all", "train", "val", "vottrain", "votval")
 PROHIBITED_FILE = "list0_prohibited_1000.txt"  # the name under which the VOT challenge gives it out
+PROHIBITED_FILES = (PROHIBITED_FILE, "got10k_vot_exclude.txt")  # and under which PyTracking has it
 
 _PROHIBITED_AT = f"http://www.votchallenge.net/vot2019/res/{PROHIBITED_FILE}"
+_NAME = re.compile(r"GOT-10k_(Train|Val)_\d{6}")
 _HELD_OUT = 0.15  # share of the sequences that validate
 
 
@@ -70,15 +73,22 @@ def _prohibited(folder: Path, given: str | Path | None) -> set[str]:
     Raises:
         InputError: if there is no such file, saying where it is to be had.
     """
-    beside = [folder / PROHIBITED_FILE, folder.parent / PROHIBITED_FILE]
+    beside = [place / name for name in PROHIBITED_FILES for place in (folder, folder.parent)]
     file = Path(given) if given is not None else next((f for f in beside if f.is_file()), None)
     if file is None:
         raise InputError(
             "GOT-10k's splits vottrain and votval leave out the 1000 sequences that the VOT challenge "
-            f"forbids, by name, and need their list. Get it from {_PROHIBITED_AT} and put it at {beside[0]}, "
-            "or give its place."
+            f"forbids, by name, and need their list. Get it from {_PROHIBITED_AT} and put it at {beside[0]}; "
+            f"PyTracking's {PROHIBITED_FILES[1]} there does as well."
         )
-    return set(read_names(file))
+    names = read_names(file)
+    odd = next((name for name in names if not _NAME.fullmatch(name)), None)
+    if odd is not None:
+        raise InputError(
+            f"{file} is no list of GOT-10k sequences: {odd[:60]!r} is not a name like GOT-10k_Train_000001. "
+            f"Get it from {_PROHIBITED_AT} again."
+        )
+    return set(names)
 
 
 def split_names(

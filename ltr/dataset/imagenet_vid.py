@@ -13,10 +13,11 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from ebm.exceptions import DomainError, InputError
+from ltr.data.usable import Skipped
 from ltr.data.video import Annotation
 from ltr.dataset.annotations import make_annotation
 from ltr.dataset.array_file import Arrays, read_arrays, write_arrays
-from ltr.dataset.base import open_root
+from ltr.dataset.base import open_root, select_names
 from ltr.dataset.index import index_file, stamp_of
 from ltr.dataset.store import AnnotationStore
 
@@ -190,7 +191,12 @@ class ImagenetVID:
     is_video = True
 
     def __init__(
-        self, root: str | Path | None = None, *, min_length: int = 0, max_target_area: float = 1.0
+        self,
+        root: str | Path | None = None,
+        *,
+        min_length: int = 0,
+        max_target_area: float = 1.0,
+        allow_missing: bool = False,
     ) -> None:
         """Open a root; the first time all XML files are parsed, which takes minutes.
 
@@ -199,10 +205,12 @@ class ImagenetVID:
             min_length: objects seen in fewer frames without a gap are left out.
             max_target_area: as are those whose box takes this or more of the first frame, as the root of the
                 share.
+            allow_missing: use the videos whose images are there; `missing` names the others.
 
         Raises:
             DomainError: if a limit is out of range.
-            InputError: if the root is missing, a file is broken, or no object is left.
+            InputError: if the root is missing, a file is broken, the images of a video are missing, or no
+                object is left.
         """
         if min_length < 0 or max_target_area <= 0:
             raise DomainError(
@@ -212,7 +220,11 @@ class ImagenetVID:
         folder = self.root / "Annotations" / "VID" / "train"
         if not folder.is_dir():
             raise InputError(f"ImageNet VID: no annotations at {folder}. Extract ILSVRC2015_VID there.")
-        videos = sorted(p.relative_to(folder).as_posix() for p in folder.glob("*/*") if p.is_dir())
+        annotated = sorted(p.relative_to(folder).as_posix() for p in folder.glob("*/*") if p.is_dir())
+        images = self.root / "Data" / "VID" / "train"
+        there = [video for video in annotated if (images / video).is_dir()]
+        videos, missing = select_names("ImageNet VID", images, annotated, there, allow_missing)
+        self.missing = tuple(missing)
         tracks = [
             track
             for track in _load_tracks(self.root, videos)
@@ -235,6 +247,12 @@ class ImagenetVID:
     def sequence_name(self, index: int) -> str:
         """Video and number of an object."""
         return self.names[index]
+
+    @property
+    def skipped(self) -> list[Skipped]:
+        """What was left out because its images are not there, if that was asked for."""
+        total = len(self._videos) + len(self.missing)
+        return [Skipped(self.name, self.missing, total, "images not there")] if self.missing else []
 
     def class_name(self, index: int) -> str | None:
         """WordNet id of an object's class."""

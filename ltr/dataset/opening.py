@@ -132,6 +132,8 @@ def open_dataset(name: str, root: str | Path | None = None, **options: Any) -> V
     found = require_dataset_root(name, root)
     if not is_packed(found):
         return lookup("dataset", name, KINDS)(found, **options)
+    if "split" in options:
+        raise InputError(f"{found} holds packed {name}: what was packed is its only split; leave it out.")
     packed = PackedVideos(found, **options)
     if packed.name != name:
         raise InputError(f"{found} holds packed {packed.name}, not {name}.")

@@ -20,6 +20,7 @@ __all__ = ["INDEX_FILE", "PACK_FORMAT", "PackedVideos", "Picture", "is_packed", 
 
 INDEX_FILE = "index.ebt"
 PACK_FORMAT = "ebmtrack shards 1"
+_AGAIN = "Copy it there again, or pack the dataset again."
 _SHARED = ("_first", "_picture", "_place")
 
 
@@ -59,7 +60,10 @@ def _read_index(root: Path) -> tuple[dict[str, Any], Arrays]:
     Raises:
         InputError: if not; names the shard.
     """
-    meta, arrays = read_arrays(root / INDEX_FILE, "index of packed data")
+    try:
+        meta, arrays = read_arrays(root / INDEX_FILE, "index of packed data")
+    except InputError as error:
+        raise InputError(f"{error} {_AGAIN}") from error
     if meta.get("format") != PACK_FORMAT:
         raise InputError(
             f"{root / INDEX_FILE} has the format {meta.get('format')!r}, this version reads {PACK_FORMAT!r}. "
@@ -72,12 +76,12 @@ def _read_index(root: Path) -> tuple[dict[str, Any], Arrays]:
         except OSError as error:
             raise InputError(
                 f"packed {meta['dataset']} at {root}: shard {file.name} cannot be read ({error.strerror}). "
-                "Copy it there again, or pack the dataset again."
+                f"{_AGAIN}"
             ) from error
         if there != size:
             raise InputError(
                 f"packed {meta['dataset']} at {root}: shard {file.name} has {there} bytes instead of {size}: "
-                "it is truncated or not the right one. Copy it there again, or pack the dataset again."
+                f"it is truncated or not the right one. {_AGAIN}"
             )
     return meta, arrays
 

@@ -45,7 +45,7 @@ class PackReport:
         went_on = f", {self.resumed} of them by an earlier run" if self.resumed else ""
         return (
             f"{self.sequences} sequences, {self.pictures} pictures{went_on}, {self.bytes / 1e9:.2f} GB in "
-            f"{self.shards} shards, every byte read back; {self.seconds:.0f} s"
+            f"{self.shards} shard{'s' * (self.shards != 1)}, every byte read back; {self.seconds:.0f} s"
         )
 
 

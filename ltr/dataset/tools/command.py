@@ -4,11 +4,17 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ebm.exceptions import EBMError, InputError
+from ltr.dataset.tools.faults import first_few
+
+if TYPE_CHECKING:
+    from ltr.data.video import VideoDataset
 
 __all__ = ["main"]
 
+WITH_SPLITS = ("lasot", "got10k", "coco")
 _EXAMPLES = """\
 examples:
   ebmtrack dataset check lasot
@@ -18,7 +24,8 @@ examples:
   ebmtrack dataset check folder:/data/my_videos
       a folder of videos of your own, a .csv table or a .json file in the manner of COCO
   ebmtrack dataset pack lasot --out /ssd/lasot
-      copy the images into a few large files, which are read faster; then set lasot = "/ssd/lasot"
+      check, and copy the images into a few large files, which are read faster; then set
+      lasot = "/ssd/lasot"
 """
 
 
@@ -46,6 +53,11 @@ def build_parser() -> argparse.ArgumentParser:
     pack.add_argument(
         "--allow-missing", action="store_true", help="pack the sequences that are there, if not all are"
     )
+    pack.add_argument(
+        "--skip-broken",
+        action="store_true",
+        help="leave out, by name, sequences that are missing or cannot be read",
+    )
     for action in (check, pack):
         action.add_argument(
             "name", help="lasot, got10k, trackingnet, coco, imagenetvid, folder:PATH, or a path"
@@ -55,7 +67,7 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _locate(name: str, root: Path | None) -> tuple[Path, str | None]:
+def _locate(name: str, root: Path | None, split: str | None) -> tuple[Path, str | None]:
     """Place and layout of what was named.
 
     Raises:
@@ -66,9 +78,13 @@ def _locate(name: str, root: Path | None) -> tuple[Path, str | None]:
     from ltr.admin.environment import require_dataset_root
     from ltr.dataset.opening import KINDS
 
+    if split and name in KINDS and name not in WITH_SPLITS:
+        raise InputError(f"{name} has no splits; leave --split out.")
     if name in KINDS:
         return require_dataset_root(name, root), name
     path = Path(name.removeprefix("folder:")).expanduser()
+    if split:
+        raise InputError(f"--split goes with a dataset's name, one of {', '.join(WITH_SPLITS)}.")
     if root is not None:
         raise InputError(f"--root goes with a dataset's name, one of {', '.join(KINDS)}; {name} is a path.")
     if not path.exists() and "/" not in name and not name.startswith("folder:"):
@@ -82,7 +98,7 @@ def _check(options: argparse.Namespace) -> int:
     from ebm.files import write_json
     from ltr.dataset.tools.layouts import check_dataset
 
-    path, kind = _locate(options.name, options.root)
+    path, kind = _locate(options.name, options.root, options.split)
     report = check_dataset(path, kind, options.split, options.deep)
     if options.json is not None and str(options.json) == "-":
         print(json.dumps(report.to_json(), indent=1))
@@ -94,19 +110,36 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _pack(options: argparse.Namespace) -> int:
+    from ltr.dataset.chosen import WithoutSequences
     from ltr.dataset.opening import open_dataset, open_path
     from ltr.dataset.packing import pack_dataset
+    from ltr.dataset.tools.readable import unpackable
 
-    path, kind = _locate(options.name, options.root)
-    chosen = {"split": options.split} if options.split else {}
-    if options.allow_missing:
-        chosen["allow_missing"] = True
-    dataset = open_path(path, **chosen) if kind is None else open_dataset(kind, path, **chosen)
+    path, kind = _locate(options.name, options.root, options.split)
+
+    def opened(allow_missing: bool) -> "VideoDataset":
+        chosen = {"split": options.split} if options.split else {}
+        if allow_missing:
+            chosen["allow_missing"] = True
+        return open_path(path, **chosen) if kind is None else open_dataset(kind, path, **chosen)
+
+    report, broken = unpackable(opened(True), path, kind, options.split)
+    if report.faults:
+        print(f"{report.to_text()}\n", file=sys.stderr)
+    if broken and not options.skip_broken:
+        raise InputError(
+            f"nothing was packed, since {len(broken)} sequences cannot be read: {first_few(sorted(broken))}. "
+            "Repair them, or leave them out with --skip-broken."
+        )
+    dataset = opened(options.allow_missing or options.skip_broken)
+    if broken:
+        dataset = WithoutSequences(dataset, broken)
+        print(f"left out: {', '.join(sorted(broken))}")
     size = max(1, round(options.shard_gb * 1e9))
-    report = pack_dataset(dataset, options.out, shard_bytes=size, progress=options.progress)
+    done = pack_dataset(dataset, options.out, shard_bytes=size, progress=options.progress)
     key = kind or "datasets"
     use = f'{key} = "{options.out}"' if kind else f"--datasets folder:{options.out}"
-    print(f"{options.out}: {report}\nuse it: {use}")
+    print(f"{options.out}: {done}\nuse it: {use}")
     return 0
 
 

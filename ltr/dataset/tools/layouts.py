@@ -13,7 +13,7 @@ from ebm.exceptions import InputError
 from ltr.data.video import Slice, VideoDataset
 from ltr.dataset.base import SequenceFolders, generated_sequences, read_names
 from ltr.dataset.coco import MSCOCOSeq
-from ltr.dataset.got10k import Got10k
+from ltr.dataset.got10k import Got10k, split_names
 from ltr.dataset.lasot import LaSOT, lasot_names
 from ltr.dataset.opening import detect_kind, open_path
 from ltr.dataset.own_folders import FolderVideos
@@ -96,6 +96,8 @@ def _check_got10k(root: Path, split: str | None, deep: bool) -> tuple[list[Findi
     else:
         listed = generated_sequences(folder) or present
         found.append(Finding(WHOLE, "no list.txt", f"under {folder}; every folder counts", note=True))
+    if split:
+        listed = split_names(folder, split, list(dict.fromkeys(listed)))
     found += _missing(listed, present, str(folder))
     there = [name for name in dict.fromkeys(listed) if name in known]
     return found, _each(Got10k(folder, there), deep) if there else []
@@ -198,12 +200,14 @@ def _check_packed(root: Path, split: str | None, deep: bool) -> tuple[list[Findi
 
 
 def _check_other(root: Path, split: str | None, deep: bool) -> tuple[list[Finding], list[Checked]]:
-    options = {"split": split} if split else {}
-    dataset = open_path(root, **options)
-    found = [
+    dataset = open_path(root, allow_missing=True)
+    missing = getattr(dataset, "missing", ())
+    found = [Finding(name, "missing sequence", "annotated, but its images are not there") for name in missing]
+    found += [
         Finding(name, "left out", skipped.reason, note=True)
         for skipped in getattr(dataset, "skipped", ())
         for name in skipped.names
+        if name not in missing
     ]
     if not isinstance(dataset, FolderVideos):
         return found, _check_files(dataset, deep)

@@ -1,5 +1,6 @@
 """ImageNet VID: tracks out of XML files, parsed once."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from ebm.exceptions import DomainError, InputError
 from ltr.data.image_loader import read_image
 from ltr.data.video import VideoDataset
 from ltr.dataset import ImagenetVID, imagenet_vid
+from ltr.dataset.tools.command import main
 from tests.ltr.layouts import write_image
 
 VIDEO = "ILSVRC2015_VID_train_0000/ILSVRC2015_train_00000003"
@@ -51,6 +53,23 @@ def test_tracks(root: Path) -> None:
     assert (len(second), dataset.class_name(1)) == (2, "n02084071")
     assert dataset.frame_path(1, 1) == root / "Data/VID/train" / VIDEO / "000004.JPEG"
     assert read_image(dataset.frame_path(1, 1)).shape == (64, 96, 3)
+
+
+def test_videos_without_images_are_named(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other = VIDEO.replace("03", "04")
+    for frame in range(8):
+        write_frame(root, frame, [entry(0, (10, 10, 30, 40))], other)
+    assert len(ImagenetVID(root)) == 3
+    shutil.rmtree(root / "Data/VID/train" / other)
+    with pytest.raises(InputError, match=f"lacks 1 of 2 sequences: {other}"):
+        ImagenetVID(root)
+    dataset = ImagenetVID(root, allow_missing=True)
+    assert len(dataset) == 2
+    assert [skipped.names for skipped in dataset.skipped] == [(other,)]
+    assert main(["check", "imagenetvid", "--root", str(root)]) == 1
+    assert f"{other}  missing sequence" in capsys.readouterr().out
+    assert main(["check", "imagenetvid", "--root", str(root), "--split", "train"]) == 2
+    assert "imagenetvid has no splits" in capsys.readouterr().err
 
 
 def test_filters(root: Path) -> None:

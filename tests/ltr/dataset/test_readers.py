@@ -301,6 +301,13 @@ def test_got10k_prohibited_sequences_are_excluded_by_name(tmp_path: Path) -> Non
     assert Got10k(tmp_path, "votval").names == [val[0], val[2]]
     (tmp_path / "mine.txt").write_text(train[1])
     assert Got10k(root, "vottrain", prohibited=tmp_path / "mine.txt").names == [train[0], *train[2:]]
+    (tmp_path / "list0_prohibited_1000.txt").rename(
+        root / "got10k_vot_exclude.txt"
+    )  # PyTracking's name of it
+    assert Got10k(root, "vottrain").names == [name for name in train if name not in banned]
+    (root / "got10k_vot_exclude.txt").write_text("<!DOCTYPE html>\n")  # what a dead link gives
+    with pytest.raises(InputError, match="'<!DOCTYPE html>' is not a name like GOT-10k_Train_000001"):
+        Got10k(root, "vottrain")
     with pytest.raises(UnknownNameError, match="did you mean 'vottrain'"):
         Got10k(root, "vot-train")
 

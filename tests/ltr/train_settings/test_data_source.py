@@ -139,7 +139,7 @@ def test_a_part_of_a_data_set_only_when_asked_for(monkeypatch: pytest.MonkeyPatc
 
 def test_packed_data_take_the_place_of_loose(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     root = write_got10k(tmp_path / "loose", count=10, frames=2)
-    (tmp_path / PROHIBITED_FILE).write_text("none of these\n")  # beside both
+    (tmp_path / PROHIBITED_FILE).write_text("GOT-10k_Train_999999\n")  # beside both
     monkeypatch.setenv("EBMTRACK_GOT10K", str(root))
     loose = open_data(choose_data(RECIPE, ["got10k"]), no_generator)
     pack_dataset(Got10k(root), tmp_path / "packed", progress=False)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from ltr.data.decoders import choose_decoder
-from ltr.dataset import LaSOT
+from ltr.dataset import Got10k, LaSOT, PackedVideos
 from ltr.dataset.base import generated_sequences
 from ltr.dataset.generated import ensure_generated
 from ltr.dataset.generated.plans import adapted_plan
@@ -120,6 +120,17 @@ def test_ten_faults_of_ten_kinds_in_generated_lasot(
     for name, kind in planted.items():
         assert any(line.startswith(f"{name} ") and kind in line for line in text.splitlines()), (name, kind)
     assert "10 faults in 10 sequences" in text
+    command = ["pack", "lasot", "--root", str(root), "--out", str(tmp_path / "p"), "--no-progress"]
+    assert main(command) == 2
+    errors = capsys.readouterr().err
+    assert all(name in errors and kind in errors for name, kind in planted.items())
+    assert "nothing was packed" in errors
+    assert main([*command, "--skip-broken"]) == 0
+    copied = {"NaN box", "no usable box"}  # training leaves such frames out, and such a sequence
+    left_out = {name for name, kind in planted.items() if kind not in copied}
+    packed = PackedVideos(tmp_path / "p").names
+    assert set(packed) == set(generated_sequences(root) or []) - left_out
+    assert f"{len(packed)} sequences" in capsys.readouterr().out
 
 
 def test_every_kind_is_named_and_nothing_else(tmp_path: Path) -> None:
@@ -276,5 +287,32 @@ def test_the_command_packs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert f'use it: got10k = "{out}"' in text
     assert main(["check", str(out), "--deep"]) == 0
     (root / "GOT-10k_Train_000001/00000001.jpg").unlink()
-    assert main(["pack", str(root), "--out", str(tmp_path / "q"), "--no-progress"]) == 2
-    assert "GOT-10k_Train_000001" in capsys.readouterr().err
+    command = ["pack", str(root), "--out", str(tmp_path / "q"), "--no-progress"]
+    assert main(command) == 2
+    assert "cannot be read: GOT-10k_Train_000001. Repair them" in capsys.readouterr().err
+    assert main([*command, "--skip-broken"]) == 0
+    assert "left out: GOT-10k_Train_000001" in capsys.readouterr().out
+    assert PackedVideos(tmp_path / "q").names == ["GOT-10k_Train_000002"]
+
+
+def test_splits_are_packed_by_themselves(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = write_got10k(tmp_path / "g", 20, frames=2)
+    held = Got10k(root, "val").names
+    (root / Got10k(root, "train").names[0] / "00000001.jpg").unlink()  # no business of the split val
+    command = ["pack", "got10k", "--root", str(root), "--split", "val", "--no-progress", "--out"]
+    assert main([*command, str(tmp_path / "p")]) == 0
+    assert PackedVideos(tmp_path / "p").names == held
+    command[3] = str(tmp_path / "p")
+    assert main([*command, str(tmp_path / "q")]) == 2
+    assert "what was packed is its only split" in capsys.readouterr().err
+
+
+def test_an_image_without_end_takes_all_its_objects_along(tmp_path: Path) -> None:
+    root = write_coco(tmp_path / "c")
+    cut(root / "images/train2017/000000000002.jpg")
+    command = ["pack", "coco", "--root", str(root), "--no-progress", "--out", str(tmp_path / "p")]
+    assert main(command) == 2
+    assert main([*command, "--skip-broken"]) == 0
+    packed = PackedVideos(tmp_path / "p")
+    assert len(packed) == 6
+    assert packed.num_pictures == 2
