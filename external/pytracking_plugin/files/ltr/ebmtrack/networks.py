@@ -2,8 +2,25 @@
 
 import importlib
 from pathlib import Path
+from typing import Any
 
-__all__ = ["find_network"]
+import torch
+
+from .compat import allow_checkpoints
+
+__all__ = ["find_network", "with_network"]
+
+
+def with_network(params: Any, module: str, name: str) -> Any:
+    """A tracker's parameters with the network of training setting `module`/`name`, not loaded yet.
+
+    Raises:
+        FileNotFoundError: if the network was neither trained in this clone nor copied to `network_path`.
+    """
+    allow_checkpoints()
+    params.use_gpu = torch.cuda.is_available()
+    params.net = type(params.net)(net_path=find_network(module, name), use_gpu=params.use_gpu)
+    return params
 
 
 def find_network(module: str, name: str) -> str:
