@@ -9,7 +9,7 @@ from ebm.exceptions import InputError
 from ltr.admin.loading import latest_checkpoint, read_checkpoint
 from ltr.train_settings.compare import comparable, flat_differences
 from ltr.train_settings.recipe import TrainRecipe
-from ltr.trainers.checkpoints import CheckpointFolder
+from ltr.trainers.checkpoints import CheckpointFolder, require_training_state
 
 __all__ = ["Start", "find_start", "make_way"]
 
@@ -33,12 +33,13 @@ class Start:
     @property
     def epoch(self) -> int:
         """Whole epochs done."""
-        return int(self.content["epoch"])
+        epoch = self.content.get("epoch")
+        return epoch if isinstance(epoch, int) else 0
 
     @property
     def backbone(self) -> str:
         """How the backbone began, ``"imagenet"`` or ``"scratch"``; it decides what is frozen."""
-        return str(self.content.get("resume", {}).get("backbone", "imagenet"))
+        return str(self.content["resume"].get("backbone", "imagenet"))
 
 
 def find_start(
@@ -58,7 +59,8 @@ def find_start(
         say: prints a line.
 
     Raises:
-        InputError: if the file is missing or unreadable, or belongs to another experiment.
+        InputError: if the file is missing or unreadable, holds weights alone, or belongs to another
+            experiment.
     """
     if resume == "none":
         return None
@@ -71,6 +73,7 @@ def find_start(
     if not path.is_file():
         raise InputError(f"No checkpoint at {path}; give an existing file, or --resume auto or none.")
     start = Start(path=path, content=_read(path, folder), named=named)
+    require_training_state(start.content, path)
     changes = differences(start.content, recipe, data)
     if resume == "match" and changes:
         return None
@@ -108,7 +111,7 @@ def _read(path: Path, folder: CheckpointFolder) -> dict[str, Any]:
 
 def differences(content: Mapping[str, Any], recipe: TrainRecipe, data: str) -> list[str]:
     """What the checkpoint and the run to come do not share, as ``key: then -> now``; empty if they match."""
-    resume = content.get("resume") or {}
+    resume = content["resume"]
     changes = []
     if resume.get("fingerprint") != recipe.fingerprint():
         settings = content.get("settings")

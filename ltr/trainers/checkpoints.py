@@ -10,7 +10,24 @@ from typing import Any
 from ebm.exceptions import InputError
 from ltr.admin.loading import write_checkpoint
 
-__all__ = ["CheckpointFolder"]
+__all__ = ["CheckpointFolder", "require_training_state"]
+
+
+def require_training_state(content: Mapping[str, Any], where: object = "The checkpoint") -> None:
+    """Refuse a checkpoint that was written to be used, not to be gone on from.
+
+    Args:
+        content: its fields.
+        where: what it is, to begin the message with.
+
+    Raises:
+        InputError: if it lacks the state of a training, as published files do.
+    """
+    if not all(isinstance(content.get(name), Mapping) for name in ("resume", "optimizer")):
+        raise InputError(
+            f"{where} holds weights but no training state, so nothing can be resumed from it; "
+            "use --resume none."
+        )
 
 
 class CheckpointFolder:

@@ -12,7 +12,7 @@ from ebm.exceptions import InputError
 from ltr.actors.base_actor import BaseActor
 from ltr.admin.state_dicts import load_strictly
 from ltr.trainers.batches import fetch, to_device
-from ltr.trainers.checkpoints import CheckpointFolder
+from ltr.trainers.checkpoints import CheckpointFolder, require_training_state
 from ltr.trainers.config import Batch, Position, Streams, TrainerConfig
 from ltr.trainers.guard import NonFiniteGuard
 from ltr.trainers.history import History
@@ -265,11 +265,7 @@ class Trainer:
         Raises:
             InputError: if the checkpoint is of another network or optimiser, or carries no training state.
         """
-        if "resume" not in content or "optimizer" not in content:
-            raise InputError(
-                "The checkpoint holds weights but no training state, so nothing can be resumed from it; "
-                "use --resume none."
-            )
+        require_training_state(content)
         load_strictly(self.actor.net, content["net"], "The checkpoint to resume from")
         try:
             self.optimizer.load_state_dict(content["optimizer"])

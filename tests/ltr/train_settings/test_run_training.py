@@ -92,7 +92,8 @@ def test_the_life_of_a_run(workspace: Path, capsys: pytest.CaptureFixture) -> No
 
     plain = workspace / "weights.pth.tar"
     fields = read_checkpoint(first)
-    write_checkpoint(plain, {name: fields[name] for name in ("net", "net_type", "constructor", "epoch")})
+    weights = {name: fields[name] for name in ("net", "net_type", "constructor")}
+    write_checkpoint(plain, weights | {"epoch": 50, "lr_scheduler": {}})  # as published: nothing is finished
     assert main([*command, "--epochs", "2", "--seed", "5", "--resume", str(plain)]) == 2
     assert "no training state" in capsys.readouterr().err
     assert (workspace / RUN / "DiMPnet_ep0002.pth.tar").is_file()  # set aside for nothing that goes on
