@@ -132,9 +132,10 @@ def _pack(options: argparse.Namespace) -> int:
             "Repair them, or leave them out with --skip-broken."
         )
     dataset = opened(options.allow_missing or options.skip_broken)
-    if broken:
+    left_out = broken | set(getattr(dataset, "missing", ()))
+    if left_out:
         dataset = WithoutSequences(dataset, broken)
-        print(f"left out: {', '.join(sorted(broken))}")
+        print(f"left out: {', '.join(sorted(left_out))}")
     size = max(1, round(options.shard_gb * 1e9))
     done = pack_dataset(dataset, options.out, shard_bytes=size, progress=options.progress)
     key = kind or "datasets"

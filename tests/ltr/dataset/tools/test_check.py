@@ -130,7 +130,9 @@ def test_ten_faults_of_ten_kinds_in_generated_lasot(
     left_out = {name for name, kind in planted.items() if kind not in copied}
     packed = PackedVideos(tmp_path / "p").names
     assert set(packed) == set(generated_sequences(root) or []) - left_out
-    assert f"{len(packed)} sequences" in capsys.readouterr().out
+    text = capsys.readouterr().out
+    assert f"{len(packed)} sequences" in text
+    assert f"left out: {', '.join(sorted(left_out))}\n" in text
 
 
 def test_every_kind_is_named_and_nothing_else(tmp_path: Path) -> None:
