@@ -206,6 +206,9 @@ def main(argv: list[str] | None = None) -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         command = importlib.import_module("ltr.cli_training")
+    except KeyboardInterrupt:  # torch takes seconds to load
+        print("stopped", file=sys.stderr)
+        return 130
     except ModuleNotFoundError as error:
         package = error.name or ""
         if package not in PROJECT_NEEDS:

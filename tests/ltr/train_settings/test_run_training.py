@@ -220,3 +220,14 @@ def test_a_python_without_the_project_is_told_what_to_do() -> None:
     assert "bash install.sh" in done.stderr
     assert ".venv/bin/python ltr/run_training.py dimp dimp_nce_plus" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_ctrl_c_while_everything_loads_is_one_word(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    def interrupted(name: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ltr.run_training.importlib.import_module", interrupted)
+    assert main(["dimp", "dimp_nce_plus"]) == 130
+    assert capsys.readouterr().err == "stopped\n"
