@@ -1,6 +1,7 @@
 """Where the numbers of a run go beside its history: TensorBoard, visdom. None of it can stop a run."""
 
 import importlib
+import logging
 import queue
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -177,6 +178,7 @@ class VisdomSink:
                 "visdom is missing; pip install 'ebmtrack[viz]', then pip install --no-build-isolation "
                 "visdom==0.2.4"
             ) from error
+        logging.getLogger("visdom").setLevel(logging.ERROR)  # what goes wrong is said once, by us
         parts = urlsplit(url)
         self._client = visdom.Visdom(
             server=f"{parts.scheme}://{parts.hostname}",
