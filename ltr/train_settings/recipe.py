@@ -125,6 +125,16 @@ class TrainRecipe:
         if self.ema is not None:
             check_decay(self.ema)
 
+    def remarks(self) -> list[str]:
+        """What may be meant and is easily overlooked, a line each; nothing for the settings as they are."""
+        cells = self.geometry.label_sigma * self.geometry.feature_size
+        return [
+            f"network.kwargs.{key} is {value:.4g} cells, but this geometry's labels are {cells:.4g} wide; "
+            "set it as well if they are meant to agree."
+            for key, value in self.network.kwargs.items()
+            if key.endswith("gauss_sigma") and abs(value - cells) > 1e-6 * cells
+        ]
+
     def plain(self) -> dict[str, Any]:
         """The recipe as nested dictionaries, lists, strings and numbers."""
         data: dict[str, Any] = json.loads(json.dumps(asdict(self)))

@@ -182,6 +182,8 @@ def _carry_out(run: Run, options: RunOptions, start: Start | None) -> int:
         if name == "output" and options.dry_run:
             continue
         say(f"{name + ':':<9}{text}")
+    for remark in run.recipe.remarks():
+        say(remark)
     if note := shared_memory_note(_batch_bytes(run), run.plan.workers * run.world.local_size):
         say(note)
     if options.dry_run:

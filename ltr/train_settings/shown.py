@@ -40,6 +40,7 @@ def show_recipe(recipe: TrainRecipe, origin: TrainRecipe | None = None) -> str:
             f"{FINGERPRINT:<{width}} = {recipe.fingerprint()!r}",
             "",
             f"# {steps} steps an epoch, {steps * recipe.schedule.epochs} in all; maps of {cells} x {cells}",
+            *(f"# {remark}" for remark in recipe.remarks()),
         ]
     )
 

@@ -61,6 +61,19 @@ def test_every_setting_knows_its_own_name_and_is_plain_data(module: str, name: s
     assert json.loads(json.dumps(recipe.plain())) == recipe.plain()
 
 
+@pytest.mark.parametrize(("module", "name"), ALL, ids=[name for _, name in ALL])
+def test_no_setting_needs_a_remark(module: str, name: str) -> None:
+    assert find_recipe(module, name).remarks() == []
+
+
+def test_a_label_that_the_filter_does_not_expect_is_remarked() -> None:
+    recipe = find_recipe("dimp", "prdimp18")
+    wide = replace(recipe, geometry=replace(recipe.geometry, search_area_scale=4.0))
+    (remark,) = wide.remarks()
+    assert "network.kwargs.gauss_sigma is 0.9 cells" in remark
+    assert "are 1.125 wide" in remark  # a quarter of a fourth of 18 cells
+
+
 def test_unknown_names_bring_the_nearest() -> None:
     with pytest.raises(UnknownNameError, match="'dimp_nce_plus'"):
         find_recipe("dimp", "dimp_nceplus")
