@@ -39,6 +39,12 @@ def build_parser() -> argparse.ArgumentParser:
         help="noise of the training labels, relative to the box; 0: exact (default: 0,0.1; sweep: 0)",
     )
     parser.add_argument("--seeds", type=int, help="seeds, from 0 on (default: 3; sweep: 2)")
+    parser.add_argument(
+        "--set",
+        default="",
+        metavar="KEY=VALUE",
+        help="one other field of the setting in all runs of compare, e.g. optimiser.groups.0.lr=1e-3",
+    )
     parser.add_argument("--processes", type=int, default=2, help="single-threaded processes")
     parser.add_argument("--samples", type=int, help="training samples of a run")
     parser.add_argument("--start-samples", type=int, help="training samples of the start")
@@ -102,7 +108,7 @@ def _runs(args: argparse.Namespace, noises: list[float], seeds: list[int]) -> li
     for loss in losses:
         lookup("loss", loss, LOSSES)
     if args.study == "compare":
-        return list(comparison(losses, noises, seeds))
+        return list(comparison(losses, noises, seeds, args.set))
     return [run for noise in noises for run in sweep(noise, seeds)]
 
 

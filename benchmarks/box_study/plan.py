@@ -71,7 +71,7 @@ class Budget:
 
 
 BUDGET = Budget()
-SWEEP_BUDGET = replace(BUDGET, samples=3_200)  # the whole network costs twice as much a sample
+SWEEP_BUDGET = replace(BUDGET, samples=2_560)  # the whole network costs twice as much a sample
 QUICK = Budget(scale="tiny", start_samples=32, samples=32, heldout=1, pairs=(16, 16), starts=2, sequences=1)
 
 
@@ -101,12 +101,14 @@ class Run:
         return f"{self.trained}_{loss}_noise{self.noise:g}_seed{self.seed}" + (f"_{change}" if change else "")
 
 
-def comparison(losses: Sequence[str], noises: Sequence[float], seeds: Sequence[int]) -> Iterator[Run]:
+def comparison(
+    losses: Sequence[str], noises: Sequence[float], seeds: Sequence[int], change: str = ""
+) -> Iterator[Run]:
     """All losses on all labels; seed by seed, so that an unfinished study compares whole seeds."""
     for seed in seeds:
         for noise in noises:
             for loss in losses:
-                yield Run(loss=loss, noise=noise, seed=seed)
+                yield Run(loss=loss, noise=noise, seed=seed, change=change)
 
 
 def sweep(noise: float, seeds: Sequence[int]) -> Iterator[Run]:
