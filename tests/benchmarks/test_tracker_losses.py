@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
+from ebm.boxes import box_iou, rect_to_rel
 from ebm.exceptions import InputError
 from ltr.train_settings.compare import flat_differences
 from ltr.train_settings.recipe import find_recipe
@@ -54,6 +56,33 @@ def test_noise_and_seed_change_nothing_else(plan: Any) -> None:
     )
     assert set(flat_differences(exact, noisy)) == {"name", "label_noise.centre", "label_noise.size"}
     assert set(flat_differences(exact, other)) == {"name", "seed"}
+
+
+def test_a_field_set_for_all_runs_makes_runs_of_their_own(plan: Any) -> None:
+    rate = "optimiser.groups.0.lr=1e-3"
+    (plain,), (changed,) = (list(plan.comparison(["iou"], [0.0], [0], text)) for text in ("", rate))
+    assert plain.name != changed.name
+    recipes = [plan.branch_recipe(run, plan.BUDGET).plain() for run in (plain, changed)]
+    assert flat_differences(*recipes).keys() == {"name", "optimiser.groups.0.lr"}
+
+
+def test_refinement_is_measured_with_the_trackers_own_rule(beside_the_scripts: None) -> None:
+    measure = importlib.import_module("box_study.measure")
+    label = torch.tensor([40.0, 30.0, 32.0, 24.0])
+    starts = label + torch.tensor([[3.0, 0.0, 0.0, 0.0], [0.0, -2.0, 4.0, 2.0]])
+
+    def bowl(boxes: torch.Tensor) -> torch.Tensor:
+        return -(rect_to_rel(boxes, label[2:]) - rect_to_rel(label, label[2:])).square().sum(dim=-1)
+
+    def cliff(boxes: torch.Tensor) -> torch.Tensor:
+        return 1e9 * boxes[:, 0]
+
+    frames = [measure._Frame(bowl, label, starts)]
+    before = box_iou(starts, label[None])
+    # A step of 0.25 halves the distance, and less with every step since the length decays.
+    assert (measure._refined(frames, 0.25)[0] > 0.95).all()
+    assert (before < measure._refined(frames, 0.01)[0]).all()
+    assert (measure._refined([measure._Frame(cliff, label, starts)], 0.1) == 0).all()
 
 
 def test_the_start_gives_no_gradient_to_the_box_branch(plan: Any) -> None:
