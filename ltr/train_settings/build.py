@@ -133,6 +133,15 @@ def _built(constructor: Any, recipe: TrainRecipe, backbone: str, source: str) ->
     return BuiltNetwork(net=net, backbone=backbone, note=f"{source}; {state}" if source else state)
 
 
+def parameter_groups(recipe: TrainRecipe, backbone: str) -> list[ParameterGroup]:
+    """The recipe's groups, with the whole backbone as one of them where it starts from nothing."""
+    groups = list(recipe.optimiser.groups)
+    if backbone == SCRATCH:
+        groups = [group for group in groups if not group.path.startswith("feature_extractor")]
+        groups.append(ParameterGroup(path="feature_extractor", lr=recipe.optimiser.scratch_backbone_lr))
+    return groups
+
+
 def build_optimiser(recipe: TrainRecipe, net: nn.Module, backbone: str) -> torch.optim.Adam:
     """Adam over the recipe's groups; over the whole backbone where it starts from nothing.
 
@@ -141,11 +150,7 @@ def build_optimiser(recipe: TrainRecipe, net: nn.Module, backbone: str) -> torch
         net: the network on its device.
         backbone: ``"imagenet"`` or ``"scratch"``.
     """
-    groups = list(recipe.optimiser.groups)
-    if backbone == SCRATCH:
-        groups = [group for group in groups if not group.path.startswith("feature_extractor")]
-        groups.append(ParameterGroup(path="feature_extractor", lr=recipe.optimiser.scratch_backbone_lr))
-    return build_adam(net, groups, recipe.optimiser.weight_decay)
+    return build_adam(net, parameter_groups(recipe, backbone), recipe.optimiser.weight_decay)
 
 
 def count_parameters(net: nn.Module) -> Mapping[str, int]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 
 from ltr.data.decoders import Decoder
-from ltr.train_settings.build import BuiltNetwork, count_parameters
+from ltr.train_settings.build import BuiltNetwork, count_parameters, parameter_groups
 from ltr.train_settings.data_source import DataChoice, OpenedData
 from ltr.train_settings.recipe import TrainRecipe
 from ltr.train_settings.resources import CpuPlan
@@ -52,10 +52,27 @@ def head_lines(run: Run, config: TrainerConfig) -> dict[str, str]:
         "images": f"decoded by {run.decoder.name}, {recipe.geometry.decode}",
         "batch": f"{_effective_batch(run)} of {config.frames_per_sample} frames; {config.steps} steps an "
         f"epoch, {config.schedule.epochs} epochs",
+        "rates": _rates(run),
         "device": f"{run.device}{gpu}, {recipe.precision}; {_sharing(run)}{plan.threads} "
         f"threads, {plan.workers} loader processes",
         "output": str(run.folder.path),
     }
+
+
+def _rates(run: Run) -> str:
+    """What the optimiser is told: learning rates and their course, clipping, averages."""
+    recipe, schedule = run.recipe, run.recipe.schedule
+    rates = [group.lr for group in parameter_groups(recipe, run.network.backbone)]
+    spread = f"{min(rates):.2g}" + (f" to {max(rates):.2g}" if min(rates) < max(rates) else "")
+    if schedule.kind == "step":
+        course = f"x {schedule.gamma:g} every {schedule.step_epochs} epochs"
+    else:
+        course = f"a cosine down to x {schedule.final_factor:g}"
+    warmup = f", warm-up of {schedule.warmup:g} epochs" if schedule.warmup else ""
+    clip = recipe.optimiser.clip_norm
+    clipping = "no clipping" if clip is None else f"gradient clipped at {clip:g}"
+    averages = "" if recipe.ema is None else f"; weights averaged with decay {recipe.ema:g}"
+    return f"Adam, {spread}, {course}{warmup}; {clipping}{averages}"
 
 
 def _effective_batch(run: Run) -> str:

@@ -15,9 +15,14 @@ from tests.ltr.train_settings.runs import ROOT, RUN, SMALL
 
 
 @pytest.mark.slow
-def test_a_whole_run_says_what_it_does_and_leaves_a_network_that_loads(workspace: Path) -> None:
+def test_a_whole_run_says_what_it_does_and_leaves_a_network_that_loads(
+    workspace: Path, capsys: pytest.CaptureFixture
+) -> None:
     command = [*SMALL, "--workspace", str(workspace), "--samples=4", "--workers=0", "--epochs=2"]
-    assert main([*command, "--log-to", "tensorboard"]) == 0
+    assert main([*command, "--log-to", "tensorboard", "--scale-lr", "--set", "ema=0.9"]) == 0
+    head = capsys.readouterr().out
+    assert "Adam, 0.00025 to 0.0005, a cosine" in head  # an eighth of the setting's batch
+    assert "weights averaged with decay 0.9" in head
     net, content = load_network(workspace / RUN)
     assert content["epoch"] == 2
     assert net.info["image_sample_size"] == 128
@@ -71,6 +76,7 @@ def test_the_life_of_a_run(workspace: Path, capsys: pytest.CaptureFixture) -> No
         "dimpnet_small, ",
         "nothing frozen",
         "lasot 3 sequences",
+        "Adam, 0.002 to 0.004, a cosine down to x 0.01, warm-up of 0.1 epochs; gradient clipped at 10",
         "1 threads",
         str(RUN),
     ):
