@@ -93,6 +93,7 @@ class DiMPSampler(Dataset[TrackingSample]):
         self._usable = [usable for usable, _ in scans]
         self.skipped = [skipped for _, found in scans for skipped in found]
         self.decoder, self.unreadable = decoder, unreadable
+        self._left = unreadable  # of this process
         for skipped in self.skipped:
             _log.warning("%s", skipped)
 
@@ -130,9 +131,10 @@ class DiMPSampler(Dataset[TrackingSample]):
                 problem = f"{name}: {error}"
                 replaced.append(Replaced(f"{dataset.name} {name}", problem, False))
             except InputError as error:
-                self.unreadable -= 1
-                if self.unreadable < 0:
-                    raise InputError(f"{error} {_UNREADABLE}") from error
+                self._left -= 1
+                if self._left < 0:
+                    limit = f"--unreadable allows {self.unreadable} such draws. " if self.unreadable else ""
+                    raise InputError(f"{error} {limit}{_UNREADABLE}") from error
                 problem = str(error)
                 replaced.append(Replaced(f"{dataset.name} {name}", problem, True))
             else:
