@@ -77,6 +77,29 @@ def test_published_networks(name, noise, fill, check_summary) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("name", ["atom_resnet50", "prdimp50", "super_dimp"])
+def test_networks_without_numbers_of_their_own_give_those_of_the_one_they_share_parts_with(
+    name, noise, fill, check_summary
+) -> None:
+    donor, net = shipped("dimp50"), shipped(name).eval()
+    fill(donor)
+    weights = {key: value for key, value in donor.state_dict().items() if "filter_optimizer" not in key}
+    state = net.state_dict()
+    assert set(state) - set(weights) == {key for key in state if "filter_optimizer" in key}
+    net.load_state_dict({**state, **{key: value for key, value in weights.items() if key in state}})
+    boxes, features, first, _ = ANCHORS["dimp50"]
+    train, test = noise(1, (1, 2, 3, 288, 288)), noise(2, (1, 2, 3, 288, 288))
+    with torch.no_grad():
+        output = net(train, test, TRAIN_BOXES, PROPOSALS)
+    found = output if name.startswith("atom") else output[1]
+    torch.testing.assert_close(found, torch.tensor(boxes).reshape(1, 2, 3), rtol=1e-3, atol=0)
+    if not name.startswith("atom"):
+        check_summary(output[0][0], first, rel=1e-3)
+        with torch.no_grad():
+            check_summary(net.extract_features(train[0])["classification"], features, rel=1e-3)
+
+
+@pytest.mark.slow
 def test_published_atom(noise, fill) -> None:
     net = shipped("atom_resnet18").eval()
     fill(net)
