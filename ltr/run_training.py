@@ -75,6 +75,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_recipe_options(parser.add_argument_group("what is trained (default: as the setting says)"))
     _add_file_options(parser.add_argument_group("what it reads and writes"))
     _add_run_options(parser.add_argument_group("how it runs"))
+    _add_loading_options(parser.add_argument_group("how it loads data"))
     return parser
 
 
@@ -116,26 +117,6 @@ def _add_run_options(group: argparse._ArgumentGroup) -> None:
         metavar="N",
         help="samples computed at once, gradients added up to the batch (default: what memory allows)",
     )
-    group.add_argument("--workers", type=_not_negative, metavar="N", help="processes that load data")
-    group.add_argument(
-        "--decoder",
-        default="auto",
-        choices=("auto", "simplejpeg", "torchvision", "opencv", "jpeg4py"),
-        help="library that decodes JPEGs (default: the fastest that works here)",
-    )
-    group.add_argument(
-        "--skip-broken",
-        action="store_true",
-        help="leave out sequences with broken annotations, by name, instead of an error",
-    )
-    group.add_argument(
-        "--unreadable",
-        type=_not_negative,
-        default=0,
-        metavar="N",
-        help="go on past N images that are missing or corrupt, by name; another sequence takes the place of "
-        "each (default: 0, the first one ends the run)",
-    )
     group.add_argument("--threads", type=_positive, metavar="N", help="CPU threads of the network")
     group.add_argument(
         "--processes",
@@ -161,13 +142,36 @@ def _add_run_options(group: argparse._ArgumentGroup) -> None:
     )
 
 
+def _add_loading_options(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--workers", type=_not_negative, metavar="N", help="processes that load data")
+    group.add_argument(
+        "--decoder",
+        default="auto",
+        choices=("auto", "simplejpeg", "torchvision", "opencv", "jpeg4py"),
+        help="library that decodes JPEGs (default: the fastest that works here)",
+    )
+    group.add_argument(
+        "--skip-broken",
+        action="store_true",
+        help="leave out sequences with broken annotations, by name, instead of an error",
+    )
+    group.add_argument(
+        "--unreadable",
+        type=_not_negative,
+        default=0,
+        metavar="N",
+        help="go on past N images that are missing or corrupt, by name; another sequence takes the place of "
+        "each (default: 0, the first one ends the run)",
+    )
+
+
 def _add_file_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--resume",
         default="auto",
         metavar="auto|match|none|PATH",
         help="go on from the newest checkpoint (default; match: if it is of the same recipe and data, else "
-        "start anew), start anew, or go on from a file",
+        "start anew), start anew, or go on from a file, or the newest in a folder",
     )
     group.add_argument(
         "--backbone-weights",
