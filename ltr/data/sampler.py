@@ -124,6 +124,7 @@ class DiMPSampler(Dataset[TrackingSample]):
             chosen = self._frames(dataset, sequence, rng)
             if chosen is None:
                 problem = f"{name}: no {self.counts[0]} + {self.counts[1]} frames with a visible target."
+                replaced.append(Replaced(f"{dataset.name} {name}", problem, False))
                 continue
             try:
                 sample = self.processing(_open(dataset, sequence, *chosen, self.decoder), rng, generator)

@@ -42,9 +42,10 @@ def _parse_line(file: Path, number: int, line: str) -> list[float]:
     except ValueError as error:
         raise InputError(f"{file}, line {number}: {line.strip()!r} is not a box ({error}).") from error
     if len(values) != 4:
+        hint = " Write the smallest box around the polygon instead." if len(values) == 8 else ""
         raise InputError(
             f"{file}, line {number}: a box is four numbers x, y, w, h in pixels; found {len(values)} in "
-            f"{line.strip()!r}."
+            f"{line.strip()!r}.{hint}"
         )
     return values
 
