@@ -49,6 +49,8 @@ def crop_encoded(
     whole = borrow("frame", (above + rows + below, columns, 3))
     image.decode_into(whole[above : above + rows], reduce)
     seen = slice(max(left, 0), left + width)
-    whole[:above, seen] = whole[above, seen]
-    whole[above + rows :, seen] = whole[above + rows - 1, seen]
+    if above:
+        whole[:above, seen] = whole[above, seen]
+    if below:
+        whole[above + rows :, seen] = whole[above + rows - 1, seen]
     return extract_region(whole, (left, top + above, width, height), output_sz, out)

@@ -1,6 +1,7 @@
 """Which frames make a training sample: a pure function of seed and index."""
 
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from typing import get_args
 
@@ -13,7 +14,7 @@ from ebm.exceptions import DomainError, InputError
 from ebm.lookup import lookup
 from ltr.data.decoders import OPENCV, Decoder
 from ltr.data.frame_choice import FrameMode, Ids, choose_frames
-from ltr.data.image_loader import EncodedImage, ImageSource, open_image
+from ltr.data.image_loader import open_image
 from ltr.data.processing import DiMPProcessing, Frame, RawSample, TrackingSample
 from ltr.data.replaced import Replaced
 from ltr.data.usable import Skipped, usable_sequences
@@ -88,6 +89,8 @@ class DiMPSampler(Dataset[TrackingSample]):
         self.samples_per_epoch, self.max_gap, self.seed = samples_per_epoch, max_gap, seed
         self.processing = processing
         self.weights = _probabilities(self.datasets, weights)
+        self._bounds = self.weights.cumsum()
+        self._bounds /= self._bounds[-1]
         min_visible = 2 * (num_train_frames + num_test_frames) + 1
         scans = [usable_sequences(data, min_length, min_visible, skip_broken) for data in self.datasets]
         self._usable = [usable for usable, _ in scans]
@@ -114,7 +117,9 @@ class DiMPSampler(Dataset[TrackingSample]):
             raise DomainError(f"a sample's index counts from 0, got {index}.")
         rng = np.random.default_rng(np.random.SeedSequence((self.seed, index)))
         generator = torch.Generator().manual_seed(int(rng.integers(2**63)))
-        which = int(rng.choice(len(self.datasets), p=self.weights))
+        which = int(
+            self._bounds.searchsorted(rng.random(), side="right")
+        )  # as Generator.choice draws, quicker
         dataset, usable = self.datasets[which], self._usable[which]
         replaced: list[Replaced] = []
         problem = ""
@@ -178,15 +183,15 @@ def _open(dataset: VideoDataset, sequence: int, train: Ids, test: Ids, decoder: 
     """Read the chosen frames, each file once; they are decoded when their crops are known."""
     name, boxes = dataset.sequence_name(sequence), dataset.annotation(sequence).boxes
     numbers = [*train.tolist(), *test.tolist()]
-    sources = [dataset.frame_path(sequence, number) for number in numbers]
-    for source in sources:
+    sources = {number: dataset.frame_path(sequence, number) for number in dict.fromkeys(numbers)}
+    for source in sources.values():
         if isinstance(source, Slice):
             source.prefetch()
-    opened: dict[ImageSource, EncodedImage] = {}
-    for source, number in zip(sources, numbers, strict=True):
-        if source in opened:
-            opened[source].keep = True
-        else:
-            opened[source] = open_image(source, sequence=name, frame=number, decoder=decoder)
-    frames = [Frame(opened[source], boxes[number]) for source, number in zip(sources, numbers, strict=True)]
+    opened = {
+        number: open_image(source, sequence=name, frame=number, decoder=decoder)
+        for number, source in sources.items()
+    }
+    for number, times in Counter(numbers).items():
+        opened[number].keep |= times > 1
+    frames = [Frame(opened[number], boxes[number]) for number in numbers]
     return RawSample(dataset.name, name, frames[: len(train)], frames[len(train) :])
