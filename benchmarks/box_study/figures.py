@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from box_study.plan import LOSSES, SMALL, SWEEP
-from box_study.report import SCORES, TITLES, default_of
+from box_study.report import SCORES, TITLES, default_of, short_value
 from box_study.rows import Row
 from ebm.tasks.toy1d.figures import new_figure, plain_axes, styled
 
@@ -54,7 +54,7 @@ def sweep_figure(rows: Sequence[Row], path: Path) -> Path:
                     colour = EXACT if noise == 0 else GREYS[(k - 1) % len(GREYS)]
                     _dots(axis, place + shift, chosen, colour if text else OWN, "")
             axis.set_xlim(-0.6, len(values) - 0.4)
-            names = [_short(text or default_of(field, SMALL)) for text in values]
+            names = [short_value(text or default_of(field, SMALL), "\n") for text in values]
             axis.set_xticks(range(len(values)), names)
             plain_axes(axis)
             if column == 0:
@@ -62,12 +62,6 @@ def sweep_figure(rows: Sequence[Row], path: Path) -> Path:
             if line == 0:
                 axis.set_title("box branch's lr" if field.startswith("optimiser") else field)
     return _saved(figure, path)
-
-
-def _short(text: str) -> str:
-    """A pair of equal rows of sigmas as its two numbers; anything else as it is."""
-    numbers = text.replace("(", "").replace(")", "").split(",")
-    return f"{numbers[0]}\n{numbers[2]}" if len(numbers) == 4 else text
 
 
 def _dots(axis: Any, place: float, values: Sequence[float], colour: str, label: str) -> None:

@@ -7,7 +7,16 @@ from dataclasses import dataclass
 from box_study.plan import LOSSES, SWEEP
 from box_study.rows import Row
 
-__all__ = ["SCORES", "Summary", "comparison_tables", "default_of", "paired", "summarise", "sweep_table"]
+__all__ = [
+    "SCORES",
+    "Summary",
+    "comparison_tables",
+    "default_of",
+    "paired",
+    "short_value",
+    "summarise",
+    "sweep_table",
+]
 
 TITLES = {"iou": "IoU (ATOM*)", "ml-is": "ML-IS", "kld-is": "KLD-IS", "nce": "NCE", "nce+": "NCE+"}
 SCORES: dict[str, tuple[str, Callable[[Row], float]]] = {
@@ -105,6 +114,12 @@ def default_of(field: str, recipe: object) -> str:
     return str(value).replace(" ", "")
 
 
+def short_value(text: str, between: str = ", ") -> str:
+    """Two rows of equal sigmas as two numbers, a number without an exponent."""
+    numbers = text.replace("(", "").replace(")", "").split(",")
+    return between.join(f"{float(number):g}" for number in numbers[:: 2 if len(numbers) == 4 else 1])
+
+
 def sweep_table(rows: Sequence[Row], recipe: object, markdown: bool = False) -> str:
     """Fields by values: both scores, and the difference to the recipe's own value within a seed."""
     own = [row for row in rows if not row.change]
@@ -114,7 +129,7 @@ def sweep_table(rows: Sequence[Row], recipe: object, markdown: bool = False) -> 
             chosen = [r for r in rows if r.change == (f"{field}={text}" if text else "")]
             if not chosen:
                 continue
-            line = [field, text or f"{default_of(field, recipe)} (recipe)"]
+            line = [field, short_value(text or default_of(field, recipe)) + ("" if text else " (recipe)")]
             for score, (_, value) in SCORES.items():
                 line += [str(summarise([value(r) for r in chosen]))]
                 line += [_signed(paired(chosen, own, score)) if text else ""]

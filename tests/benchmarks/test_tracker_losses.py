@@ -144,6 +144,14 @@ def test_the_sweep_is_compared_with_the_recipe(plan: Any, rows: Any, report: Any
     assert "| box.beta | 0.1 (recipe) | 60.00 |  |" in table
 
 
+@pytest.mark.parametrize(
+    ("text", "short"),
+    [("1.6e-2", "0.016"), ("((0.1,0.1),(1.0,1.0))", "0.1, 1"), ("64", "64")],
+)
+def test_values_are_written_in_short(report: Any, text: str, short: str) -> None:
+    assert report.short_value(text) == short
+
+
 def test_an_unknown_loss_is_refused(beside_the_scripts: None, capsys: pytest.CaptureFixture[str]) -> None:
     main = importlib.import_module("tracker_losses").main
     assert main(["compare", "--losses", "nce++"]) == 2
