@@ -64,13 +64,17 @@ class Baseline:
         self.folder = root / "cat" / NAME
         self.proposals = BoxProposals(CONFIG.proposals)
 
-    def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
-        rng = np.random.default_rng(index)
+    def annotation(self) -> tuple[np.ndarray, np.ndarray]:
+        """Boxes ``[T, 4]`` and visibility ``[T]``, from the text files."""
         boxes = np.loadtxt(self.folder / "groundtruth.txt", delimiter=",").astype(np.float32)
         hidden = [
             np.loadtxt(self.folder / f, delimiter=",") for f in ("full_occlusion.txt", "out_of_view.txt")
         ]
-        visible = (hidden[0] == 0) & (hidden[1] == 0) & (boxes[:, 2:] > 0).all(axis=1)
+        return boxes, (hidden[0] == 0) & (hidden[1] == 0) & (boxes[:, 2:] > 0).all(axis=1)
+
+    def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
+        rng = np.random.default_rng(index)
+        boxes, visible = self.annotation()
         chosen = choose_frames(visible, (3, 3), 200, "causal", rng)
         assert chosen is not None
         grey, flip = rng.random() < CONFIG.grayscale, rng.random() < CONFIG.flip_sample
