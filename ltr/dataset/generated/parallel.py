@@ -6,6 +6,8 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
 from tqdm import tqdm
@@ -68,7 +70,7 @@ def run_jobs(
         The results in the order of the jobs, whatever the number of processes.
 
     Raises:
-        InputError: if the disk is full.
+        InputError: if the disk is full, or a process was killed or could not start.
     """
     count = resolve_workers(workers, len(jobs))
     bar = tqdm(
@@ -107,11 +109,16 @@ def _in_pool(work: Callable[[Job], Result], jobs: Sequence[Job], count: int, bar
     context = multiprocessing.get_context(method)
     if method == "forkserver":
         context.set_forkserver_preload([work.__module__])
-    with context.Pool(
-        count, initializer=_start
-    ) as pool:  # leaving the block ends the processes, also on Ctrl-C
-        results = []
-        for result in pool.imap(work, jobs):
-            results.append(result)
-            bar.update()
-        return results
+    try:
+        with ProcessPoolExecutor(count, mp_context=context, initializer=_start) as pool:
+            results = []
+            for result in pool.map(work, jobs):  # an error, or Ctrl-C, cancels what has not begun
+                results.append(result)
+                bar.update()
+            return results
+    except BrokenProcessPool as error:
+        raise InputError(
+            f"One of {count} processes ended before its work was done: it was killed, often for want of "
+            "memory (use fewer workers), or could not start (a script that uses several workers calls them "
+            "below `if __name__ == '__main__':`)."
+        ) from error
