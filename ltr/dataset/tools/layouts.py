@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from tqdm import tqdm
@@ -25,6 +26,7 @@ from ltr.dataset.trackingnet import TRACKINGNET_SETS, TrackingNet
 __all__ = ["check_dataset"]
 
 _THREADS = 8
+_TRIED = 8  # sequences after which it shows what a check waits for
 Checked = tuple[list[Finding], int]  # what was found, images
 Check = Callable[[Path, str | None, bool], tuple[list[Finding], list[Checked]]]
 
@@ -48,9 +50,26 @@ def _each(dataset: SequenceFolders, deep: bool) -> list[Checked]:
             found[0].append(Finding(dataset.names[index], "unreadable annotation", broken[index]))
         return found
 
-    with ThreadPoolExecutor(_THREADS) as pool:
-        work = pool.map(one, range(len(dataset)))
-        return list(tqdm(work, f"Checking {dataset.name}", len(dataset), leave=False, unit="seq", delay=2))
+    bar = partial(tqdm, desc=f"Checking {dataset.name}", total=len(dataset), leave=False, unit="seq", delay=2)
+    return list(bar(_worked(one, len(dataset), deep)))
+
+
+def _worked(one: Callable[[int], Checked], count: int, deep: bool) -> Iterator[Checked]:
+    """`one` of 0 .. `count` - 1, in order, on as many threads as pay.
+
+    Threads make decoding and slow disks faster. Where the disk answers at once they hinder each other, since
+    looking up a file is too short a time to leave the interpreter to another one.
+    """
+    tried = min(count, 0 if deep else _TRIED)
+    wall, busy = time.perf_counter(), time.process_time()
+    first = [one(index) for index in range(tried)]
+    waited = 1 - (time.process_time() - busy) / (time.perf_counter() - wall)
+    yield from first
+    if deep or waited > 0.5:
+        with ThreadPoolExecutor(_THREADS) as pool:
+            yield from pool.map(one, range(tried, count))
+    else:
+        yield from map(one, range(tried, count))
 
 
 def _check_lasot(root: Path, split: str | None, deep: bool) -> tuple[list[Finding], list[Checked]]:

@@ -3,6 +3,8 @@
 import json
 import os
 import shutil
+import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +18,7 @@ from ltr.dataset.base import generated_sequences
 from ltr.dataset.generated import ensure_generated
 from ltr.dataset.generated.plans import adapted_plan
 from ltr.dataset.packing import pack_dataset
+from ltr.dataset.tools import layouts
 from ltr.dataset.tools.command import main
 from ltr.dataset.tools.faults import Report
 from ltr.dataset.tools.layouts import check_dataset
@@ -257,3 +260,17 @@ def test_packed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     os.truncate(tmp_path / "p/shard-00000.bin", 9)
     assert main(["check", str(tmp_path / "p")]) == 2
     assert "shard-00000.bin has 9 bytes instead of" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_work_that_waits_is_done_by_several_threads_and_told_in_order(deep: bool) -> None:
+    workers = set()
+
+    def one(index: int) -> layouts.Checked:
+        time.sleep(0.01 if index % 3 else 0.03)
+        workers.add(threading.get_ident())
+        return [], index
+
+    assert [count for _, count in layouts._worked(one, 30, deep)] == list(range(30))
+    assert len(workers) > 1
+    assert list(layouts._worked(one, 0, deep)) == []
