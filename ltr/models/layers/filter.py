@@ -94,18 +94,17 @@ def apply_feat_transpose(
         input: maps of score size, ``(I, S, h, w)``, or ``(I, S, F, h, w)`` for F filters.
         filter_ksz: filter size, one number or (kh, kw).
         training: accepted for callers of the published signature; one path serves both.
-        groups: one; grouped filters have no adjoint here.
+        groups: g groups into which filters and channels are split, as in `apply_filter`.
 
     Returns:
-        ``(S, C, kh, kw)``, or ``(S, F, C, kh, kw)``: summed over the images.
+        ``(S, C, kh, kw)``, or ``(S, F, C / g, kh, kw)``: summed over the images.
 
     Raises:
-        NotImplementedError: if `groups` is not one.
-        ShapeError: if the shapes do not fit together.
+        ShapeError: if the shapes do not fit together, or `groups` splits not both F and C.
     """
-    if groups != 1:
-        raise NotImplementedError("apply_feat_transpose serves groups=1; split the channels before the call.")
     feat = _with_sequences(feat)
+    if groups != 1:
+        return _grouped_transpose(feat, input, filter_ksz, groups)
     kh, kw = (filter_ksz, filter_ksz) if isinstance(filter_ksz, int) else filter_ksz
     images, sequences, channels, height, width = feat.shape
     size = (height + (kh + 1) % 2, width + (kw + 1) % 2)
@@ -126,6 +125,18 @@ def apply_feat_transpose(
     products = at_least_float32(torch.matmul(feat.flatten(-2), columns.transpose(-2, -1))).sum(dim=0)
     gradient = products.reshape(sequences, channels, count, kh, kw).flip(-2, -1).movedim(2, 1)
     return gradient[:, 0] if single else gradient
+
+
+def _grouped_transpose(feat: Tensor, input: Tensor, filter_ksz: int | tuple[int, int], groups: int) -> Tensor:
+    """The adjoint of grouped filters ``(S, F, C / g, kh, kw)``: every group is a sequence of its own."""
+    if groups < 1 or input.dim() != 5 or feat.shape[2] % groups or input.shape[2] % groups:
+        raise ShapeError(
+            f"Features of shape {tuple(feat.shape)} (I, S, C, H, W) and maps of shape {tuple(input.shape)}, "
+            f"expected (I, S, F, h, w), cannot be split into {groups} groups of channels and filters."
+        )
+    parts = [tensor.unflatten(2, (groups, -1)).flatten(1, 2) for tensor in (feat, input)]
+    gradient = apply_feat_transpose(parts[0], parts[1], filter_ksz)
+    return gradient.unflatten(0, (-1, groups)).flatten(1, 2)
 
 
 def filter_gradient(

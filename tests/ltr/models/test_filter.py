@@ -72,6 +72,19 @@ def test_transpose_is_the_gradient(kernel, generator) -> None:
     torch.testing.assert_close(apply_feat_transpose(feat, upstream, kernel, training=False), expected)
 
 
+@pytest.mark.parametrize("kernel", [(1, 1), (3, 3), (4, 2)], ids=str)
+def test_grouped_transpose_is_the_gradient(kernel, generator) -> None:
+    feat = torch.randn(3, 2, 6, 5, 4, generator=generator, dtype=torch.float64)
+    filters = torch.randn(2, 4, 3, *kernel, generator=generator, dtype=torch.float64, requires_grad=True)
+    scores = apply_filter(feat, filters)
+    upstream = torch.randn(scores.shape, generator=generator, dtype=torch.float64)
+    (expected,) = torch.autograd.grad((scores * upstream).sum(), filters)
+    torch.testing.assert_close(apply_feat_transpose(feat, upstream, kernel, groups=2), expected)
+    for groups in (0, 3, 4):
+        with pytest.raises(ShapeError, match=f"cannot be split into {groups} groups"):
+            apply_feat_transpose(feat, upstream, kernel, groups=groups)
+
+
 def test_filter_gradient_is_that_of_the_squared_residual(generator) -> None:
     feat = torch.randn(2, 2, 3, 5, 5, generator=generator, dtype=torch.float64)
     filters = torch.randn(2, 3, 4, 4, generator=generator, dtype=torch.float64, requires_grad=True)
