@@ -4,6 +4,7 @@ The paper trains DiMP so; these values for ATOM are its proposals in ATOM's reci
 """
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from ebm.losses.ltr import NCERegression
@@ -13,7 +14,7 @@ from ..data.sampler import ATOMSampler
 from ..models.bbreg.atom import atom_resnet18
 from .processing import NCEBBregProcessing, Proposals
 from .run import build_loaders, describe, parallel, train
-from .sources import image_transforms, joint_transform, training_sets, validation_sets
+from .sources import joint_transform
 
 __all__ = ["ATOMRecipe", "run_atom"]
 
@@ -43,10 +44,17 @@ def run_atom(settings: Any, recipe: ATOMRecipe) -> None:
     """
     proposals = Proposals.from_preset(recipe.preset)
     describe(settings, recipe, proposals)
+    loaders = build_loaders(
+        settings.env,
+        recipe,
+        ATOMSampler,
+        partial(_processing, recipe, proposals),
+        flip=False,
+    )
     net = parallel(atom_resnet18(backbone_pretrained=True), settings)
     actor = AtomBBKLActor(net=net, objective=NCERegression())
     groups = [{"params": net.bb_regressor.parameters()}]
-    train(settings, recipe, actor, _loaders(settings, recipe, proposals), groups, 1e-3)
+    train(settings, recipe, actor, loaders, groups, 1e-3)
 
 
 def _processing(recipe: ATOMRecipe, proposals: Proposals, transform: Any) -> NCEBBregProcessing:
@@ -60,23 +68,3 @@ def _processing(recipe: ATOMRecipe, proposals: Proposals, transform: Any) -> NCE
         transform=transform,
         joint_transform=joint_transform(flip=False),
     )
-
-
-def _loaders(settings: Any, recipe: ATOMRecipe, proposals: Proposals) -> list[Any]:
-    for_train, for_validation = image_transforms(flip=False)
-    train_sets, validation_sets_ = training_sets(settings.env), validation_sets(settings.env)
-    train_set = ATOMSampler(
-        train_sets,
-        [1] * len(train_sets),
-        samples_per_epoch=recipe.train_samples,
-        max_gap=recipe.max_gap,
-        processing=_processing(recipe, proposals, for_train),
-    )
-    validation_set = ATOMSampler(
-        validation_sets_,
-        [1],
-        samples_per_epoch=recipe.validation_samples,
-        max_gap=recipe.max_gap,
-        processing=_processing(recipe, proposals, for_validation),
-    )
-    return build_loaders(recipe, train_set, validation_set)

@@ -4,6 +4,7 @@ Source: Gustafsson et al., BMVC 2020, arXiv:2005.01698, appendix on tracking.
 """
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from ebm.losses.ltr import NCERegression
@@ -14,7 +15,7 @@ from ..models.loss import LBHinge
 from ..models.tracking.dimpnet import dimpnet50
 from .processing import NCEDiMPProcessing, Proposals
 from .run import build_loaders, describe, parallel, train
-from .sources import image_transforms, joint_transform, training_sets, validation_sets
+from .sources import joint_transform
 
 __all__ = ["DiMPRecipe", "run_dimp"]
 
@@ -66,11 +67,20 @@ def run_dimp(settings: Any, recipe: DiMPRecipe) -> None:
     """
     proposals = Proposals.from_preset(recipe.preset)
     describe(settings, recipe, proposals)
+    loaders = build_loaders(
+        settings.env,
+        recipe,
+        DiMPSampler,
+        partial(_processing, recipe, proposals),
+        flip=True,
+        num_test_frames=3,
+        num_train_frames=3,
+    )
     net = parallel(_network(recipe), settings)
     objective = {"bb_ce": NCERegression(), "test_clf": LBHinge(threshold=0.05)}
     weights = {"bb_ce": recipe.box_weight, "test_clf": 100, "test_init_clf": 100, "test_iter_clf": 400}
     actor = KLDiMPActor(net=net, objective=objective, loss_weight=weights)
-    train(settings, recipe, actor, _loaders(settings, recipe, proposals), _groups(net), 2e-4)
+    train(settings, recipe, actor, loaders, _groups(net), 2e-4)
 
 
 def _network(recipe: DiMPRecipe) -> Any:
@@ -110,27 +120,6 @@ def _processing(recipe: DiMPRecipe, proposals: Proposals, transform: Any) -> NCE
         transform=transform,
         joint_transform=joint_transform(flip=True),
     )
-
-
-def _loaders(settings: Any, recipe: DiMPRecipe, proposals: Proposals) -> list[Any]:
-    for_train, for_validation = image_transforms(flip=True)
-    train_sets, validation_sets_ = training_sets(settings.env), validation_sets(settings.env)
-    common = {"max_gap": recipe.max_gap, "num_test_frames": 3, "num_train_frames": 3}
-    train_set = DiMPSampler(
-        train_sets,
-        [1] * len(train_sets),
-        samples_per_epoch=recipe.train_samples,
-        processing=_processing(recipe, proposals, for_train),
-        **common,
-    )
-    validation_set = DiMPSampler(
-        validation_sets_,
-        [1],
-        samples_per_epoch=recipe.validation_samples,
-        processing=_processing(recipe, proposals, for_validation),
-        **common,
-    )
-    return build_loaders(recipe, train_set, validation_set)
 
 
 def _groups(net: Any) -> list[dict[str, Any]]:

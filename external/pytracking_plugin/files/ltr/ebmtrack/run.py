@@ -1,5 +1,6 @@
 """The run that the added settings share: loaders, checkpoints that torch may load, training to the end."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -10,6 +11,7 @@ from ..data import LTRLoader
 from ..trainers import LTRTrainer
 from .compat import allow_checkpoints
 from .processing import Proposals
+from .sources import image_transforms, training_sets, validation_sets
 
 __all__ = ["build_loaders", "describe", "parallel", "train"]
 
@@ -25,8 +27,31 @@ def describe(settings: Any, recipe: Any, proposals: Proposals) -> None:
     settings.output_sz = recipe.feature_size * recipe.stride
 
 
-def build_loaders(recipe: Any, train_set: Any, validation_set: Any) -> list[Any]:
-    """Loaders of batches ``(images, sequences, ...)``; validation every fifth epoch."""
+def build_loaders(
+    env: Any, recipe: Any, sampler: Any, processing: Callable[[Any], Any], flip: bool, **frames: int
+) -> list[Any]:
+    """Loaders of batches ``(images, sequences, ...)``; validation every fifth epoch.
+
+    Args:
+        env: PyTracking's places of data sets.
+        recipe: numbers of samples, batch and workers.
+        sampler: PyTracking's class of sampler.
+        processing: makes the processing of samples from a transform of their crops.
+        flip: whether crops are mirrored at random.
+        frames: numbers of frames in a sample, as the sampler names them.
+    """
+    transforms, counts = image_transforms(flip), (recipe.train_samples, recipe.validation_samples)
+    train_set, validation_set = (
+        sampler(
+            sets,
+            [1] * len(sets),
+            samples_per_epoch=count,
+            max_gap=recipe.max_gap,
+            processing=processing(transform),
+            **frames,
+        )
+        for sets, count, transform in zip((training_sets(env), validation_sets(env)), counts, transforms)
+    )
     common = {
         "batch_size": recipe.batch_size,
         "num_workers": recipe.num_workers,
