@@ -11,13 +11,12 @@ from box_study.plan import Budget, Run, branch_recipe, start_recipe, whole_recip
 from ltr.admin.loading import load_network, write_checkpoint
 from ltr.data.decoders import choose_decoder
 from ltr.dataset.generated import ensure_generated
-from ltr.train_settings.build import build_actor, build_network, build_optimiser
+from ltr.train_settings.build import build_actor, build_config, build_network, build_optimiser
 from ltr.train_settings.data_source import OpenedData, choose_data, open_data
 from ltr.train_settings.recipe import TrainRecipe
 from ltr.train_settings.resources import CpuPlan
 from ltr.train_settings.streams import build_streams
 from ltr.trainers.checkpoints import CheckpointFolder
-from ltr.trainers.config import TrainerConfig
 from ltr.trainers.progress import Progress
 from ltr.trainers.random_state import seed_everything
 from ltr.trainers.trainer import Trainer
@@ -56,16 +55,6 @@ def _train(recipe: TrainRecipe, net: nn.Module, backbone: str, place: Workplace)
     """Train `net` in place; the mean statistics of its last part."""
     seed_everything(recipe.seed)
     net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    sampling = recipe.sampling
-    config = TrainerConfig(
-        schedule=recipe.schedule,
-        batch_size=recipe.batch_size,
-        samples_per_epoch=recipe.samples_per_epoch,
-        frames_per_sample=sampling.train_frames + sampling.test_frames,
-        clip_norm=recipe.optimiser.clip_norm,
-        parts=1,
-        settings=recipe.plain(),
-    )
     path = place.folder / "training" / f"{recipe.name}_seed{recipe.seed}"
     decoder = choose_decoder("auto")
     trainer = Trainer(
@@ -73,7 +62,7 @@ def _train(recipe: TrainRecipe, net: nn.Module, backbone: str, place: Workplace)
         optimizer=build_optimiser(recipe, net, backbone),
         streams=build_streams(recipe, place.training_data(), PLAN, CPU, World(), decoder),
         folder=CheckpointFolder(path, type(net).__name__, keep_last=1),
-        config=config,
+        config=build_config(recipe, parts=1),
         device=CPU,
         progress=Progress(silent=True),
     )

@@ -14,11 +14,13 @@ from ltr.admin.loading import load_backbone_weights
 from ltr.admin.model_constructor import known_constructors
 from ltr.train_settings.losses import build_actor, check_fit
 from ltr.train_settings.recipe import TrainRecipe
+from ltr.trainers.config import TrainerConfig
 from ltr.trainers.optimiser import ParameterGroup, build_adam
 
 __all__ = [
     "BuiltNetwork",
     "build_actor",
+    "build_config",
     "build_network",
     "build_optimiser",
     "network_arguments",
@@ -159,3 +161,29 @@ def count_parameters(net: nn.Module) -> Mapping[str, int]:
         "all": sum(p.numel() for p in net.parameters()),
         "trained": sum(p.numel() for p in net.parameters() if p.requires_grad),
     }
+
+
+def build_config(
+    recipe: TrainRecipe, parts: int | None, extra: Mapping[str, Any] | None = None
+) -> TrainerConfig:
+    """What a recipe tells the training loop.
+
+    Args:
+        recipe: what is trained.
+        parts: into which a batch is split, None to decide by the free memory.
+        extra: what checkpoints carry besides, plain data.
+    """
+    sampling = recipe.sampling
+    return TrainerConfig(
+        schedule=recipe.schedule,
+        batch_size=recipe.batch_size,
+        samples_per_epoch=recipe.samples_per_epoch,
+        frames_per_sample=sampling.train_frames + sampling.test_frames,
+        clip_norm=recipe.optimiser.clip_norm,
+        scale_loss=recipe.precision == "fp16",
+        ema=recipe.ema,
+        validate_every=recipe.validation.every,
+        parts=parts,
+        settings=recipe.plain(),
+        extra=dict(extra or {}),
+    )

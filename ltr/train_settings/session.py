@@ -17,7 +17,7 @@ from ltr.admin.devices import resolve_device
 from ltr.admin.environment import workspace
 from ltr.data.decoders import choose_decoder
 from ltr.data.replaced import describe_replaced
-from ltr.train_settings.build import build_actor, build_network, build_optimiser, network_type
+from ltr.train_settings.build import build_actor, build_config, build_network, build_optimiser, network_type
 from ltr.train_settings.data_source import choose_data, open_data
 from ltr.train_settings.head import Run, head_lines
 from ltr.train_settings.overrides import RunOptions
@@ -26,7 +26,6 @@ from ltr.train_settings.resources import CpuPlan, available_cores, plan_cpu, sha
 from ltr.train_settings.resume import Start, find_start, make_way
 from ltr.train_settings.streams import build_streams
 from ltr.trainers.checkpoints import CheckpointFolder
-from ltr.trainers.config import TrainerConfig
 from ltr.trainers.dry_run import dry_run
 from ltr.trainers.launch import expected_world, launch, under_torchrun
 from ltr.trainers.random_state import seed_everything
@@ -241,24 +240,13 @@ def _generate(root: Path, scale: str, workers: int | None) -> Mapping[str, Path]
 
 
 def _build_trainer(run: Run, options: RunOptions) -> Trainer:
-    recipe, sampling = run.recipe, run.recipe.sampling
-    config = TrainerConfig(
-        schedule=recipe.schedule,
-        batch_size=recipe.batch_size,
-        samples_per_epoch=recipe.samples_per_epoch,
-        frames_per_sample=sampling.train_frames + sampling.test_frames,
-        clip_norm=recipe.optimiser.clip_norm,
-        scale_loss=recipe.precision == "fp16",
-        ema=recipe.ema,
-        validate_every=recipe.validation.every,
-        parts=run.parts,
-        settings=recipe.plain(),
-        extra={
-            "fingerprint": recipe.fingerprint(),
-            "backbone": run.network.backbone,
-            "data": run.choice.label,
-        },
-    )
+    recipe = run.recipe
+    extra = {
+        "fingerprint": recipe.fingerprint(),
+        "backbone": run.network.backbone,
+        "data": run.choice.label,
+    }
+    config = build_config(recipe, run.parts, extra)
     net = _placed(run.network.net, run, options.compile)
     context = SinkContext(
         folder=run.folder.path,

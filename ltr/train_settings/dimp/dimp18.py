@@ -27,10 +27,7 @@ RECIPE = replace(
     ),
     optimiser=OptimiserRecipe(
         groups=(
-            ParameterGroup(path="classifier.filter_initializer", lr=5e-5),
-            ParameterGroup(path="classifier.filter_optimizer", lr=5e-4),
-            ParameterGroup(path="classifier.feature_extractor", lr=5e-5),
-            ParameterGroup(path="bb_regressor", lr=1e-3),
+            *SUPER_DIMP.optimiser.groups[:4],  # classifier and box branch
             ParameterGroup(path="feature_extractor", lr=2e-4),
         )
     ),
