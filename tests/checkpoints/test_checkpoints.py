@@ -124,7 +124,8 @@ def make(module, name):
 constructor = make("ltr.admin.model_constructor", "NetConstructor")
 constructor.__dict__.update(fun_name="dimpnet_small", fun_module="ltr.models.tracking.dimpnet")
 constructor.__dict__.update(args=(), kwds={"optim_iter": 2})
-fields = {"net": torch.load(sys.argv[1]), "constructor": constructor, "net_type": "DiMPnet", "epoch": 1,
+fields = {"net": torch.load(sys.argv[1], weights_only=True), "constructor": constructor,
+          "net_type": "DiMPnet", "epoch": 1,
           "settings": make("ltr.admin.settings", "Settings"),
           "environment": make("ltr.admin.local", "EnvironmentSettings"),
           "stats": [make("ltr.admin.stats", "AverageMeter"), make("ltr.admin.stats", "StatValue")]}
