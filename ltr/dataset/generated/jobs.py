@@ -239,7 +239,13 @@ def _annotation(truth: ClipTruth, row: int) -> dict[str, Any] | None:
         "bbox": [float(value) for value in box],
         "area": float(box[2] * box[3]),
         "iscrowd": 0,
-        "segmentation": [],
+        # Readers rasterise the outline (pycocotools' annToMask fails on none): here it is the box.
+        "segmentation": [_rectangle(*(float(value) for value in box))],
         "amodal_bbox": [round(float(value), 2) for value in truth.amodal[row]],
         "visible_ratio": round(float(truth.visible_ratio[row]), 4),
     }
+
+
+def _rectangle(x: float, y: float, width: float, height: float) -> list[float]:
+    """The polygon x1, y1, x2, y2, ... of a box, px, clockwise from the corner at the top left."""
+    return [x, y, x + width, y, x + width, y + height, x, y + height]

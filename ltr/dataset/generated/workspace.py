@@ -15,7 +15,7 @@ from ltr.dataset.generated.sets import write_test_set, write_training_set
 
 __all__ = ["ensure_generated", "generated_folder"]
 
-VERSION = 3  # raised whenever the same plan gives other files
+VERSION = 4  # raised whenever the same plan gives other files
 _STALE = 24 * 3600.0  # s; side folders this old belong to no running process
 
 

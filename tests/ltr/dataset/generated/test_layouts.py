@@ -114,6 +114,19 @@ def test_coco(train: dict[str, Path]) -> None:
         assert y + h <= image["height"]
         assert entry["category_id"] in categories
         assert (train["coco"] / "images" / "train2014" / image["file_name"]).is_file()
+        ((*outline,),) = entry["segmentation"]
+        corners = np.array(outline).reshape(-1, 2)
+        np.testing.assert_allclose([*corners.min(0), *np.ptp(corners, axis=0)], entry["bbox"])
+        assert (entry["area"], entry["iscrowd"]) == (pytest.approx(w * h), 0)
+
+
+def test_masks_can_be_drawn_of_the_coco_annotations(train: dict[str, Path]) -> None:
+    # Of the reader that PyTracking uses, or its drop-in: without an outline it raises an IndexError.
+    coco = pytest.importorskip("faster_coco_eval").COCO(
+        str(train["coco"] / "annotations" / "instances_train2014.json")
+    )
+    for entry in coco.dataset["annotations"]:
+        assert coco.annToMask(entry).sum() == pytest.approx(entry["area"], rel=0.1)
 
 
 def test_the_readers_of_the_real_data_sets_read_them(train: dict[str, Path]) -> None:
