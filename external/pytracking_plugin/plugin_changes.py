@@ -1,4 +1,4 @@
-"""Which files of a clone are added, changed and removed: decided as a whole first, then carried out."""
+"""Which files of a clone are added, changed and removed: decided as a whole, before anything is done."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,9 +6,9 @@ from pathlib import Path
 
 from plugin_blocks import find_block, insert_block, without_block
 from plugin_errors import PluginError
-from plugin_manifest import MANIFEST, Manifest, digest, part_of, read_manifest, write_atomic
+from plugin_manifest import MANIFEST, Manifest, digest, part_of, read_manifest
 
-__all__ = ["Plan", "apply", "plan_install", "plan_uninstall"]
+__all__ = ["Plan", "plan_install", "plan_uninstall"]
 
 
 @dataclass
@@ -98,27 +98,6 @@ def plan_uninstall(clone: Path, force: bool) -> Plan:
     return plan
 
 
-def apply(clone: Path, plan: Plan) -> None:
-    """Carry out `plan`. The record is written first, so that a run that is cut off can be undone."""
-    if plan.before is not None:
-        plan.before.write(clone)
-        for path in (*plan.before.files, *plan.before.blocks):
-            part_of(clone / path).unlink(missing_ok=True)
-    for path, content in plan.write.items():
-        (clone / path).parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(clone / path, content)
-    for path in plan.remove:
-        (clone / path).unlink(missing_ok=True)
-        _remove_bytecode(clone / path)
-    for folder in plan.rmdir:
-        if (clone / folder).is_dir() and not any((clone / folder).iterdir()):
-            (clone / folder).rmdir()
-    if plan.after is None:
-        (clone / MANIFEST).unlink(missing_ok=True)
-    else:
-        plan.after.write(clone)
-
-
 def _plan_file(
     plan: Plan, clone: Path, path: str, content: bytes, known: list[str], force: bool
 ) -> list[str]:
@@ -198,12 +177,3 @@ def _new_folders(clone: Path, files: Mapping[str, bytes]) -> set[str]:
     """Folders that have to be made for `files`."""
     parents = {parent for path in files for parent in Path(path).parents if parent != Path(".")}
     return {parent.as_posix() for parent in parents if not (clone / parent).exists()}
-
-
-def _remove_bytecode(file: Path) -> None:
-    """Remove what Python compiled from a removed file, and the cache folder where nothing else is in it."""
-    cache = file.parent / "__pycache__"
-    for compiled in cache.glob(f"{file.stem}.*.pyc"):
-        compiled.unlink()
-    if cache.is_dir() and not any(cache.iterdir()):
-        cache.rmdir()

@@ -1,17 +1,12 @@
-"""Adds noise-contrastive box energies to a clone of visionml/pytracking, and removes them again.
-
-    python install.py --pytracking DIR [--dry-run] [--copy-ebm] [--keep-prroi-pool] [--force]
-    python install.py --pytracking DIR --uninstall [--dry-run] [--force]
-
-Needs the standard library alone; the Python that runs the clone afterwards must be able to import `ebm`.
-"""
+"""Adds noise-contrastive box energies to a clone of visionml/pytracking, and removes them again."""
 
 import argparse
 import importlib.util
 import sys
 from pathlib import Path
 
-from plugin_changes import Plan, apply, plan_install, plan_uninstall
+from plugin_apply import apply
+from plugin_changes import Plan, plan_install, plan_uninstall
 from plugin_clone import OPERATOR, blocks_for, is_checked_out, require_clone
 from plugin_errors import PluginError
 
@@ -36,6 +31,9 @@ def main(argv: list[str] | None = None) -> int:
     except (PluginError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("interrupted; the clone is as it was.", file=sys.stderr)
+        return 130
     _report(plan, args.dry_run)
     if not args.uninstall:
         _next_steps(args.copy_ebm)
@@ -96,7 +94,3 @@ def _next_steps(copied: bool) -> None:
         )
     print("Train: cd ltr && python run_training.py dimp dimp_nce_plus")
     print("Track: cd pytracking && python run_tracker.py dimp nce_plus")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -27,10 +27,9 @@ class Manifest:
     blocks: dict[str, str] = field(default_factory=dict)
     folders: list[str] = field(default_factory=list)
 
-    def write(self, clone: Path) -> None:
-        """Replace the record in `clone`."""
-        text = json.dumps({"format": FORMAT, **asdict(self)}, indent=1, sort_keys=True) + "\n"
-        write_atomic(clone / MANIFEST, text.encode())
+    def content(self) -> bytes:
+        """The record as it is stored."""
+        return (json.dumps({"format": FORMAT, **asdict(self)}, indent=1, sort_keys=True) + "\n").encode()
 
 
 def read_manifest(clone: Path) -> Manifest | None:

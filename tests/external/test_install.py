@@ -1,14 +1,18 @@
 """The installer adds what it says, refuses what it does not know, and takes out exactly what it put in."""
 
+import ast
 import json
+import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from tests.external.conftest import INSTALLER, Run, tree
 
+PYENV = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
 SETTING = "ltr/train_settings/dimp/dimp_nce_plus.py"
 OPERATOR = "ltr/external/PreciseRoIPooling/pytorch/prroi_pool/__init__.py"
 MANIFEST = ".ebmtrack_plugin.json"
@@ -149,15 +153,42 @@ def test_a_damaged_record_is_refused(clone: Path, install: Run, text: str) -> No
     assert "is damaged" in done.stderr
 
 
-def test_a_write_that_fails_half_way_is_an_error_and_undone(clone: Path, install: Run) -> None:
+# The installer, whose n-th change to the clone fails.
+FAILING = """
+import pathlib, sys
+sys.path.insert(0, sys.argv.pop(1))
+last, changes = int(sys.argv.pop(1)), []
+
+def failing(change):
+    def changed(*arguments, **options):
+        changes.append(change)
+        if len(changes) == last:
+            raise OSError(28, "No space left on device")
+        return change(*arguments, **options)
+    return changed
+
+for name in ("write_bytes", "replace", "unlink", "mkdir", "rmdir"):
+    setattr(pathlib.Path, name, failing(getattr(pathlib.Path, name)))
+import install
+sys.exit(install.main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize("last", [1, 4, 9, 24])
+@pytest.mark.parametrize("uninstalling", [False, True], ids=["install", "uninstall"])
+def test_a_change_that_fails_takes_back_the_ones_before(
+    clone: Path, install: Run, last: int, uninstalling: bool
+) -> None:
+    options = ["--pytracking", str(clone)]
+    if uninstalling:
+        assert install().returncode == 0
+        options.append("--uninstall")
     before = tree(clone)
-    obstacle = clone / "pytracking" / "parameter" / "dimp" / "nce.py.ebmtrack_part"
-    obstacle.mkdir()
-    done = install()
+    command = [sys.executable, "-B", "-c", FAILING, str(INSTALLER.parent), str(last), *options]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
     assert done.returncode == 2
-    assert "nce.py.ebmtrack_part" in done.stderr
-    obstacle.rmdir()
-    assert install("--uninstall").returncode == 0
+    assert "No space left on device" in done.stderr
+    assert not done.stdout
     assert tree(clone) == before
 
 
@@ -208,3 +239,31 @@ def test_a_link_out_of_the_clone_is_refused(clone: Path, tmp_path: Path, install
     assert done.returncode == 2
     assert "leads out of the clone" in done.stderr
     assert not (outside / "atom_nce.py").exists()
+
+
+def test_the_installer_can_be_read_by_old_pythons_and_asks_for_no_older_one_than_ebm() -> None:
+    text = INSTALLER.read_text()
+    ast.parse(text, feature_version=(3, 5))
+    lowest = next(
+        ast.literal_eval(node.value)
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets) == "LOWEST"
+    )
+    project = tomllib.loads((INSTALLER.parents[2] / "pyproject.toml").read_text())["project"]
+    needed = project["requires-python"].split(",")[0].removeprefix(">=")
+    assert lowest >= tuple(map(int, needed.split(".")))
+    assert text.index("sys.exit(2)") < text.index("from plugin_command import")
+
+
+@pytest.mark.parametrize("version", ["2.7", "3.6", "3.7", "3.8", "3.9", "3.10"])
+def test_an_old_python_is_told_so(clone: Path, version: str) -> None:
+    found = sorted(PYENV.glob(f"versions/{version}.*/bin/python"))
+    if not found:
+        pytest.skip(f"no Python {version} on this machine")
+    before = tree(clone)
+    command = [str(found[0]), "-B", str(INSTALLER), "--pytracking", str(clone)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert f"this is Python {version} " in done.stderr
+    assert "Traceback" not in done.stderr
+    assert tree(clone) == before
