@@ -12,6 +12,7 @@ from ebm.losses.ltr import NCERegression
 from ..actors.bbreg import AtomBBKLActor
 from ..data.sampler import ATOMSampler
 from ..models.bbreg.atom import atom_resnet18
+from .backbone import build_network
 from .processing import NCEBBregProcessing, Proposals
 from .run import build_loaders, describe, parallel, train
 from .sources import joint_transform
@@ -33,6 +34,7 @@ class ATOMRecipe:
     feature_size: int = 18
     stride: int = 16
     search_area: float = 5.0
+    backbone_weights: str = ""
 
 
 def run_atom(settings: Any, recipe: ATOMRecipe) -> None:
@@ -51,7 +53,7 @@ def run_atom(settings: Any, recipe: ATOMRecipe) -> None:
         partial(_processing, recipe, proposals),
         flip=False,
     )
-    net = parallel(atom_resnet18(backbone_pretrained=True), settings)
+    net = parallel(build_network(atom_resnet18, settings, 18, recipe.backbone_weights), settings)
     actor = AtomBBKLActor(net=net, objective=NCERegression())
     groups = [{"params": net.bb_regressor.parameters()}]
     train(settings, recipe, actor, loaders, groups, 1e-3)

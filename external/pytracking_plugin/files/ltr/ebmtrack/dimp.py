@@ -13,6 +13,7 @@ from ..actors.tracking import KLDiMPActor
 from ..data.sampler import DiMPSampler
 from ..models.loss import LBHinge
 from ..models.tracking.dimpnet import dimpnet50
+from .backbone import build_network
 from .processing import NCEDiMPProcessing, Proposals
 from .run import build_loaders, describe, parallel, train
 from .sources import joint_transform
@@ -38,6 +39,7 @@ class DiMPRecipe:
         stride: px per cell.
         search_area: side of the crop in units of the target's.
         box_weight: factor of the box loss.
+        backbone_weights: file of ImageNet weights; empty: `resnet50_weights` in local.py, or a download.
     """
 
     preset: str
@@ -51,6 +53,7 @@ class DiMPRecipe:
     stride: int = 16
     search_area: float = 6.0
     box_weight: float = 0.01
+    backbone_weights: str = ""
 
     @property
     def label_sigma(self) -> float:
@@ -76,17 +79,20 @@ def run_dimp(settings: Any, recipe: DiMPRecipe) -> None:
         num_test_frames=3,
         num_train_frames=3,
     )
-    net = parallel(_network(recipe), settings)
+    net = parallel(_network(settings, recipe), settings)
     objective = {"bb_ce": NCERegression(), "test_clf": LBHinge(threshold=0.05)}
     weights = {"bb_ce": recipe.box_weight, "test_clf": 100, "test_init_clf": 100, "test_iter_clf": 400}
     actor = KLDiMPActor(net=net, objective=objective, loss_weight=weights)
     train(settings, recipe, actor, loaders, _groups(net), 2e-4)
 
 
-def _network(recipe: DiMPRecipe) -> Any:
-    return dimpnet50(
+def _network(settings: Any, recipe: DiMPRecipe) -> Any:
+    return build_network(
+        dimpnet50,
+        settings,
+        50,
+        recipe.backbone_weights,
         filter_size=FILTER_SIZE,
-        backbone_pretrained=True,
         optim_iter=5,
         clf_feat_norm=True,
         clf_feat_blocks=0,

@@ -4,7 +4,8 @@ from typing import Any
 
 from ..data import transforms as tfm
 from ..data.image_loader import default_image_loader
-from ..dataset import Got10k, Lasot, MSCOCOSeq, TrackingNet
+from ..dataset import Lasot, MSCOCOSeq, TrackingNet
+from .got10k import got10k
 
 __all__ = ["NORMALISATION", "image_transforms", "joint_transform", "training_sets", "validation_sets"]
 
@@ -17,7 +18,7 @@ def training_sets(env: Any) -> list[Any]:
     """LaSOT, GOT-10k, four parts of TrackingNet and COCO, from the folders in ltr/admin/local.py."""
     return [
         Lasot(env.lasot_dir, split="train", **LOADER),
-        Got10k(env.got10k_dir, split="vottrain", **LOADER),
+        got10k(env.got10k_dir, "vottrain", **LOADER),
         TrackingNet(env.trackingnet_dir, set_ids=list(range(4)), **LOADER),
         MSCOCOSeq(env.coco_dir, **LOADER),
     ]
@@ -25,7 +26,7 @@ def training_sets(env: Any) -> list[Any]:
 
 def validation_sets(env: Any) -> list[Any]:
     """The validation part of GOT-10k that shares no sequence with VOT."""
-    return [Got10k(env.got10k_dir, split="votval", **LOADER)]
+    return [got10k(env.got10k_dir, "votval", **LOADER)]
 
 
 def joint_transform(flip: bool) -> Any:

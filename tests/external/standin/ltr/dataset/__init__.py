@@ -1,9 +1,14 @@
 """Videos of a bright rectangle, under the names of the benchmarks."""
 
 import functools
+from pathlib import Path
 
 import numpy as np
 import torch
+
+import ltr
+
+SPLITS = {"vottrain": "got10k_vot_train_split.txt", "votval": "got10k_vot_val_split.txt"}
 
 
 @functools.cache
@@ -37,6 +42,13 @@ class Lasot(Generated):
 
 class Got10k(Generated):
     name = "got10k"
+
+    def __init__(self, root=None, image_loader=None, split=None, seq_ids=None):
+        names = (Path(root) / "list.txt").read_text().split()
+        if split is not None:
+            file = Path(ltr.__file__).parent / "data_specs" / SPLITS[split]
+            seq_ids = [int(line) for line in file.read_text().split()]
+        self.sequences = [names[i] for i in seq_ids]  # IndexError where the list is shorter than the split
 
 
 class MSCOCOSeq(Generated):

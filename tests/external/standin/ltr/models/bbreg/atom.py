@@ -7,9 +7,9 @@ from ltr.models.parts import Backbone, BoxHead
 
 
 class ATOMnet(nn.Module):
-    def __init__(self):
+    def __init__(self, pretrained):
         super().__init__()
-        self.feature_extractor, self.bb_regressor = Backbone(), BoxHead()
+        self.feature_extractor, self.bb_regressor = Backbone(pretrained), BoxHead()
 
     def forward(self, train_imgs, test_imgs, train_bb, test_proposals):
         feats = [self.feature_extractor(im.flatten(0, 1)) for im in (train_imgs, test_imgs)]
@@ -18,4 +18,4 @@ class ATOMnet(nn.Module):
 
 @model_constructor
 def atom_resnet18(iou_input_dim=(256, 256), iou_inter_dim=(256, 256), backbone_pretrained=True):
-    return ATOMnet()
+    return ATOMnet(backbone_pretrained)

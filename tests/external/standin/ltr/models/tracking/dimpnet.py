@@ -25,9 +25,10 @@ class Classifier(nn.Module):
 
 
 class DiMPnet(nn.Module):
-    def __init__(self):
+    def __init__(self, pretrained):
         super().__init__()
-        self.feature_extractor, self.classifier, self.bb_regressor = Backbone(), Classifier(), BoxHead()
+        self.feature_extractor = Backbone(pretrained)
+        self.classifier, self.bb_regressor = Classifier(), BoxHead()
 
     def forward(self, train_imgs, test_imgs, train_bb, test_proposals):
         train, test = (self.feature_extractor(im.flatten(0, 1)) for im in (train_imgs, test_imgs))
@@ -53,4 +54,4 @@ def dimpnet50(
 ):  # fmt: skip
     assert filter_size == 4
     torch.manual_seed(0)
-    return DiMPnet()
+    return DiMPnet(backbone_pretrained)
