@@ -9,6 +9,7 @@ from plugin_apply import apply
 from plugin_changes import Plan, plan_install, plan_uninstall
 from plugin_clone import OPERATOR, blocks_for, is_checked_out, require_clone
 from plugin_errors import PluginError
+from plugin_repairs import find_repairs
 
 __all__ = ["main"]
 
@@ -17,15 +18,20 @@ NOT_COPIED = {"__pycache__"}
 
 
 def main(argv: list[str] | None = None) -> int:
-    """The command line; returns the exit status, 2 where something was refused."""
+    """The command line; returns the exit status: 2 where it was refused, 1 where something was left."""
     args = _parser().parse_args(argv)
+    unmended: list[str] = []
     try:
         clone = require_clone(args.pytracking)
         if args.uninstall:
             plan = plan_uninstall(clone, args.force)
         else:
             wanted = _payload(args.copy_ebm, args.keep_prroi_pool, clone)
-            plan = plan_install(clone, wanted, blocks_for(clone, args.keep_prroi_pool), args.force)
+            blocks = blocks_for(clone, args.keep_prroi_pool)
+            if not args.no_repairs:
+                repairs, unmended = find_repairs(clone)
+                blocks |= {path: (lines, "end") for path, lines in repairs.items()}
+            plan = plan_install(clone, wanted, blocks, args.force)
         if not args.dry_run:
             apply(clone, plan)
     except (PluginError, OSError) as error:
@@ -35,9 +41,11 @@ def main(argv: list[str] | None = None) -> int:
         print("interrupted; the clone is as it was.", file=sys.stderr)
         return 130
     _report(plan, args.dry_run)
+    for line in unmended:
+        print(f"not mended: {line}", file=sys.stderr)
     if not args.uninstall:
         _next_steps(args.copy_ebm)
-    return 1 if plan.kept else 0
+    return 1 if plan.kept or unmended else 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -50,6 +58,9 @@ def _parser() -> argparse.ArgumentParser:
         "--keep-prroi-pool", action="store_true", help="leave the PreciseRoIPooling submodule as it is"
     )
     parser.add_argument(
+        "--no-repairs", action="store_true", help="add the settings alone, mend nothing of the clone's own"
+    )
+    parser.add_argument(
         "--force", action="store_true", help="also replace or remove added files that were edited since"
     )
     return parser
@@ -58,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
 def _payload(copy_ebm: bool, keep_prroi_pool: bool, clone: Path) -> dict[str, bytes]:
     """Path in the clone -> content of every file to add."""
     files = _tree(HERE / "files")
+    files["pytracking/ebmtrack/places.py"] = files["ltr/ebmtrack/places.py"]
     if keep_prroi_pool or is_checked_out(clone):
         del files[OPERATOR]
     if copy_ebm:

@@ -1,12 +1,14 @@
 """A stand-in clone in a temporary folder, and the installer as a command."""
 
 import hashlib
+import importlib.util
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -65,6 +67,17 @@ def in_clone(clone: Path, tmp_path: Path) -> Run:
         )
 
     return run
+
+
+def added(name: str) -> ModuleType:
+    """A file of the plugin that imports nothing of a clone, by its path below ``files``."""
+    file = INSTALLER.parent / "files" / name
+    spec = importlib.util.spec_from_file_location(f"added_{file.stem}", file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def tree(folder: Path) -> dict[str, str]:

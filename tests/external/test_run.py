@@ -5,6 +5,7 @@ import math
 from pathlib import Path
 
 import pytest
+import torch
 
 from tests.external.conftest import Run, tree
 
@@ -14,6 +15,19 @@ DENSITY_AT_LABEL = 0.5 * (2 * math.pi) ** -2 * (0.05**-4 + 0.5**-4)
 
 def log_of(workspace: Path, setting: str) -> dict:
     return json.loads((workspace / "checkpoints" / "ltr" / setting / "log.json").read_text())
+
+
+def own_data(folder: Path) -> dict[str, str]:
+    """ImageNet weights (of the stand-in's backbone) and four sequences, one of them forbidden for VOT."""
+    weights = {"layer2": torch.nn.Conv2d(3, 8, 8, 8), "layer3": torch.nn.Conv2d(8, 8, 2, 2)}
+    torch.save(torch.nn.ModuleDict(weights).state_dict(), folder / "resnet50.pth")
+    (folder / "small").mkdir()
+    (folder / "small" / "list.txt").write_text("mine_1\nGOT-10k_Train_000003\nmine_2\nmine_3\n")
+    return {
+        "STANDIN_OFFLINE": "1",
+        "STANDIN_RESNET50": str(folder / "resnet50.pth"),
+        "STANDIN_GOT10K": str(folder / "small"),
+    }
 
 
 @pytest.mark.slow
@@ -46,9 +60,13 @@ def test_train_track_uninstall(clone: Path, tmp_path: Path, install: Run, in_clo
 @pytest.mark.slow
 def test_nce_keeps_the_label_and_a_second_run_resumes(tmp_path: Path, install: Run, in_clone: Run) -> None:
     install()
-    for _ in range(2):
-        done = in_clone("ltr/run_training.py", "dimp", "dimp_nce", STANDIN_STEPS="1")
+    own = own_data(tmp_path)
+    for options in ({}, own):
+        done = in_clone("ltr/run_training.py", "dimp", "dimp_nce", STANDIN_STEPS="1", **options)
         assert done.returncode == 0, done.stderr
+    # The second time without a download and with a small set in GOT-10k's layout.
+    assert f"Backbone: {own['STANDIN_RESNET50']}" in done.stdout
+    assert "names 4 sequences, no whole set; 2 of them for vottrain" in done.stdout
     (step,) = log_of(tmp_path / "workspace", "dimp/dimp_nce")["steps"]
     assert step["epoch"] == 2
     assert step["low"] == pytest.approx(DENSITY_AT_LABEL, rel=1e-4)
@@ -68,9 +86,11 @@ def test_atom_trains_with_a_spawned_worker(tmp_path: Path, install: Run, in_clon
 def test_tracking_without_a_network_says_where_it_looked(install: Run, in_clone: Run) -> None:
     install()
     done = in_clone("pytracking/run_tracker.py", "dimp", "nce_plus")
-    assert done.returncode != 0
-    assert "no dimp_nce_plus.pth.tar in" in done.stderr
-    assert "run_training.py dimp dimp_nce_plus" in done.stderr
+    assert done.returncode == 1
+    assert "no dimp_nce_plus.pth.tar in" in done.stdout
+    assert "run_training.py dimp dimp_nce_plus" in done.stdout
+    assert "1 of 1 results are missing" in done.stderr
+    assert "generated with dimp nce_plus" in done.stderr
 
 
 def test_a_copied_network_comes_before_checkpoints(

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from .compat import allow_checkpoints
+from .loading import allow_checkpoints
 
 __all__ = ["find_network", "with_network"]
 

@@ -9,7 +9,7 @@ from torch import optim
 from .. import MultiGPU
 from ..data import LTRLoader
 from ..trainers import LTRTrainer
-from .compat import allow_checkpoints
+from .loading import allow_checkpoints
 from .processing import Proposals
 from .sources import image_transforms, training_sets, validation_sets
 

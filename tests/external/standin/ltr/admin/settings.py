@@ -1,9 +1,9 @@
 """The free-form settings object."""
 
-from ltr.admin.local import EnvironmentSettings
+from ltr.admin.environment import env_settings
 
 
 class Settings:
     def __init__(self):
-        self.env = EnvironmentSettings()
+        self.env = env_settings()
         self.use_gpu = True

@@ -7,29 +7,31 @@ from pathlib import Path
 import torch
 
 from ltr.admin.stats import AverageMeter
+from ltr.trainers.base_trainer import BaseTrainer
 
 
-class LTRTrainer:
+class LTRTrainer(BaseTrainer):
     def __init__(self, actor, loaders, optimizer, settings, lr_scheduler=None):
-        self.actor, self.loaders, self.optimizer = actor, loaders, optimizer
-        self.settings, self.lr_scheduler, self.epoch = settings, lr_scheduler, 0
+        super().__init__(actor, loaders, optimizer, settings, lr_scheduler)
         folder = Path(settings.env.workspace_dir) / "checkpoints" / settings.project_path
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.log, self.stats = folder, [], {"Loss/total": AverageMeter()}
 
-    def train(self, max_epochs, load_latest=False, fail_safe=True):
+    def load_checkpoint(self):
         files = sorted(self.folder.glob("*.pth.tar"))
-        if load_latest and files:
+        if files:
             state = torch.load(files[-1], map_location="cpu")
             self.actor.net.load_state_dict(state["net"])
             self.optimizer.load_state_dict(state["optimizer"])
             self.epoch = state["epoch"]
-        for _ in range(int(os.environ["STANDIN_EPOCHS"])):
-            self.epoch += 1
-            self._steps(self.loaders[0], int(os.environ["STANDIN_STEPS"]))
-            self.lr_scheduler.step()
-            self._save()
-        (self.folder / "log.json").write_text(json.dumps({"max_epochs": max_epochs, "steps": self.log}))
+
+    def train(self, max_epochs, load_latest=False, fail_safe=True):
+        self.asked = max_epochs
+        files = len(list(self.folder.glob("*.pth.tar")))
+        super().train(files + int(os.environ["STANDIN_EPOCHS"]), load_latest, fail_safe)
+
+    def train_epoch(self):
+        self._steps(self.loaders[0], int(os.environ["STANDIN_STEPS"]))
 
     def _steps(self, loader, count):
         self.actor.train(loader.training)
@@ -44,7 +46,7 @@ class LTRTrainer:
             extremes = {"low": label.min().item(), "high": label.max().item()}
             self.log.append({**stats, "boxes": boxes, **extremes, "epoch": self.epoch})
 
-    def _save(self):
+    def save_checkpoint(self):
         net = self.actor.net
         name = type(net).__name__
         state = {
@@ -55,3 +57,5 @@ class LTRTrainer:
         }
         state |= {"optimizer": self.optimizer.state_dict(), "stats": self.stats, "settings": self.settings}
         torch.save(state, self.folder / f"{name}_ep{self.epoch:04d}.pth.tar")
+        log = {"max_epochs": self.asked, "steps": self.log}
+        (self.folder / "log.json").write_text(json.dumps(log))

@@ -1,8 +1,11 @@
 """A network that is loaded when it is needed."""
 
+import os
+
 import torch
 
 from ltr import load_network
+from pytracking.evaluation.environment import env_settings
 
 
 class NetWithBackbone:
@@ -10,7 +13,8 @@ class NetWithBackbone:
         self.net_path, self.use_gpu, self.net = net_path, use_gpu, None
 
     def initialize(self):
-        self.net = load_network(self.net_path, backbone_pretrained=False)[0].eval()
+        path = os.path.join(env_settings().network_path, self.net_path)  # an absolute one stays
+        self.net = load_network(path, backbone_pretrained=False)[0].eval()
         self.net = self.net.cuda() if self.use_gpu else self.net
 
     def extract_backbone(self, im):

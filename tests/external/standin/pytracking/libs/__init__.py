@@ -1,0 +1,5 @@
+"""Containers."""
+
+from .tensorlist import TensorList
+
+__all__ = ["TensorList"]
