@@ -13,14 +13,21 @@ __all__ = ["require_writable_folder", "write_atomic", "write_json"]
 def write_atomic(path: Path, content: str | bytes) -> None:
     """Write a file under a temporary name, flush and rename it: readers see all of it or nothing.
 
+    A device or a pipe (``/dev/stdout``) is written to, not replaced by a file.
+
     Raises:
         InputError: if the file cannot be written; nothing is left behind.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        data = content.encode() if isinstance(content, str) else content
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            with path.open("wb") as stream:
+                stream.write(data)
+            return
         with temporary.open("wb") as file:
-            file.write(content.encode() if isinstance(content, str) else content)
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)

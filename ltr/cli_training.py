@@ -1,12 +1,10 @@
 """What `ltr.run_training` does once its arguments are parsed; loads torch."""
 
 import argparse
-import os
 import sys
 
 import torch
 
-from ebm.exceptions import EBMError
 from ltr.data.replaced import Tolerance
 from ltr.train_settings.build import network_type
 from ltr.train_settings.overrides import RunOptions, apply_overrides
@@ -30,43 +28,31 @@ def train_command(options: argparse.Namespace) -> int:
         options: from `ltr.run_training.build_parser`.
 
     Returns: the exit code.
+
+    Raises:
+        EBMError: for bad input, and for losses that are not finite.
     """
+    origin = find_recipe(options.module, options.name)
+    recipe = apply_overrides(
+        origin,
+        epochs=options.epochs,
+        samples=options.samples,
+        batch_size=options.batch_size,
+        clip=options.clip,
+        precision=options.precision,
+        seed=options.seed,
+        scale_lr=options.scale_lr,
+    )
+    recipe = set_fields(recipe, options.set)
+    network_type(recipe)  # refuses an unknown network before anything starts
+    if options.show:
+        print(show_recipe(recipe, origin))
+        return 0
     try:
-        origin = find_recipe(options.module, options.name)
-        recipe = apply_overrides(
-            origin,
-            epochs=options.epochs,
-            samples=options.samples,
-            batch_size=options.batch_size,
-            clip=options.clip,
-            precision=options.precision,
-            seed=options.seed,
-            scale_lr=options.scale_lr,
-        )
-        recipe = set_fields(recipe, options.set)
-        network_type(recipe)  # refuses an unknown network before anything starts
-        if options.show:
-            _print_whole(show_recipe(recipe, origin))
-            return 0
         return train(recipe, _run_options(options))
     except torch.OutOfMemoryError:
         print(OUT_OF_MEMORY, file=sys.stderr)
         return 1
-    except EBMError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
-        return 130
-
-
-def _print_whole(text: str) -> None:
-    """Print to a reader that may leave early, as ``head`` does."""
-    try:
-        print(text, flush=True)
-    except BrokenPipeError:
-        # What is left in the buffer must not fail once more when Python ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run_options(options: argparse.Namespace) -> RunOptions:

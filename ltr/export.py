@@ -3,9 +3,9 @@
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
-from ebm.exceptions import EBMError
+from ebm.command import CommandParser, local_path, run_command
+from ebm.outputs import Output, require_outputs
 
 __all__ = ["main"]
 
@@ -21,14 +21,14 @@ The two files are read wherever a checkpoint is, e.g. with --checkpoint exported
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="ebmtrack export",
         description="Write the network of a checkpoint as .safetensors (weights) and .json (what they are).",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("checkpoint", type=Path, help="a checkpoint, or a folder of them")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the two files go")
+    parser.add_argument("checkpoint", type=local_path, help="a checkpoint, or a folder of them")
+    parser.add_argument("--out", type=local_path, required=True, metavar="DIR", help="where the two files go")
     parser.add_argument(
         "--weights",
         choices=("auto", "net", "net_ema"),
@@ -46,18 +46,22 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Returns: 0, or 2 if the checkpoint cannot be read or the files cannot be written.
     """
-    options = _parser().parse_args(None if argv is None else list(argv))
-    from ltr.admin.exported import write_export
+    return run_command(_parser(), _export, argv)
+
+
+def _export(options: argparse.Namespace) -> int:
+    from ltr.admin.exported import export_files, write_export
     from ltr.admin.loading import latest_checkpoint, load_network, read_checkpoint
 
-    try:
-        path = options.checkpoint.expanduser()
-        path = latest_checkpoint(path) if path.is_dir() else path
-        written = write_export(options.out.expanduser(), read_checkpoint(path), path.name, options.weights)
-        net, fields = load_network(written)  # read back: an export that does not load helps nobody
-    except EBMError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    given = options.checkpoint
+    path = latest_checkpoint(given) if given.is_dir() else given
+    fields = read_checkpoint(path)
+    require_outputs(
+        [Output(name="the export --out", path=file) for file in export_files(options.out, fields)],
+        {"the checkpoint": (path, path.with_suffix(".json"))},
+    )
+    written = write_export(options.out, fields, path.name, options.weights)
+    net, fields = load_network(written)  # read back: an export that does not load helps nobody
     size = written.stat().st_size / 2**20
     count = sum(p.numel() for p in net.parameters()) / 1e6
     print(

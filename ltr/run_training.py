@@ -2,9 +2,15 @@
 
 import argparse
 import importlib
-import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+
+try:
+    from ebm.command import CommandParser, local_path, run_command
+except ModuleNotFoundError as error:  # started as a script by a Python that the project is not installed in
+    print(f"error: {error}. Run 'bash install.sh' once and use .venv/bin/python.", file=sys.stderr)
+    raise SystemExit(2) from error
 
 __all__ = ["build_parser", "main"]
 
@@ -27,14 +33,6 @@ examples:
 
 Running the command again goes on from the newest checkpoint. Ctrl-C stops after a checkpoint.
 """
-
-NOT_INSTALLED = """\
-error: this Python ({python}) lacks {package}. Set the project up with
-    bash install.sh
-and run the command with its environment:
-    .venv/bin/python ltr/run_training.py {arguments}"""
-
-PROJECT_NEEDS = ("ebm", "ltr", "torch", "torchvision", "numpy", "cv2", "tqdm", "platformdirs", "safetensors")
 
 
 def _positive(text: str) -> int:
@@ -64,7 +62,7 @@ def _known_settings() -> str:
 
 def build_parser() -> argparse.ArgumentParser:
     """The command's arguments; importing nothing heavy."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="run_training.py",
         description="Train a network by the name of its train setting.",
         epilog=f"{_known_settings()}\n\n{EXAMPLES}",
@@ -175,7 +173,7 @@ def _add_file_options(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--backbone-weights",
-        type=Path,
+        type=local_path,
         metavar="FILE",
         help="ImageNet weights of the backbone (torchvision file)",
     )
@@ -186,7 +184,9 @@ def _add_file_options(group: argparse._ArgumentGroup) -> None:
         metavar="LIST",
         help="where the numbers of each epoch go as well: tensorboard[=DIR], visdom[=HOST:PORT]",
     )
-    group.add_argument("--workspace", type=Path, metavar="DIR", help="where checkpoints go (default: ./runs)")
+    group.add_argument(
+        "--workspace", type=local_path, metavar="DIR", help="where checkpoints go (default: ./runs)"
+    )
     group.add_argument(
         "--scale",
         choices=("tiny", "demo", "full"),
@@ -202,29 +202,16 @@ def _add_file_options(group: argparse._ArgumentGroup) -> None:
     )
 
 
-def main(argv: list[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Parse, train, return the exit code: 0, 1 for a crash, 2 for bad input, 130 or 143 when stopped."""
-    arguments = sys.argv[1:] if argv is None else argv
-    options = build_parser().parse_args(arguments)
-    # Must be set before torch loads its thread pool: spinning threads starve the loader's workers.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    try:
-        command = importlib.import_module("ltr.cli_training")
-    except KeyboardInterrupt:  # torch takes seconds to load
-        print("stopped", file=sys.stderr)
-        return 130
-    except ModuleNotFoundError as error:
-        package = error.name or ""
-        if package not in PROJECT_NEEDS:
-            raise
-        print(
-            NOT_INSTALLED.format(python=sys.executable, package=package, arguments=" ".join(arguments)),
-            file=sys.stderr,
-        )
-        return 2
-    options.arguments = tuple(arguments)
-    code: int = command.train_command(options)
-    return code
+    arguments = tuple(sys.argv[1:] if argv is None else argv)
+
+    def body(options: argparse.Namespace) -> int:
+        options.arguments = arguments
+        code: int = importlib.import_module("ltr.cli_training").train_command(options)
+        return code
+
+    return run_command(build_parser(), body, arguments)
 
 
 if __name__ == "__main__":

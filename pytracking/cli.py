@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ebm.exceptions import EBMError
+from ebm.command import run_guarded
 from ebm.lookup import unknown_name
 
 __all__ = ["COMMANDS", "Command", "main"]
@@ -76,6 +76,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns: 0 on success, 2 for an input that cannot be used, 130 after Ctrl-C, else the command's own code.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
+    return run_guarded(lambda: _chosen(arguments))
+
+
+def _chosen(arguments: list[str]) -> int:
     if not arguments or arguments[0] in {"-h", "--help", "help"}:
         print(_usage())
         return 0 if arguments else 2
@@ -84,13 +88,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         print(f"ebmtrack {version('ebmtrack')}")
         return 0
-    try:
-        if arguments[0] not in COMMANDS:
-            raise unknown_name("command", arguments[0], COMMANDS, "'ebmtrack --help' lists them.")
-        return COMMANDS[arguments[0]].load()(arguments[1:])
-    except EBMError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
+    if arguments[0] not in COMMANDS:
+        raise unknown_name("command", arguments[0], COMMANDS, "'ebmtrack --help' lists them.")
+    return COMMANDS[arguments[0]].load()(arguments[1:])

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ebm.command import CommandParser, local_path, run_command
 from ebm.exceptions import InputError
+from ebm.outputs import Output, require_outputs
 
 if TYPE_CHECKING:
     from pytracking.analysis.extract import Evaluation
@@ -59,13 +61,13 @@ class DemoOptions:
 
 def build_parser() -> argparse.ArgumentParser:
     """The command's arguments; importing nothing heavy."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="ebmtrack demo",
         description="Train, track and evaluate on generated videos, in minutes on a CPU.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--workspace", type=Path, help="where everything is written (default: ./runs)")
+    parser.add_argument("--workspace", type=local_path, help="where everything is written (default: ./runs)")
     parser.add_argument("--scale", choices=("tiny", "demo", "full"), default="demo", help="of the videos")
     parser.add_argument("--epochs", type=int, help="epochs of training (default: as the setting says)")
     parser.add_argument("--samples", type=int, help="samples an epoch (default: as the setting says)")
@@ -75,14 +77,19 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the demo; 0 when it went through.
+    """Run the demo.
 
-    Raises:
-        EBMError: for what `ebmtrack` reports as an error.
+    Args:
+        argv: its arguments; ``sys.argv[1:]`` where left out.
+
+    Returns: 0 when it went through, 2 for unusable input, 130 after Ctrl-C.
     """
-    options = build_parser().parse_args(argv)
-    # Before torch loads its thread pool: spinning threads starve the processes beside them.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    return run_command(
+        build_parser(), _run, argv, interrupted="what is finished is kept; the same command goes on."
+    )
+
+
+def _run(options: argparse.Namespace) -> int:
     from ltr.admin.environment import workspace
 
     return run_demo(
@@ -117,6 +124,7 @@ def run_demo(options: DemoOptions) -> int:
 
     Returns: 0, or the exit code of a training that was stopped.
     """
+    require_outputs([Output(name="--workspace", path=options.workspace, folder=True)])
     steps = _Steps()
     steps.next("Videos to learn from and to be measured on")
     videos = _draw_videos(options)

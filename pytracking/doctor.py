@@ -10,6 +10,8 @@ from collections.abc import Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from ebm.command import CommandParser, run_command
+
 __all__ = ["main", "report"]
 
 PACKAGES = (
@@ -116,9 +118,14 @@ def report() -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Print the report.
 
-    Raises:
-        InputError: if a paths file is broken.
+    Args:
+        argv: its arguments; ``sys.argv[1:]`` where left out.
+
+    Returns: 0, or 2 if a paths file is broken.
     """
-    argparse.ArgumentParser(prog="ebmtrack doctor", description=__doc__).parse_args(argv)
+    return run_command(CommandParser(prog="ebmtrack doctor", description=__doc__), _print_report, argv)
+
+
+def _print_report(options: argparse.Namespace) -> int:
     print(report())
     return 0

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 try:
-    from pytracking.evaluation.command import add_dataset_options, guarded, names_of, results_root
+    from ebm.command import CommandParser, local_path, run_command
+    from pytracking.evaluation.command import add_dataset_options, names_of, read_by_dataset, results_root
 except ModuleNotFoundError as error:  # started as a script by a Python that the project is not installed in
     print(f"error: {error}. Run 'bash install.sh' once and use .venv/bin/python.", file=sys.stderr)
     raise SystemExit(2) from error
@@ -29,7 +30,7 @@ RESULTS is first_box, TRACKER/PARAM (all its runs, averaged), TRACKER/PARAM-HASH
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="evaluate.py",
         description=__doc__,
         epilog=_EXAMPLES,
@@ -49,11 +50,11 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--per-sequence", action="store_true", help="also print a row for each sequence")
     parser.add_argument(
         "--out",
-        type=Path,
+        type=local_path,
         metavar="DIR",
         help="folder of the report (default: reports/<dataset> in the workspace)",
     )
-    parser.add_argument("--results-root", type=Path, metavar="DIR", help="where results are looked for")
+    parser.add_argument("--results-root", type=local_path, metavar="DIR", help="where results are looked for")
     add_dataset_options(parser)
     return parser
 
@@ -66,16 +67,16 @@ def main(argv: List[str] | None = None) -> int:
 
     Returns: 0, 2 for unusable input, 130 after Ctrl-C.
     """
-    args = build_parser().parse_args(argv)
-    return guarded(lambda: _run(args), "nothing was changed.")
+    return run_command(build_parser(), _run, argv, interrupted="nothing was changed.")
 
 
 def _run(args: argparse.Namespace) -> int:
     from ebm.lookup import lookup
+    from ebm.outputs import Output, require_outputs
     from pytracking.analysis.extract import evaluate
     from pytracking.analysis.protocols import protocol_for
     from pytracking.analysis.report import save_report
-    from pytracking.analysis.sources import find_sources
+    from pytracking.analysis.sources import FolderSource, find_sources
     from pytracking.analysis.tables import FORMATS, format_table, per_sequence_table, score_table
     from pytracking.evaluation.datasets import choose_dataset, open_dataset
 
@@ -93,13 +94,19 @@ def _run(args: argparse.Namespace) -> int:
         allow_missing=args.allow_missing,
         scale=args.scale,
     )
+    out = args.out or _default_folder(dataset)
+    results = [source.folder.path for source in sources if isinstance(source, FolderSource)]
+    require_outputs(
+        [Output(name="the report --out", path=out, folder=True)],
+        {**read_by_dataset(args, dataset), "the results": results},
+    )
     evaluation = evaluate(sequences, sources, rule=args.protocol, allow_missing=args.allow_missing)
     print(format_table(score_table(evaluation), args.format))
     if args.format == "text":
         print(_other_rules(sequences, sources, evaluation.rule, args.allow_missing))
     if args.per_sequence:
         print(f"\n{format_table(per_sequence_table(evaluation), args.format)}")
-    files, without_plots = save_report(evaluation, args.out or _default_folder(dataset))
+    files, without_plots = save_report(evaluation, out)
     print("\nWritten:" if args.format == "text" else "Written:", file=sys.stderr)
     for file in files:
         print(f"  {file}", file=sys.stderr)

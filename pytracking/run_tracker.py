@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 try:
+    from ebm.command import CommandParser, local_path, run_command
     from pytracking.evaluation.command import (
         add_dataset_options,
         add_tracker_options,
-        guarded,
         names_of,
+        read_by_dataset,
         results_root,
         whole_number,
     )
@@ -41,7 +42,7 @@ exit codes: 0 all sequences have results, 1 some failed, 2 the input cannot be u
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="run_tracker.py",
         description=__doc__,
         epilog=_EXAMPLES,
@@ -59,7 +60,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="worker processes; times are only taken with 0 or 1 (default: %(default)s)",
     )
     parser.add_argument("--rerun", action="store_true", help="run finished sequences again")
-    parser.add_argument("--results", type=Path, metavar="DIR", help="where result folders are written")
+    parser.add_argument("--results", type=local_path, metavar="DIR", help="where result folders are written")
     add_dataset_options(parser)
     group = parser.add_argument_group("evaluation")
     group.add_argument(
@@ -86,11 +87,13 @@ def main(argv: List[str] | None = None) -> int:
 
     Returns: 0 when all sequences have results, 1 when some failed, 2 for unusable input, 130 after Ctrl-C.
     """
-    args = build_parser().parse_args(argv)
-    return guarded(lambda: _run(args), "finished sequences are kept; the same command continues.")
+    return run_command(
+        build_parser(), _run, argv, interrupted="finished sequences are kept; the same command continues."
+    )
 
 
 def _run(args: argparse.Namespace) -> int:
+    from ebm.outputs import Output, require_outputs
     from pytracking.analysis.protocols import protocol_for
     from pytracking.evaluation.datasets import choose_dataset, open_dataset
     from pytracking.evaluation.running import run_dataset
@@ -119,6 +122,10 @@ def _run(args: argparse.Namespace) -> int:
         device=args.device,
     )
     root = results_root(args.results)
+    require_outputs(
+        [Output(name="the folder of results", path=spec.folder(root), folder=True)],
+        {**read_by_dataset(args, dataset), "the weights": spec.weights.files},
+    )
     print(spec.weights)
     print(f"Results: {spec.folder(root)}", flush=True)
     report = run_dataset(sequences, spec, results_root=root, workers=args.threads, rerun=args.rerun)

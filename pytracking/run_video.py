@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 try:
+    from ebm.command import CommandParser, local_path, run_command
     from ebm.exceptions import EBMError, InputError, NumericalError
-    from pytracking.evaluation.command import add_tracker_options, guarded
+    from pytracking.evaluation.command import add_tracker_options
 except ModuleNotFoundError as error:  # started as a script by a Python that the project is not installed in
     print(f"error: {error}. Run 'bash install.sh' once and use .venv/bin/python.", file=sys.stderr)
     raise SystemExit(2) from error
@@ -48,21 +49,24 @@ def parse_box(text: str) -> tuple[float, float, float, float]:
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="run_video.py",
         description=__doc__,
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_tracker_options(parser)
-    parser.add_argument("video", type=Path, metavar="VIDEO", help="video file, or folder of images")
+    parser.add_argument("video", metavar="VIDEO", help="video file, or folder of images")
     parser.add_argument(
         "--box", type=parse_box, required=True, metavar="x,y,w,h", help="target in the first frame, pixels"
     )
     parser.add_argument(
-        "--out", type=Path, metavar="FILE.mp4", help="default: videos/<name>_<tracker>.mp4 in the workspace"
+        "--out",
+        type=local_path,
+        metavar="FILE.mp4",
+        help="default: videos/<name>_<tracker>.mp4 in the workspace",
     )
-    parser.add_argument("--csv", type=Path, metavar="FILE.csv", help="default: beside the mp4")
+    parser.add_argument("--csv", type=local_path, metavar="FILE.csv", help="default: beside the mp4")
     parser.add_argument("--fps", type=float, help="of the mp4 (default: that of the video, 30 for images)")
     return parser
 
@@ -75,31 +79,42 @@ def main(argv: List[str] | None = None) -> int:
 
     Returns: 0, 2 for unusable input, 130 after Ctrl-C, which keeps the frames so far.
     """
-    args = build_parser().parse_args(argv)
-    return guarded(lambda: _run(args), "the frames so far are in the mp4 and the csv.")
+    return run_command(
+        build_parser(), _run, argv, interrupted="the frames so far are in the mp4 and the csv."
+    )
 
 
 def _run(args: argparse.Namespace) -> int:
+    from ebm.outputs import Output, require_outputs
     from pytracking.evaluation.video_io import open_video
+    from pytracking.evaluation.video_names import video_path
     from pytracking.parameter import find_parameters
     from pytracking.tracker import make_tracker
     from pytracking.utils.loading import find_weights, load_tracking_network
 
     params = find_parameters(args.tracker, args.parameter)
-    source = open_video(args.video)
+    video = video_path(args.video)
+    out = args.out or _default_out(video, args.tracker)
+    table = args.csv or out.with_suffix(".csv")
+    source = open_video(video)
     weights = find_weights(params, args.checkpoint, args.weights)
+    require_outputs(
+        [
+            Output(name="the video --out", path=out),
+            Output(name="the table --csv", path=table, stream=True),
+        ],
+        {"the video": video, "the weights": weights.files},
+    )
     print(weights)
     network = None if weights.path is None else load_tracking_network(weights)
     tracker = make_tracker(args.tracker, params, network=network, device=args.device, seed=args.seed)
-    out = args.out or _default_out(args.video, args.tracker)
-    table = args.csv or out.with_suffix(".csv")
     with ExitStack() as stack:
         sink = _Sink(out, table, args.fps or source.fps, stack)
-        frames = _track(tracker, source, args.box, args.video, sink.add)
+        frames = _track(tracker, source, args.box, video, sink.add)
     print(f"{frames} frames tracked.\nVideo: {out}\nTable: {table}")
     if source.count is not None and frames < source.count:
         print(
-            f"note: {args.video} announces {source.count} frames, only {frames} could be read.",
+            f"note: {video} announces {source.count} frames, only {frames} could be read.",
             file=sys.stderr,
         )
     return 0
@@ -121,18 +136,26 @@ class _Row:
 
 
 class _Sink:
-    """The mp4 and the csv; both hold every frame given so far, whatever ends the run."""
+    """The mp4 and the csv; both hold every frame given so far, whatever ends the run.
+
+    Nothing is written before the first frame: a run that cannot start leaves older files as they are.
+    """
 
     def __init__(self, video: Path, table: Path, fps: float, stack: ExitStack) -> None:
         from pytracking.evaluation.video_io import VideoWriter
 
         self._writer = stack.enter_context(VideoWriter(video, fps))
-        self._table = stack.enter_context(_opened(table))
-        self._table.write("frame,x,y,w,h,score,state\n")
+        self._stack = stack
+        self._path = table
+        self._table: TextIO | None = None
         self._count = 0
 
     def add(self, image: "np.ndarray", row: _Row) -> None:
-        """Append a frame, uint8 RGB ``[H, W, 3]``, and its row."""
+        """Append a frame, uint8 RGB ``[H, W, 3]``, and its row.
+
+        Raises:
+            InputError: if a file cannot be written.
+        """
         from pytracking.evaluation.drawing import draw_box, draw_text, line_width
 
         drawn = image.copy()
@@ -143,16 +166,20 @@ class _Sink:
         draw_text(drawn, caption, (size // 2, size // 2), colour, size, backed=True)
         self._writer.add(drawn)
         numbers = ",".join(f"{value:.3f}" for value in row.box)
-        self._table.write(f"{self._count},{numbers},{row.score:.4f},{row.state}\n")
+        self._write(f"{self._count},{numbers},{row.score:.4f},{row.state}\n")
         self._count += 1
 
-
-def _opened(path: Path) -> TextIO:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return path.open("w", encoding="utf-8", newline="\n", buffering=1)
-    except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror or error}.") from error
+    def _write(self, line: str) -> None:
+        try:
+            if self._table is None:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                self._table = self._stack.enter_context(
+                    self._path.open("w", encoding="utf-8", newline="\n", buffering=1)
+                )
+                self._table.write("frame,x,y,w,h,score,state\n")
+            self._table.write(line)
+        except OSError as error:
+            raise InputError(f"{self._path} cannot be written: {error.strerror or error}.") from error
 
 
 def _track(

@@ -14,7 +14,7 @@ from ebm.exceptions import InputError
 from ltr.admin.model_constructor import NetConstructor
 from ltr.admin.state_dicts import read_state_dict
 
-__all__ = ["Weights", "chosen_weights", "read_export", "write_export"]
+__all__ = ["Weights", "chosen_weights", "export_files", "read_export", "write_export"]
 
 FORMAT = "ebmtrack network 1"
 
@@ -40,6 +40,12 @@ def chosen_weights(fields: Mapping[str, Any], weights: Weights, where: object) -
             "ema=0.999). Take the weights 'net'."
         )
     return weights
+
+
+def export_files(folder: Path, fields: Mapping[str, Any]) -> tuple[Path, Path]:
+    """The two files that `write_export` writes: weights, and the JSON beside them."""
+    path = folder / f"{fields.get('net_type') or 'network'}_ep{int(fields.get('epoch') or 0):04d}.safetensors"
+    return path, path.with_suffix(".json")
 
 
 def write_export(folder: Path, fields: Mapping[str, Any], source: str, weights: Weights = "auto") -> Path:
@@ -77,7 +83,7 @@ def write_export(folder: Path, fields: Mapping[str, Any], source: str, weights: 
     }
     # Shared or strided memory cannot be stored as such.
     state = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in fields[chosen].items()}
-    path = folder / f"{about['net_type'] or 'network'}_ep{about['epoch']:04d}.safetensors"
+    path, _ = export_files(folder, fields)
     _write(path, state, json.dumps(about, indent=2) + "\n")
     return path
 

@@ -180,6 +180,7 @@ class AnnotationIndex:
 
 def _forget_oldest(folder: Path) -> None:
     """Keep the cache small: the index files that were used last."""
-    files = sorted(folder.glob("*.idx"), key=lambda file: file.stat().st_mtime, reverse=True)
+    ours = "*-" + "[0-9a-f]" * 20 + ".idx"  # see `index_file`; other files in the folder are not ours
+    files = sorted(folder.glob(ours), key=lambda file: file.stat().st_mtime, reverse=True)
     for file in files[_KEPT:]:
         file.unlink(missing_ok=True)

@@ -237,6 +237,11 @@ def open_sinks(requests: Sequence[str], context: SinkContext, say: Say) -> Sinks
     return Sinks(builders, say)
 
 
+def folders_of(requests: Sequence[str]) -> list[Path]:
+    """The folders that requests name, of ``"tensorboard=DIR"``."""
+    return [Path(where) for name, _, where in map(_parsed, requests) if name == "tensorboard" and where]
+
+
 def check_requests(requests: Sequence[str]) -> None:
     """Refuse a sink that does not exist, before anything starts.
 

@@ -1,50 +1,18 @@
-"""What the command lines share: errors to exit codes, and options that several of them have."""
+"""Options that several command lines have."""
 
 import argparse
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
-from ebm.exceptions import EBMError
+from ebm.command import local_path
 
 __all__ = [
     "add_dataset_options",
     "add_tracker_options",
-    "guarded",
     "names_of",
+    "read_by_dataset",
     "results_root",
     "whole_number",
 ]
-
-_OWN_PACKAGES = ("ebm", "ltr", "pytracking")
-
-
-def guarded(body: Callable[[], int], interrupted: str) -> int:
-    """Run a command's body and turn what ends it into an exit code.
-
-    Args:
-        body: returns the exit code.
-        interrupted: what Ctrl-C leaves behind, told to the user.
-
-    Returns: the body's code; 2 after an error of the input or the installation, 130 after Ctrl-C.
-    """
-    try:
-        return body()
-    except EBMError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.split(".")[0] in _OWN_PACKAGES:
-            raise
-        print(
-            f"error: this Python ({sys.executable}) lacks the module {error.name}. Run 'bash install.sh' "
-            "once and use .venv/bin/python.",
-            file=sys.stderr,
-        )
-        return 2
-    except KeyboardInterrupt:
-        print(f"interrupted: {interrupted}", file=sys.stderr)
-        return 130
 
 
 def add_dataset_options(parser: argparse.ArgumentParser) -> None:
@@ -57,7 +25,7 @@ def add_dataset_options(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="otb, lasot, generated or generated_lasot; with no dataset configured, generated is taken",
     )
-    group.add_argument("--root", type=Path, metavar="DIR", help="folder of the dataset")
+    group.add_argument("--root", type=local_path, metavar="DIR", help="folder of the dataset")
     group.add_argument(
         "--sequence",
         action="append",
@@ -83,7 +51,7 @@ def add_tracker_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("parameter", help="name of its parameter set, e.g. nce_plus")
     parser.add_argument(
         "--checkpoint",
-        type=Path,
+        type=local_path,
         metavar="FILE",
         help="weights file, or a folder whose newest is taken; otherwise the networks folder, then the "
         "newest checkpoint of the train setting",
@@ -124,3 +92,10 @@ def results_root(given: Path | None) -> Path:
     from ltr.admin.environment import workspace
 
     return workspace() / "tracking_results"
+
+
+def read_by_dataset(args: argparse.Namespace, dataset: str) -> dict[str, Path]:
+    """What a command reads of the data set that it has opened, for `require_outputs`."""
+    from pytracking.evaluation.datasets import find_root
+
+    return {"the data set": find_root(dataset, args.root, scale=args.scale, progress=False)}

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from ebm.exceptions import InputError
+from ebm.files import write_atomic
 from ltr.dataset.annotations import read_boxes
 from pytracking.evaluation.data import Sequence, plain_name, sequence_digest
 
@@ -49,21 +50,6 @@ class SequenceResult:
     scores: np.ndarray
     states: tuple[str, ...]
     timed: bool = True
-
-
-def write_atomic(path: Path, content: str | bytes) -> None:
-    """Write a file under a temporary name, flush and rename it: readers see all of it or nothing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content.encode() if isinstance(content, str) else content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise InputError(f"{path} cannot be written: {error.strerror or error}.") from error
 
 
 def write_json(path: Path, value: Any) -> None:

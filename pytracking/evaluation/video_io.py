@@ -1,5 +1,6 @@
 """Video in and out without a display: frames of a file or a folder, and mp4 files that any player shows."""
 
+import os
 import re
 from collections.abc import Iterator
 from fractions import Fraction
@@ -131,7 +132,8 @@ class VideoWriter:
         self.path = path
         self.fps = fps
         self.frames = 0
-        self._temporary = path.with_name(f".{path.stem}.part.mp4")
+        # With the process's number: the unfinished video of a killed run may be what is read.
+        self._temporary = path.with_name(f".{path.stem}.{os.getpid()}.part.mp4")
         self._size = (0, 0)
         self._encoder: _Encoder | None = None
 

@@ -33,6 +33,13 @@ class WeightsChoice:
     how: str
     weights: "Weights" = "auto"
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Every file that is read: weights in safetensors have a JSON beside them."""
+        if self.path is None:
+            return ()
+        return (self.path, self.path.with_suffix(".json"))
+
     def __str__(self) -> str:
         which = "" if self.weights == "auto" else f", field {self.weights}"
         return f"Weights: {self.path} ({self.how}{which})." if self.path else f"Weights: none ({self.how})."

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ebm.exceptions import EBMError
+from ebm.command import CommandParser, local_path, run_command
+from ebm.outputs import Output, require_outputs
 
 if TYPE_CHECKING:
     from ebm.tasks.tabular.study import Plan, Result
@@ -31,7 +32,7 @@ _QUICK_METHODS = ("nce+", "gaussian", "mdn-4", "quantile")
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line; importing nothing heavy."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="ebmtrack regress",
         description="Compare energy-based with other conditional densities: NLL, CRPS, coverage.",
         epilog=_EXAMPLES,
@@ -51,7 +52,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--quick", action="store_true", help="1 split, 25 epochs, four methods, unless given")
     parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N (default: %(default)s)")
     parser.add_argument(
-        "--out", type=Path, default=Path("runs") / "regress", metavar="DIR", help="default: %(default)s"
+        "--out", type=local_path, default=Path("runs") / "regress", metavar="DIR", help="default: %(default)s"
     )
     parser.add_argument("--format", choices=("text", "markdown"), default="text", help="of the printed table")
     return parser
@@ -66,15 +67,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns: 0; 1 if a run failed; 2 for an input that cannot be used; 130 after Ctrl-C.
     """
     given = list(sys.argv[1:] if argv is None else argv)
-    args = build_parser().parse_args(given)
-    try:
-        return _run(args, given)
-    except EBMError as error:
-        print(f"ebmtrack regress: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("\nstopped; the same command goes on where it ended.", file=sys.stderr)
-        return 130
+    return run_command(
+        build_parser(),
+        lambda args: _run(args, given),
+        given,
+        interrupted="the same command goes on where it ended.",
+    )
 
 
 def _run(args: argparse.Namespace, given: Sequence[str]) -> int:
@@ -82,6 +80,7 @@ def _run(args: argparse.Namespace, given: Sequence[str]) -> int:
     from ebm.tasks.tabular.study import run_study
 
     plan = _plan(args)
+    require_outputs([Output(name="--out", path=args.out, folder=True)])
     start = time.perf_counter()
     results = run_study(plan, args.out, _show)
     _write(args.out, plan, results, given, time.perf_counter() - start)

@@ -1,13 +1,14 @@
 """``ebmtrack toy1d``: repeat the papers' 1D study: table 1, the sweep over M, the pictures."""
 
 import argparse
-import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ebm.command import CommandParser, local_path, run_command
 from ebm.exceptions import EBMError
+from ebm.outputs import Output, require_outputs
 
 if TYPE_CHECKING:
     from ebm.tasks.toy1d.plan import Plan, Request
@@ -42,7 +43,7 @@ variants test an explanation: --variant KEY=VALUE[,KEY=VALUE ...], repeatable; '
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line; importing nothing heavy."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="ebmtrack toy1d",
         description="Repeat the papers' 1D study: nine ways to train one network, two data sets.",
         epilog=_EXAMPLES,
@@ -75,7 +76,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _command(
-    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, summary: str
+    commands: "argparse._SubParsersAction[CommandParser]", name: str, summary: str
 ) -> argparse.ArgumentParser:
     parser = commands.add_parser(
         name,
@@ -101,7 +102,7 @@ def _command(
     what.add_argument("--quick", action="store_true", help="2 runs, M = 128, 25 epochs, unless given")
     where = parser.add_argument_group("where and how")
     where.add_argument(
-        "--out", type=Path, default=_DEFAULT_FOLDER, metavar="DIR", help="default: %(default)s"
+        "--out", type=local_path, default=_DEFAULT_FOLDER, metavar="DIR", help="default: %(default)s"
     )
     where.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: %(default)s)")
     where.add_argument("--jobs", type=int, default=1, metavar="N", help="jobs at a time (default: 1)")
@@ -118,25 +119,21 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Returns: 0; 1 if a job failed; 2 for an input that cannot be used; 130 after Ctrl-C.
     """
-    args = build_parser().parse_args(argv)
-    # Before torch loads its thread pool: spinning threads starve the processes beside them.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    return run_command(
+        build_parser(),
+        _chosen,
+        argv,
+        interrupted="finished jobs are kept in the folder --out; the same command runs the rest.",
+    )
+
+
+def _chosen(args: argparse.Namespace) -> int:
     actions: dict[str, Callable[[argparse.Namespace], int]] = {
         "table": _table,
         "sweep": _sweep,
         "plot": _plot,
     }
-    try:
-        return actions[args.command](args)
-    except EBMError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print(
-            f"interrupted: finished jobs are kept in {args.out}; the same command runs the rest.",
-            file=sys.stderr,
-        )
-        return 130
+    return actions[args.command](args)
 
 
 def _table(args: argparse.Namespace) -> int:
@@ -228,13 +225,13 @@ def _resources(args: argparse.Namespace) -> "Resources":
 
 def _run(args: argparse.Namespace, plan: "Plan") -> "tuple[Store, StudyOutcome]":
     """Run what the rows of a plan lack."""
-    from ebm.files import require_writable_folder
     from ebm.tasks.toy1d.progress import StudyProgress
     from ebm.tasks.toy1d.store import Store
     from ebm.tasks.toy1d.study import run_study
 
     resources = _resources(args)
-    store = Store(require_writable_folder(args.out))
+    require_outputs([Output(name="--out", path=args.out, folder=True)])
+    store = Store(args.out)
     jobs = [job for row in plan.values() for job in row.values()]
     return store, run_study(jobs, store, resources, StudyProgress())
 

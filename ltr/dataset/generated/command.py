@@ -1,27 +1,28 @@
 """Command: draw generated sets into a folder, or a contact sheet."""
 
 import argparse
-import sys
 import time
+from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
-from ebm.exceptions import EBMError, InputError
+from ebm.command import CommandParser, local_path, run_command
+from ebm.exceptions import InputError
+from ebm.outputs import Output, require_outputs
 
 __all__ = ["main"]
 
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="ebmtrack generate",
         description="Draw tracking videos with exact boxes, in the on-disk layouts of the real data sets.",
         epilog="Full sets at 640 x 480 and above: 'full' training needs about 9 GB, the test set about 3 GB.",
     )
     what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--out", type=Path, metavar="DIR", help="write sets below DIR/generated")
+    what.add_argument("--out", type=local_path, metavar="DIR", help="write sets below DIR/generated")
     what.add_argument(
-        "--contact-sheet", type=Path, metavar="FILE", help="write one picture of 24 frames with boxes"
+        "--contact-sheet", type=local_path, metavar="FILE", help="write one picture of 24 frames with boxes"
     )
     parser.add_argument(
         "--kind", choices=("train", "test", "both"), default="both", help="which sets (default: both)"
@@ -36,7 +37,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--length", metavar="A-B", help="frames per video, instead of the scale's")
     parser.add_argument("--seed", type=int, help="another seed gives other videos")
     parser.add_argument(
-        "--textures", type=Path, metavar="DIR", help="your photographs, used as surfaces and grounds"
+        "--textures", type=local_path, metavar="DIR", help="your photographs, used as surfaces and grounds"
     )
     parser.add_argument("--workers", type=int, default=0, metavar="N", help="processes (default: all cores)")
     parser.add_argument(
@@ -56,6 +57,10 @@ def _write_sets(args: argparse.Namespace) -> None:
     from ltr.dataset.generated.plans import adapted_plan
     from ltr.dataset.generated.workspace import ensure_generated
 
+    require_outputs(
+        [Output(name="--out", path=args.out / "generated", folder=True, owned=True)],
+        {"the photographs --textures": args.textures},
+    )
     for kind in ("train", "test") if args.kind == "both" else (args.kind,):
         plan = adapted_plan(
             kind,
@@ -82,6 +87,10 @@ def _write_sheet(args: argparse.Namespace) -> None:
     from ltr.dataset.generated.photos import find_photos
     from ltr.dataset.generated.sheet import contact_sheet
 
+    require_outputs(
+        [Output(name="--contact-sheet", path=args.contact_sheet)],
+        {"the photographs --textures": args.textures},
+    )
     size = _pair(args.size, "x", "--size") if args.size else (320, 240)
     length = _pair(args.length, "-", "--length") if args.length else TRAIN_SCENE.length
     scene = replace(TRAIN_SCENE, frame_sizes=(size,), length=length)
@@ -91,15 +100,11 @@ def _write_sheet(args: argparse.Namespace) -> None:
     print(f"{file}  {file.stat().st_size / 1000:.0f} kB")
 
 
-def main(argv: list[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code."""
-    args = build_parser().parse_args(argv)
-    try:
-        (_write_sets if args.out is not None else _write_sheet)(args)
-    except EBMError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("stopped; nothing unfinished was kept", file=sys.stderr)
-        return 130
+    return run_command(build_parser(), _run, argv, interrupted="nothing unfinished was kept.")
+
+
+def _run(args: argparse.Namespace) -> int:
+    (_write_sets if args.out is not None else _write_sheet)(args)
     return 0

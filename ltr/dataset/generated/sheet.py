@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ebm.exceptions import InputError
+from ebm.files import write_atomic
 from ltr.dataset.generated.config import TRAIN_SCENE, SceneConfig
 from ltr.dataset.generated.jobs import CATEGORIES, VideoJob, child_seed, draw_clip
 from ltr.dataset.generated.truth import ATTRIBUTES
@@ -99,9 +99,5 @@ def contact_sheet(
         _, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])
         if data.size <= _LARGEST:
             break
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(data.tobytes())
-    except OSError as error:
-        raise InputError(f"Cannot write the contact sheet to {file}: {error}.") from error
+    write_atomic(file, data.tobytes())
     return file

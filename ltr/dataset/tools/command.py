@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ebm.exceptions import EBMError, InputError
+from ebm.command import CommandParser, local_path, run_command
+from ebm.exceptions import InputError
+from ebm.outputs import Output, require_outputs
 from ltr.dataset.tools.faults import first_few
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ examples:
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="ebmtrack dataset",
         description="Check a dataset, or pack it.",
         epilog=_EXAMPLES,
@@ -40,10 +42,14 @@ def build_parser() -> argparse.ArgumentParser:
     actions = parser.add_subparsers(dest="action", required=True, metavar="check|pack")
     check = actions.add_parser("check", help="name what is missing or broken; exit code 1 if anything is")
     check.add_argument("--deep", action="store_true", help="read and decode every image")
-    check.add_argument("--json", type=Path, metavar="FILE", help="write the findings there too; - for stdout")
+    check.add_argument(
+        "--json", type=local_path, metavar="FILE", help="write the findings there too; - for stdout"
+    )
     check.add_argument("--notes", action="store_true", help="list every note instead of a summary")
     pack = actions.add_parser("pack", help="copy a dataset into shards that are read faster")
-    pack.add_argument("--out", type=Path, required=True, metavar="DIR", help="new folder for the shards")
+    pack.add_argument(
+        "--out", type=local_path, required=True, metavar="DIR", help="new folder for the shards"
+    )
     pack.add_argument(
         "--shard-gb", type=float, default=1.0, metavar="GB", help="size of a shard (default: 1)"
     )
@@ -62,7 +68,9 @@ def build_parser() -> argparse.ArgumentParser:
         action.add_argument(
             "name", help="lasot, got10k, trackingnet, coco, imagenetvid, folder:PATH, or a path"
         )
-        action.add_argument("--root", type=Path, metavar="DIR", help="where it lies (default: as configured)")
+        action.add_argument(
+            "--root", type=local_path, metavar="DIR", help="where it lies (default: as configured)"
+        )
         action.add_argument("--split", help="part of it, for datasets that have some")
     return parser
 
@@ -99,6 +107,8 @@ def _check(options: argparse.Namespace) -> int:
     from ltr.dataset.tools.layouts import check_dataset
 
     path, kind = _locate(options.name, options.root, options.split)
+    if options.json is not None and str(options.json) != "-":
+        require_outputs([Output(name="--json", path=options.json, stream=True)], {"the data set": path})
     report = check_dataset(path, kind, options.split, options.deep)
     if options.json is not None and str(options.json) == "-":
         print(json.dumps(report.to_json(), indent=1))
@@ -116,6 +126,7 @@ def _pack(options: argparse.Namespace) -> int:
     from ltr.dataset.tools.readable import unpackable
 
     path, kind = _locate(options.name, options.root, options.split)
+    require_outputs([Output(name="--out", path=options.out, folder=True, owned=True)], {"the data set": path})
 
     def opened(allow_missing: bool) -> "VideoDataset":
         chosen = {"split": options.split} if options.split else {}
@@ -150,15 +161,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         0; 1 if a check found faults, 2 for an input that cannot be used, 130 after Ctrl-C.
     """
-    options = build_parser().parse_args(argv)
-    try:
-        return {"check": _check, "pack": _pack}[options.action](options)
-    except EBMError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("stopped; the same command goes on with what was packed", file=sys.stderr)
-        return 130
+    return run_command(
+        build_parser(), _run, argv, interrupted="the same command goes on with what was packed."
+    )
+
+
+def _run(options: argparse.Namespace) -> int:
+    return {"check": _check, "pack": _pack}[options.action](options)
 
 
 if __name__ == "__main__":

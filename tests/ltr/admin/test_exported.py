@@ -60,7 +60,7 @@ def test_a_folder_that_cannot_be_made_is_one_line(
     for out in (tmp_path / "file", tmp_path / "file" / "below"):
         assert main([str(checkpoint), "--out", str(out)]) == 2
         captured = capsys.readouterr().err
-        assert captured.startswith(f"error: {out}")
+        assert captured.startswith(f"error: the export --out {out}")
         assert "cannot be written" in captured
         assert captured.count("\n") == 1
     assert (tmp_path / "file").read_text() == "kept"
