@@ -95,7 +95,7 @@ def _run(args: argparse.Namespace) -> int:
     params = find_parameters(args.tracker, args.parameter)
     video = video_path(args.video)
     out = args.out or _default_out(video, args.tracker)
-    table = args.csv or out.with_suffix(".csv")
+    table = args.csv or out.parent / f"{out.stem}.csv"
     source = open_video(video)
     weights = find_weights(params, args.checkpoint, args.weights)
     require_outputs(
@@ -173,6 +173,8 @@ class _Sink:
         try:
             if self._table is None:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
+                if self._path.is_file() and self._path.lstat().st_nlink > 1:
+                    self._path.unlink()  # a hard link: its other name is a file that nobody named
                 self._table = self._stack.enter_context(
                     self._path.open("w", encoding="utf-8", newline="\n", buffering=1)
                 )

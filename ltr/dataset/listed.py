@@ -81,6 +81,11 @@ class ListedVideos:
     def __len__(self) -> int:
         return len(self.names)
 
+    def places(self) -> list[Path]:
+        """The folders that images are read from, as far as they lie below the root, and images beside it."""
+        names = {Path(file.decode()) for file in self._files.tolist()}
+        return sorted({self.root / (name.parent if name.is_absolute() else name.parts[0]) for name in names})
+
     def sequence_name(self, index: int) -> str:
         """Name of a sequence."""
         return self.names[index]

@@ -4,14 +4,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ebm.exceptions import InputError
+from ebm.exceptions import EBMError, InputError
 from ebm.lookup import lookup, unknown_name
 from ltr.admin.environment import require_dataset_root
 from ltr.data.video import VideoDataset
 from ltr.dataset.base import read_json
 from ltr.dataset.packed import PackedVideos, is_packed
 
-__all__ = ["KINDS", "detect_kind", "open_dataset", "open_path"]
+__all__ = ["KINDS", "detect_kind", "open_dataset", "open_path", "read_places"]
 
 CSV_FILE, JSON_FILE = "annotations.csv", "annotations.json"
 
@@ -110,6 +110,19 @@ def open_path(path: Path, **options: Any) -> VideoDataset:
     if kind == "packed":
         return PackedVideos(path, **options)
     return KINDS.get(kind, _folder)(path, **options)
+
+
+def read_places(path: Path) -> list[Path]:
+    """The files and folders that `open_path` reads: the folder, or a table and the folders of its images."""
+    from ltr.dataset.listed import ListedVideos
+
+    if not path.is_file():
+        return [path]
+    try:
+        dataset = open_path(path)
+    except EBMError:  # told by whoever opens it to use it
+        return [path]
+    return [path, *(dataset.places() if isinstance(dataset, ListedVideos) else [])]
 
 
 def open_dataset(name: str, root: str | Path | None = None, **options: Any) -> VideoDataset:

@@ -13,15 +13,15 @@ from torch import nn
 
 from ebm.exceptions import InputError
 from ebm.lookup import lookup
-from ebm.outputs import Output, require_outputs
 from ltr.admin.devices import resolve_device
 from ltr.admin.environment import workspace
 from ltr.data.decoders import choose_decoder
 from ltr.data.replaced import describe_replaced
 from ltr.train_settings.build import build_actor, build_config, build_network, build_optimiser, network_type
-from ltr.train_settings.data_source import DataChoice, choose_data, open_data
+from ltr.train_settings.data_source import choose_data, open_data
 from ltr.train_settings.head import Run, head_lines
 from ltr.train_settings.overrides import RunOptions
+from ltr.train_settings.places import require_places, run_folder
 from ltr.train_settings.recipe import TrainRecipe
 from ltr.train_settings.resources import CpuPlan, available_cores, plan_cpu, shared_memory_note
 from ltr.train_settings.resume import Start, find_start, make_way
@@ -30,7 +30,7 @@ from ltr.trainers.checkpoints import CheckpointFolder
 from ltr.trainers.dry_run import dry_run
 from ltr.trainers.launch import expected_world, launch, under_torchrun
 from ltr.trainers.random_state import seed_everything
-from ltr.trainers.sinks import SinkContext, check_requests, folders_of, open_sinks
+from ltr.trainers.sinks import SinkContext, check_requests, open_sinks
 from ltr.trainers.sole_writer import check_space, sole_writer
 from ltr.trainers.trainer import Trainer
 from ltr.trainers.world import World
@@ -108,7 +108,7 @@ def _train(recipe: TrainRecipe, options: RunOptions, device: torch.device, plan:
     choice = choose_data(recipe, options.datasets, "tiny" if options.dry_run else options.scale)
     root = options.workspace if options.workspace is not None else workspace()
     if not options.dry_run:
-        _require_apart(_run_folder(root, recipe), options, choice)
+        require_places(run_folder(root, recipe), options, choice)
     with _output(root, recipe, options) as folder, launch(options.processes, options.arguments) as join:
         world = join(device)
         say = speaker(world)
@@ -145,26 +145,12 @@ def _train(recipe: TrainRecipe, options: RunOptions, device: torch.device, plan:
         return _carry_out(run, options, start)
 
 
-def _run_folder(root: Path, recipe: TrainRecipe) -> Path:
-    return root / "checkpoints" / "ltr" / recipe.module / recipe.name
-
-
-def _require_apart(folder: Path, options: RunOptions, choice: DataChoice) -> None:
-    """Refuse to write where the run reads; files of earlier runs in its folder may be moved or replaced."""
-    logs = [Output(name="--log-to", path=path, folder=True) for path in folders_of(options.log)]
-    inputs = {f"the data set {name}": path for name, path in choice.roots.items()}
-    require_outputs(
-        [Output(name="the run's folder", path=folder, folder=True, owned=True), *logs],
-        {**inputs, "--backbone-weights": options.backbone_weights},
-    )
-
-
 @contextmanager
 def _output(root: Path, recipe: TrainRecipe, options: RunOptions) -> Iterator[CheckpointFolder]:
     """The folder of the run's files, which no other run may use meanwhile; a passing one of a dry run."""
     kind = network_type(recipe)
     if not options.dry_run:
-        path = _run_folder(root, recipe)
+        path = run_folder(root, recipe)
         with sole_writer(path) if expected_world(options.processes).is_main else nullcontext():
             yield CheckpointFolder(path, kind, options.keep)
         return

@@ -100,6 +100,12 @@ def _locate(name: str, root: Path | None, split: str | None) -> tuple[Path, str 
     return path, None
 
 
+def _read(path: Path) -> dict[str, list[Path]]:
+    from ltr.dataset.opening import read_places
+
+    return {"the data set": read_places(path)}
+
+
 def _check(options: argparse.Namespace) -> int:
     import json
 
@@ -108,7 +114,7 @@ def _check(options: argparse.Namespace) -> int:
 
     path, kind = _locate(options.name, options.root, options.split)
     if options.json is not None and str(options.json) != "-":
-        require_outputs([Output(name="--json", path=options.json, stream=True)], {"the data set": path})
+        require_outputs([Output(name="--json", path=options.json, stream=True)], _read(path))
     report = check_dataset(path, kind, options.split, options.deep)
     if options.json is not None and str(options.json) == "-":
         print(json.dumps(report.to_json(), indent=1))
@@ -126,7 +132,7 @@ def _pack(options: argparse.Namespace) -> int:
     from ltr.dataset.tools.readable import unpackable
 
     path, kind = _locate(options.name, options.root, options.split)
-    require_outputs([Output(name="--out", path=options.out, folder=True, owned=True)], {"the data set": path})
+    require_outputs([Output(name="--out", path=options.out, folder=True, owned=True)], _read(path))
 
     def opened(allow_missing: bool) -> "VideoDataset":
         chosen = {"split": options.split} if options.split else {}

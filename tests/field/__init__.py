@@ -1,0 +1,1 @@
+"""What public bug reports of neighbouring tools found, as tests: commands from the outside."""

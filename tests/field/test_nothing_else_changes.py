@@ -1,0 +1,273 @@
+"""No command changes a file that it was not told to write, whatever paths it is given.
+
+Every command runs in this process on a small folder of files that exist, are missing, or are links to each
+other, and the folder is compared before and after. The checks are the commands' own. What follows them is
+replaced only where it would take seconds: plots, training, drawing and the studies; what stands in for those
+writes where they would.
+"""
+
+import contextlib
+import io
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from ebm.exceptions import EBMError, InputError
+from ebm.fitting.files import load_fitted
+from ltr.admin.checkpoint_io import read_checkpoint
+from ltr.dataset.annotations import read_boxes
+from ltr.dataset.opening import open_path
+from ltr.trainers.checkpoints import CheckpointFolder
+from pytracking.cli import main
+from pytracking.evaluation.video_io import open_video
+from tests.field.trees import NAMES, RUN, Tree, build_tree
+
+BOX = ["--box", "4,8,12,10"]
+
+
+@dataclass(frozen=True)
+class Call:
+    """A command line, the names that it reads, and what it is told to write."""
+
+    argv: list[str]
+    inputs: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    folders: tuple[str, ...] = ()
+
+
+def video(video: str, out: str, table: str | None) -> Call:
+    other = [] if table is None else ["--csv", table]
+    beside = os.path.splitext(out)[0] + ".csv"
+    return Call(
+        ["video", "first_box", "default", video, *BOX, "--out", out, *other], (video,), (out, table or beside)
+    )
+
+
+def video_by_default(video: str, out: str, table: str | None) -> Call:
+    stem = Path(video).resolve().stem
+    files = tuple(f"runs/videos/{stem}_first_box{suffix}" for suffix in (".mp4", ".csv"))
+    other = () if table is None else ("--csv", table)
+    written = files if table is None else (files[0], table)
+    return Call(["video", "first_box", "default", video, *BOX, *other], (video,), written)
+
+
+def track(root: str, results: str, compared: str | None) -> Call:
+    argv = ["track", "first_box", "default", "--dataset", "otb", "--root", root, "--results", results]
+    more = [] if compared is None else ["--compare", f"label={compared}"]
+    return Call([*argv, *more], (root,), folders=(f"{results}/first_box",))
+
+
+def evaluate(root: str, out: str, results: str | None) -> Call:
+    argv = ["evaluate", results or "first_box", "--dataset", "otb", "--root", root, "--out", out]
+    return Call(argv, (root,) if results is None else (root, results), folders=(out,))
+
+
+def export(checkpoint: str, out: str, _: str | None) -> Call:
+    read = (checkpoint, os.path.splitext(checkpoint)[0] + ".json") if not os.path.isdir(checkpoint) else ()
+    files = (f"{out}/X_ep0001.safetensors", f"{out}/X_ep0001.json")
+    return Call(["export", checkpoint, "--out", out], read, files)
+
+
+def check(data: str, out: str, _: str | None) -> Call:
+    return Call(["dataset", "check", f"folder:{data}", "--json", out], (data,), (out,))
+
+
+def pack(data: str, out: str, _: str | None) -> Call:
+    return Call(
+        ["dataset", "pack", f"folder:{data}", "--out", out, "--no-progress", "--skip-broken"],
+        (data,),
+        (),
+        (out,),
+    )
+
+
+def sheet(photos: str, out: str, _: str | None) -> Call:
+    argv = ["generate", "--contact-sheet", out, "--textures", photos, "--size", "32x24", "--length", "1-1"]
+    return Call(argv, (photos,), (out,))
+
+
+def generate(photos: str, out: str, _: str | None) -> Call:
+    argv = ["generate", "--out", out, "--textures", photos, "--kind", "test", "--scale", "tiny"]
+    return Call(argv, (photos,), folders=(f"{out}/generated",))
+
+
+def train(data: str, out: str, weights: str | None) -> Call:
+    argv = ["train", "dimp", "dimp_nce_plus_small", "--datasets", f"folder:{data}", "--workspace", out]
+    more = [] if weights is None else ["--backbone-weights", weights]
+    inputs = (data,) if weights is None else (data, weights)
+    return Call([*argv, *more], inputs, folders=(f"{out}/{RUN}",))
+
+
+def regress(out: str, _: str, __: str | None) -> Call:
+    return Call(["regress", "--quick", "--out", out], folders=(out,))
+
+
+def toy1d(out: str, _: str, __: str | None) -> Call:
+    return Call(["toy1d", "table", "--quick", "--out", out], folders=(out,))
+
+
+def demo(out: str, _: str, __: str | None) -> Call:
+    return Call(["demo", "--workspace", out], folders=(out,))
+
+
+def doctor(_: str, __: str, ___: str | None) -> Call:
+    return Call(["doctor"])
+
+
+COMMANDS: dict[Callable[[str, str, str | None], Call], int] = {  # and how many mixtures of paths are tried
+    video: 150,
+    video_by_default: 40,
+    track: 40,
+    evaluate: 40,
+    export: 60,
+    check: 60,
+    pack: 50,
+    sheet: 40,
+    generate: 40,
+    train: 60,
+    regress: 20,
+    toy1d: 20,
+    demo: 20,
+    doctor: 1,
+}
+STOPPED = (train, regress, toy1d, demo)  # by what stands in for the work, after it has written
+
+
+@contextlib.contextmanager
+def instead_of_training(
+    root: Path, recipe: Any, options: Any, *_: Any
+) -> Iterator[CheckpointFolder]:  # what a run that starts anew does first, and nothing more
+    folder = CheckpointFolder(root / RUN, "DiMPnet", 3)
+    folder.path.mkdir(parents=True, exist_ok=True)
+    folder.set_aside()
+    folder.epoch_file(1).write_bytes(b"a checkpoint")
+    raise InputError("no training here")
+    yield folder
+
+
+def instead_of_a_study(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "results.csv").write_bytes(b"a table")
+    raise InputError("no study here")
+
+
+def instead_of_drawing(workspace: Path, kind: str, *_: Any, **__: Any) -> dict[str, Path]:
+    folder = workspace / "generated"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / kind).write_bytes(b"videos")
+    return {}
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_tree(tmp_path_factory.mktemp("field") / "tree")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cheap() -> Iterator[None]:
+    """Stands in for what takes seconds, all of it behind the checks."""
+    study = "ebm.tasks.tabular.study.run_study"
+    with contextlib.ExitStack() as stack:
+        for place, stand_in in (
+            ("pytracking.analysis.report.save_plots", lambda *_: []),
+            (
+                "ltr.admin.loading.load_network",
+                lambda path: (mock.Mock(parameters=list), {"epoch": 1, "weights": ""}),
+            ),
+            ("ltr.train_settings.session._output", instead_of_training),
+            ("ltr.dataset.generated.workspace.ensure_generated", instead_of_drawing),
+            (study, lambda plan, folder, show: instead_of_a_study(folder)),
+            ("ebm.tasks.toy1d.study.run_study", lambda jobs, store, *_: instead_of_a_study(store.folder)),
+            ("pytracking.demo._draw_videos", lambda options: instead_of_a_study(options.workspace)),
+        ):
+            stack.enter_context(mock.patch(place, stand_in))
+        yield
+
+
+@contextlib.contextmanager
+def inside(template: Path, root: Path) -> Iterator[Tree]:
+    """A fresh tree as the current folder, and nothing printed."""
+    tree = Tree(template, root)
+    quiet = io.StringIO()
+    with (
+        contextlib.chdir(root),
+        mock.patch.dict(os.environ, {"EBMTRACK_WORKSPACE": "runs", "HOME": str(root)}),
+        contextlib.redirect_stdout(quiet),
+        contextlib.redirect_stderr(quiet),
+    ):
+        yield tree
+
+
+def run(argv: list[str]) -> int:
+    try:
+        return main(argv)
+    except SystemExit as stop:
+        return int(stop.code or 0)
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.__name__)
+def test_a_command_changes_only_what_it_was_told_to_write(
+    command: Callable[[str, str, str | None], Call], template: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    names = st.sampled_from(NAMES)
+
+    @settings(
+        max_examples=COMMANDS[command],
+        deadline=None,
+        derandomize=True,
+        database=None,
+        phases=[Phase.explicit, Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(first=names, second=names, third=st.none() | names)
+    def holds(first: str, second: str, third: str | None) -> None:
+        root = tmp_path_factory.mktemp("field") / "tree"
+        with inside(template, root) as tree:
+            call = command(first, second, third)
+            read = tree.read(call.inputs)
+            told = {place for name in call.files for place in (tree.place(name), tree.target(name))}
+            below = [tree.target(name) for name in call.folders]
+            within = [tree.target(name) for name in call.inputs if os.path.isdir(name)]
+            code = run(call.argv)
+            changed, added = tree.changed(), tree.added()
+        assert code in (0, 1, 2)
+        if code == 2 and command not in STOPPED:
+            assert (changed, added) == ([], []), call.argv
+        for name in changed:
+            assert name in told or any(lies_in(name, folder) for folder in below), (call.argv, name)
+            assert not tree.before[name].leads_to & read, (call.argv, name)
+        for name in added:
+            assert name in told or any(lies_in(name, folder) for folder in below), (call.argv, name)
+            assert not any(lies_in(name, folder) for folder in within), (call.argv, name)
+
+    holds()
+
+
+def lies_in(name: str, folder: str) -> bool:
+    return folder == "." or f"{name}/".startswith(f"{folder}/")
+
+
+def frames_of(path: Path) -> None:
+    for _ in open_video(path).frames():
+        pass
+
+
+READERS = [load_fitted, read_checkpoint, read_boxes, open_path, frames_of]
+
+
+@pytest.mark.parametrize("reader", READERS, ids=lambda reader: reader.__name__)
+def test_a_reader_changes_nothing(
+    reader: Callable[[Path], Any], template: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with inside(template, tmp_path_factory.mktemp("field") / "tree") as tree:
+        for name in NAMES:
+            with contextlib.suppress(EBMError):
+                reader(Path(name))
+        assert (tree.changed(), tree.added()) == ([], [])
