@@ -94,7 +94,7 @@ def _run(options: argparse.Namespace) -> int:
 
     return run_demo(
         DemoOptions(
-            workspace=(options.workspace or workspace()).resolve(),
+            workspace=Path(os.path.realpath(options.workspace or workspace())),
             scale=options.scale,
             epochs=options.epochs,
             samples=options.samples,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 try:
     from ebm.command import CommandParser, local_path, run_command
+    from ebm.exceptions import InputError
     from pytracking.evaluation.command import (
         add_dataset_options,
         add_tracker_options,
@@ -93,7 +94,6 @@ def main(argv: List[str] | None = None) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    from ebm.outputs import Output, require_outputs
     from pytracking.analysis.protocols import protocol_for
     from pytracking.evaluation.datasets import choose_dataset, open_dataset
     from pytracking.evaluation.running import run_dataset
@@ -122,16 +122,40 @@ def _run(args: argparse.Namespace) -> int:
         device=args.device,
     )
     root = results_root(args.results)
-    require_outputs(
-        [Output(name="the folder of results", path=spec.folder(root), folder=True)],
-        {**read_by_dataset(args, dataset), "the weights": spec.weights.files},
-    )
+    _require_usable(args, dataset, sequences, spec, root)
     print(spec.weights)
     print(f"Results: {spec.folder(root)}", flush=True)
     report = run_dataset(sequences, spec, results_root=root, workers=args.threads, rerun=args.rerun)
     _print_report(report)
     _print_scores(args, sequences, spec, report, root)
     return _print_failures(report)
+
+
+def _require_usable(
+    args: argparse.Namespace,
+    dataset: str,
+    sequences: "List[Sequence]",
+    spec: "TrackerSpec",
+    root: Path,
+) -> None:
+    """Refuse before hours of tracking what would be told after them."""
+    from ebm.outputs import Output, require_outputs
+    from pytracking.analysis.sources import find_sources
+
+    for wanted in args.compare:
+        if wanted == spec.label:  # which this run will give
+            continue
+        for source in find_sources(wanted, root):
+            lacking = [sequence.name for sequence in sequences if not source.has(sequence)]
+            if lacking and not args.allow_missing:
+                raise InputError(
+                    f"--compare {wanted} has no result of {lacking[0]} ({len(lacking)} of "
+                    f"{_count(len(sequences))}). Leave it out, or pass --allow-missing."
+                )
+    require_outputs(
+        [Output(name="the folder of results", path=spec.folder(root), folder=True)],
+        {**read_by_dataset(args, dataset), "the weights": spec.weights.files},
+    )
 
 
 def _print_report(report: "RunReport") -> None:

@@ -1,6 +1,7 @@
 """Track one target through a video file or a folder of images; writes an mp4 and a csv, needs no display."""
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Iterator
 from collections.abc import Sequence as List
@@ -123,7 +124,7 @@ def _run(args: argparse.Namespace) -> int:
 def _default_out(video: Path, tracker: str) -> Path:
     from ltr.admin.environment import workspace
 
-    return workspace() / "videos" / f"{video.resolve().stem}_{tracker}.mp4"
+    return workspace() / "videos" / f"{Path(os.path.realpath(video)).stem}_{tracker}.mp4"
 
 
 @dataclass(frozen=True)
@@ -173,8 +174,9 @@ class _Sink:
         try:
             if self._table is None:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
-                if self._path.is_file() and self._path.lstat().st_nlink > 1:
-                    self._path.unlink()  # a hard link: its other name is a file that nobody named
+                there = self._path.resolve()
+                if there.is_file() and there.stat().st_nlink > 1:
+                    there.unlink()  # a hard link: its other name is a file that nobody named
                 self._table = self._stack.enter_context(
                     self._path.open("w", encoding="utf-8", newline="\n", buffering=1)
                 )

@@ -20,6 +20,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from ebm.exceptions import EBMError, InputError
+from ebm.files import write_atomic
 from ebm.fitting.files import load_fitted
 from ltr.admin.checkpoint_io import read_checkpoint
 from ltr.dataset.annotations import read_boxes
@@ -51,7 +52,7 @@ def video(video: str, out: str, table: str | None) -> Call:
 
 
 def video_by_default(video: str, out: str, table: str | None) -> Call:
-    stem = Path(video).resolve().stem
+    stem = Path(os.path.realpath(video)).stem
     files = tuple(f"runs/videos/{stem}_first_box{suffix}" for suffix in (".mp4", ".csv"))
     other = () if table is None else ("--csv", table)
     written = files if table is None else (files[0], table)
@@ -89,7 +90,7 @@ def pack(data: str, out: str, _: str | None) -> Call:
 
 
 def sheet(photos: str, out: str, _: str | None) -> Call:
-    argv = ["generate", "--contact-sheet", out, "--textures", photos, "--size", "32x24", "--length", "1-1"]
+    argv = ["generate", "--contact-sheet", out, "--textures", photos, "--size", "48x32", "--length", "2-2"]
     return Call(argv, (photos,), (out,))
 
 
@@ -121,21 +122,23 @@ def doctor(_: str, __: str, ___: str | None) -> Call:
     return Call(["doctor"])
 
 
-COMMANDS: dict[Callable[[str, str, str | None], Call], int] = {  # and how many mixtures of paths are tried
-    video: 150,
-    video_by_default: 40,
-    track: 40,
-    evaluate: 40,
-    export: 60,
-    check: 60,
-    pack: 50,
-    sheet: 40,
-    generate: 40,
-    train: 60,
-    regress: 20,
-    toy1d: 20,
-    demo: 20,
-    doctor: 1,
+VIDEOS, DATA, NET = ("clip.mp4", "frames", "to_frames"), ("otb", "to_otb"), "net/X_ep0001.safetensors"
+COMMANDS: dict[Callable[[str, str, str | None], Call], tuple[int, tuple[str, ...]]] = {
+    # how many mixtures of paths are tried, and what the command can read in earnest: every second time
+    video: (150, VIDEOS),
+    video_by_default: (60, VIDEOS),
+    track: (80, DATA),
+    evaluate: (80, DATA),
+    export: (100, (NET, "to_net/X_ep0001.safetensors", "net/X_ep0001.pth.tar")),
+    check: (100, (*DATA, "frames")),
+    pack: (60, (*DATA, "frames")),
+    sheet: (80, ("frames", "to_frames")),
+    generate: (60, ("frames", "ws")),
+    train: (80, (*DATA, "ws")),
+    regress: (20, ("out",)),
+    toy1d: (20, ("out",)),
+    demo: (20, ("out",)),
+    doctor: (1, ("out",)),
 }
 STOPPED = (train, regress, toy1d, demo)  # by what stands in for the work, after it has written
 
@@ -156,6 +159,11 @@ def instead_of_a_study(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "results.csv").write_bytes(b"a table")
     raise InputError("no study here")
+
+
+def instead_of_a_picture(file: Path, **_: Any) -> Path:
+    write_atomic(file, b"a picture")
+    return file
 
 
 def instead_of_drawing(workspace: Path, kind: str, *_: Any, **__: Any) -> dict[str, Path]:
@@ -182,6 +190,7 @@ def cheap() -> Iterator[None]:
                 lambda path: (mock.Mock(parameters=list), {"epoch": 1, "weights": ""}),
             ),
             ("ltr.train_settings.session._output", instead_of_training),
+            ("ltr.dataset.generated.sheet.contact_sheet", instead_of_a_picture),
             ("ltr.dataset.generated.workspace.ensure_generated", instead_of_drawing),
             (study, lambda plan, folder, show: instead_of_a_study(folder)),
             ("ebm.tasks.toy1d.study.run_study", lambda jobs, store, *_: instead_of_a_study(store.folder)),
@@ -212,25 +221,34 @@ def run(argv: list[str]) -> int:
         return int(stop.code or 0)
 
 
+@st.composite
+def mixtures(draw: st.DrawFn, usual: tuple[str, ...]) -> tuple[str, str, str | None]:
+    """Three paths, the second often close to the first: itself, below it, or the folder that it lies in."""
+    names = st.sampled_from(NAMES)
+    first = draw(st.sampled_from(usual) | names)
+    near = st.sampled_from((first, f"{first}/new", os.path.dirname(first) or ".", f"./{first}"))
+    return first, draw(near | names), draw(st.none() | near | names)
+
+
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.__name__)
 def test_a_command_changes_only_what_it_was_told_to_write(
     command: Callable[[str, str, str | None], Call], template: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    names = st.sampled_from(NAMES)
+    examples, usual = COMMANDS[command]
 
     @settings(
-        max_examples=COMMANDS[command],
+        max_examples=examples,
         deadline=None,
         derandomize=True,
         database=None,
         phases=[Phase.explicit, Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    @given(first=names, second=names, third=st.none() | names)
-    def holds(first: str, second: str, third: str | None) -> None:
+    @given(paths=mixtures(usual))
+    def holds(paths: tuple[str, str, str | None]) -> None:
         root = tmp_path_factory.mktemp("field") / "tree"
         with inside(template, root) as tree:
-            call = command(first, second, third)
+            call = command(*paths)
             read = tree.read(call.inputs)
             told = {place for name in call.files for place in (tree.place(name), tree.target(name))}
             below = [tree.target(name) for name in call.folders]

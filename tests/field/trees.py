@@ -45,7 +45,7 @@ def build_tree(root: Path) -> Path:
         (root / folder).mkdir(parents=True)
     (root / f"ws/{RUN}/resnet.pth").write_bytes(b"weights of the user's")
     fields = {"net_type": "X", "epoch": 1, "net": {"weight": torch.zeros(3)}, "net_info": {}}
-    fields["constructor"] = NetConstructor("torch.nn", "Identity", (), {})
+    fields["constructor"] = NetConstructor("dimpnet_small", "ltr.models.tracking.dimpnet", (), {})
     write_checkpoint(root / "net/X_ep0001.pth.tar", fields)
     write_export(root / "net", fields, "X_ep0001.pth.tar")
     shutil.copy(root / "otb/Walk/groundtruth_rect.txt", root / "results/Walk.txt")
