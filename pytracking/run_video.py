@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from collections.abc import Sequence as List
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -183,6 +183,9 @@ class _Sink:
                 self._table.write("frame,x,y,w,h,score,state\n")
             self._table.write(line)
         except OSError as error:
+            if self._table is not None:
+                with suppress(OSError):  # what is left in the buffer would fail once more at the end
+                    self._table.close()
             raise InputError(f"{self._path} cannot be written: {error.strerror or error}.") from error
 
 
