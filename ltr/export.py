@@ -2,7 +2,9 @@
 
 import argparse
 import sys
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 
 from ebm.command import CommandParser, local_path, run_command
 from ebm.outputs import Output, require_outputs
@@ -60,8 +62,14 @@ def _export(options: argparse.Namespace) -> int:
         [Output(name="the export --out", path=file) for file in export_files(options.out, fields)],
         {"the checkpoint": (path, path.with_suffix(".json"))},
     )
-    written = write_export(options.out, fields, path.name, options.weights)
-    net, fields = load_network(written)  # read back: an export that does not load helps nobody
+    there = next(folder for folder in (options.out, *options.out.absolute().parents) if folder.is_dir())
+    with tempfile.TemporaryDirectory(prefix=".export-", dir=there) as part:
+        made = write_export(Path(part), fields, path.name, options.weights)
+        net, fields = load_network(made)  # an export that does not load must not replace one that does
+        written = options.out / made.name
+        options.out.mkdir(parents=True, exist_ok=True)
+        made.with_suffix(".json").replace(written.with_suffix(".json"))
+        made.replace(written)
     size = written.stat().st_size / 2**20
     count = sum(p.numel() for p in net.parameters()) / 1e6
     print(

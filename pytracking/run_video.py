@@ -32,7 +32,8 @@ _EXAMPLES = """examples:
 
 The box is that of the first frame: left, top, width and height in pixels. The csv has a row for each frame,
 counted from 0: frame,x,y,w,h,score,state; the score lies in [0, 1], the state is ok, uncertain or lost. In
-the mp4 a dashed box is an uncertain or lost one."""
+the mp4 a dashed box is an uncertain or lost one. An output that is the video, lies in the folder of images,
+or is the other output is refused."""
 
 _COLOURS = {"ok": (40, 210, 140), "uncertain": (255, 200, 40), "lost": (255, 80, 60)}  # RGB
 

@@ -136,3 +136,29 @@ def test_bare_weights_are_not_a_network(tmp_path: Path) -> None:
     safetensors.torch.save_file({"w": torch.zeros(1)}, tmp_path / "bare.safetensors")
     with pytest.raises(InputError, match="is missing"):
         load_network(tmp_path / "bare.safetensors")
+
+
+def test_an_export_that_does_not_load_leaves_the_one_before(
+    checkpoint: Path, fields: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    assert main([str(checkpoint), "--out", str(tmp_path / "out")]) == 0
+    before = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+    write_checkpoint(checkpoint, {**fields, "net_ema": {"weight": torch.zeros(2)}})
+    assert main([str(checkpoint), "--out", str(tmp_path / "out")]) == 2
+    assert "does not fit" in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
+
+
+@pytest.mark.parametrize("name", ["DiMPnet_ep0007.safetensors", "DiMPnet_ep0007.json"])
+def test_an_export_over_what_it_reads_is_refused(
+    name: str, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    assert main([str(checkpoint), "--out", str(tmp_path / "out")]) == 0
+    exported = tmp_path / "out/DiMPnet_ep0007.safetensors"
+    (tmp_path / "link").mkdir()
+    (tmp_path / "link" / name).symlink_to(tmp_path / "out" / name)
+    before = {path.name: path.read_bytes() for path in exported.parent.iterdir()}
+    for place in ("out", "link"):
+        assert main([str(exported), "--out", str(tmp_path / place)]) == 2
+        assert "which would be lost" in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in exported.parent.iterdir()} == before
