@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from ebm.command import run_guarded
 from ebm.estimator import EBMRegressor
 
 __all__ = ["NOT_APPLICABLE", "CheckResult", "main", "quick_estimator", "report", "run_checks"]
@@ -84,6 +85,10 @@ def report(results: Sequence[CheckResult]) -> str:
 
 def main() -> int:
     """Print the report; the exit code is 1 if a check failed."""
+    return run_guarded(_print_report)
+
+
+def _print_report() -> int:
     results = run_checks()
     print(report(results))
     return int(any(result.status == "failed" for result in results))

@@ -72,11 +72,10 @@ def main(argv: List[str] | None = None) -> int:
 
 def _run(args: argparse.Namespace) -> int:
     from ebm.lookup import lookup
-    from ebm.outputs import Output, require_outputs
     from pytracking.analysis.extract import evaluate
     from pytracking.analysis.protocols import protocol_for
     from pytracking.analysis.report import save_report
-    from pytracking.analysis.sources import FolderSource, find_sources
+    from pytracking.analysis.sources import find_sources
     from pytracking.analysis.tables import FORMATS, format_table, per_sequence_table, score_table
     from pytracking.evaluation.datasets import choose_dataset, open_dataset
 
@@ -95,11 +94,7 @@ def _run(args: argparse.Namespace) -> int:
         scale=args.scale,
     )
     out = args.out or _default_folder(dataset)
-    results = [source.folder.path for source in sources if isinstance(source, FolderSource)]
-    require_outputs(
-        [Output(name="the report --out", path=out, folder=True)],
-        {**read_by_dataset(args, dataset), "the results": results},
-    )
+    _require_apart(out, read_by_dataset(args, dataset), sources)
     evaluation = evaluate(sequences, sources, rule=args.protocol, allow_missing=args.allow_missing)
     print(format_table(score_table(evaluation), args.format))
     if args.format == "text":
@@ -113,6 +108,16 @@ def _run(args: argparse.Namespace) -> int:
     if without_plots:
         print(f"note: {without_plots}", file=sys.stderr)
     return 0
+
+
+def _require_apart(out: Path, read: dict[str, Path], sources: "List[BoxSource]") -> None:
+    """Refuse to write the report where results or the data set are read."""
+    from ebm.outputs import Output, require_outputs
+    from pytracking.analysis.sources import FolderSource
+
+    results = [source.folder.path for source in sources if isinstance(source, FolderSource)]
+    output = Output(name="the report --out", path=out, folder=True)
+    require_outputs([output], {**read, "the results": results})
 
 
 def _default_folder(dataset: str) -> Path:

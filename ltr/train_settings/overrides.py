@@ -57,6 +57,11 @@ class RunOptions:
     log: Sequence[str] = ()
     dry_run: bool = False
 
+    @property
+    def start(self) -> str:
+        """Where the run starts: as `resume` says; three steps on trial start anew."""
+        return "none" if self.dry_run else self.resume
+
     def parts(self, batch_size: int) -> int | None:
         """Parts in which a batch is computed, None to let the free memory decide.
 

@@ -20,10 +20,14 @@ def run_folder(root: Path, recipe: TrainRecipe) -> Path:
 def require_places(folder: Path, options: RunOptions, choice: DataChoice) -> None:
     """Refuse to write where the run reads; files of earlier runs in its folder may be moved or replaced.
 
+    A dry run writes nothing.
+
     Raises:
         InputError: if the run's folder or that of a log lies in a data set, holds the backbone's weights, or
             cannot be written to.
     """
+    if options.dry_run:
+        return
     logs = [Output(name="--log-to", path=path, folder=True) for path in folders_of(options.log)]
     inputs = {f"the data set {name}": read_places(path) for name, path in choice.roots.items()}
     require_outputs(

@@ -107,14 +107,12 @@ def _train(recipe: TrainRecipe, options: RunOptions, device: torch.device, plan:
     decoder = choose_decoder(options.decoder)
     choice = choose_data(recipe, options.datasets, "tiny" if options.dry_run else options.scale)
     root = options.workspace if options.workspace is not None else workspace()
-    if not options.dry_run:
-        require_places(run_folder(root, recipe), options, choice)
+    require_places(run_folder(root, recipe), options, choice)
     with _output(root, recipe, options) as folder, launch(options.processes, options.arguments) as join:
         world = join(device)
         say = speaker(world)
         with world.in_turns():
-            resume = "none" if options.dry_run else options.resume
-            start = find_start(resume, folder, recipe, choice.label, say)
+            start = find_start(options.start, folder, recipe, choice.label, say)
         _check_agreement(world, recipe, start)
         if start is not None and start.epoch >= recipe.schedule.epochs:
             say(
