@@ -37,6 +37,15 @@ def test_what_cannot_be_written_is_an_error_of_the_input(tmp_path: Path) -> None
     assert not list((tmp_path / "a" / "b").iterdir())
 
 
+def test_a_device_is_written_to_and_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "null").symlink_to("/dev/null")
+    write_atomic(tmp_path / "null", "x")
+    assert (tmp_path / "null").is_symlink()
+    assert [path.name for path in tmp_path.iterdir()] == ["null"]
+    with pytest.raises(InputError, match="/dev/full cannot be written: No space left"):
+        write_atomic(Path("/dev/full"), "x")
+
+
 def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_atomic(tmp_path / "a.txt", "old")
 

@@ -201,6 +201,20 @@ def test_a_place_that_cannot_be_written_is_told_before_the_work(
     assert captured.out == ""
 
 
+def test_a_wrong_comparison_is_told_before_the_work(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = write_otb(tmp_path / "otb", {"Walk": 3})
+    (tmp_path / "empty").mkdir()
+    track = ["track", "first_box", "default", "--dataset", "otb", "--root", str(root)]
+    track += ["--results", str(tmp_path / "results"), "--compare"]
+    assert main([*track, "nobody/none"]) == 2
+    assert main([*track, f"label={tmp_path / 'empty'}"]) == 2
+    assert "has no result of Walk (1 of 1 sequence)" in capsys.readouterr().err
+    assert not (tmp_path / "results").exists()
+    assert main([*track, "first_box/default"]) == 0  # what this run gives
+
+
 def test_a_run_that_cannot_start_leaves_the_files_of_the_last(tmp_path: Path) -> None:
     draw_frames(tmp_path / "f", boxes_of(3))
     out = tmp_path / "o.mp4"

@@ -12,7 +12,7 @@ import pytest
 from ebm.exceptions import InputError
 from ltr.dataset import Got10k, LaSOT, MSCOCOSeq, TrackingNet, base, coco
 from ltr.dataset.array_file import read_arrays, write_arrays
-from ltr.dataset.index import index_file
+from ltr.dataset.index import cache_folder, index_file
 from tests.ltr.layouts import (
     moving_boxes,
     write_coco,
@@ -203,3 +203,15 @@ def test_array_files(tmp_path: Path) -> None:
     assert read_arrays(tmp_path / "f", "file")[1]["a"][0] == 0
     with pytest.raises(InputError, match=r"file .*g is missing"):
         read_arrays(tmp_path / "g", "file")
+
+
+def test_a_full_cache_forgets_its_own_files_alone(tmp_path: Path) -> None:
+    folder = cache_folder() / "annotations"
+    folder.mkdir(parents=True)
+    for number in range(70):
+        (folder / f"lasot-{number:020x}.idx").write_bytes(b"")
+        (folder / f"mine-{number}.idx").write_bytes(b"of the user's")
+    root = write_lasot(tmp_path / "LaSOT", frames=3)
+    LaSOT(root, NAMES).prepare()
+    assert len(list(folder.glob("mine-*.idx"))) == 70
+    assert len(list(folder.glob("lasot-*.idx"))) == 64

@@ -11,7 +11,7 @@ from ltr.data.image_loader import read_image
 from ltr.data.video import VideoDataset
 from ltr.dataset import open_dataset
 from ltr.dataset.listed import natural_key
-from ltr.dataset.opening import detect_kind, open_path
+from ltr.dataset.opening import detect_kind, open_path, read_places
 from ltr.dataset.own_folders import FolderVideos
 from ltr.dataset.own_tables import open_csv, open_json
 from tests.ltr.layouts import (
@@ -98,6 +98,8 @@ def test_a_table(tmp_path: Path) -> None:
     np.testing.assert_array_equal(walk.boxes[11], [5, 6, 7, 8])
     assert dataset.annotation(1).boxes[3, 0] == 1.5
     assert dataset.frame_path(1, 3) == tmp_path / "run/img/frame3.jpg"
+    assert read_places(file) == [file, tmp_path / "run", tmp_path / "walk"]
+    assert read_places(tmp_path) == [tmp_path]
     file = write_table(tmp_path, ["walk,2,1,2,3,4"], "Video; Image; X; Y; Width; Height".replace("; ", ","))
     assert open_csv(file).annotation(0).visible[2]
 
