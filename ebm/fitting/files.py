@@ -2,8 +2,6 @@
 
 import copy
 import io
-import pickle
-import zipfile
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -20,6 +18,8 @@ from ebm.fitting.fitted import FittedEBM
 from ebm.fitting.loop import History
 from ebm.fitting.network import AnchoredEBM, build_model
 from ebm.fitting.recipes import loss_options
+from ebm.integrity.checksums import sealed_zip
+from ebm.integrity.torch_files import read_torch_file
 
 __all__ = ["load_fitted", "save_fitted"]
 
@@ -56,7 +56,7 @@ def save_fitted(fitted: FittedEBM, path: Path) -> None:
     }
     buffer = io.BytesIO()
     torch.save(fields, buffer)
-    write_atomic(path, buffer.getvalue())
+    write_atomic(path, sealed_zip(buffer.getvalue()))
 
 
 def load_fitted(
@@ -80,21 +80,22 @@ def load_fitted(
         fitted = _rebuild(fields, feature_net)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
-    except (EBMError, KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+    except (
+        EBMError,
+        LookupError,
+        TypeError,
+        ValueError,
+        RuntimeError,
+        AttributeError,
+        ArithmeticError,
+    ) as error:
         raise InputError(f"{path} is damaged or was changed: {type(error).__name__}: {error}") from error
     return fitted.to(device)
 
 
 def _read(path: Path) -> dict[str, Any]:
     """The fields of the file, its first ones checked."""
-    if not path.is_file():
-        raise InputError(f"No file {path}" + (" (it is a folder)." if path.is_dir() else "."))
-    try:
-        fields = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, zipfile.BadZipFile, EOFError, LookupError, OSError) as error:
-        raise _unreadable(path, error) from error
-    except (RuntimeError, ValueError, AttributeError, TypeError, AssertionError, OverflowError) as error:
-        raise _unreadable(path, error) from error
+    fields = read_torch_file(path)
     if not isinstance(fields, dict) or fields.get("format") != FORMAT:
         raise InputError(f"{path} is no fitted density: FittedEBM.save did not write it.")
     if fields.get("version") != VERSION:
@@ -103,14 +104,6 @@ def _read(path: Path) -> dict[str, Any]:
             "fit again, or install the release that wrote it."
         )
     return fields
-
-
-def _unreadable(path: Path, error: Exception) -> InputError:
-    reason = next(iter(str(error).splitlines()), "") or type(error).__name__
-    return InputError(
-        f"{path} ({path.stat().st_size} bytes) is truncated, no file of FittedEBM.save, or holds something "
-        f"that may not be read; nothing in it was run. ({reason})"
-    )
 
 
 def _rebuild(fields: dict[str, Any], feature_net: nn.Module | None) -> FittedEBM:

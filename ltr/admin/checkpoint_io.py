@@ -6,15 +6,17 @@ import os
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 import torch
 from torch import nn
 
 from ebm.exceptions import InputError
+from ebm.integrity.checksums import SealingWriter
+from ebm.integrity.torch_files import read_torch_file
 from ltr.admin.exported import read_export
 from ltr.admin.model_constructor import NetConstructor
-from ltr.admin.state_dicts import as_state_dict, read_torch_file
+from ltr.admin.state_dicts import as_state_dict
 
 __all__ = ["Ignored", "network_fields", "read_checkpoint", "write_checkpoint"]
 
@@ -87,7 +89,9 @@ def write_checkpoint(path: Path, fields: Mapping[str, Any]) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with partial.open("wb") as file:
-            torch.save(dict(fields), file)
+            sealing = SealingWriter(file)
+            torch.save(dict(fields), cast(IO[bytes], sealing))
+            sealing.seal()
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
