@@ -1,32 +1,26 @@
 """Checksums inside the files that we write, verified before anything is taken from them.
 
 Zip containers (those of torch and numpy) carry the SHA-256 of all their bytes as the comment of the archive,
-which other readers skip; JSON carries it as a field. Files without one are read, and said to have none.
+which other readers skip. Files without one are read, and said to have none.
 """
 
 import hashlib
 import io
-import json
 import logging
-from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
 from ebm.exceptions import InputError
 
 __all__ = [
-    "FIELD",
     "SealingWriter",
     "damaged",
     "note_unchecked",
-    "require_sound_fields",
-    "sealed_fields",
     "sealed_zip",
     "seal_holds",
     "sha256_of",
 ]
 
-FIELD = "sha256"
 _MARK = b"ebmtrack sha256 "
 _COMMENT = len(_MARK) + 64  # bytes of the comment: mark and hex digits
 _TAIL = 2 + _COMMENT  # with the length field ahead of it, the last of a zip without comment
@@ -137,28 +131,3 @@ def sha256_of(path: Path) -> str:
     """
     with path.open("rb") as file:
         return str(_digest(file, path.stat().st_size).hexdigest())
-
-
-def sealed_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Fields of a JSON file with their checksum: a last field ``sha256``."""
-    content = {key: value for key, value in fields.items() if key != FIELD}
-    return {**content, FIELD: _digest_of(content)}
-
-
-def require_sound_fields(path: Path, fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields that were read from a JSON file, their checksum verified and taken off.
-
-    Raises:
-        InputError: if it does not hold.
-    """
-    content = {key: value for key, value in fields.items() if key != FIELD}
-    if FIELD not in fields:
-        note_unchecked(path)
-    elif fields[FIELD] != _digest_of(content):
-        raise damaged(path, f"its checksum (field {FIELD!r}) does not fit what it says")
-    return content
-
-
-def _digest_of(content: Mapping[str, Any]) -> str:
-    """Of the values, not of how the file spaces them: people may format it."""
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -27,8 +27,12 @@ _ERRORS = (
 )
 
 
-def require_sound_zip(path: Path) -> dict[str, int]:
+def require_sound_zip(path: Path, said_of: Path | None = None) -> dict[str, int]:
     """Verify a zip archive: our checksum of the whole, else the CRC-32 of every part; and its sizes.
+
+    Args:
+        path: the file.
+        said_of: what is said to have no checksum if this file has none; by default the file.
 
     Returns:
         Bytes of every part by name, as its reader will unpack it.
@@ -50,7 +54,7 @@ def require_sound_zip(path: Path) -> dict[str, int]:
     except _ERRORS as error:
         raise damaged(path, f"truncated or not intact as a zip archive ({_words(error)})") from error
     if not sealed:
-        note_unchecked(path, "the CRC-32 of its parts were verified instead")
+        note_unchecked(said_of or path, "the CRC-32 of its parts were verified instead")
     return sizes
 
 

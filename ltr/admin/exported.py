@@ -1,7 +1,7 @@
 """Slim files of a trained network: weights as safetensors, and a JSON beside them that says what they are."""
 
 import contextlib
-import json
+import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,12 +11,15 @@ import safetensors.torch
 from torch import Tensor
 
 from ebm.exceptions import InputError
+from ebm.integrity.checksums import damaged, note_unchecked, sha256_of
+from ebm.integrity.json_files import read_sealed_json, sealed_text
 from ltr.admin.model_constructor import NetConstructor
 from ltr.admin.state_dicts import read_state_dict
 
 __all__ = ["Weights", "chosen_weights", "export_files", "read_export", "write_export"]
 
 FORMAT = "ebmtrack network 1"
+DIGEST = "weights_sha256"  # of all bytes of the other file
 
 Weights = Literal["auto", "net", "net_ema"]
 
@@ -84,19 +87,21 @@ def write_export(folder: Path, fields: Mapping[str, Any], source: str, weights: 
     # Shared or strided memory cannot be stored as such.
     state = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in fields[chosen].items()}
     path, _ = export_files(folder, fields)
-    _write(path, state, json.dumps(about, indent=2) + "\n")
+    _write(path, state, about)
     return path
 
 
-def _write(path: Path, state: Mapping[str, Tensor], about: str) -> None:
+def _write(path: Path, state: Mapping[str, Tensor], about: Mapping[str, Any]) -> None:
     """Write both files under other names, then give them their own: the weights last."""
     text = path.with_suffix(".json")
     parts = [path.with_name(f".{path.name}.tmp"), text.with_name(f".{text.name}.tmp")]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         # Not save_file: it writes files that nobody but their owner may read.
-        parts[0].write_bytes(safetensors.torch.save(dict(state), metadata={"format": "pt"}))
-        parts[1].write_text(about, encoding="utf-8")
+        content = safetensors.torch.save(dict(state), metadata={"format": "pt"})
+        parts[0].write_bytes(content)
+        sealed = sealed_text({**about, DIGEST: hashlib.sha256(content).hexdigest()})
+        parts[1].write_text(sealed, encoding="utf-8")
         os.replace(parts[1], text)
         os.replace(parts[0], path)
     except (OSError, safetensors.SafetensorError) as error:
@@ -137,17 +142,17 @@ def read_export(path: Path) -> dict[str, Any]:
         path: the ``.safetensors`` file; the ``.json`` of the same name lies beside it.
 
     Raises:
-        InputError: if one of the two is missing or damaged.
+        InputError: if one of the two is missing or damaged, or they do not belong together.
     """
     text = path.with_suffix(".json")
-    state = read_state_dict(path)
-    if not text.is_file():
+    if path.is_file() and not text.is_file():
         raise InputError(
             f"{path} holds weights, but {text.name} beside it, which says how their network is built, is "
             "missing; copy both files of an export."
         )
+    about = read_sealed_json(text) if text.is_file() else {}
+    state = _read_weights(path, text, about)
     try:
-        about = json.loads(text.read_text(encoding="utf-8"))
         if about["format"] != FORMAT:
             raise InputError(
                 f"{text} is in the format {about['format']!r}, and this program reads {FORMAT!r}."
@@ -172,3 +177,15 @@ def read_export(path: Path) -> dict[str, Any]:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{text} is damaged or no description of a network: {error!r}.") from error
+
+
+def _read_weights(path: Path, text: Path, about: Mapping[str, Any]) -> dict[str, Tensor]:
+    """The weights, once they are known to be those that the other file was written with."""
+    if DIGEST in about and path.is_file() and sha256_of(path) != about[DIGEST]:
+        raise damaged(
+            path, f"its checksum is not the one in {text.name}; or it belongs to another {text.name}"
+        )
+    state = read_state_dict(path)
+    if DIGEST not in about:
+        note_unchecked(path)
+    return state

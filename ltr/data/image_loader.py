@@ -1,5 +1,6 @@
 """Read an image file, or say exactly why it cannot be read."""
 
+import zlib
 from pathlib import Path
 from typing import TypeAlias
 
@@ -142,7 +143,8 @@ def open_image(
         decoder: decodes it later.
 
     Raises:
-        InputError: if the file is missing, cannot be read, is empty or stops before its end.
+        InputError: if the file is missing, cannot be read, is empty or stops before its end, or its bytes in
+            a shard are not those that were packed.
     """
     file = Path(source) if isinstance(source, str) else source
     where = f"{file}" + (f" (sequence {sequence}" if sequence else "")
@@ -158,6 +160,8 @@ def open_image(
     remedy = REMEDY_SHARD if isinstance(file, Slice) else REMEDY_FILE
     if not data or is_cut_off(data):
         raise InputError(f"{where}: {_why_not(data, remedy)}")
+    if isinstance(file, Slice) and file.crc is not None and zlib.crc32(data) != file.crc:
+        raise InputError(f"{where}: the image is corrupt: its bytes are not those that were packed. {remedy}")
     return EncodedImage(data, where, decoder, remedy)
 
 

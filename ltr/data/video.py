@@ -41,6 +41,7 @@ class Slice:
     path: str
     offset: int  # bytes
     length: int  # bytes
+    crc: int | None = None  # CRC-32 of the bytes, where it is known
 
     def __str__(self) -> str:
         return f"{self.path}, bytes {self.offset} to {self.offset + self.length}"

@@ -1,6 +1,7 @@
 """Named arrays and some JSON in one file, which is checked when it is opened and then mapped, not read."""
 
 import json
+import math
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -64,7 +65,7 @@ def _header(path: Path) -> tuple[dict[str, Any], int]:
         if start[: len(_MAGIC)] != _MAGIC or len(start) < len(_MAGIC) + 8:
             raise ValueError("it does not begin as such a file does")
         length, crc = (int.from_bytes(start[at : at + 4], "little") for at in (len(_MAGIC), len(_MAGIC) + 4))
-        text = file.read(length)
+        text = file.read(min(length, path.stat().st_size))
     if len(text) != length or zlib.crc32(text) != crc:
         raise ValueError("its header is damaged")
     header: dict[str, Any] = json.loads(text)
@@ -101,6 +102,11 @@ def read_arrays(path: Path, what: str) -> tuple[dict[str, Any], Arrays]:
         arrays: Arrays = {}
         for name, entry in header["arrays"].items():
             shape, dtype = tuple(entry["shape"]), np.dtype(entry["dtype"])
+            sizes = (entry["offset"], *shape)
+            if not all(isinstance(n, int) and n >= 0 for n in sizes) or (
+                entry["offset"] + math.prod(shape) * dtype.itemsize > header["size"]
+            ):
+                raise ValueError(f"its part {name!r} would lie outside of it")
             array: npt.NDArray[Any] = np.empty(shape, dtype)
             if array.size:
                 array = np.asarray(
@@ -111,6 +117,14 @@ def read_arrays(path: Path, what: str) -> tuple[dict[str, Any], Arrays]:
             arrays[name] = array
     except FileNotFoundError as error:
         raise InputError(f"{what} {path} is missing.") from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (
+        OSError,
+        ValueError,
+        LookupError,
+        TypeError,
+        AttributeError,
+        ArithmeticError,
+        RecursionError,
+    ) as error:
         raise InputError(f"{what} {path} cannot be used: {error}.") from error
     return header["meta"], arrays

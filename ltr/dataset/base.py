@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ebm.exceptions import InputError
+from ebm.integrity.json_files import read_sealed_json
 from ltr.admin.environment import require_dataset_root
 from ltr.data.usable import Skipped
 from ltr.data.video import Annotation, VideoDataset
@@ -68,8 +69,7 @@ def generated_sequences(root: Path) -> list[str] | None:
     file = root / "generated.json"
     if not file.is_file():
         return None
-    content = read_json(file)
-    listed = content.get("sequences") if isinstance(content, dict) else None
+    listed = read_sealed_json(file).get("sequences")
     names = [entry.get("name") if isinstance(entry, dict) else entry for entry in listed or []]
     if not names or not all(isinstance(name, str) for name in names):
         raise InputError(f"{file} lists no sequences. Delete {root} and generate it again.")

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from ebm.exceptions import EBMError, InputError
+from ebm.integrity.json_files import read_sealed_json
 from ebm.lookup import lookup, unknown_name
 from ltr.admin.environment import require_dataset_root
 from ltr.data.video import VideoDataset
-from ltr.dataset.base import read_json
 from ltr.dataset.packed import PackedVideos, is_packed
 
 __all__ = ["KINDS", "detect_kind", "open_dataset", "open_path", "read_places"]
@@ -72,7 +72,7 @@ def detect_kind(root: Path) -> str:
     if is_packed(root):
         return "packed"
     if (root / "generated.json").is_file():
-        layout = read_json(root / "generated.json").get("layout")
+        layout = read_sealed_json(root / "generated.json").get("layout")
         if layout in KINDS:
             return str(layout)
     if (root / "list.txt").is_file() or (root / "train" / "list.txt").is_file():

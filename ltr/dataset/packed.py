@@ -41,7 +41,6 @@ class Picture:
     sequence: str
     frame: int
     where: Slice
-    crc: int  # CRC-32 of its bytes
 
     def problem(self) -> str:
         """What is wrong with its bytes; empty if nothing is."""
@@ -51,7 +50,7 @@ class Picture:
             return f"cannot be read ({error.strerror or error})"
         if len(data) < self.where.length:
             return f"the shard ends after {len(data)} of its {self.where.length} bytes"
-        return "" if zlib.crc32(data) == self.crc else "its bytes are not those that were packed"
+        return "" if zlib.crc32(data) == self.where.crc else "its bytes are not those that were packed"
 
 
 def _read_index(root: Path) -> tuple[dict[str, Any], Arrays]:
@@ -83,6 +82,11 @@ def _read_index(root: Path) -> tuple[dict[str, Any], Arrays]:
                 f"packed {meta['dataset']} at {root}: shard {file.name} has {there} bytes instead of {size}: "
                 f"it is truncated or not the right one. {_AGAIN}"
             )
+    shard, offset, length = arrays["place"][:, :3].T
+    sizes = np.array(meta["shards"], dtype=np.int64)
+    known = (shard >= 0) & (shard < len(sizes)) & (offset >= 0) & (length >= 0)
+    if not known.all() or (length > sizes[shard] - offset).any():
+        raise InputError(f"{root / INDEX_FILE} places pictures outside its shards. {_AGAIN}")
     return meta, arrays
 
 
@@ -170,8 +174,8 @@ class PackedVideos:
 
     def frame_path(self, index: int, frame: int) -> Slice:
         """Where the image of a frame lies."""
-        shard, offset, length, _ = self._entry(index, frame)
-        return Slice(self._shards[shard], offset, length)
+        shard, offset, length, crc = self._entry(index, frame)
+        return Slice(self._shards[shard], offset, length, crc)
 
     def pictures(self) -> Iterator[Picture]:
         """Every image of the sequences, each once, for a check of its bytes."""
@@ -183,7 +187,7 @@ class PackedVideos:
                     if (shard, offset) in seen:
                         continue
                     seen.add((shard, offset))
-                yield Picture(name, frame, Slice(self._shards[shard], offset, length), crc)
+                yield Picture(name, frame, Slice(self._shards[shard], offset, length, crc))
 
 
 def _not_there(index: int) -> Annotation:

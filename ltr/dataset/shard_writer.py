@@ -1,6 +1,7 @@
 """Write shards so that an interruption costs little, and read every byte of them back."""
 
 import contextlib
+import logging
 import os
 import zlib
 from array import array
@@ -13,6 +14,8 @@ import numpy.typing as npt
 
 from ebm.exceptions import InputError
 from ltr.dataset.packed import shard_name
+
+_log = logging.getLogger(__name__)
 
 __all__ = ["PROGRESS_FILE", "ShardWriter"]
 
@@ -29,7 +32,12 @@ class ShardWriter:
         self.out, self.limit = out, limit
         raw = (out / PROGRESS_FILE).read_bytes() if (out / PROGRESS_FILE).is_file() else b""
         self.records = array("q")  # of every picture: shard, offset, length, CRC-32
-        self.records.frombytes(raw[: len(raw) // RECORD_BYTES * RECORD_BYTES])
+        for at in range(0, len(raw) // RECORD_BYTES * RECORD_BYTES, RECORD_BYTES):
+            record = _unsealed(raw[at : at + RECORD_BYTES])
+            if record is None:  # damaged: this picture and those behind it are copied again
+                _log.warning("%s is damaged; packing goes on where it is still whole.", out / PROGRESS_FILE)
+                break
+            self.records.extend(record)
         self.safe = len(self)
         last = self.records[-RECORD:] if self.safe else array("q", [0, 0, 0, 0])
         self.shard, self.end = last[0], last[1] + last[2]
@@ -89,7 +97,8 @@ class ShardWriter:
             return
         self.file.flush()
         os.fsync(self.file.fileno())
-        self.done.write(self.records[self.safe * RECORD :].tobytes())
+        fresh = self.records[self.safe * RECORD :]
+        self.done.write(b"".join(_sealed(fresh[at : at + RECORD]) for at in range(0, len(fresh), RECORD)))
         self.done.flush()
         os.fsync(self.done.fileno())
         self.safe = len(self)
@@ -111,6 +120,25 @@ class ShardWriter:
                     raise InputError(
                         f"{path} reads back differently from what was written: the disk is faulty."
                     )
+
+
+def _sealed(record: "array[int]") -> bytes:
+    """A record as it is kept: the upper half of its last number is a checksum of the rest."""
+    shard, offset, length, crc = record
+    return array("q", (shard, offset, length, crc | _check(record) << 32)).tobytes()
+
+
+def _unsealed(raw: bytes) -> "array[int] | None":
+    """The record in some bytes; None if they are damaged. Records of older versions have no checksum."""
+    record = array("q")
+    record.frombytes(raw)
+    check, record[3] = record[3] >> 32, record[3] & 0xFFFFFFFF
+    return record if check in (0, _check(record)) else None
+
+
+def _check(record: "array[int]") -> int:
+    """31 bits, the highest of them set."""
+    return zlib.crc32(record.tobytes()) >> 2 | 1 << 30
 
 
 def _lock(file: IO[bytes], out: Path) -> None:

@@ -12,6 +12,7 @@ from typing import Protocol
 import numpy as np
 
 from ebm.exceptions import InputError
+from ebm.integrity.json_files import read_sealed_json
 from ltr.dataset.annotations import read_boxes, read_flags
 from pytracking.evaluation.data import Sequence, check_sequence, numbered_images
 
@@ -52,7 +53,7 @@ def generated_index(root: Path) -> list[str] | None:
     if not path.is_file():
         return None
     try:
-        rows = json.loads(path.read_text(encoding="utf-8"))["sequences"]
+        rows = read_sealed_json(path)["sequences"]
         return [row if isinstance(row, str) else str(row["name"]) for row in rows]
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(

@@ -19,6 +19,7 @@ import numpy as np
 
 from ebm.exceptions import InputError
 from ebm.files import write_atomic
+from ebm.integrity.json_files import read_sealed_json, write_sealed_json
 from ltr.dataset.annotations import read_boxes
 from pytracking.evaluation.data import Sequence, plain_name, sequence_digest
 
@@ -76,28 +77,33 @@ class ResultFolder:
 
     def write(self, sequence: Sequence, result: SequenceResult) -> None:
         """Save a result; the box file comes last, because its presence says that the sequence is finished."""
+        boxes = ("\t".join(f"{value:.4f}" for value in box) for box in result.boxes)
         rows = [f"{score:.6f}\t{state}" for score, state in zip(result.scores, result.states, strict=True)]
+        texts = {
+            "_time": _lines(f"{time:.6f}" for time in result.times),
+            "_scores": _lines(rows),
+            "": _lines(boxes),
+        }
         info = {
             "sequence": sequence.name,
             "dataset": sequence.dataset,
             "frames": len(sequence),
             "digest": sequence_digest(sequence),
             "timed": result.timed,
+            "files": {suffix: _checksum(text.encode()) for suffix, text in texts.items()},
         }
-        write_atomic(self.path / f"{sequence.name}_time.txt", _lines(f"{time:.6f}" for time in result.times))
-        write_atomic(self.path / f"{sequence.name}_scores.txt", _lines(rows))
-        write_json(self.path / f"{sequence.name}_info.json", info)
-        boxes = ("\t".join(f"{value:.4f}" for value in box) for box in result.boxes)
-        write_atomic(self.path / f"{sequence.name}.txt", _lines(boxes))
+        write_sealed_json(self.path / f"{sequence.name}_info.json", info)
+        for suffix, text in texts.items():
+            write_atomic(self.path / f"{sequence.name}{suffix}.txt", text)
 
     def is_finished(self, sequence: Sequence) -> bool:
-        """Whether a complete result of exactly this sequence is there: line counts and data agree."""
+        """Whether a complete result of this very sequence is there: line counts, data and checksums agree."""
         try:
-            info = json.loads((self.path / f"{sequence.name}_info.json").read_text(encoding="utf-8"))
-            counts = {
-                len((self.path / f"{sequence.name}{suffix}.txt").read_text(encoding="utf-8").splitlines())
-                for suffix in ("", "_time", "_scores")
-            }
+            info = self._info(sequence.name)
+            files = [self.path / f"{sequence.name}{suffix}.txt" for suffix in ("", "_time", "_scores")]
+            for file in files:
+                self._require_unchanged(file, info)
+            counts = {len(file.read_text(encoding="utf-8").splitlines()) for file in files}
         except (OSError, ValueError):
             return False
         return counts == {len(sequence)} and info.get("digest") == sequence_digest(sequence)
@@ -110,32 +116,59 @@ class ResultFolder:
         """The saved boxes, xywh, px, ``[T, 4]``; tabs, commas and blanks all separate.
 
         Raises:
-            InputError: if there is no such result or it cannot be read.
+            InputError: if there is no such result, it cannot be read, or it is not as it was written.
         """
         path = self.file(sequence)
         if not path.is_file():
             raise InputError(f"No result {path}; run the tracker on sequence {sequence} first.")
+        self._require_unchanged(path, self._info(path.stem))
         return read_boxes(path)
+
+    def _info(self, sequence: str) -> dict[str, Any]:
+        """What is on record about a result; empty for results from elsewhere.
+
+        Raises:
+            InputError: if it is damaged.
+        """
+        path = self.path / f"{sequence}_info.json"
+        return read_sealed_json(path, said_of=self.path) if path.is_file() else {}
+
+    @staticmethod
+    def _require_unchanged(path: Path, info: dict[str, Any]) -> None:
+        """Compare a file with the checksum on record; those of older versions and other programs have none.
+
+        Raises:
+            InputError: if it is another one.
+        """
+        suffix = path.stem.removeprefix(str(info.get("sequence", path.stem)))
+        claimed = info.get("files", {}).get(suffix)
+        if claimed is not None and claimed != sha256_of(path):
+            raise InputError(
+                f"{path} is damaged or was changed after it was written. Run the tracker on it again; "
+                f"or, if the change is meant, delete {info['sequence']}_info.json beside it."
+            )
 
     def times(self, sequence: str) -> np.ndarray | None:
         """Seconds a frame, ``[T]``, or None where they were not saved or not taken undisturbed."""
-        path = self.path / f"{sequence}_time.txt"
-        info = self.path / f"{sequence}_info.json"
-        if not path.is_file() or not info.is_file():
+        path, info = self.path / f"{sequence}_time.txt", self._info(sequence)
+        if not path.is_file() or not info.get("timed", False):
             return None
-        if not json.loads(info.read_text(encoding="utf-8")).get("timed", False):
-            return None
+        self._require_unchanged(path, info)
         return np.loadtxt(path, ndmin=1)
 
     def manifest(self) -> dict[str, Any]:
         """What is on record about the runs in this folder; empty for results from elsewhere."""
         path = self.path / "manifest.json"
         try:
-            return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
-        except ValueError as error:
+            return read_sealed_json(path, said_of=self.path) if path.is_file() else {}
+        except InputError as error:
             raise InputError(
                 f"{path} is damaged ({error}); remove it, results next to it stay valid."
             ) from error
+
+
+def _checksum(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def _lines(rows: Iterable[str]) -> str:

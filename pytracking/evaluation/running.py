@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 from ebm.exceptions import EBMError, InputError
+from ebm.integrity.json_files import write_sealed_json
 from pytracking.evaluation.data import Sequence, sequence_digest
-from pytracking.evaluation.results import ResultFolder, write_atomic, write_json
+from pytracking.evaluation.results import ResultFolder, write_atomic
 from pytracking.evaluation.spec import TrackerSpec
 
 if TYPE_CHECKING:
@@ -219,4 +220,5 @@ def _record(
         entry = datasets.setdefault(sequence.dataset, {"sequences": {}})
         entry["sequences"][sequence.name] = sequence_digest(sequence)
         entry["workers"] = workers
-    write_json(folder.path / "manifest.json", spec.manifest(device) | {"datasets": datasets})
+    manifest = spec.manifest(device) | {"datasets": datasets}
+    write_sealed_json(folder.path / "manifest.json", manifest, allow_nan=True)

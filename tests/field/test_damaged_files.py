@@ -35,7 +35,7 @@ class Example(NamedTuple):
         else:
             assert same(found, self.content), "damage went unnoticed"
             return "equal"
-        assert any(name in refusal for name in self.bytes), f"names no file: {refusal}"
+        assert any(Path(name).name in refusal for name in self.bytes), f"names no file: {refusal}"
         return "refused"
 
 
@@ -45,7 +45,7 @@ def example(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     request.param.write(folder)
     files = {
         str(path.relative_to(folder)): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
+        for path in sorted(folder.glob(request.param.files))
         if path.is_file()
     }
     yield Example(request.param, folder, files, request.param.read(folder))
@@ -62,7 +62,9 @@ def test_a_whole_file_is_read_and_no_note_is_made_of_it(
     example: Example, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert example.outcome({}) == "equal"
-    assert not (example.kind.sealed and caplog.records)
+    notes = [record.getMessage() for record in caplog.records]
+    # Said once: the first reading was another test's, or the fixture's.
+    assert not notes, notes
 
 
 def test_flipped_bits_are_never_overlooked(example: Example) -> None:
@@ -72,7 +74,7 @@ def test_flipped_bits_are_never_overlooked(example: Example) -> None:
             example.outcome({name: flipped(content, draw.randrange(8 * len(content)))}) == "refused"
             for _ in range(FLIPS)
         )
-        assert refused > 0.9 * FLIPS or not example.kind.sealed, f"{name}: {refused} of {FLIPS} refused"
+        assert refused >= example.kind.refused * FLIPS, f"{name}: {refused} of {FLIPS} refused"
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -86,8 +88,9 @@ def test_damage_of_any_kind_is_never_overlooked(example: Example, data: st.DataO
     example.outcome({name: content[:at] + put + content[at + removed :]})
 
 
-@pytest.mark.parametrize("share", [0.0, 0.02, 0.3, 0.5, 0.8, 0.99, 1.0])
-def test_a_file_cut_short_is_refused(example: Example, share: float) -> None:
+@pytest.mark.parametrize("share", [0.0, 0.02, 0.3, 0.5, 0.8, 0.99])
+def test_a_file_cut_short_is_refused_or_made_anew(example: Example, share: float) -> None:
     for name, content in example.bytes.items():
-        cut = content[: min(int(share * len(content)), len(content) - 1)]
-        assert example.outcome({name: cut}) == "refused", name
+        cut = content[: int(share * len(content))]
+        assert example.outcome({name: cut}) == ("equal" if example.kind.rebuilt else "refused"), name
+        example.outcome({name: content[:-1]})  # a last line without its end is still whole

@@ -13,9 +13,10 @@ from typing import Any
 import torch
 
 from ebm.exceptions import InputError, NumericalError
-from ebm.files import require_writable_folder, write_json
+from ebm.files import require_writable_folder
 from ebm.fitting import FitConfig
 from ebm.fitting.recipes import RECIPES
+from ebm.integrity.json_files import read_sealed_json, write_sealed_json
 from ebm.tasks.tabular.methods import METHODS, run_method
 from ebm.tasks.tabular.predictions import Scores, score
 from ebm.tasks.tabular.problems import PROBLEMS, Problem, load_problem
@@ -110,7 +111,7 @@ def run_study(
                 report(done, len(cells), None)
             result = _run(cell, plan)
             known.append(result)
-            write_json(folder / RESULTS, {"format": 1, "results": [asdict(r) for r in known]})
+            write_sealed_json(folder / RESULTS, {"format": 1, "results": [asdict(r) for r in known]})
             if report is not None:
                 report(done + 1, len(cells), result)
     return [next(result for result in known if result.cell == cell) for cell in cells]
@@ -126,7 +127,7 @@ def read_results(folder: Path) -> list[Result]:
     if not path.exists():
         return []
     try:
-        fields = json.loads(path.read_text(encoding="utf-8"))
+        fields = read_sealed_json(path)
         return [
             Result(
                 cell=Cell(**entry["cell"]),

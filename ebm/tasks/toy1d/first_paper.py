@@ -1,21 +1,18 @@
 """Figure 2 of the first paper: an energy trained with ML-IS beside a Gaussian, on data set 1."""
 
 import hashlib
-import io
 import json
 import sys
-import zipfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from ebm.exceptions import InputError
-from ebm.files import write_atomic
+from ebm.integrity.array_archives import read_array_archive, write_array_archive
 from ebm.losses.modules import MLISLoss
 from ebm.models import EnergyModel
 from ebm.nn import ToyEnergyNetP1, ToyGaussianNet
@@ -153,9 +150,7 @@ def _save(store: Store, config: FirstPaper, models: dict[str, EnergyModel]) -> N
         name: torch.nn.utils.parameters_to_vector(model.parameters()).detach().numpy()
         for name, model in models.items()
     }
-    stream = io.BytesIO()
-    np.savez_compressed(stream, allow_pickle=False, **flat)
-    write_atomic(_path(store, config), stream.getvalue())
+    write_array_archive(_path(store, config), flat)
 
 
 def _load(store: Store, config: FirstPaper) -> dict[str, EnergyModel] | None:
@@ -164,11 +159,11 @@ def _load(store: Store, config: FirstPaper) -> dict[str, EnergyModel] | None:
         return None
     models: dict[str, EnergyModel] = {}
     try:
-        with np.load(path, allow_pickle=False) as file:
-            for name, network in _NETWORKS.items():
-                models[name] = network()
-                torch.nn.utils.vector_to_parameters(torch.tensor(file[name]), models[name].parameters())
-    except (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile) as error:
+        arrays = read_array_archive(path, said_of=store.folder)
+        for name, network in _NETWORKS.items():
+            models[name] = network()
+            torch.nn.utils.vector_to_parameters(torch.tensor(arrays[name]), models[name].parameters())
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
         raise InputError(
             f"Weights file {path} cannot be used ({error}). Delete it and repeat the command."
         ) from error

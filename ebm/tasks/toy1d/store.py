@@ -1,9 +1,7 @@
 """A study's folder: one file of weights a training, one JSON file a result, each whole or absent."""
 
-import io
 import json
 import math
-import zipfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from ebm.exceptions import InputError
-from ebm.files import write_atomic, write_json
+from ebm.integrity.array_archives import read_array_archive, write_array_archive
+from ebm.integrity.json_files import read_sealed_json, write_sealed_json
 from ebm.tasks.toy1d.evaluation import RunSummary, summarise
 from ebm.tasks.toy1d.jobs import ToyJob
 
@@ -85,7 +84,7 @@ class Store:
 
     def save_result(self, job: ToyJob, result: JobResult) -> None:
         """Write a result; NaN and infinity become words, which JSON can hold."""
-        write_json(self.result_path(job), to_plain(asdict(result)))
+        write_sealed_json(self.result_path(job), to_plain(asdict(result)))
 
     def result(self, job: ToyJob) -> JobResult | None:
         """The result of a job, None where there is none.
@@ -97,7 +96,7 @@ class Store:
         if not path.is_file():
             return None
         try:
-            value = json.loads(path.read_text(encoding="utf-8"))
+            value = read_sealed_json(path, said_of=self.folder)
             floats: dict[str, Any] = {
                 key: tuple(float(v) for v in value[key]) for key in ("kl", "kl_released", "final_loss")
             }
@@ -113,10 +112,9 @@ class Store:
 
     def save_trained(self, job: ToyJob, trained: Trained) -> None:
         """Write weights, losses and record."""
-        stream = io.BytesIO()
         record = np.frombuffer(json.dumps(trained.record | {"training": job.training()}).encode(), np.uint8)
-        np.savez_compressed(stream, weights=trained.weights, losses=trained.losses, record=record)
-        write_atomic(self.weights_path(job), stream.getvalue())
+        arrays = {"weights": trained.weights, "losses": trained.losses, "record": record}
+        write_array_archive(self.weights_path(job), arrays)
 
     def trained(self, job: ToyJob) -> Trained | None:
         """What the training of a job left, None where there is nothing.
@@ -128,11 +126,11 @@ class Store:
         if not path.is_file():
             return None
         try:
-            with np.load(path, allow_pickle=False) as file:
-                weights, losses = file["weights"], file["losses"]
-                record = json.loads(file["record"].tobytes().decode())
+            arrays = read_array_archive(path, said_of=self.folder)
+            weights, losses = arrays["weights"], arrays["losses"]
+            record = json.loads(arrays["record"].tobytes().decode())
             training = record.pop("training")
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        except (OSError, ValueError, KeyError, RecursionError, AttributeError, TypeError) as error:
             raise self._damaged("Weights file", path, error) from error
         if training != job.training() or len(weights) != len(job.seeds):
             raise self._damaged("Weights file", path, "it holds another configuration than its name says")

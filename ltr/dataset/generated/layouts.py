@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ebm.integrity.json_files import write_sealed_json
 from ltr.dataset.generated.truth import ClipTruth
 
 __all__ = ["LAYOUTS", "Clip", "write_frames", "write_index", "write_text"]
@@ -70,7 +71,7 @@ def write_frames(folder: Path, frames: NDArray[np.uint8], quality: int, pattern:
 def write_index(root: Path, layout: str, sequences: list[dict[str, Any]], **more: Any) -> None:
     """Write ``generated.json``, by which a reader knows a generated root; the last file of a root."""
     content = {"generator": GENERATOR, "layout": layout, **more, "sequences": sequences}
-    write_text(root / "generated.json", json.dumps(content, indent=1) + "\n")
+    write_sealed_json(root / "generated.json", content)
 
 
 def _rows(boxes: NDArray[np.float64], separator: str = ",") -> str:

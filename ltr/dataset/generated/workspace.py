@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import os
 import shutil
 import time
@@ -10,12 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from ebm.exceptions import InputError
+from ebm.integrity.json_files import read_sealed_json
 from ltr.dataset.generated.plans import TestPlan, TrainingPlan, find_plan
 from ltr.dataset.generated.sets import write_test_set, write_training_set
 
 __all__ = ["ensure_generated", "generated_folder"]
 
 VERSION = 4  # raised whenever the same plan gives other files
+_log = logging.getLogger(__name__)
+
 _STALE = 24 * 3600.0  # s; side folders this old belong to no running process
 
 
@@ -49,8 +53,18 @@ def generated_folder(
 
 
 def _finished(folder: Path, layouts: tuple[str, ...]) -> dict[str, Path] | None:
+    """The roots if each lists its sequences; a damaged list counts as none, and the set is drawn again."""
     roots = {layout: folder / layout for layout in layouts}
-    return roots if all((root / "generated.json").is_file() for root in roots.values()) else None
+    for root in roots.values():
+        file = root / "generated.json"
+        if not file.is_file():
+            return None
+        try:
+            read_sealed_json(file)
+        except InputError as error:
+            _log.warning("%s The set is generated again.", error)
+            return None
+    return roots
 
 
 def _sweep(parent: Path) -> None:
