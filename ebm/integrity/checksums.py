@@ -35,19 +35,17 @@ def damaged(path: Path, why: object) -> InputError:
     return InputError(f"{path} is damaged: {why}. Copy it again, or use another one; nothing of it was used.")
 
 
-def note_unchecked(path: Path, what: str = "so damage to it may go unnoticed") -> None:
-    """Say once a file that it carries no checksum of ours.
+def note_unchecked(path: Path, what: str = "damage to it may go unnoticed") -> None:
+    """Say once of a file that it carries no checksum of ours.
 
     Args:
         path: the file.
-        what: what that means for it, to end the sentence with.
+        what: what that means for it.
     """
     if path not in _noted:
         _noted.add(path)
         _log.warning(
-            "note: %s carries no checksum of its own (written by an older version or another program), %s.",
-            path,
-            what,
+            "note: %s carries no checksum, as older versions and other programs write it; %s.", path, what
         )
 
 

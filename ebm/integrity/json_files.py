@@ -68,7 +68,9 @@ def read_sealed_json(path: Path, *, said_of: Path | None = None) -> dict[str, An
     if claimed is None:
         note_unchecked(said_of or path)
     elif claimed != _digest(fields):
-        raise damaged(path, f"its checksum (field {FIELD!r}) does not fit what it says")
+        raise damaged(
+            path, f"its checksum does not fit what it says (take the field {FIELD!r} out if you changed it)"
+        )
     return fields
 
 

@@ -13,8 +13,8 @@ from typing import IO, Any, Protocol
 
 __all__ = ["PICKLE_BYTES", "Capped", "scan_pickle"]
 
-PICKLE_BYTES = 1 << 23  # a pickle without its tensors; objects take up to 64 times their bytes in it
-_TENSORS = 100_000  # in one file
+PICKLE_BYTES = 1 << 23  # a pickle without its tensors
+_OBJECTS = 500_000  # tensors, lists and tables in one file; each takes up to a hundred times its bytes there
 _REPEATED = 1 << 20  # numbers that a tensor may show beyond those it holds, as expanded ones do
 _ITEM_BYTES = {
     **dict.fromkeys(("Double", "Long", "ComplexFloat"), 8),
@@ -172,10 +172,23 @@ def _with_simple_keys(opcode: bytes, keys: slice) -> Callable[[Any], None]:
     return checked
 
 
+def _counting(opcode: bytes) -> Callable[[Any], None]:
+    """What the opcode does, once it is counted."""
+    load = pickle._Unpickler.dispatch[opcode[0]]
+
+    def counted(scanner: Any) -> None:
+        scanner.count()
+        load(scanner)
+
+    return counted
+
+
+_MAKING = (pickle.EMPTY_LIST, pickle.EMPTY_DICT, pickle.EMPTY_SET, pickle.MARK, pickle.NEWOBJ, pickle.REDUCE)
 _UNUSED = (pickle.BYTEARRAY8, pickle.NEXT_BUFFER, pickle.EXT1, pickle.EXT2, pickle.EXT4)
 _DISPATCH = {
     code: load for code, load in pickle._Unpickler.dispatch.items() if bytes([code]) not in _UNUSED
 } | {
+    **{opcode[0]: _counting(opcode) for opcode in _MAKING},
     pickle.SETITEM[0]: _with_simple_keys(pickle.SETITEM, slice(-2, -1)),
     pickle.SETITEMS[0]: _with_simple_keys(pickle.SETITEMS, slice(None, None, 2)),
 }
@@ -193,7 +206,7 @@ class _Scanner(pickle._Unpickler):
 
     def __init__(self, file: _Readable, room: Mapping[str, int] | int) -> None:
         super().__init__(file, encoding="utf-8", errors="surrogateescape")
-        self._room, self._taken, self._tensors = room, 0, 0
+        self._room, self._taken, self._made = room, 0, 0
         self._storages: dict[Any, _Storage] = {}
 
     def find_class(self, module: str, name: str) -> Any:
@@ -205,7 +218,7 @@ class _Scanner(pickle._Unpickler):
             "torch._utils._rebuild_tensor_v2",
             "torch._utils._rebuild_tensor_v3",
         ):
-            return self._tensor
+            return _view
         if module in ("torch", "torch.storage") and name.endswith("Storage"):
             return _ITEM_BYTES.get(name.removesuffix("Storage"), _Shell)
         if full.startswith("torch._utils._rebuild_"):
@@ -214,11 +227,10 @@ class _Scanner(pickle._Unpickler):
             return _Tensor
         return _Shell
 
-    def _tensor(self, *args: Any) -> _Tensor:
-        self._tensors += 1
-        if self._tensors > _TENSORS:
-            raise ValueError(f"it has more than {_TENSORS} tensors")
-        return _view(*args)
+    def count(self) -> None:
+        self._made += 1
+        if self._made > _OBJECTS:
+            raise ValueError(f"it has more than {_OBJECTS} lists, tables and tensors")
 
     def persistent_load(self, pid: Any) -> Any:
         if not isinstance(pid, tuple) or len(pid) < 5:

@@ -54,7 +54,7 @@ def require_sound_zip(path: Path, said_of: Path | None = None) -> dict[str, int]
     except _ERRORS as error:
         raise damaged(path, f"truncated or not intact as a zip archive ({_words(error)})") from error
     if not sealed:
-        note_unchecked(said_of or path, "the CRC-32 of its parts were verified instead")
+        note_unchecked(said_of or path, "the CRC-32 of its parts was verified")
     return sizes
 
 

@@ -8,6 +8,7 @@ from torch import nn
 
 from ebm.exceptions import InputError
 from ltr.admin.backbone_weights import BackboneWeights, load_backbone_weights
+from ltr.admin.budget import MemoryBudget
 from ltr.admin.checkpoint_io import read_checkpoint, write_checkpoint
 from ltr.admin.exported import Weights, chosen_weights
 from ltr.admin.model_constructor import NetConstructor
@@ -22,6 +23,10 @@ __all__ = [
     "write_checkpoint",
 ]
 
+_TIMES, _SPARE = (
+    8,
+    1 << 24,
+)  # numbers made while building, beside the weights that stay: by the initialisation
 _EPOCH = re.compile(r"_ep(\d+)\.(?:pth\.tar|safetensors)$")
 
 
@@ -54,17 +59,16 @@ def load_network(
             f"{path} does not say how its network is built (field 'constructor'); build it yourself and use "
             "load_strictly."
         )
-    for name in ("fun_name", "fun_module", "args", "kwds"):
-        if not hasattr(constructor, name):
+    for name, kind in (("fun_name", str), ("fun_module", str), ("args", list | tuple), ("kwds", dict)):
+        if not isinstance(getattr(constructor, name, None), kind):
             raise InputError(f"The field 'constructor' of {path} lacks {name!r}; the file is damaged.")
     # The weights come from the file: never fetch others first.
-    net = constructor.get({**_without_download(constructor), **constructor_overrides})
-    load_strictly(net, fields[chosen_weights(fields, weights, path)], f"Checkpoint {path}")
-    for name, value in net.state_dict().items():
-        if not value.isfinite().all():
-            raise InputError(
-                f"Checkpoint {path} holds NaN or infinite numbers in {name}; use an earlier epoch."
-            )
+    arguments = {**_without_download(constructor), **constructor_overrides}
+    state = fields[chosen_weights(fields, weights, path)]
+    # A changed file must not have the network built larger than its weights.
+    with MemoryBudget(_SPARE + _TIMES * sum(tensor.numel() for tensor in state.values())):
+        net = constructor.get(arguments)
+    load_strictly(net, state, f"Checkpoint {path}")
     net.constructor = constructor  # type: ignore[assignment]
     info = fields.get("net_info")
     if isinstance(info, dict):

@@ -48,7 +48,7 @@ def as_state_dict(value: Any, where: object) -> dict[str, Tensor]:
 
 
 def load_strictly(module: nn.Module, state: Mapping[str, Tensor], where: str) -> None:
-    """Load `state` into `module`: same keys, same shapes.
+    """Load `state` into `module`: same keys, same shapes, finite numbers.
 
     A missing ``num_batches_tracked`` counts as zero, as files from before torch 0.4.1 lack it.
 
@@ -58,7 +58,7 @@ def load_strictly(module: nn.Module, state: Mapping[str, Tensor], where: str) ->
         where: what the state dict is, to begin the message with.
 
     Raises:
-        InputError: naming the first missing, unexpected or ill-shaped keys.
+        InputError: naming the first missing, unexpected or ill-shaped keys, or one that is not finite.
     """
     own = module.state_dict()
     filled = dict(state)
@@ -79,6 +79,9 @@ def load_strictly(module: nn.Module, state: Mapping[str, Tensor], where: str) ->
         raise InputError(
             f"{where} does not fit {type(module).__name__}: {'; '.join(wrong)}. Is it of another network?"
         )
+    for key, value in filled.items():
+        if not value.isfinite().all():
+            raise InputError(f"{where} holds NaN or infinite numbers in {key}; use an earlier epoch.")
     module.load_state_dict(filled)
 
 

@@ -9,6 +9,7 @@ import safetensors.torch
 import torch
 
 from ebm.exceptions import InputError
+from ebm.integrity.json_files import sealed_text
 from ltr.admin.checkpoint_io import network_fields, read_checkpoint, write_checkpoint
 from ltr.admin.loading import load_network
 from ltr.export import main
@@ -95,11 +96,16 @@ def test_weights_that_are_not_there_are_an_error(
     [
         (lambda about: None, "is missing; copy both files"),
         (lambda about: "{", "is damaged"),
-        (lambda about: json.dumps(about | {"format": "ebmtrack network 9"}), "this program reads"),
-        (lambda about: json.dumps({k: v for k, v in about.items() if k != "constructor"}), "constructor"),
+        (lambda about: sealed_text(about | {"format": "ebmtrack network 9"}), "this program reads"),
+        (lambda about: sealed_text({k: v for k, v in about.items() if k != "constructor"}), "constructor"),
         (
-            lambda about: json.dumps(about | {"constructor": about["constructor"] | {"fun_module": "os"}}),
+            lambda about: sealed_text(about | {"constructor": about["constructor"] | {"fun_module": "os"}}),
             "not one of those that may be built",
+        ),
+        (lambda about: json.dumps(about | {"epoch": 8}), "its checksum .* does not fit what it says"),
+        (
+            lambda about: sealed_text(about | {"weights_sha256": "0" * 64}),
+            r"checksum is not the one in DiMPnet_ep0007\.json",
         ),
     ],
 )
@@ -118,7 +124,7 @@ def test_truncated_weights(checkpoint: Path, tmp_path: Path) -> None:
     assert main([str(checkpoint), "--out", str(tmp_path)]) == 0
     path = tmp_path / "DiMPnet_ep0007.safetensors"
     path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(InputError, match="truncated"):
+    with pytest.raises(InputError, match="is damaged: its checksum is not the one in"):
         read_checkpoint(path)
 
 
