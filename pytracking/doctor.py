@@ -104,9 +104,24 @@ def _checkpoints() -> Iterator[str]:
     for file in sorted(root.glob("*/*/*.pth.tar")):
         newest[file.parent] = file
     for folder, file in newest.items():
-        yield f"{'/'.join(folder.parts[-2:])}: {file.name}, {file.stat().st_size / 2**20:.0f} MiB"
+        size = f"{file.stat().st_size / 2**20:.0f} MiB"
+        yield f"{'/'.join(folder.parts[-2:])}: {file.name}, {size}, {_soundness(file)}"
     if not newest:
         yield f"none in {root}"
+
+
+def _soundness(checkpoint: Path) -> str:
+    """What its checksum says of a checkpoint."""
+    from ebm.exceptions import EBMError
+    from ebm.integrity.zips import verified_zip
+
+    try:
+        sealed, _ = verified_zip(checkpoint)
+    except EBMError:
+        return "DAMAGED; use an earlier epoch"
+    except OSError as error:
+        return f"cannot be read ({error.strerror or error})"
+    return "checksum holds" if sealed else "no checksum, but the CRC-32 of its parts holds"
 
 
 def report() -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ebm.integrity.checksums import damaged, note_unchecked, seal_holds
 
-__all__ = ["require_sound_zip"]
+__all__ = ["require_sound_zip", "verified_zip"]
 
 _EXPANSION = 20  # times the size of the file; weights hardly compress at all
 _ALWAYS = 1 << 24  # bytes that any file may unpack to
@@ -41,6 +41,14 @@ def require_sound_zip(path: Path, said_of: Path | None = None) -> dict[str, int]
         InputError: if it is damaged, truncated, or would unpack to far more than its size.
         OSError: if it cannot be read.
     """
+    sealed, sizes = verified_zip(path)
+    if not sealed:
+        note_unchecked(said_of or path, "the CRC-32 of its parts was verified")
+    return sizes
+
+
+def verified_zip(path: Path) -> tuple[bool, dict[str, int]]:
+    """Whether a zip archive carries our checksum, and its parts; as `require_sound_zip`, without a word."""
     sealed = seal_holds(path)
     try:
         with zipfile.ZipFile(path) as archive:
@@ -53,9 +61,7 @@ def require_sound_zip(path: Path, said_of: Path | None = None) -> dict[str, int]
                             pass  # the last read compares the CRC-32
     except _ERRORS as error:
         raise damaged(path, f"truncated or not intact as a zip archive ({_words(error)})") from error
-    if not sealed:
-        note_unchecked(said_of or path, "the CRC-32 of its parts was verified")
-    return sizes
+    return sealed, sizes
 
 
 def _words(error: Exception) -> str:

@@ -19,7 +19,7 @@ import numpy as np
 
 from ebm.exceptions import InputError
 from ebm.files import write_atomic
-from ebm.integrity.json_files import read_sealed_json, write_sealed_json
+from ebm.integrity.json_files import read_sealed_json, sealed_text
 from ltr.dataset.annotations import read_boxes
 from pytracking.evaluation.data import Sequence, plain_name, sequence_digest
 
@@ -92,7 +92,7 @@ class ResultFolder:
             "timed": result.timed,
             "files": {suffix: _checksum(text.encode()) for suffix, text in texts.items()},
         }
-        write_sealed_json(self.path / f"{sequence.name}_info.json", info)
+        write_atomic(self.path / f"{sequence.name}_info.json", sealed_text(info))
         for suffix, text in texts.items():
             write_atomic(self.path / f"{sequence.name}{suffix}.txt", text)
 

@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import pytest
+import torch
 
+from ltr.admin.checkpoint_io import write_checkpoint
 from pytracking.cli import main
 
 
@@ -23,6 +25,25 @@ def test_the_report_names_roots_their_origin_and_what_is_missing(
     assert lines["lasot"].endswith("NO SUCH FOLDER")
     assert lines["coco"].endswith("not configured")
     assert "2.11.0" in lines["torch"]
+
+
+def test_checkpoints_are_verified(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("EBMTRACK_WORKSPACE", str(tmp_path))
+    folder = tmp_path / "checkpoints/ltr/dimp"
+    for name in ("sound", "old", "changed"):
+        write_checkpoint(folder / name / "Net_ep0001.pth.tar", {"net": {"w": torch.zeros(300)}})
+    torch.save({"net": {"w": torch.zeros(3)}}, folder / "old" / "Net_ep0001.pth.tar")
+    changed = folder / "changed" / "Net_ep0001.pth.tar"
+    content = bytearray(changed.read_bytes())
+    content[1000] ^= 1
+    changed.write_bytes(content)
+    assert main(["doctor"]) == 0
+    lines = {line.split(":")[0]: line for line in capsys.readouterr().out.splitlines()}
+    assert lines["dimp/sound"].endswith(", checksum holds")
+    assert lines["dimp/old"].endswith(", no checksum, but the CRC-32 of its parts holds")
+    assert lines["dimp/changed"].endswith(", DAMAGED; use an earlier epoch")
 
 
 def test_a_broken_paths_file_is_an_error(

@@ -15,6 +15,7 @@ from ebm.exceptions import DomainError, InputError
 from ltr.data.image_loader import read_image
 from ltr.data.video import VideoDataset
 from ltr.dataset import Got10k, LaSOT, MSCOCOSeq, PackedVideos, TrackingNet, open_dataset, packing
+from ltr.dataset.array_file import read_arrays, write_arrays
 from ltr.dataset.packing import pack_dataset
 from ltr.dataset.shard_writer import PROGRESS_FILE
 from tests.ltr.layouts import write_coco, write_got10k, write_lasot, write_trackingnet
@@ -146,6 +147,54 @@ def test_an_interrupted_packing_goes_on(tmp_path: Path, monkeypatch: pytest.Monk
     for name in names:
         assert (out / name).read_bytes() == (whole / name).read_bytes()
     assert pack_dataset(dataset, out, progress=False).pictures == 72  # done already
+
+
+@pytest.mark.parametrize("bit", [3, 64 + 5, 10 * 256 + 130, 20 * 256 + 200, 25 * 256 + 255, 40 * 256 + 12])
+def test_a_damaged_record_of_an_interrupted_packing_costs_time_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bit: int
+) -> None:
+    dataset, out = LaSOT(write_lasot(tmp_path / "l", frames=16), NAMES), tmp_path / "p"
+    interrupted(monkeypatch, dataset, out, after=47)
+    record = bytearray((out / PROGRESS_FILE).read_bytes())
+    record[bit // 8] ^= 1 << bit % 8
+    (out / PROGRESS_FILE).write_bytes(record)
+    assert pack_dataset(dataset, out, shard_bytes=40_000, progress=False).resumed == bit // 256
+    for number, picture in enumerate(PackedVideos(out).pictures()):
+        assert picture.problem() == "", number
+
+
+def test_records_of_older_versions_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset, out = LaSOT(write_lasot(tmp_path / "l", frames=16), NAMES), tmp_path / "p"
+    interrupted(monkeypatch, dataset, out, after=47)
+    record = np.frombuffer((out / PROGRESS_FILE).read_bytes(), np.int64).reshape(-1, 4).copy()
+    record[:, 3] &= 0xFFFFFFFF  # they had no checksum of their own
+    (out / PROGRESS_FILE).write_bytes(record.tobytes())
+    assert pack_dataset(dataset, out, shard_bytes=40_000, progress=False).resumed == len(record)
+
+
+def test_a_changed_picture_is_refused_by_name(tmp_path: Path) -> None:
+    packed = pack(READERS["lasot"](tmp_path / "l"), tmp_path / "p")
+    where = packed.frame_path(1, 3)
+    with (tmp_path / "p/shard-00000.bin").open("r+b") as file:
+        file.seek(where.offset + where.length // 2)
+        byte = file.read(1)[0]
+        file.seek(-1, os.SEEK_CUR)
+        file.write(bytes([byte ^ 8]))
+    with pytest.raises(
+        InputError, match=r"shard-00000\.bin.*sequence cat-2, frame 3.*not those that were packed"
+    ):
+        read_image(where, sequence="cat-2", frame=3)
+
+
+def test_pictures_outside_the_shards_are_refused(tmp_path: Path) -> None:
+    pack(READERS["lasot"](tmp_path / "l"), tmp_path / "p")
+    meta, arrays = read_arrays(tmp_path / "p/index.ebt", "index")
+    for row in ([0, 0, 2**60, 0], [1, 0, 5, 0], [0, -1, 5, 0], [-1, 0, 5, 0], [0, 2**62, 2**62, 0]):
+        place = arrays["place"].copy()
+        place[3] = row
+        write_arrays(tmp_path / "p/index.ebt", meta, {**arrays, "place": place})
+        with pytest.raises(InputError, match=r"index\.ebt places pictures outside its shards"):
+            PackedVideos(tmp_path / "p")
 
 
 def test_an_interrupted_packing_of_other_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
