@@ -98,7 +98,7 @@ def _read(path: Path) -> dict[str, Any]:
     fields = read_torch_file(path)
     if not isinstance(fields, dict) or fields.get("format") != FORMAT:
         raise InputError(f"{path} is no fitted density: FittedEBM.save did not write it.")
-    if fields.get("version") != VERSION:
+    if not isinstance(fields.get("version"), int) or fields["version"] != VERSION:
         raise InputError(
             f"{path} has version {fields.get('version')!r} of the format, this release reads {VERSION}; "
             "fit again, or install the release that wrote it."

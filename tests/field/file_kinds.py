@@ -4,7 +4,7 @@ Every kind writes a small example into a folder and reads it back as values that
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ from torch import nn
 
 import ebm
 from ebm.exceptions import InputError
+from ebm.integrity.json_files import write_sealed_json
+from ebm.tasks.tabular.study import RESULTS, Cell, Result, read_results
 from ebm.tasks.toy1d.store import Store, Trained
 from ltr.admin.checkpoint_io import network_fields, read_checkpoint, write_checkpoint
 from ltr.admin.exported import write_export
@@ -145,6 +147,12 @@ def _read_toy(folder: Path) -> Any:
     return vars(result), vars(trained)
 
 
+def _write_study(folder: Path) -> None:
+    cell = Cell(problem="toy-1", method="nce", seed=0, settings={"epochs": 2, "loss_options": {"beta": 0.1}})
+    result = Result(cell=cell, scores=None, true_nll=1.25, messages=("diverged",))
+    write_sealed_json(folder / RESULTS, {"format": 1, "results": [asdict(result)]})
+
+
 def _sequence(folder: Path) -> Any:
     root = folder / "otb"
     return OTBLayout(root if root.is_dir() else write_otb(root, {"Walking": 4})).read("Walking")
@@ -200,5 +208,6 @@ KINDS = (
         _read_generated,
     ),
     FileKind("toy study", _write_toy, _read_toy),
+    FileKind("study of tables", _write_study, read_results),
     FileKind("tracker result", _write_results, _read_results, files="results/*"),
 )

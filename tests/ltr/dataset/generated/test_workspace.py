@@ -43,9 +43,14 @@ def test_an_interrupted_set_leaves_nothing_behind(tmp_path: Path, monkeypatch: p
 
 def test_a_half_built_set_is_built_anew(tmp_path: Path) -> None:
     roots = ensure_generated(tmp_path, "test", "tiny", progress=False)
-    (roots["lasot"] / "generated.json").unlink()
-    again = ensure_generated(tmp_path, "test", "tiny", progress=False)
-    assert (again["lasot"] / "generated.json").is_file()
+    index = roots["lasot"] / "generated.json"
+    content = index.read_text()
+    index.unlink()
+    assert ensure_generated(tmp_path, "test", "tiny", progress=False)["lasot"] == roots["lasot"]
+    assert index.read_text() == content
+    index.write_text(content.replace('"name": "', '"name": "x', 1))  # damaged
+    ensure_generated(tmp_path, "test", "tiny", progress=False)
+    assert index.read_text() == content
 
 
 def test_a_full_disk_is_one_clear_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
