@@ -8,8 +8,18 @@ from torch.overrides import TorchFunctionMode
 
 __all__ = ["MemoryBudget"]
 
-_SIZED = {torch.empty, torch.zeros, torch.ones, torch.full, torch.rand, torch.randn, torch.eye, torch.randint}
-_COUNTED = {torch.arange, torch.linspace}
+_SIZED = {
+    torch.empty,
+    torch.zeros,
+    torch.ones,
+    torch.full,
+    torch.rand,
+    torch.randn,
+    torch.randint,
+    torch.eye,
+    torch.arange,
+    torch.linspace,
+}
 
 
 class MemoryBudget(TorchFunctionMode):
@@ -32,11 +42,17 @@ class MemoryBudget(TorchFunctionMode):
             RuntimeError: if it is more than is left.
         """
         kwargs = kwargs or {}
-        if func in _SIZED or func in _COUNTED:
-            size = kwargs.get("size", args)
-            flat = [n for part in size for n in (part if isinstance(part, tuple | list) else [part])]
-            whole = [n for n in flat if isinstance(n, int)]
-            self._left -= math.prod(whole) if func in _SIZED else max(whole, default=0)
+        if func in _SIZED:
+            self._left -= _count(func, kwargs.get("size", args))
             if self._left < 0:
                 raise RuntimeError("it would be far larger than the weights that the file holds")
         return func(*args, **kwargs)
+
+
+def _count(func: Any, args: Any) -> int:
+    """How many numbers a call would make."""
+    whole = next(([*part] for part in args if isinstance(part, tuple | list)), [*args])  # size, or sizes
+    sizes = [n for n in whole if isinstance(n, int)]
+    if func in (torch.arange, torch.linspace):
+        return max(sizes, default=0)
+    return math.prod(sizes * 2 if func is torch.eye and len(sizes) == 1 else sizes)

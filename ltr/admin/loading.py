@@ -59,8 +59,8 @@ def load_network(
             f"{path} does not say how its network is built (field 'constructor'); build it yourself and use "
             "load_strictly."
         )
-    for name, kind in (("fun_name", str), ("fun_module", str), ("args", list | tuple), ("kwds", dict)):
-        if not isinstance(getattr(constructor, name, None), kind):
+    for name, kind in (("fun_name", str), ("fun_module", str), ("args", object), ("kwds", object)):
+        if not (hasattr(constructor, name) and isinstance(getattr(constructor, name), kind)):
             raise InputError(f"The field 'constructor' of {path} lacks {name!r}; the file is damaged.")
     # The weights come from the file: never fetch others first.
     arguments = {**_without_download(constructor), **constructor_overrides}

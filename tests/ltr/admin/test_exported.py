@@ -102,7 +102,7 @@ def test_weights_that_are_not_there_are_an_error(
             lambda about: sealed_text(about | {"constructor": about["constructor"] | {"fun_module": "os"}}),
             "not one of those that may be built",
         ),
-        (lambda about: json.dumps(about | {"epoch": 8}), "its checksum .* does not fit what it says"),
+        (lambda about: json.dumps(about | {"epoch": 8}), "its checksum does not fit what it says"),
         (
             lambda about: sealed_text(about | {"weights_sha256": "0" * 64}),
             r"checksum is not the one in DiMPnet_ep0007\.json",
