@@ -15,6 +15,7 @@ __all__ = ["PICKLE_BYTES", "Capped", "scan_pickle"]
 
 PICKLE_BYTES = 1 << 23  # a pickle without its tensors
 _OBJECTS = 500_000  # tensors, lists and tables in one file; each takes up to a hundred times its bytes there
+_DEPTH, _UNFOLDED = 100, 5_000_000  # lists within lists; items, those of a list as often as it stands there
 _REPEATED = 1 << 20  # numbers that a tensor may show beyond those it holds, as expanded ones do
 _ITEM_BYTES = {
     **dict.fromkeys(("Double", "Long", "ComplexFloat"), 8),
@@ -69,14 +70,18 @@ class _Storage:
 class _Shell:
     """Stands for an object of any class: takes whatever a pickle does to it."""
 
+    inside: list[Any]
+
     def __new__(cls, *args: Any, **kwargs: Any) -> "_Shell":
-        return super().__new__(cls)
+        shell = super().__new__(cls)
+        shell.inside = [*args]
+        return shell
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         return
 
     def __setstate__(self, state: Any) -> None:
-        return
+        self.inside.append(state)
 
     def append(self, item: Any) -> None:
         """Nothing."""
@@ -233,6 +238,8 @@ class _Scanner(pickle._Unpickler):
             raise ValueError(f"it has more than {_OBJECTS} lists, tables and tensors")
 
     def persistent_load(self, pid: Any) -> Any:
+        if isinstance(pid, tuple) and pid and pid[0] not in ("storage", b"storage"):
+            return _Shell  # class of a whole module, which torch refuses by name
         if not isinstance(pid, tuple) or len(pid) < 5:
             raise ValueError("it has a storage without a size")
         _, item, key, _, length, *view = pid
@@ -268,4 +275,24 @@ def scan_pickle(file: _Readable, room: Mapping[str, int] | int) -> Any:
         ValueError: if it describes tensors that the file has no numbers for, or has a structure that none of
             these files has; other errors of `pickle` where it is damaged.
     """
-    return _Scanner(file, room).load()
+    found = _Scanner(file, room).load()
+    _require_shallow(found)
+    return found
+
+
+def _require_shallow(value: Any) -> None:
+    """Have lists and tables nested as those of weights are; who goes through them by recursion relies on it.
+
+    Raises:
+        ValueError: if they are nested deeper, or so often in each other that going through them never ends.
+    """
+    left = _UNFOLDED
+    stack: list[tuple[Any, int]] = [([value], 0)]
+    while stack:
+        found, depth = stack.pop()
+        inside = found.values() if isinstance(found, dict) else found
+        inside = inside.inside if isinstance(inside, _Shell) else inside
+        left -= 1 + len(inside)
+        if left < 0 or depth > _DEPTH:
+            raise ValueError("it has lists in lists as no file of weights has")
+        stack += [(item, depth + 1) for item in inside if isinstance(item, list | tuple | dict | _Shell)]

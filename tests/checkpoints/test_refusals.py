@@ -101,6 +101,15 @@ def test_functions_of_any_module_are_named(what: Callable[..., object], tmp_path
         read_checkpoint(path)
 
 
+@pytest.mark.filterwarnings("ignore:Couldn't retrieve source code")
+@pytest.mark.parametrize("zip_container", [True, False], ids=["zip", "legacy"])
+def test_a_whole_module_is_refused_by_its_name(tmp_path: Path, zip_container: bool) -> None:
+    path = tmp_path / "module.pth"
+    torch.save(torch.nn.Linear(2, 2), path, _use_new_zipfile_serialization=zip_container)
+    with pytest.raises(InputError, match=r"refers to torch\.nn\.modules\.linear\.Linear, which is not among"):
+        read_checkpoint(path)
+
+
 @pytest.mark.parametrize("zip_container", [True, False], ids=["zip", "legacy"])
 def test_files_cut_anywhere_are_said_to_be_truncated(net, tmp_path: Path, zip_container: bool) -> None:
     path = tmp_path / "cut.pth.tar"

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from ebm.exceptions import EBMError
+from ltr.admin.model_constructor import NetConstructor
 
 __all__ = ["main", "write_all"]
 
@@ -100,6 +101,17 @@ NESTED = b"\x80\x02}X\x03\x00\x00\x00net}" + b")" + b"\x85" * 1_000_000 + b"K\x0
 LISTS = b"\x80\x02" + b"]" * 20_000_000 + b"."
 
 
+DEEP = b"\x80\x02}X\x03\x00\x00\x00net" + b"]" * 100_000 + b"a" * 99_999 + b"s."
+
+
+def laughs(levels: int = 14) -> list:
+    """A list that is small in a file and endless to go through."""
+    value: list = []
+    for _ in range(levels):
+        value = [value] * 10
+    return value
+
+
 def array_file(path: Path, entry: dict[str, Any], length: int | None = None) -> None:
     """An annotation index with one entry."""
     header = json.dumps({"meta": {}, "arrays": {"a": {"crc": 0, **entry}}, "size": 64}).encode()
@@ -126,6 +138,10 @@ def write_all(folder: Path) -> None:
     container(folder / "bomb.pt", whole, bytes(120_000_000), compress=True)
     container(folder / "nested keys.pt", NESTED)
     container(folder / "lists.pt", LISTS)
+    container(folder / "deep.pt", DEEP)
+    container(folder / "laughs.pt", pickled({"net": laughs(), "format": "ebmtrack.fitted"}))
+    constructor = NetConstructor("dimpnet18", "ltr.models.tracking.dimpnet", (laughs(),), {})
+    container(folder / "laughs inside.pt", pickled({"net": {}, "constructor": constructor}))
     (folder / "lists, bare.pt").write_bytes(LISTS)
     fields = "{'descr': '<f4', 'fortran_order': False, 'shape': (%d,)}"
     archive(folder / "more numbers than bytes.npz", fields % HUGE)

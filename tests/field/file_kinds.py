@@ -3,6 +3,7 @@
 Every kind writes a small example into a folder and reads it back as values that `same` compares.
 """
 
+import copy
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -108,7 +109,8 @@ def _write_lasot(folder: Path) -> Path:
 
 
 def _frames(dataset: Any) -> Any:
-    annotations = [vars(dataset.annotation(index)) for index in range(len(dataset))]
+    # Copied: they are mapped from the file, which the contract writes into.
+    annotations = [copy.deepcopy(vars(dataset.annotation(index))) for index in range(len(dataset))]
     return annotations, [open_image(dataset.frame_path(0, frame)).data for frame in range(3)]
 
 
