@@ -9,6 +9,7 @@ from torch import Tensor
 from ebm.checks import checks_values, finite_range, require_count
 from ebm.exceptions import DomainError, NumericalError, ShapeError
 from ebm.gradients import ScoreFunction, ScoreWithGradient, score_and_gradient
+from ebm.numbers import number_tensor, require_number
 
 __all__ = [
     "Ascent",
@@ -203,15 +204,17 @@ class Ascent:
         return torch.where(kept, moved, y), torch.where(kept, step, 0), usable
 
 
-def require_rule(steps: int, decay: float) -> None:
-    """Check the number of steps, at least 0, and the factor on step lengths, in (0, 1].
+def require_rule(steps: int, decay: float) -> tuple[int, float]:
+    """The number of steps, at least 0, and the factor on step lengths, in (0, 1], as Python's numbers.
 
     Raises:
         DomainError: (a ValueError) otherwise.
     """
-    require_count("steps", steps, least=0)
+    count = require_count("steps", steps, least=0)
+    decay = require_number("decay", decay)
     if not 0 < decay <= 1:
         raise DomainError(f"decay must lie in (0, 1], got {decay!r}.")
+    return count, decay
 
 
 def step_lengths(step_length: StepLength, y: Tensor) -> Tensor:
@@ -223,7 +226,7 @@ def step_lengths(step_length: StepLength, y: Tensor) -> Tensor:
         DomainError: if a length is not positive and finite (looked at on the CPU).
         ShapeError: if the shapes do not fit.
     """
-    lam = torch.as_tensor(step_length, dtype=y.dtype)
+    lam = number_tensor("step_length", step_length, y.dtype)
     if checks_values(lam, None) and not bool((lam.isfinite() & (lam > 0)).all()):
         raise DomainError(f"step_length must be finite and > 0, got {step_length!r}.")
     if lam.ndim == 2 and y.ndim == 3:

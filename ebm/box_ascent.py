@@ -11,6 +11,7 @@ from ebm.boxes import rect_to_rel, rel_to_rect
 from ebm.checks import float_dtype, require_last_dim
 from ebm.exceptions import DomainError, ShapeError
 from ebm.lookup import unknown_name
+from ebm.numbers import plain
 
 __all__ = ["BoxSpace", "refine_boxes"]
 
@@ -57,7 +58,7 @@ def refine_boxes(
 
     Source: Danelljan et al., CVPR 2019 (ATOM) and CVPR 2020 (PrDiMP).
     """
-    require_rule(steps, decay)
+    steps, decay = require_rule(steps, decay)
     require_last_dim("boxes", boxes, 4, "(S, 4)", rank=2)
     _require_one_of("box space", space, "relative", "default")
     _require_one_of("on_decrease rule", on_decrease, "keep", "undo")
@@ -98,9 +99,8 @@ def _require_one_of(kind: str, name: str, *known: str) -> None:
 
 def _expand_pair(step_length: StepLength) -> StepLength:
     """A (position, size) pair as four numbers; one number as it is."""
-    if isinstance(step_length, Tensor):
-        step_length = tuple(step_length.tolist()) if step_length.ndim else step_length.item()
-    if isinstance(step_length, int | float):
+    step_length = plain(step_length)
+    if not isinstance(step_length, list):
         return step_length
     if len(step_length) != 2:
         raise ShapeError(f"expected one step length or a (position, size) pair, got {step_length!r}.")

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from ebm.exceptions import DomainError, ShapeError
+from ebm.numbers import plain, require_number
 
 __all__ = [
     "all_finite",
@@ -15,6 +16,7 @@ __all__ = [
     "float_dtype",
     "require_count",
     "require_finite",
+    "require_from_zero",
     "require_generator",
     "require_last_dim",
     "require_positive",
@@ -87,14 +89,15 @@ def require_last_dim(name: str, tensor: Tensor, dim: int, shape: str, rank: int 
 
 
 def require_count(name: str, value: int, least: int = 1) -> int:
-    """`value` itself if it is an integer of at least `least`.
+    """`value` as an integer of Python if it is one of at least `least`, of NumPy or in a 0-d tensor too.
 
     Raises:
         DomainError: (a ValueError) otherwise.
     """
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+    number = value if type(value) is int else plain(value)
+    if isinstance(number, bool) or not isinstance(number, int) or number < least:
         raise DomainError(f"{name} must be an integer >= {least}, got {value!r}.")
-    return value
+    return number
 
 
 def require_same_device(**tensors: Tensor) -> None:
@@ -147,15 +150,31 @@ def float_dtype(*tensors: Tensor) -> torch.dtype:
     return dtype
 
 
-def require_positive(name: str, values: Sequence[float]) -> None:
-    """Raise a `DomainError`, naming the first bad entry, unless every value is a finite number above zero.
+def require_positive(name: str, values: Sequence[float]) -> list[float]:
+    """The values as Python's numbers if every one is finite and above zero.
 
     Raises:
-        DomainError: (a ValueError) otherwise, also for an empty sequence.
+        DomainError: (a ValueError) naming the first that is not, also for an empty sequence.
     """
-    if not values:
+    if not len(values):
         raise DomainError(f"{name} must hold at least one number.")
+    numbers = []
     for index, value in enumerate(values):
-        if not (math.isfinite(value) and value > 0):
-            which = f"{name}[{index}]" if len(values) > 1 else name
-            raise DomainError(f"{which} must be finite and > 0, got {value!r}.")
+        which = f"{name}[{index}]" if len(values) > 1 else name
+        number = require_number(which, value)
+        if not (math.isfinite(number) and number > 0):
+            raise DomainError(f"{which} must be finite and > 0, got {number!r}.")
+        numbers.append(number)
+    return numbers
+
+
+def require_from_zero(name: str, value: float) -> float:
+    """`value` as Python's number if it is finite and at least zero.
+
+    Raises:
+        DomainError: (a ValueError) otherwise.
+    """
+    number = require_number(name, value)
+    if not (math.isfinite(number) and number >= 0):
+        raise DomainError(f"{name} must be finite and >= 0, got {number!r}.")
+    return number

@@ -13,6 +13,7 @@ from ebm.exceptions import DomainError, ShapeError
 from ebm.lookup import lookup, unknown_name
 from ebm.losses.base import EnergyLoss
 from ebm.losses.modules import build_loss
+from ebm.numbers import plain_fields
 from ebm.proposals import BetaMode, GaussianMixtureProposal, Proposal, annotation_noise
 
 __all__ = ["MethodConfig", "RefineConfig", "box_pair"]
@@ -66,6 +67,7 @@ class RefineConfig:
 
     def __post_init__(self) -> None:
         """Refuse settings that the algorithm would ignore, or lacks."""
+        plain_fields(self)
         used = lookup("algorithm", self.algorithm, _USED_BY_ALGORITHM)
         if self.space not in ("relative", "default", "target"):
             raise unknown_name("space", str(self.space), ("relative", "default", "target"))
@@ -155,6 +157,8 @@ class MethodConfig:
 
     def __post_init__(self) -> None:
         """Refuse settings that the loss would ignore, or lacks."""
+        plain_fields(self)
+        self._read_widths()
         used = lookup("loss", self.loss, _USED_BY_LOSS)
         names = dict.fromkeys(name for settings in _USED_BY_LOSS.values() for name in settings)
         given = {name: getattr(self, name) for name in names}
@@ -171,6 +175,13 @@ class MethodConfig:
                 raise ShapeError(f"layout 'box' needs target_dim = 4, got {self.target_dim}.")
             for row in (*self.sigmas, *([self.label_sigma] if self.label_sigma else [])):
                 box_pair(row)
+
+    def _read_widths(self) -> None:
+        """One number, or several, as the rows that they stand for."""
+        rows = self.sigmas if isinstance(self.sigmas, tuple) else (self.sigmas,)
+        object.__setattr__(self, "sigmas", tuple(r if isinstance(r, tuple) else (r,) for r in rows))
+        if self.label_sigma is not None and not isinstance(self.label_sigma, tuple):
+            object.__setattr__(self, "label_sigma", (self.label_sigma,))
 
     def proposal(self) -> GaussianMixtureProposal:
         """The distribution of noise samples around a label.
@@ -236,7 +247,7 @@ def _require_exactly(
 ) -> None:
     """Every setting that is used must be given, and no other; None, a count of 0 and no rows are absent."""
     for name, value in given.items():
-        absent = value is None or value == () or (isinstance(value, int) and value == 0)
+        absent = value is None or value == () or (type(value) is int and value == 0)
         if absent == (name in used):
             verb = "needs" if absent else "does not use"
             owners = [user for user, names in users.items() if name in names]

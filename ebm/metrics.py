@@ -98,7 +98,7 @@ def best_k_mean(values: Tensor, k: int = 5) -> Tensor:
         DomainError: (a ValueError) if k is no integer of at least 1.
         ShapeError: if there are fewer than k runs.
     """
-    require_count("k", k)
+    k = require_count("k", k)
     if values.ndim == 0 or values.shape[-1] < k:
         raise ShapeError(
             f"the best {k} runs need values of shape (..., R >= {k}), got {tuple(values.shape)}."

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import TypeAlias, cast
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
@@ -12,6 +12,7 @@ from torch import Tensor
 from ebm.checks import require_positive
 from ebm.exceptions import DomainError, ShapeError
 from ebm.lookup import unknown_name
+from ebm.numbers import listed, require_number
 
 __all__ = ["DiagonalMixture", "Sigmas", "mixture_weights", "sigma_rows"]
 
@@ -104,12 +105,10 @@ def sigma_rows(sigmas: Sigmas, target_dim: int | None, layout: str | None) -> li
     """
     if layout not in (None, "box"):
         raise unknown_name("sigma layout", str(layout), ("box",))
-    given = cast(list[float | list[float]], sigmas.tolist() if isinstance(sigmas, Tensor) else sigmas)
-    rows = [[float(s) for s in row] if isinstance(row, Sequence) else [float(row)] for row in given]
+    rows = [listed(row) for row in listed(sigmas)]
     if not rows or not all(rows):
         raise DomainError("sigmas must hold at least one number.")
-    for k, row in enumerate(rows):
-        require_positive(f"sigmas[{k}]", row)
+    rows = [[float(s) for s in require_positive(f"sigmas[{k}]", row)] for k, row in enumerate(rows)]
     if layout == "box":
         if any(len(row) != 2 for row in rows):
             raise ShapeError(f"layout 'box' takes (position, size) pairs, got {rows}.")
@@ -130,7 +129,7 @@ def mixture_weights(weights: Sequence[float] | Tensor | None, count: int) -> lis
     """
     if weights is None:
         return [1.0 / count] * count
-    shares = [float(w) for w in weights]
+    shares = [require_number("weights", w) for w in weights]
     if len(shares) != count:
         raise ShapeError(f"expected {count} mixture weights, one per component, got {len(shares)}.")
     require_positive("weights", shares)

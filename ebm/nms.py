@@ -9,6 +9,7 @@ from torch import Tensor
 from ebm.boxes import box_iou
 from ebm.checks import require_count, require_finite, require_last_dim, require_same_device
 from ebm.exceptions import DomainError, ShapeError
+from ebm.numbers import require_number
 
 __all__ = ["KeptBoxes", "guided_nms"]
 
@@ -70,13 +71,15 @@ def guided_nms(
     require_same_device(boxes=boxes, f=f, probability=probability, labels=labels)
     if labels.is_floating_point() or labels.dtype == torch.bool:
         raise TypeError(f"labels must be integers, got {labels.dtype}.")
+    iou_threshold = require_number("iou_threshold", iou_threshold)
     if not 0 <= iou_threshold <= 1:
         raise DomainError(f"iou_threshold must lie in [0, 1], got {iou_threshold!r}.")
     for name, tensor in (("boxes", boxes), ("f", f), ("probability", probability)):
         require_finite(name, tensor, validate)
     index, confidence = _clusters(boxes, f, probability, labels, iou_threshold)
-    if max_detections is not None and require_count("max_detections", max_detections) < len(index):
-        kept = confidence >= confidence[max_detections - 1]
+    most = len(index) if max_detections is None else require_count("max_detections", max_detections)
+    if most < len(index):
+        kept = confidence >= confidence[most - 1]
         index, confidence = index[kept], confidence[kept]
     return KeptBoxes(index, confidence)
 

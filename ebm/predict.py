@@ -20,11 +20,12 @@ from ebm.ascent import (
     step_lengths,
 )
 from ebm.box_ascent import BoxSpace, refine_boxes
-from ebm.checks import float_dtype, require_count, require_finite, require_last_dim
+from ebm.checks import float_dtype, require_count, require_finite, require_from_zero, require_last_dim
 from ebm.exceptions import DomainError, ShapeError
 from ebm.gradients import frozen_parameters
 from ebm.lookup import lookup, unknown_name
 from ebm.models import EnergyModel, map_tensors, require_fitting_features, require_working_dtype
+from ebm.numbers import require_number
 
 __all__ = [
     "BoxSpace",
@@ -74,7 +75,7 @@ def gradient_ascent(
 
     Source: Gustafsson et al., ECCV 2020 supplement, Algorithm S1.
     """
-    require_rule(steps, decay)
+    steps, decay = require_rule(steps, decay)
     with torch.inference_mode(False):  # an outer inference mode would forbid gradients
         y = _starts(init, validate)
         lam = step_lengths(step_length, y)
@@ -120,9 +121,9 @@ def gradient_ascent_early_stop(
 
     Source: Gustafsson et al., ECCV 2020 supplement, Algorithm S2.
     """
-    require_rule(steps, decay=1.0)
-    if not (math.isfinite(tol_improve) and tol_improve >= 0):
-        raise DomainError(f"tol_improve must be finite and >= 0, got {tol_improve!r}.")
+    steps, _ = require_rule(steps, decay=1.0)
+    tol_improve = require_from_zero("tol_improve", tol_improve)
+    tol_degenerate = require_number("tol_degenerate", tol_degenerate)
     if not (math.isfinite(tol_degenerate) and tol_degenerate <= 0):
         raise DomainError(f"tol_degenerate must be finite and <= 0, got {tol_degenerate!r}.")
     with torch.inference_mode(False):  # an outer inference mode would forbid gradients
@@ -202,7 +203,8 @@ def refine(
     starts = init[:, None] if init.ndim == 2 else init
     if select != "all" and starts.shape[1] == 0:
         raise ShapeError("expected at least one start per input to choose from, got init of shape (B, 0, D).")
-    if select == "topk_mean" and require_count("k", k) > starts.shape[1]:
+    k = require_count("k", k)
+    if select == "topk_mean" and k > starts.shape[1]:
         raise DomainError(f"k = {k} starts cannot be averaged: init has S = {starts.shape[1]} per input.")
     with torch.inference_mode(False), frozen_parameters(model):  # inference mode would forbid gradients
         with torch.no_grad():

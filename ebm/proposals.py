@@ -17,13 +17,14 @@ from ebm.checks import (
     float_dtype,
     require_count,
     require_finite,
+    require_from_zero,
     require_generator,
     require_last_dim,
     require_positive,
     require_same_device,
     require_same_dtype,
 )
-from ebm.exceptions import DomainError, ShapeError
+from ebm.exceptions import ShapeError
 from ebm.lookup import unknown_name
 from ebm.mixtures import DiagonalMixture, Sigmas, mixture_weights, sigma_rows
 
@@ -98,7 +99,7 @@ class Proposal(nn.Module, ABC):
             TypeError: if the generator is for another kind of device.
         """
         require_last_dim("center", center, self.target_dim, f"(B, D={self.target_dim})", rank=2)
-        require_count("num_samples", num_samples)
+        num_samples = require_count("num_samples", num_samples)
         require_finite("center", center, validate)
         require_generator(generator, center=center)
         center = center.detach().to(float_dtype(center))
@@ -220,7 +221,7 @@ class GaussianMixtureProposal(Proposal):
         Raises:
             DomainError: if `r` is not positive and finite.
         """
-        require_positive("scale", [r])
+        (r,) = require_positive("scale", [r])
         rows, shares = self._mixture.rows, self._mixture.shares
         return GaussianMixtureProposal([[r * s for s in row] for row in rows], shares)
 
@@ -270,8 +271,7 @@ def annotation_noise(
     """
     if mode not in ("std", "variance"):
         raise unknown_name("beta mode", str(mode), ("std", "variance"))
-    if not (math.isfinite(beta) and beta >= 0):
-        raise DomainError(f"beta must be finite and >= 0, got {beta!r}.")
+    beta = require_from_zero("beta", beta)
     if beta == 0:
         return ZeroNoise(proposal.target_dim)
     if beta > 1:

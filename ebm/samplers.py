@@ -15,11 +15,13 @@ from ebm.checks import (
     float_dtype,
     require_count,
     require_finite,
+    require_from_zero,
     require_generator,
     require_positive,
 )
 from ebm.exceptions import DomainError, NumericalError, ShapeError
 from ebm.gradients import ScoredPoint, ScoreFunction, score_and_gradient
+from ebm.numbers import number_tensor
 
 __all__ = ["Chain", "LangevinDynamics", "importance_resample", "langevin"]
 
@@ -105,13 +107,14 @@ class LangevinDynamics:
 
     def __post_init__(self) -> None:
         """Refuse numbers out of their domain."""
-        require_positive("step_size", torch.as_tensor(self.step_size).flatten().tolist())
-        if not (math.isfinite(self.temperature) and self.temperature >= 0):
-            raise DomainError(f"temperature must be finite and >= 0, got {self.temperature!r}.")
+        require_positive(
+            "step_size", number_tensor("step_size", self.step_size, torch.float64).flatten().tolist()
+        )
+        object.__setattr__(self, "temperature", require_from_zero("temperature", self.temperature))
         if self.metropolis and self.temperature == 0:
             raise DomainError("metropolis needs a temperature > 0, got 0.")
         if self.clamp is not None:
-            low, high = (torch.as_tensor(bound) for bound in self.clamp)
+            low, high = (number_tensor("clamp", bound, torch.float64) for bound in self.clamp)
             if not bool((low < high).all()):
                 raise DomainError(f"clamp must be (low, high) with low < high, got {self.clamp!r}.")
 
@@ -125,7 +128,7 @@ class LangevinDynamics:
         path: list[Tensor] | None = None,
     ) -> Chain:
         """Chains from `init`, see `langevin`; every point including the start is appended to `path`."""
-        require_count("steps", steps, least=0)
+        steps = require_count("steps", steps, least=0)
         if init.ndim != 3:
             raise ShapeError(f"expected init of shape (B, M, D), got {tuple(init.shape)}.")
         require_finite("init", init, self.validate)
@@ -260,7 +263,7 @@ def importance_resample(
 
     Source: Rubin, "Using the SIR algorithm to simulate posterior distributions", 1988.
     """
-    require_count("num_samples", num_samples)
+    num_samples = require_count("num_samples", num_samples)
     if y.ndim != 3 or log_weights.shape != y.shape[:2] or y.shape[1] == 0:
         raise ShapeError(
             f"expected y (B, M, D) and log_weights (B, M) with M >= 1, "
@@ -279,7 +282,7 @@ def importance_resample(
 
 def _per_dimension(name: str, value: PerDimension, y: Tensor) -> Tensor:
     """One number or D of them, on the device and in the dtype of y ``(B, M, D)``."""
-    tensor = torch.as_tensor(value, dtype=y.dtype, device=y.device)
+    tensor = number_tensor(name, value, y.dtype, y.device)
     if tensor.shape not in ((), (1,), y.shape[-1:]):
         raise ShapeError(f"{name} must be one number or D = {y.shape[-1]}, got shape {tuple(tensor.shape)}.")
     return tensor

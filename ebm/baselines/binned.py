@@ -16,6 +16,7 @@ from ebm.checks import checks_values
 from ebm.density.base import Levels, require_dim
 from ebm.exceptions import DomainError, ShapeError
 from ebm.lookup import unknown_name
+from ebm.numbers import number_tensor
 
 __all__ = ["QUANTILE_LEVELS", "QuantileHead", "SoftmaxHead", "integer_bins"]
 
@@ -200,7 +201,7 @@ class QuantileHead(Baseline):
 
 
 def _even_bins(bins: Sequence[float] | Tensor) -> Tensor:
-    centers = torch.as_tensor(bins, dtype=torch.float32).detach().clone()
+    centers = number_tensor("bins", bins, torch.float32).detach().clone()
     if centers.ndim != 1 or len(centers) < 2:
         raise ShapeError(f"expected at least 2 bins, (C,), got shape {tuple(centers.shape)}.")
     steps = centers.diff()

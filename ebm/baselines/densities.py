@@ -12,6 +12,7 @@ from torch import Tensor
 from ebm.checks import checks_values, require_count, require_last_dim
 from ebm.density.base import Levels, require_dim, require_level
 from ebm.exceptions import DomainError, ShapeError
+from ebm.numbers import number_tensor
 
 __all__ = ["ParametricDensity", "exponential_like", "normal_like", "per_item_values", "probabilities"]
 
@@ -142,7 +143,7 @@ def per_item_values(name: str, value: float | Tensor, like: Tensor) -> Tensor:
     Raises:
         ShapeError: for another shape.
     """
-    tensor = torch.as_tensor(value, dtype=like.dtype, device=like.device)
+    tensor = number_tensor(name, value, like.dtype, like.device)
     if tensor.ndim == 0:
         return tensor.expand(like.shape[0], 1)
     if tensor.ndim > 2 or tensor.shape[0] != like.shape[0]:
@@ -160,7 +161,7 @@ def probabilities(p: Levels, like: Tensor) -> tuple[Tensor, bool]:
         ShapeError: for more than one dimension.
         DomainError: (a ValueError) for an entry outside [0, 1], or NaN.
     """
-    row = torch.as_tensor(p, dtype=like.dtype, device=like.device)
+    row = number_tensor("p", p, like.dtype, like.device)
     if row.ndim > 1:
         raise ShapeError(f"expected one probability or P of them, got shape {tuple(row.shape)}.")
     if checks_values(row, None) and not bool(((row >= 0) & (row <= 1)).all()):

@@ -97,7 +97,7 @@ def huber(
         ShapeError: if the shapes differ.
         DomainError: if `delta` is not positive.
     """
-    require_positive("delta", [delta])
+    (delta,) = require_positive("delta", [delta])
     prediction, y = same_shape(prediction=prediction, y=y)
     error = F.huber_loss(prediction, y, reduction="none", delta=delta)
     if not _is_paper(scale):

@@ -1,6 +1,5 @@
 """What a density on a grid and one on weighted samples have in common: weighted scores."""
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from functools import cached_property
@@ -20,6 +19,7 @@ from ebm.checks import (
 from ebm.density.credible import CredibleSet
 from ebm.density.scoring import BatchScore, score_in_chunks
 from ebm.exceptions import DomainError, NumericalError, ShapeError
+from ebm.numbers import listed, number_tensor, plain, require_number
 
 if TYPE_CHECKING:
     from ebm.density.grid import GridDensity
@@ -217,7 +217,7 @@ class Density(ABC):
 
     def _draw(self, n: int, generator: torch.Generator | None) -> Tensor:
         """Indices of `n` places per item, by weight with replacement, ``(B, n)``."""
-        require_count("n", n)
+        n = require_count("n", n)
         require_generator(generator, density=self._scores)
         mass = self._weights.double().cumsum(-1)
         u = torch.rand(self.batch_size, n, dtype=torch.float64, device=mass.device, generator=generator)
@@ -225,14 +225,14 @@ class Density(ABC):
         return torch.searchsorted(mass, u * mass[:, -1:], right=True).clamp(max=mass.shape[1] - 1)
 
     def _dims(self, dims: int | Sequence[int]) -> tuple[int, ...]:
-        chosen = tuple(require_dim(d, self.target_dim) for d in ([dims] if isinstance(dims, int) else dims))
+        chosen = tuple(require_dim(d, self.target_dim) for d in listed(dims))
         if not chosen or len(set(chosen)) < len(chosen):
             raise DomainError(f"dims must name different coordinates, got {dims!r}.")
         return chosen
 
     def _probabilities(self, p: Levels) -> tuple[Tensor, bool]:
         """Probabilities for every item ``(B, P)``, float64, and whether one number was given."""
-        row = torch.as_tensor(p, dtype=torch.float64, device=self._scores.device)
+        row = number_tensor("p", p, torch.float64, self._scores.device)
         if row.ndim > 1:
             raise ShapeError(f"expected one probability or P of them, got shape {tuple(row.shape)}.")
         if not bool(((row >= 0) & (row <= 1)).all()):
@@ -241,7 +241,7 @@ class Density(ABC):
 
     def _positions(self, t: float | Tensor) -> tuple[Tensor, bool]:
         """Values of one coordinate for every item ``(B, T)``, float64, and whether there is one per item."""
-        rows = torch.as_tensor(t, dtype=torch.float64, device=self._scores.device)
+        rows = number_tensor("t", t, torch.float64, self._scores.device)
         if rows.ndim == 0:
             return rows.expand(self.batch_size, 1), True
         if rows.ndim > 2 or rows.shape[0] != self.batch_size:
@@ -256,9 +256,10 @@ def require_dim(dim: int, target_dim: int) -> int:
     Raises:
         DomainError: (a ValueError) otherwise.
     """
-    if isinstance(dim, bool) or not isinstance(dim, int) or not 0 <= dim < target_dim:
+    number = plain(dim)
+    if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < target_dim:
         raise DomainError(f"dim must be one of 0 to {target_dim - 1}, got {dim!r}.")
-    return dim
+    return number
 
 
 def require_level(level: float) -> float:
@@ -267,6 +268,7 @@ def require_level(level: float) -> float:
     Raises:
         DomainError: (a ValueError) otherwise.
     """
-    if not (math.isfinite(level) and 0 < level < 1):
-        raise DomainError(f"level must lie in (0, 1), got {level!r}.")
-    return level
+    share = require_number("level", level)
+    if not 0 < share < 1:
+        raise DomainError(f"level must lie in (0, 1), got {share!r}.")
+    return share

@@ -47,7 +47,8 @@ class GridDensity(Density):
     def __init__(
         self, score_fn: BatchScore, grid: Grid, *, batch_size: int, chunk: int = DEFAULT_CHUNK
     ) -> None:
-        axes = axes_of(grid, require_count("batch_size", batch_size, least=0))
+        batch_size, chunk = require_count("batch_size", batch_size, least=0), require_count("chunk", chunk)
+        axes = axes_of(grid, batch_size)
         points = grid_points(axes)
         scores = score_in_chunks(score_fn, points, batch_size, chunk)
         super().__init__(score_fn, points, scores, scores + log_volumes(axes), chunk)

@@ -61,6 +61,7 @@ class ImportanceDensity(Density):
         *,
         chunk: int = DEFAULT_CHUNK,
     ) -> None:
+        num_samples, chunk = require_count("num_samples", num_samples), require_count("chunk", chunk)
         drawn = proposal.sample(center, num_samples, generator=generator)
         scores = score_in_chunks(score_fn, drawn.y, center.shape[0], chunk)
         terms = scores - drawn.log_q - math.log(num_samples)
@@ -158,7 +159,7 @@ class ImportanceDensity(Density):
         chosen = self._dims(dims)
         if len(chosen) > MOST_MARGINAL_DIMENSIONS:
             raise DomainError(f"a marginal has at most {MOST_MARGINAL_DIMENSIONS} dimensions, got {dims!r}.")
-        require_count("num_points", num_points, least=2)
+        num_points = require_count("num_points", num_points, least=2)
         axes = [self._axis(d, num_points) for d in chosen]
         masses = add_at(axes, self._samples[..., list(chosen)], self._weights)
         return GridDensity.from_log_masses(axes, masses.log())

@@ -1,13 +1,13 @@
 """What can be chosen when a conditional density is fitted, with one default each."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ebm.checks import require_count, require_positive
+from ebm.checks import require_count, require_from_zero, require_positive
 from ebm.exceptions import DomainError
 from ebm.lookup import unknown_name
+from ebm.numbers import plain_fields, require_number
 
 __all__ = ["FitConfig"]
 
@@ -50,6 +50,7 @@ class FitConfig:
         if not isinstance(self.loss, str) or self.loss.lower() not in LOSS_NAMES:
             raise unknown_name("loss", str(self.loss), LOSS_NAMES)
         object.__setattr__(self, "loss", self.loss.lower())
+        plain_fields(self)
         object.__setattr__(self, "hidden", _layer_sizes(self.hidden))
         for name in ("epochs", "patience"):
             require_count(name, getattr(self, name))
@@ -57,9 +58,8 @@ class FitConfig:
             require_count("batch_size", self.batch_size)
         require_count("seed", self.seed, least=0)
         require_positive("learning_rate", [self.learning_rate])
-        if not (math.isfinite(self.weight_decay) and self.weight_decay >= 0):
-            raise DomainError(f"weight_decay must be finite and >= 0, got {self.weight_decay!r}.")
-        if not 0 < self.validation < 1:
+        require_from_zero("weight_decay", self.weight_decay)
+        if not 0 < require_number("validation", self.validation) < 1:
             raise DomainError(
                 f"validation is the share of the rows to hold out, in (0, 1); got {self.validation!r}."
             )
@@ -74,8 +74,8 @@ class FitConfig:
         return asdict(self) | {"hidden": list(self.hidden)}
 
 
-def _layer_sizes(hidden: int | Sequence[int]) -> tuple[int, ...]:
-    sizes = (hidden,) if isinstance(hidden, int) else tuple(hidden)
+def _layer_sizes(hidden: int | tuple[int, ...]) -> tuple[int, ...]:
+    sizes = hidden if isinstance(hidden, tuple) else (hidden,)
     if not sizes:
         raise DomainError("hidden must hold at least one layer size, e.g. (32, 32).")
     return tuple(require_count("a layer size in hidden", size) for size in sizes)

@@ -9,6 +9,7 @@ from torch import nn
 from ebm.exceptions import UnknownNameError
 from ebm.lookup import unknown_name
 from ebm.losses.modules import build_loss
+from ebm.numbers import plain, require_no_text
 from ebm.proposals import GaussianMixtureProposal
 
 __all__ = ["RECIPES", "loss_options", "standardised_loss"]
@@ -39,13 +40,17 @@ def loss_options(loss: str, given: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises:
         UnknownNameError: (a ValueError) if the loss has no such number.
+        DomainError: (a ValueError) if something is no number.
     """
     recipe = RECIPES[loss]
     for name in given:
         if name not in recipe:
             raise _unknown_option(loss, name)
     chosen = {**recipe, **given}
-    return {name: _plain(value) for name, value in chosen.items()}
+    options = {name: plain(value) for name, value in chosen.items()}
+    for name, value in options.items():
+        require_no_text(name, value)
+    return options
 
 
 def standardised_loss(
@@ -65,13 +70,6 @@ def standardised_loss(
     else:
         cfg["target_dim"] = target_dim
     return build_loss(loss, **cfg, check_finite=check_finite)
-
-
-def _plain(value: Any) -> Any:
-    """A sequence as a list, so that it can stand in a file."""
-    if hasattr(value, "tolist"):
-        return value.tolist()
-    return [_plain(v) for v in value] if isinstance(value, list | tuple) else value
 
 
 def _unknown_option(loss: str, name: str) -> UnknownNameError:

@@ -11,9 +11,17 @@ import torch
 from torch import Tensor, nn
 
 from ebm.boxes import rect_to_rel, rel_to_rect
-from ebm.checks import checks_values, float_dtype, require_count, require_last_dim, require_positive
+from ebm.checks import (
+    checks_values,
+    float_dtype,
+    require_count,
+    require_from_zero,
+    require_last_dim,
+    require_positive,
+)
 from ebm.exceptions import DomainError, ShapeError
 from ebm.losses.functional import kld_is, ml_is, nce
+from ebm.numbers import listed
 from ebm.proposals import BetaMode, GaussianMixtureProposal, ZeroNoise, annotation_noise
 
 __all__ = ["KLRegression", "KLRegressionGrid", "MLRegression", "NCERegression", "sample_box_nce"]
@@ -34,9 +42,7 @@ class SampledRegression(nn.Module):
 
     def __init__(self, eps: float = 0.0, validate: bool | None = None) -> None:
         super().__init__()
-        if not (math.isfinite(eps) and eps >= 0):
-            raise DomainError(f"eps must be finite and >= 0, got {eps!r}.")
-        self.eps, self.validate = eps, validate
+        self.eps, self.validate = require_from_zero("eps", eps), validate
 
     def extra_repr(self) -> str:
         """The offset of the density, for ``print(loss)``."""
@@ -191,10 +197,10 @@ class KLRegressionGrid(nn.Module):
             ShapeError: if the shapes differ.
             DomainError: (a ValueError) if `grid_scale` is not positive.
         """
-        require_positive("grid_scale", [grid_scale])
+        (grid_scale,) = require_positive("grid_scale", [grid_scale])
         if scores.shape != gt_density.shape:
             raise ShapeError(f"expected equal shapes, got {tuple(scores.shape)}, {tuple(gt_density.shape)}.")
-        dims = [grid_dim] if isinstance(grid_dim, int) else list(grid_dim)
+        dims = listed(grid_dim)
         f, p = scores.to(float_dtype(scores)), gt_density.to(float_dtype(gt_density))
         log_z = f.logsumexp(dims) + math.log(grid_scale)
         return (log_z - grid_scale * (p * f).sum(dims)).mean()
@@ -229,7 +235,7 @@ def sample_box_nce(
         UnknownNameError: (a ValueError) for another `beta_mode`.
     """
     require_last_dim("mean_box", mean_box, 4, "(4,)", rank=1)
-    require_count("num_samples", num_samples)
+    num_samples = require_count("num_samples", num_samples)
     box = mean_box.to(float_dtype(mean_box))[None]
     size = box[:, 2:]
     noise = GaussianMixtureProposal(proposal_sigma, layout="box")

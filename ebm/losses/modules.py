@@ -1,7 +1,7 @@
 """Loss modules that own a proposal and compare scores of candidates, and the table of all seven losses."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from inspect import signature
 from types import MappingProxyType
 from typing import Any
@@ -16,6 +16,7 @@ from ebm.losses.base import EnergyLoss
 from ebm.losses.candidates import CandidateLoss, Candidates
 from ebm.losses.functional import kld_is, ml_is, nce
 from ebm.losses.gradient_losses import DenoisingScoreMatchingLoss, MLMCMCLoss, ScoreMatchingLoss
+from ebm.numbers import Numbers, listed
 from ebm.proposals import BetaMode, GaussianMixtureProposal, Proposal, annotation_noise
 
 __all__ = [
@@ -71,17 +72,14 @@ class KLDISLoss(CandidateLoss):
         self,
         proposal: GaussianMixtureProposal,
         num_samples: int,
-        label_sigma: float | Sequence[float],
+        label_sigma: Numbers,
         *,
         self_normalize: bool = False,
         add_constant: bool = False,
         **options: bool,
     ) -> None:
         super().__init__(proposal, num_samples, **options)
-        row = (
-            [float(label_sigma)] if isinstance(label_sigma, int | float) else [float(s) for s in label_sigma]
-        )
-        require_positive("label_sigma", row)
+        row = require_positive("label_sigma", listed(label_sigma))
         self.label_density = GaussianMixtureProposal([row], target_dim=proposal.target_dim)
         self.self_normalize, self.add_constant = self_normalize, add_constant
         _warn_few(num_samples)

@@ -13,6 +13,7 @@ from ebm.exceptions import DomainError, ShapeError
 from ebm.gradients import ScoreFunction, score_and_gradient
 from ebm.losses.accumulate import accumulate, leaves_of
 from ebm.losses.reduction import Reduction, reduce
+from ebm.numbers import number_tensor
 
 __all__ = [
     "FLAT",
@@ -247,7 +248,7 @@ def noise_scale(sigma: float | Sequence[float] | Tensor, dim: int) -> Tensor:
         DomainError: (a ValueError) unless they are finite and positive.
         ShapeError: if there are neither one nor D.
     """
-    scale = torch.as_tensor(sigma, dtype=torch.float64)
+    scale = number_tensor("sigma", sigma, torch.float64)
     require_positive("sigma", scale.flatten().tolist())
     if scale.shape not in ((), (1,), (dim,)):
         raise ShapeError(f"sigma must be one number or D = {dim}, got shape {tuple(scale.shape)}.")

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from ebm.checks import require_count, require_finite, require_last_dim, require_positive
 from ebm.exceptions import ShapeError
 from ebm.models import Features, require_fitting_features
+from ebm.numbers import number_tensor
 
 __all__ = ["Activation", "SplitLinear", "SplitMLP", "affine_buffer", "mlp", "require_candidates"]
 
@@ -110,7 +111,7 @@ def affine_buffer(
         DomainError: if a number is not finite, or not positive where it must be.
         ShapeError: if there are neither 1 nor D numbers.
     """
-    numbers = torch.as_tensor(value, dtype=torch.float32).detach().clone()
+    numbers = number_tensor(name, value, torch.float32).detach().clone()
     if numbers.ndim > 1 or numbers.numel() not in (1, target_dim):
         raise ShapeError(
             f"expected {name} to be one number or D={target_dim}, got shape {tuple(numbers.shape)}."

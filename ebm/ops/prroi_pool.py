@@ -13,8 +13,16 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from ebm.checks import checks_values, float_dtype, require_finite, require_last_dim, require_same_device
+from ebm.checks import (
+    checks_values,
+    float_dtype,
+    require_count,
+    require_finite,
+    require_last_dim,
+    require_same_device,
+)
 from ebm.exceptions import DomainError, ShapeError
+from ebm.numbers import listed, require_number
 from ebm.ops.roi_windows import bin_weights, contract, pool_windows
 
 __all__ = ["PoolPath", "PrRoIPool2D", "prroi_pool2d", "prroi_pool_per_image"]
@@ -58,13 +66,13 @@ def prroi_pool_per_image(
         DomainError: if a box is not finite, or output size or scale is not positive.
         TypeError: if features and boxes are on different devices.
     """
-    bins = _check(features, boxes, output_size, spatial_scale, path)
+    bins, scale = _check(features, boxes, output_size, spatial_scale, path)
     require_last_dim("boxes", boxes, 4, "(N, P, 4)", rank=3)
     if boxes.shape[0] != features.shape[0]:
         raise ShapeError(f"got {features.shape[0]} feature maps but boxes for {boxes.shape[0]}.")
     require_finite("boxes", boxes, validate)
     with torch.autocast(features.device.type, enabled=False):
-        maps, boxes = _prepare(features, boxes, spatial_scale)
+        maps, boxes = _prepare(features, boxes, scale)
         if _is_dense(path, maps):
             return _pool_dense(maps, boxes, bins)
         n, p = boxes.shape[:2]
@@ -99,7 +107,7 @@ def prroi_pool2d(
         DomainError: if a row is not finite or names a map that does not exist.
         TypeError: if features and rois are on different devices.
     """
-    bins = _check(features, rois, output_size, spatial_scale, path)
+    bins, scale = _check(features, rois, output_size, spatial_scale, path)
     require_last_dim("rois", rois, 5, "(R, 5)", rank=2)
     image, n = rois[:, 0].detach().long(), features.shape[0]
     if checks_values(rois, validate):
@@ -107,7 +115,7 @@ def prroi_pool2d(
         if bool(((image < 0) | (image >= n)).any()):
             raise DomainError(f"rois name maps {int(image.min())} to {int(image.max())}, but there are {n}.")
     with torch.autocast(features.device.type, enabled=False):
-        maps, boxes = _prepare(features, rois[:, 1:], spatial_scale)
+        maps, boxes = _prepare(features, rois[:, 1:], scale)
         if n == 1 and _is_dense(path, maps):
             return _pool_dense(maps, boxes[None], bins)[0]
         if rois.shape[0] == 0:
@@ -148,16 +156,18 @@ class PrRoIPool2D(nn.Module):
 
 def _check(
     features: Tensor, boxes: Tensor, size: int | tuple[int, int], scale: float, path: str
-) -> tuple[int, int]:
+) -> tuple[tuple[int, int], float]:
     if features.ndim != 4:
         raise ShapeError(f"expected features of shape (N, C, H, W), got {tuple(features.shape)}.")
     require_same_device(features=features, boxes=boxes)
-    bins = (size, size) if isinstance(size, int) else (int(size[0]), int(size[1]))
-    if min(bins) < 1 or not scale > 0:
+    sizes = [require_count("output size", side, least=0) for side in listed(size)]
+    bins = (sizes[0], sizes[-1])
+    scale = require_number("spatial scale", scale)
+    if len(sizes) > 2 or min(bins) < 1 or not scale > 0:
         raise DomainError(f"output size and spatial scale must be positive, got {bins} and {scale}.")
     if path not in ("auto", "dense", "windowed"):
         raise DomainError(f"path must be 'auto', 'dense' or 'windowed', got {path!r}.")
-    return bins
+    return bins, scale
 
 
 def _prepare(features: Tensor, boxes: Tensor, scale: float) -> tuple[Tensor, Tensor]:
