@@ -8,11 +8,12 @@ import torch
 from torch import Tensor
 
 from ebm.crps import crps_from_cells, crps_from_gaussian, crps_from_samples
-from ebm.density.base import Density, require_dim, require_level
+from ebm.density.base import Density, Labels, require_dim, require_level
 from ebm.density.grid import GridDensity
 from ebm.density.importance import ImportanceDensity
 from ebm.exceptions import DomainError, ShapeError
 from ebm.lookup import unknown_name
+from ebm.numbers import number_tensor
 
 __all__ = [
     "Densities",
@@ -77,12 +78,12 @@ class Reliability:
         return (self.levels * (1 - self.levels) / max(self.count, 1)).sqrt()
 
 
-def pit(densities: Densities, y: Tensor, dim: int = 0) -> Tensor:
+def pit(densities: Densities, y: Labels, dim: int = 0) -> Tensor:
     """Probability integral transform, F(y): uniform in [0, 1] where the densities are honest.
 
     Args:
         densities: one density of B items, or several whose items add up to B.
-        y: labels ``(B, D)``.
+        y: labels ``(B, D)``, a tensor or an array of NumPy.
         dim: coordinate.
 
     Returns:
@@ -95,12 +96,12 @@ def pit(densities: Densities, y: Tensor, dim: int = 0) -> Tensor:
     return torch.cat([density.cdf(part[:, dim], dim) for density, part in _pairs(densities, y, dim)])
 
 
-def ranks(densities: Densities, y: Tensor, *, region: Region = "highest-density", dim: int = 0) -> Tensor:
+def ranks(densities: Densities, y: Labels, *, region: Region = "highest-density", dim: int = 0) -> Tensor:
     """The smallest level whose credible region contains each label; uniform where densities are honest.
 
     Args:
         densities: one density of B items, or several whose items add up to B.
-        y: labels ``(B, D)``.
+        y: labels ``(B, D)``, a tensor or an array of NumPy.
         region: ``"highest-density"`` sets, or ``"equal-tailed"`` intervals of one coordinate.
         dim: that coordinate; only for intervals.
 
@@ -123,7 +124,7 @@ def ranks(densities: Densities, y: Tensor, *, region: Region = "highest-density"
 
 def coverage(
     densities: Densities,
-    y: Tensor,
+    y: Labels,
     levels: Sequence[float] | Tensor,
     *,
     region: Region = "highest-density",
@@ -133,7 +134,7 @@ def coverage(
 
     Args:
         densities: one density of B items, or several whose items add up to B.
-        y: labels ``(B, D)``.
+        y: labels ``(B, D)``, a tensor or an array of NumPy.
         levels: L nominal levels in (0, 1).
         region: see `ranks`.
         dim: see `ranks`.
@@ -150,7 +151,7 @@ def coverage(
 
 def reliability(
     densities: Densities,
-    y: Tensor,
+    y: Labels,
     *,
     levels: Sequence[float] | Tensor | None = None,
     region: Region = "highest-density",
@@ -186,7 +187,7 @@ def reliability_of_ranks(rank: Tensor, levels: Sequence[float] | Tensor | None =
 
 def expected_calibration_error(
     densities: Densities,
-    y: Tensor,
+    y: Labels,
     *,
     levels: Sequence[float] | Tensor | None = None,
     region: Region = "highest-density",
@@ -196,7 +197,7 @@ def expected_calibration_error(
     return reliability(densities, y, levels=levels, region=region, dim=dim).expected_calibration_error
 
 
-def crps(densities: Densities, y: Tensor, dim: int = 0) -> Tensor:
+def crps(densities: Densities, y: Labels, dim: int = 0) -> Tensor:
     """Continuous ranked probability score of one coordinate, in its unit; lower is better.
 
     On a grid exact for the distribution function that is linear within cells, for weighted samples exact for
@@ -204,7 +205,7 @@ def crps(densities: Densities, y: Tensor, dim: int = 0) -> Tensor:
 
     Args:
         densities: one density of B items, or several whose items add up to B.
-        y: labels ``(B, D)``.
+        y: labels ``(B, D)``, a tensor or an array of NumPy.
         dim: coordinate.
 
     Returns:
@@ -243,14 +244,20 @@ def _weighted(density: Distribution) -> Density:
     )
 
 
-def _pairs(densities: Densities, y: Tensor, dim: int = 0) -> list[tuple[Distribution, Tensor]]:
-    """Every density with its labels, checked."""
+def _pairs(densities: Densities, y: Labels, dim: int = 0) -> list[tuple[Distribution, Tensor]]:
+    """Every density with its labels, checked; labels that are no tensor become like the density."""
     parts = list(densities) if isinstance(densities, Sequence) else [densities]
+    labels = y if isinstance(y, Tensor) else number_tensor("y", y, torch.float64)
     if not parts:
         raise ShapeError("expected at least one density, got none.")
     sizes = [density.batch_size for density in parts]
     count = parts[0].target_dim
-    if any(density.target_dim != count for density in parts) or y.shape != (sum(sizes), count):
-        raise ShapeError(f"expected y of shape (B={sum(sizes)}, D={count}), got {tuple(y.shape)}.")
+    if any(density.target_dim != count for density in parts) or labels.shape != (sum(sizes), count):
+        raise ShapeError(f"expected y of shape (B={sum(sizes)}, D={count}), got {tuple(labels.shape)}.")
     require_dim(dim, count)
-    return list(zip(parts, y.split(sizes)))
+    chosen = labels is y  # the dtype and device of a tensor are the caller's; those of an array mean nothing
+    split = zip(parts, labels.split(sizes))
+    return [
+        (density, part if chosen or not isinstance(density, Density) else part.to(density.log_partition()))
+        for density, part in split
+    ]

@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 from ebm.density import GridDensity, ImportanceDensity
-from ebm.fitting.fitted import FittedEBM, Method
+from ebm.fitting.fitted import FittedEBM, Method, require_method
+from ebm.fitting.tables import NamedArray, names_of
 from ebm.fitting.training import fit
 
 try:
@@ -28,6 +29,8 @@ except ImportError as error:
     ) from error
 
 __all__ = ["EBMRegressor"]
+
+OPTION = "loss_options__"
 
 
 class EBMRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc, unused-ignore]
@@ -98,26 +101,43 @@ class EBMRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc, unused-
         self.progress = progress
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "EBMRegressor":
+    def set_params(self, **params: Any) -> "EBMRegressor":
+        """As for every estimator; ``loss_options__beta=0.1`` sets one number of the loss, in searches too."""
+        options = {name: params.pop(name) for name in [*params] if name.startswith(OPTION)}
+        super().set_params(**params)
+        if options:
+            given = {name.removeprefix(OPTION): value for name, value in options.items()}
+            self.loss_options = {**(self.loss_options or {}), **given}
+        return self
+
+    def fit(
+        self, X: Any, y: Any, sample_weight: Any = None, validation_data: tuple[Any, Any] | None = None
+    ) -> "EBMRegressor":
         """Fit the density.
 
         Args:
             X: inputs ``(N, F)``, N >= 4; sparse matrices are refused.
             y: targets ``(N,)`` or ``(N, D)``.
             sample_weight: non-negative weight per row ``(N,)``.
+            validation_data: ``(X, y)`` to hold out for early stopping in place of a share of the rows.
 
         Raises:
             ValueError: if a value is NaN, infinite or outside its domain, or shapes do not fit.
             TypeError: for a sparse matrix.
         """
+        require_method(self.prediction)
+        y_names = names_of(y)
         X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True, multi_output=True)
+        if validation_data is not None:
+            validation_data = (self._inputs(validation_data[0]), validation_data[1])
         # A range that every generator of torch and NumPy takes.
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         self.fitted_ = fit(
-            X,
-            y,
+            self._named(X),
+            NamedArray(y, y_names),
             loss=self.loss,
             feature_net=self.feature_net,
+            validation_data=validation_data,
             sample_weight=sample_weight,
             device=self.device,
             progress=self.progress,
@@ -160,4 +180,10 @@ class EBMRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc, unused-
         return self.fitted_
 
     def _inputs(self, X: Any) -> Any:
-        return validate_data(self, X, dtype=np.float64, reset=False)
+        # No rows may be left by a filter: then there are no predictions.
+        return self._named(validate_data(self, X, dtype=np.float64, reset=False, ensure_min_samples=0))
+
+    def _named(self, X: Any) -> NamedArray:
+        """Checked inputs with the names of their columns, which go into the file of ``fitted_.save``."""
+        names = getattr(self, "feature_names_in_", None)
+        return NamedArray(X, None if names is None else tuple(names))

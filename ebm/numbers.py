@@ -4,12 +4,15 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any, TypeAlias, get_args, get_type_hints
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ebm.exceptions import DomainError
 
 __all__ = [
+    "labels_like",
     "Numbers",
     "listed",
     "no_number",
@@ -80,8 +83,17 @@ def require_no_text(name: str, value: Any) -> None:
             raise no_number(name, entry)
 
 
+def labels_like(name: str, values: Tensor | NDArray[Any], like: Tensor) -> Tensor:
+    """Labels of NumPy, pandas or lists in the dtype and on the device of `like`; a tensor is left as it is.
+
+    Raises:
+        DomainError: (a ValueError) if they are no numbers.
+    """
+    return values if isinstance(values, Tensor) else number_tensor(name, values, like.dtype, like.device)
+
+
 def number_tensor(
-    name: str, value: Numbers, dtype: torch.dtype, device: torch.device | str | None = None
+    name: str, value: Any, dtype: torch.dtype, device: torch.device | str | None = None
 ) -> Tensor:
     """One number or several as a tensor of their shape.
 
@@ -90,6 +102,8 @@ def number_tensor(
     """
     try:
         given = value if isinstance(value, Tensor) else plain(value)
+        if hasattr(value, "__array__") and not isinstance(value, Tensor):
+            given = np.array(value)  # quicker than a list, and a copy: the array may be read-only
         return torch.as_tensor(given, dtype=dtype, device=device)
     except (TypeError, ValueError) as error:
         raise no_number(name, value) from error

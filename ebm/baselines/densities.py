@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from ebm.checks import checks_values, require_count, require_last_dim
-from ebm.density.base import Levels, require_dim, require_level
+from ebm.density.base import Labels, Levels, require_dim, require_level
 from ebm.exceptions import DomainError, ShapeError
-from ebm.numbers import number_tensor
+from ebm.numbers import labels_like, number_tensor
 
 __all__ = ["ParametricDensity", "exponential_like", "normal_like", "per_item_values", "probabilities"]
 
@@ -28,7 +28,7 @@ class ParametricDensity(ABC):
     batch_size: int
     target_dim: int
 
-    def log_prob(self, y: Tensor) -> Tensor:
+    def log_prob(self, y: Labels) -> Tensor:
         """Log-density of targets, nats.
 
         Args:
@@ -40,6 +40,7 @@ class ParametricDensity(ABC):
         Raises:
             ShapeError: if the shape does not fit.
         """
+        y = labels_like("y", y, self.mean())
         shape = f"(B={self.batch_size}, [M,] D={self.target_dim})"
         require_last_dim("y", y, self.target_dim, shape, rank=3 if y.ndim == 3 else 2)
         if y.shape[0] != self.batch_size:
@@ -87,9 +88,9 @@ class ParametricDensity(ABC):
                 distribution.
         """
         require_dim(dim, self.target_dim)
-        values = per_item_values("t", t, self.mean()[:, 0])
+        values, single = per_item_values("t", t, self.mean()[:, 0])
         result = self._cdf(values, dim)
-        return result if isinstance(t, Tensor) and t.ndim == 2 else result[:, 0]
+        return result[:, 0] if single else result
 
     def quantile(self, p: Levels, dim: int = 0) -> Tensor:
         """The value that y_dim stays below with probability p.
@@ -137,21 +138,21 @@ class ParametricDensity(ABC):
         """``(B, M) -> (B, M)``."""
 
 
-def per_item_values(name: str, value: float | Tensor, like: Tensor) -> Tensor:
-    """One number, ``(B,)`` or ``(B, M)``, as ``(B, M)`` on the device and in the dtype of `like` ``(B,)``.
+def per_item_values(name: str, value: float | Tensor, like: Tensor) -> tuple[Tensor, bool]:
+    """One number, ``(B,)`` or ``(B, M)``, as ``(B, M)`` like `like` ``(B,)``, and whether there is one each.
 
     Raises:
         ShapeError: for another shape.
     """
     tensor = number_tensor(name, value, like.dtype, like.device)
     if tensor.ndim == 0:
-        return tensor.expand(like.shape[0], 1)
+        return tensor.expand(like.shape[0], 1), True
     if tensor.ndim > 2 or tensor.shape[0] != like.shape[0]:
         batch = like.shape[0]
         raise ShapeError(
             f"expected {name} to be a number, (B={batch},) or (B={batch}, M), got {tuple(tensor.shape)}."
         )
-    return tensor if tensor.ndim == 2 else tensor[:, None]
+    return (tensor, False) if tensor.ndim == 2 else (tensor[:, None], True)
 
 
 def probabilities(p: Levels, like: Tensor) -> tuple[Tensor, bool]:

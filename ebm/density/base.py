@@ -3,9 +3,10 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ebm.checks import (
@@ -19,7 +20,7 @@ from ebm.checks import (
 from ebm.density.credible import CredibleSet
 from ebm.density.scoring import BatchScore, score_in_chunks
 from ebm.exceptions import DomainError, NumericalError, ShapeError
-from ebm.numbers import listed, number_tensor, plain, require_number
+from ebm.numbers import labels_like, listed, number_tensor, plain, require_number
 
 if TYPE_CHECKING:
     from ebm.density.grid import GridDensity
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Density", "require_dim", "require_level"]
 
 Levels = float | Sequence[float] | Tensor
+Labels = Tensor | NDArray[Any]
 
 
 class Density(ABC):
@@ -43,18 +45,22 @@ class Density(ABC):
     """
 
     def __init__(
-        self, score_fn: BatchScore, places: Tensor, scores: Tensor, log_terms: Tensor, chunk: int
+        self, score_fn: BatchScore, places: Tensor, scores: Tensor, log_measure: Tensor, chunk: int
     ) -> None:
         target_dim = places.shape[-1]
         self.score_fn = score_fn
         self._like = places.new_empty(0)  # the dtype that the scores are asked for in
         self.batch_size, self.target_dim, self.chunk = scores.shape[0], target_dim, chunk
         self._scores = scores  # f at every place, (B, N)
-        self._log_z = log_terms.logsumexp(-1)  # of the terms that add up to Z, (B, N)
+        # Relative to the highest score: f is known up to a constant, and a large one would cost the digits.
+        self._peak = scores.amax(-1, keepdim=True).clamp(min=torch.finfo(scores.dtype).min)
+        terms = scores - self._peak + log_measure  # they add up to Z, (B, N)
+        self._rest = terms.logsumexp(-1)
+        self._log_z = self._peak[:, 0] + self._rest
         if not bool(self._log_z.isfinite().all()):
             item = int((~self._log_z.isfinite()).nonzero()[0])
             raise NumericalError(f"log Z of item {item} is {self._log_z[item].item()}: no density anywhere.")
-        self._log_weights = log_terms - self._log_z[:, None]
+        self._log_weights = terms - self._rest[:, None]
 
     @cached_property
     def _weights(self) -> Tensor:
@@ -71,11 +77,11 @@ class Density(ABC):
         """log Z, nats, ``(B,)``."""
         return self._log_z
 
-    def log_prob(self, y: Tensor) -> Tensor:
+    def log_prob(self, y: Labels) -> Tensor:
         """Log-density of targets, ``f(y) - log Z``: the targets are scored, nothing is interpolated.
 
         Args:
-            y: ``(B, D)`` or ``(B, M, D)``.
+            y: ``(B, D)`` or ``(B, M, D)``; an array of NumPy is taken in the dtype of the density.
 
         Returns:
             Nats, ``(B,)`` or ``(B, M)``.
@@ -85,8 +91,9 @@ class Density(ABC):
             TypeError: if `y` is on another device, or more precise than what the density was made with.
             DomainError: if `y` is not finite (looked at on the CPU).
         """
+        y = labels_like("y", y, self._like)
         scores = self._score(y)
-        return (scores - self._log_z[:, None]).reshape(y.shape[:-1])
+        return (scores - self._peak - self._rest[:, None]).reshape(y.shape[:-1])
 
     @abstractmethod
     def mean(self) -> Tensor:
@@ -146,8 +153,9 @@ class Density(ABC):
 
     def entropy(self) -> Tensor:
         """Differential entropy, ``log Z - E[f]``, nats, ``(B,)``."""
-        weighted = torch.where(self._weights > 0, self._weights * self._scores, 0)  # 0 * -inf counts as 0
-        return self._log_z - weighted.sum(-1)
+        below = self._scores - self._peak
+        weighted = torch.where(self._weights > 0, self._weights * below, 0)  # 0 * -inf counts as 0
+        return self._rest - weighted.sum(-1)
 
     def credible_interval(self, level: float = 0.95, dim: int = 0) -> Tensor:
         """Equal-tailed interval of coordinate `dim` that holds `level` of the mass.
@@ -171,7 +179,7 @@ class Density(ABC):
         threshold = self._by_score[0].gather(-1, last)[:, 0]
         return CredibleSet(level=level, mass=mass, threshold=threshold, rank=self.highest_density_rank)
 
-    def highest_density_rank(self, y: Tensor) -> Tensor:
+    def highest_density_rank(self, y: Labels) -> Tensor:
         """Mass of everything that scores higher than `y`: the level from which `credible_set` contains it.
 
         Uniform in [0, 1] for labels that follow the density, which `ebm.calibration` tests.
@@ -182,6 +190,7 @@ class Density(ABC):
         Returns:
             ``(B,)`` or ``(B, M)``.
         """
+        y = labels_like("y", y, self._like)
         scores, mass, _ = self._by_score
         higher = torch.searchsorted(-scores, -self._score(y).to(scores.dtype))  # how many places score higher
         none = mass.new_zeros(self.batch_size, 1)

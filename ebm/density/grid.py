@@ -9,12 +9,13 @@ from torch import Tensor
 
 from ebm.checks import require_count
 from ebm.density.axes import Axis, Grid, axes_of, grid_points, interpolate, log_volumes
-from ebm.density.base import Density, Levels, require_dim
+from ebm.density.base import Density, Labels, Levels, require_dim
 from ebm.density.credible import GridCredibleSet
 from ebm.density.interpolation import InterpolatedScore
 from ebm.density.scoring import DEFAULT_CHUNK, BatchScore, batch_size_of, score_in_chunks
 from ebm.exceptions import ShapeError, TruncationWarning
 from ebm.models import EnergyModel, Features, require_working_dtype
+from ebm.numbers import labels_like
 
 __all__ = ["GridDensity"]
 
@@ -51,7 +52,7 @@ class GridDensity(Density):
         axes = axes_of(grid, batch_size)
         points = grid_points(axes)
         scores = score_in_chunks(score_fn, points, batch_size, chunk)
-        super().__init__(score_fn, points, scores, scores + log_volumes(axes), chunk)
+        super().__init__(score_fn, points, scores, log_volumes(axes), chunk)
         self._lay_out(axes)
         self._warn_truncated()
 
@@ -101,13 +102,11 @@ class GridDensity(Density):
         sizes = tuple(axis.size for axis in axes)
         if log_masses.shape[1:] != sizes:
             raise ShapeError(f"expected log_masses of shape (B, *{sizes}), got {tuple(log_masses.shape)}.")
-        terms = log_masses.flatten(1)
-        terms = terms - terms.logsumexp(-1, keepdim=True)
+        terms, volumes = log_masses.flatten(1), log_volumes(axes)
+        scores = terms - terms.logsumexp(-1, keepdim=True) - volumes
         density = cls.__new__(cls)
-        scores = terms - log_volumes(axes)
-        Density.__init__(
-            density, InterpolatedScore(axes, scores), grid_points(axes), scores, terms, DEFAULT_CHUNK
-        )
+        score_fn = InterpolatedScore(axes, scores)
+        Density.__init__(density, score_fn, grid_points(axes), scores, volumes, DEFAULT_CHUNK)
         density._lay_out(axes)
         return density
 
@@ -197,8 +196,9 @@ class GridDensity(Density):
             intervals=self._runs(mask) if self.target_dim == 1 else None,
         )
 
-    def highest_density_rank(self, y: Tensor) -> Tensor:
+    def highest_density_rank(self, y: Labels) -> Tensor:
         """See `Density.highest_density_rank`; 1 outside the grid."""
+        y = labels_like("y", y, self._like)
         rank = super().highest_density_rank(y)
         for d, axis in enumerate(self.axes):
             low, high = (self._rows(axis.points)[:, end] for end in (0, -1))

@@ -64,8 +64,7 @@ class ImportanceDensity(Density):
         num_samples, chunk = require_count("num_samples", num_samples), require_count("chunk", chunk)
         drawn = proposal.sample(center, num_samples, generator=generator)
         scores = score_in_chunks(score_fn, drawn.y, center.shape[0], chunk)
-        terms = scores - drawn.log_q - math.log(num_samples)
-        super().__init__(score_fn, drawn.y, scores, terms, chunk)
+        super().__init__(score_fn, drawn.y, scores, -drawn.log_q - math.log(num_samples), chunk)
         self.samples, self.log_weights = drawn.y, self._log_weights
         self._warn_few()
 

@@ -1,14 +1,19 @@
 """Arrays of any kind to checked, standardised tensors, and back."""
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, NoReturn
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from ebm.checks import require_finite
-from ebm.exceptions import DomainError, InputError, ShapeError
+from ebm.exceptions import DomainError, ShapeError
+from ebm.fitting.tables import (
+    as_tensor,
+    names_of,
+    require_finite_columns,
+    require_names,
+)
 
 __all__ = ["Scaling", "as_inputs", "as_targets", "as_weights", "like_input", "measure"]
 
@@ -29,6 +34,8 @@ class Scaling:
         z_low: lower end of the standardised targets' range, with a margin, ``(D,)``.
         z_high: upper end, ``(D,)``.
         flat: targets were given as ``(N,)``, so predictions are.
+        x_names: names of the input's columns; None where it had none.
+        y_names: names of the targets, likewise.
     """
 
     x_shape: tuple[int, ...]
@@ -39,25 +46,38 @@ class Scaling:
     z_low: Tensor
     z_high: Tensor
     flat: bool
+    x_names: tuple[str, ...] | None = None
+    y_names: tuple[str, ...] | None = None
 
     @property
     def target_dim(self) -> int:
         """D."""
         return self.y_mean.shape[0]
 
-    def inputs(self, x: Any, device: torch.device) -> Tensor:
-        """Checked and standardised inputs ``(N, *x_shape)``, float32 on `device`.
+    def named(self, x: Any, y: Any) -> "Scaling":
+        """The same with the names that the columns of `x` and `y` have."""
+        return replace(self, x_names=names_of(x), y_names=names_of(y))
+
+    def rows(self, x: Any) -> Tensor:
+        """Checked raw inputs ``(N, *x_shape)`` of any kind, float64 on the CPU; N may be 0.
 
         Raises:
             ShapeError: if a row has another shape than those of the fit.
             DomainError: if an entry is NaN or infinite.
+            InputError: if something is not numeric, or columns have other names than in the fit.
         """
-        rows = as_inputs(x)
+        if not hasattr(x, "to_frame"):  # a single column or row is refused for its shape
+            require_names("x", names_of(x), self.x_names)
+        rows = as_inputs(x, least=0)
         if rows.shape[1:] != self.x_shape:
             raise ShapeError(
                 f"the model was fitted on rows of shape {self.x_shape}, "
                 f"so x must be (N, {', '.join(map(str, self.x_shape))}); got {tuple(rows.shape)}."
             )
+        return rows
+
+    def inputs(self, rows: Tensor, device: torch.device) -> Tensor:
+        """Standardised inputs of raw rows ``(N, *x_shape)``, float32 on `device`."""
         if self.x_mean is not None and self.x_scale is not None:
             rows = (rows - self.x_mean) / self.x_scale
         return rows.to(device, torch.float32)
@@ -68,13 +88,21 @@ class Scaling:
         Raises:
             ShapeError: if the shape differs from that of the fit.
             DomainError: if an entry is NaN or infinite.
+            InputError: if something is not numeric, or columns have other names than in the fit.
         """
+        self._require_target_names(y)
         rows, _ = as_targets(y, count)
         if rows.shape[1] != self.target_dim:
             raise ShapeError(
                 f"the model was fitted on D={self.target_dim} target columns, got {rows.shape[1]}."
             )
         return rows
+
+    def _require_target_names(self, y: Any) -> None:
+        """Names of several targets must be those of the fit; a single one cannot be swapped with another."""
+        names = names_of(y)
+        if names is not None and self.y_names is not None and max(len(names), len(self.y_names)) > 1:
+            require_names("y", names, self.y_names)
 
     def standardised(self, y: Tensor) -> Tensor:
         """``(y - mean) / scale`` of raw targets ``(..., D)``, on their device and in their dtype."""
@@ -98,11 +126,7 @@ def measure(x: Tensor, y: Tensor, flat: bool) -> Scaling:
     """
     y_mean, y_scale, constant = _mean_and_scale(y)
     if bool(constant.any()):
-        column = int(constant.nonzero()[0])
-        raise DomainError(
-            f"y{'' if flat else f'[:, {column}]'} has the one value {y[0, column].item():g} in all "
-            f"{y.shape[0]} rows; a density needs targets that vary."
-        )
+        _refuse_constant(y, int(constant.nonzero()[0]), flat)
     z = (y - y_mean) / y_scale
     x_mean, x_scale, _ = _mean_and_scale(x) if x.ndim == 2 else (None, None, None)
     return Scaling(
@@ -110,22 +134,22 @@ def measure(x: Tensor, y: Tensor, flat: bool) -> Scaling:
     )
 
 
-def as_inputs(x: Any) -> Tensor:
-    """Inputs ``(N, F)`` or ``(N, ...)`` as float64 on the CPU, checked.
+def as_inputs(x: Any, least: int = 1) -> Tensor:
+    """Inputs ``(N, F)`` or ``(N, ...)``, N >= `least`, as float64 on the CPU, checked.
 
     Raises:
-        ShapeError: if there is no row or no column, or `x` has one dimension.
+        ShapeError: if there are too few rows or no column, or `x` has one dimension.
         DomainError: if an entry is NaN or infinite.
         InputError: if the entries are not numbers.
     """
-    rows = _as_tensor("x", x)
+    rows = as_tensor("x", x)
     if rows.ndim < 2:
-        raise ShapeError(
-            f"expected x of shape (N, F), got {tuple(rows.shape)}; one column is x.reshape(-1, 1)."
-        )
-    if rows[0:1].numel() == 0:
-        raise ShapeError(f"expected x with at least one row and one column, got {tuple(rows.shape)}.")
-    require_finite("x", rows)
+        one = "x.to_frame(), one row x.to_frame().T" if hasattr(x, "to_frame") else "x.reshape(-1, 1)"
+        raise ShapeError(f"expected x of shape (N, F), got {tuple(rows.shape)}; one column is {one}.")
+    if len(rows) < least or 0 in rows.shape[1:]:
+        needed = "at least one row and one column" if least else "at least one column"
+        raise ShapeError(f"expected x with {needed}, got {tuple(rows.shape)}.")
+    require_finite_columns("x", rows, names_of(x))
     return rows
 
 
@@ -137,10 +161,10 @@ def as_targets(y: Any, count: int) -> tuple[Tensor, bool]:
         DomainError: if an entry is NaN or infinite.
         InputError: if the entries are not numbers.
     """
-    rows = _as_tensor("y", y)
+    rows = as_tensor("y", y)
     if rows.ndim not in (1, 2) or rows.shape[0] != count or (rows.ndim == 2 and rows.shape[1] == 0):
         raise ShapeError(f"expected y of shape (N={count},) or (N={count}, D), got {tuple(rows.shape)}.")
-    require_finite("y", rows)
+    require_finite_columns("y", rows, names_of(y))
     return (rows[:, None], True) if rows.ndim == 1 else (rows, False)
 
 
@@ -153,7 +177,7 @@ def as_weights(weights: Any, count: int) -> Tensor:
     """
     if weights is None:
         return torch.ones(count, dtype=torch.float64)
-    rows = _as_tensor("sample_weight", weights)
+    rows = as_tensor("sample_weight", weights)
     if rows.shape != (count,):
         raise ShapeError(f"expected sample_weight of shape (N={count},), got {tuple(rows.shape)}.")
     require_finite("sample_weight", rows)
@@ -167,33 +191,17 @@ def like_input(result: Tensor, x: Any) -> Any:
     return result.to(x.device) if isinstance(x, Tensor) else result.cpu().numpy()
 
 
-def _as_tensor(name: str, values: Any) -> Tensor:
-    if isinstance(values, Tensor):
-        tensor = values.detach().cpu()
-    else:
-        # A copy: the caller's array may be read-only.
-        tensor = torch.from_numpy(np.array(_as_numbers(name, values), dtype=np.float64))
-    if tensor.is_complex():
-        raise InputError(f"{name} must hold real numbers, got dtype {tensor.dtype}.")
-    return tensor.to(torch.float64)
-
-
-def _as_numbers(name: str, values: Any) -> Any:
-    """An array of real numbers."""
-    try:
-        array = np.asarray(values)
-        if array.dtype.kind == "O":  # a data frame of several types, or numbers in a container for anything
-            array = np.asarray(array, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise InputError(
-            f"{name} must be numbers in a regular array, got {type(values).__name__} ({error}); "
-            "encode categories as numbers first."
-        ) from error
-    if array.dtype.kind not in "biuf":
-        raise InputError(
-            f"{name} must hold real numbers, got dtype {array.dtype}; encode categories as numbers first."
+def _refuse_constant(y: Tensor, column: int, flat: bool) -> NoReturn:
+    values, name = y[:, column], "y" if flat else f"y[:, {column}]"
+    low, high = values.min().item(), values.max().item()
+    if low < high:
+        raise DomainError(
+            f"{name} varies by {high - low:g} around {low:g}, which its numbers hardly resolve; "
+            f"subtract a constant first, e.g. {low:g}."
         )
-    return array
+    raise DomainError(
+        f"{name} has the one value {low:g} in all {len(values)} rows; a density needs targets that vary."
+    )
 
 
 def _mean_and_scale(values: Tensor) -> tuple[Tensor, Tensor, Tensor]:

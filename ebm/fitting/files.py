@@ -45,6 +45,8 @@ def save_fitted(fitted: FittedEBM, path: Path) -> None:
         "anchor": fitted.model.anchor,
         "x_shape": list(scaling.x_shape),
         "flat": scaling.flat,
+        "x_names": scaling.x_names,
+        "y_names": scaling.y_names,
         "scaling": {name: getattr(scaling, name) for name in _SCALING},
         "history": {
             "train_loss": list(history.train_loss),
@@ -146,7 +148,23 @@ def _scaling(fields: dict[str, Any]) -> Scaling:
     if not bool((numbers["z_low"] < numbers["z_high"]).all()):
         raise InputError("the range of the targets is empty.")
     chosen = {name: numbers[name] for name in _SCALING}
-    return Scaling(x_shape=x_shape, flat=bool(fields["flat"]), **chosen)
+    return Scaling(
+        x_shape=x_shape,
+        flat=bool(fields["flat"]),
+        x_names=_names(fields, "x_names", x_shape[0]),
+        y_names=_names(fields, "y_names", targets["y_mean"][0]),
+        **chosen,
+    )
+
+
+def _names(fields: dict[str, Any], key: str, count: int) -> tuple[str, ...] | None:
+    """Names of columns; files of earlier releases have none."""
+    names = fields.get(key)
+    if names is None:
+        return None
+    if len(names) != count or not all(isinstance(name, str) for name in names):
+        raise InputError(f"{key} are {names!r}, expected {count} names.")
+    return tuple(names)
 
 
 def _model(

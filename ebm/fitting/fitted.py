@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
@@ -11,18 +11,30 @@ from ebm.density import GridDensity, ImportanceDensity
 from ebm.density.base import require_level
 from ebm.exceptions import ShapeError
 from ebm.fitting.config import FitConfig
-from ebm.fitting.data import Scaling, as_inputs, as_weights, like_input
+from ebm.fitting.data import Scaling, as_weights, like_input
 from ebm.fitting.density import climb, raw_density
 from ebm.fitting.device import usable_device
 from ebm.fitting.loop import History
 from ebm.fitting.network import AnchoredEBM
+from ebm.fitting.tables import require_same_order
 from ebm.lookup import unknown_name
+from ebm.models import map_tensors
 
-__all__ = ["FittedEBM"]
+__all__ = ["FittedEBM", "require_method"]
 
 # Rows whose densities are held at a time: 512 rows of 1024 cells are a few megabytes.
 BLOCK = 512
 Method = Literal["mean", "mode", "median"]
+
+
+def require_method(method: str) -> None:
+    """Check the name of a point prediction.
+
+    Raises:
+        UnknownNameError: (a ValueError) for another than "mean", "mode" and "median".
+    """
+    if method not in get_args(Method):
+        raise unknown_name("method of predict", str(method), get_args(Method))
 
 
 class FittedEBM:
@@ -88,8 +100,7 @@ class FittedEBM:
             DomainError: if an entry is NaN or infinite.
             UnknownNameError: (a ValueError) for another method.
         """
-        if method not in ("mean", "mode", "median"):
-            raise unknown_name("method of predict", str(method), ("mean", "mode", "median"))
+        require_method(method)
         summary: Callable[[Any, GridDensity | ImportanceDensity], Tensor] = {
             "mean": lambda features, density: density.mean(),
             "mode": self._mode,
@@ -129,7 +140,7 @@ class FittedEBM:
             ShapeError: if the rows are not those of the fit.
             DomainError: if an entry is NaN or infinite.
         """
-        return raw_density(self.model, self._features(x), self.scaling)
+        return raw_density(self.model, self._features(self.scaling.rows(x)), self.scaling)
 
     def log_prob(self, x: Any, y: Any) -> Any:
         """log p(y|x) of targets ``(N,)`` or ``(N, D)``, nats, ``(N,)``.
@@ -138,7 +149,8 @@ class FittedEBM:
             ShapeError: if the shapes are not those of the fit.
             DomainError: if an entry is NaN or infinite.
         """
-        rows = as_inputs(x)
+        rows = self.scaling.rows(x)
+        require_same_order(x, y)
         targets = self.scaling.targets(y, len(rows)).to(self.device).split(BLOCK)
         parts = [density.log_prob(t) for t, (_, density) in zip(targets, self._blocks(rows), strict=True)]
         return like_input(torch.cat(parts), x)
@@ -167,12 +179,14 @@ class FittedEBM:
             ShapeError: if the shapes are not those of the fit, or there are fewer than two rows.
             DomainError: if an entry is outside its domain.
         """
-        rows = as_inputs(x)
+        rows = self.scaling.rows(x)
+        require_same_order(x, y)
         targets = self.scaling.targets(y, len(rows))
         if len(rows) < 2:
             raise ShapeError("R^2 needs at least two rows.")
         weights = as_weights(sample_weight, len(rows))[:, None]
-        predicted = self._in_blocks(rows, lambda features, density: density.mean()).double().cpu()
+        means = [density.mean() for _, density in self._blocks(rows)]
+        predicted = torch.cat(means).double().cpu()
         left = (weights * (targets - predicted).square()).sum(0)
         mean = (weights * targets).sum(0) / weights.sum()
         total = (weights * (targets - mean).square()).sum(0)
@@ -198,9 +212,13 @@ class FittedEBM:
             f"held-out NLL {nll:.4g} after epoch {self.history.best_epoch})"
         )
 
-    def _features(self, x: Any) -> Any:
+    def _features(self, rows: Tensor) -> Any:
         with torch.no_grad():
-            return self.model.extract(self.scaling.inputs(x, self.device))
+            if len(rows):
+                return self.model.extract(self.scaling.inputs(rows, self.device))
+            # A feature network of the user's own need not know what to do with an empty batch.
+            one = self.model.extract(torch.zeros(1, *self.scaling.x_shape, device=self.device))
+            return map_tensors(lambda tensor: tensor[:0], one)
 
     def _blocks(self, rows: Tensor) -> Iterator[tuple[Any, GridDensity | ImportanceDensity]]:
         """Features and density of `BLOCK` rows at a time."""
@@ -210,7 +228,7 @@ class FittedEBM:
 
     def _in_blocks(self, x: Any, summary: Callable[[Any, GridDensity | ImportanceDensity], Tensor]) -> Tensor:
         """A summary ``(B, ...)`` of every block's densities, of all rows."""
-        return torch.cat([summary(*block) for block in self._blocks(as_inputs(x))])
+        return torch.cat([summary(*block) for block in self._blocks(self.scaling.rows(x))])
 
     def _mode(self, features: Any, density: GridDensity | ImportanceDensity) -> Tensor:
         start = self.scaling.standardised(density.mode()).float()

@@ -5,8 +5,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from ebm.exceptions import DomainError
+from ebm.exceptions import DomainError, ShapeError
 from ebm.fitting.data import Scaling, as_inputs, as_targets, as_weights, measure
+from ebm.fitting.tables import require_same_order
 
 __all__ = ["Rows", "prepare_rows", "split_rows"]
 
@@ -50,17 +51,20 @@ def prepare_rows(
         DomainError: if a value is outside its domain, there are too few rows, or a target is constant.
         InputError: if something is not numeric.
     """
-    x = as_inputs(x)
-    y, flat = as_targets(y, len(x))
-    weights = as_weights(sample_weight, len(x))
+    inputs = as_inputs(x)
+    targets, flat = as_targets(y, len(inputs))
+    require_same_order(x, y)
+    weights = as_weights(sample_weight, len(inputs))
     used = weights > 0
-    rows = Rows(x[used], y[used], weights[used])
+    rows = Rows(inputs[used], targets[used], weights[used])
     if validation_data is None:
         train, held = split_rows(len(rows.x), share, seed)
         kept = Rows(*(part[train] for part in rows))
-        return kept, Rows(*(part[held] for part in rows)), measure(kept.x, kept.y, flat)
-    scaling = measure(rows.x, rows.y, flat)
-    held_x = as_inputs(validation_data[0])
+        return kept, Rows(*(part[held] for part in rows)), measure(kept.x, kept.y, flat).named(x, y)
+    scaling = measure(rows.x, rows.y, flat).named(x, y)
+    held_x = scaling.rows(validation_data[0])
+    if not len(held_x):
+        raise ShapeError("validation_data has no rows; leave it out to hold out a share of x.")
     held_y = scaling.targets(validation_data[1], len(held_x))
     return rows, Rows(held_x, held_y, as_weights(None, len(held_x))), scaling
 

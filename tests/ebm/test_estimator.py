@@ -147,3 +147,58 @@ except ImportError as error:
 """
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert 'pip install "ebmtrack[sklearn]"' in out
+
+
+def test_a_search_over_numbers_of_numpy() -> None:
+    grid = {"epochs": np.arange(1, 4, 1), "hidden": [np.int64(4)], "learning_rate": np.array([1e-2])}
+    search = GridSearchCV(EBMRegressor(**QUICK), grid, cv=2, error_score="raise").fit(X, Y)
+    plain = [{"epochs": [1, 2, 3], "hidden": [4], "learning_rate": [1e-2]}]
+    other = GridSearchCV(EBMRegressor(**QUICK), plain, cv=2, error_score="raise").fit(X, Y)
+    assert search.best_params_ == other.best_params_
+    np.testing.assert_array_equal(search.predict(X), other.predict(X))
+
+
+def test_single_numbers_of_the_loss_in_a_search() -> None:
+    model = EBMRegressor(loss_options={"num_samples": 8}, **QUICK)
+    search = GridSearchCV(model, {"loss_options__beta": np.array([0.0, 0.5])}, cv=2, error_score="raise")
+    search.fit(X, Y)
+    options = search.best_estimator_.fitted_.loss_options
+    assert options["num_samples"] == 8
+    assert options["beta"] == search.best_params_["loss_options__beta"]
+    assert model.loss_options == {"num_samples": 8}
+    in_a_pipeline = make_pipeline(PolynomialFeatures(), EBMRegressor(**QUICK))
+    in_a_pipeline.set_params(ebmregressor__loss_options__beta=0.5).fit(X, Y)
+    assert in_a_pipeline[-1].fitted_.loss_options["beta"] == 0.5
+
+
+def test_what_predict_could_not_do_is_refused_before_the_training() -> None:
+    with pytest.raises(UnknownNameError, match="Unknown method of predict 'map'"):
+        EBMRegressor(prediction="map", **QUICK).fit(X, Y)
+
+
+def test_rows_to_hold_out_of_ones_own() -> None:
+    model = EBMRegressor(**QUICK).fit(X[:40], Y[:40], validation_data=(X[40:], Y[40:]))
+    options = {"hidden": (8,), "epochs": 3, "seed": model.fitted_.config.seed, "progress": False}
+    expected = ebm.fit(X[:40], Y[:40], validation_data=(X[40:], Y[40:]), **options)
+    assert model.fitted_.history.held_out_nll == expected.history.held_out_nll
+
+
+def test_names_reach_the_fitted_density() -> None:
+    pd = pytest.importorskip("pandas")
+    frame, two = pd.DataFrame(X, columns=["a", "b", "c"]), pd.DataFrame({"u": Y, "v": X[:, 1]})
+    model = EBMRegressor(**QUICK).fit(frame, two)
+    assert model.fitted_.scaling.x_names == ("a", "b", "c")
+    assert model.fitted_.scaling.y_names == ("u", "v")
+    np.testing.assert_array_equal(model.predict(frame), model.fitted_.predict(frame))
+    with pytest.raises(ValueError, match="same order"):
+        model.predict(frame[["b", "a", "c"]])
+    with pytest.raises(ValueError, match="another order"):
+        model.log_prob(frame, two[["v", "u"]])
+
+
+def test_no_rows_no_predictions() -> None:
+    model = EBMRegressor(**QUICK).fit(X, Y)
+    assert model.predict(X[:0]).shape == (0,)
+    assert model.predict_interval(X[:0]).shape == (0, 2)
+    assert model.log_prob(X[:0], Y[:0]).shape == (0,)
+    assert model.predict_density(X[:0]).batch_size == 0
