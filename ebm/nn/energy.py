@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from ebm.checks import require_count, require_last_dim
 from ebm.exceptions import ShapeError
 from ebm.models import EnergyModel, Features
-from ebm.nn.layers import Activation, SplitMLP, affine_buffer, mlp, require_candidates
+from ebm.nn.layers import Activation, SplitMLP, affine_buffer, as_network, mlp, require_candidates
 
 __all__ = ["ConditionalEBM", "EnergyHead", "MLPEnergyHead"]
 
@@ -113,4 +113,4 @@ class ConditionalEBM(EnergyModel):
     def score(self, features: Features, y: Tensor) -> Tensor:
         """f(x, y), ``(B, M, D) -> (B, M)``."""
         require_candidates(features, y, self.target_dim)
-        return cast(Tensor, self.head(features, (y - self.y_shift) / self.y_scale))
+        return cast(Tensor, self.head(features, as_network(self.head, (y - self.y_shift) / self.y_scale)))

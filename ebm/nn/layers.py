@@ -12,7 +12,15 @@ from ebm.exceptions import ShapeError
 from ebm.models import Features, require_fitting_features
 from ebm.numbers import number_tensor
 
-__all__ = ["Activation", "SplitLinear", "SplitMLP", "affine_buffer", "mlp", "require_candidates"]
+__all__ = [
+    "Activation",
+    "SplitLinear",
+    "SplitMLP",
+    "affine_buffer",
+    "as_network",
+    "mlp",
+    "require_candidates",
+]
 
 Activation = type[nn.Module]
 
@@ -121,6 +129,12 @@ def affine_buffer(
     if positive:
         require_positive(name, numbers.tolist())
     return numbers
+
+
+def as_network(module: nn.Module, y: Tensor) -> Tensor:
+    """Targets in the dtype of a network in half precision; they come in float32, that cannot be multiplied."""
+    weight = next(module.parameters(), y)
+    return y.to(weight.dtype) if weight.dtype in (torch.bfloat16, torch.float16) else y
 
 
 def require_candidates(features: Features, y: Tensor, dim: int) -> None:

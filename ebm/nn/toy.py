@@ -8,7 +8,7 @@ from ebm.baselines.functional import gaussian_nll
 from ebm.checks import require_last_dim
 from ebm.models import EnergyModel, Features
 from ebm.nn.energy import ConditionalEBM, MLPEnergyHead
-from ebm.nn.layers import SplitLinear, mlp, require_candidates
+from ebm.nn.layers import SplitLinear, as_network, mlp, require_candidates
 
 __all__ = ["ToyEnergyNet", "ToyEnergyNetP1", "ToyGaussianNet"]
 
@@ -48,7 +48,7 @@ class ToyEnergyNet(EnergyModel):
     def score(self, features: Features, y: Tensor) -> Tensor:
         """f(x, y), ``(B, M, 1) -> (B, M)``."""
         require_candidates(features, y, 1)
-        u = cast(SplitLinear, self.joint[0]).join(features, self.y_net(y)).tanh()
+        u = cast(SplitLinear, self.joint[0]).join(features, self.y_net(as_network(self.y_net, y))).tanh()
         u = self.joint[1](u).tanh() + u
         u = self.joint[2](u).tanh() + u
         return cast(Tensor, self.joint[3](u))[..., 0]
