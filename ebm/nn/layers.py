@@ -132,7 +132,7 @@ def affine_buffer(
 
 
 def as_network(module: nn.Module, y: Tensor) -> Tensor:
-    """Targets in the dtype of a network in half precision; they come in float32, that cannot be multiplied."""
+    """Targets ``(B, M, D)``, which come in float32, in the dtype of a network in half precision."""
     weight = next(module.parameters(), y)
     return y.to(weight.dtype) if weight.dtype in (torch.bfloat16, torch.float16) else y
 
