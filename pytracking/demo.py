@@ -124,7 +124,10 @@ def run_demo(options: DemoOptions) -> int:
 
     Returns: 0, or the exit code of a training that was stopped.
     """
+    from ebm.devices import resolve_device
+
     require_outputs([Output(name="--workspace", path=options.workspace, folder=True)])
+    resolve_device(options.device)  # one that is not there is told now, not when the videos are drawn
     steps = _Steps()
     steps.next("Videos to learn from and to be measured on")
     videos = _draw_videos(options)
@@ -157,7 +160,7 @@ def _draw_videos(options: DemoOptions) -> "list[Video]":
 
 
 def _train(options: DemoOptions) -> int:
-    from ltr.admin.devices import resolve_device
+    from ebm.devices import resolve_device
     from ltr.run_training import main as train
     from ltr.train_settings.recipe import find_recipe
     from ltr.train_settings.resources import processes_for

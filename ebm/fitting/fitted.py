@@ -9,11 +9,11 @@ from torch import Tensor
 
 from ebm.density import GridDensity, ImportanceDensity
 from ebm.density.base import require_level
+from ebm.devices import usable_device
 from ebm.exceptions import ShapeError
 from ebm.fitting.config import FitConfig
 from ebm.fitting.data import Scaling, as_weights, like_input
 from ebm.fitting.density import climb, raw_density
-from ebm.fitting.device import usable_device
 from ebm.fitting.loop import History
 from ebm.fitting.network import AnchoredEBM
 from ebm.fitting.tables import require_same_order

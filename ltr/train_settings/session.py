@@ -11,9 +11,9 @@ import cv2
 import torch
 from torch import nn
 
+from ebm.devices import resolve_device
 from ebm.exceptions import InputError
 from ebm.lookup import lookup
-from ltr.admin.devices import resolve_device
 from ltr.admin.environment import workspace
 from ltr.data.decoders import choose_decoder
 from ltr.data.replaced import describe_replaced

@@ -160,11 +160,12 @@ def run_dataset(
 
 
 def _device(spec: TrackerSpec) -> str:
-    if spec.weights.path is None:
+    if spec.weights.path is None and spec.device in ("auto", "cpu"):
         return "cpu"  # no network: torch need not be imported to find out
-    from ltr.admin.devices import resolve_device
+    from ebm.devices import resolve_device
 
-    return str(resolve_device(spec.device))
+    device = str(resolve_device(spec.device))
+    return "cpu" if spec.weights.path is None else device
 
 
 def _run_here(

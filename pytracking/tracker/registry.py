@@ -41,7 +41,7 @@ Factory = Callable[[Params, TrackerOptions], Tracker]
 def _dimp(params: Params, options: TrackerOptions) -> Tracker:
     import torch
 
-    from ltr.admin.devices import resolve_device
+    from ebm.devices import resolve_device
     from pytracking.parameter.dimp_params import DiMPParams
     from pytracking.tracker.dimp.dimp import DiMP
     from pytracking.utils.loading import find_weights, load_tracking_network
@@ -64,6 +64,10 @@ def _dimp(params: Params, options: TrackerOptions) -> Tracker:
 def _first_box(params: Params, options: TrackerOptions) -> Tracker:
     from pytracking.tracker.first_box import FirstBox
 
+    if options.device not in ("auto", "cpu"):  # it needs none, but a wrong name is a mistake all the same
+        from ebm.devices import resolve_device
+
+        resolve_device(options.device)
     return FirstBox()
 
 

@@ -92,8 +92,8 @@ def _run(args: argparse.Namespace, given: Sequence[str]) -> int:
 def _plan(args: argparse.Namespace) -> "Plan":
     """The plan that the arguments describe."""
     from ebm.checks import require_count
+    from ebm.devices import usable_device
     from ebm.fitting import FitConfig
-    from ebm.fitting.device import usable_device
     from ebm.lookup import lookup
     from ebm.tasks.tabular.methods import METHODS
     from ebm.tasks.tabular.problems import PROBLEMS

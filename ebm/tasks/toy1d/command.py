@@ -215,9 +215,11 @@ def _resources(args: argparse.Namespace) -> "Resources":
     import torch
 
     from ebm.checks import require_count
+    from ebm.devices import resolve_device
     from ebm.tasks.toy1d.study import Resources
 
-    device = ("cuda" if torch.cuda.is_available() else "cpu") if args.device == "auto" else args.device
+    auto = "cuda" if torch.cuda.is_available() else "cpu"  # not MPS: the study computes in float64 too
+    device = str(resolve_device(auto if args.device == "auto" else args.device))
     require_count("--jobs", args.jobs)
     require_count("--threads", args.threads, least=0)
     return Resources(device=device, jobs=args.jobs, threads=args.threads, backend=args.backend)

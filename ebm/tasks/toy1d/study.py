@@ -14,7 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ebm.exceptions import EBMError, InputError
+from ebm.devices import resolve_device
+from ebm.exceptions import EBMError
 from ebm.tasks.toy1d.data import make_dataset
 from ebm.tasks.toy1d.engine import Backend, Ensemble, train_ensemble
 from ebm.tasks.toy1d.evaluation import kl_divergences, true_density
@@ -84,7 +85,7 @@ def run_study(
     failed: dict[ToyJob, str] = {}
     progress = progress or StudyProgress(quiet=True)
     if missing:
-        _require_device(resources.device)
+        resolve_device(resources.device)
     progress.begin(missing, finished=len(results))
     with progress:
         if resources.jobs > 1 and len(missing) > 1:
@@ -214,17 +215,6 @@ def _evaluate(job: ToyJob, trained: Trained, resources: Resources, report: Repor
 
 def _scorer(ensemble: Ensemble, index: int, device: str) -> Callable[[Tensor, Tensor], Tensor]:
     return lambda x, y: ensemble.scores_of(index, x.to(device), y.to(device))
-
-
-def _require_device(name: str) -> None:
-    try:
-        torch.zeros(1, device=name)
-    except (RuntimeError, AssertionError) as error:
-        gpus = torch.cuda.device_count()
-        raise InputError(
-            f"Device {name!r} cannot be used ({str(error).splitlines()[0]}); there are cpu"
-            + (f" and {gpus} CUDA devices, cuda:0 to cuda:{gpus - 1}." if gpus else " and no CUDA device.")
-        ) from error
 
 
 def _device_name(name: str) -> str:

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from ebm.devices import resolve_device
 from ebm.exceptions import InputError
-from ltr.admin.devices import resolve_device
 
 
 def test_cpu_and_auto() -> None:
