@@ -21,6 +21,10 @@ from ebm.fitting.rows import Rows, prepare_rows
 
 __all__ = ["fit"]
 
+# Layers up to this width are trained by one thread: what a second one takes over is less than waiting for it
+# costs, and beside another process it is many times more.
+ONE_THREAD_WIDTH = 128
+
 
 def fit(
     x: Any,
@@ -76,7 +80,8 @@ def fit(
     train, held, scaling = prepare_rows(
         x, y, sample_weight, validation_data, share=config.validation, seed=config.seed
     )
-    with _seeded(config.seed, place):
+    small = feature_net is None and place.type == "cpu" and max(config.hidden) <= ONE_THREAD_WIDTH
+    with _seeded(config.seed, place), _one_thread(small):
         train, held = train.scaled(scaling, place), held.scaled(scaling, place)
         model = _network(train.x, scaling, config, feature_net).to(place)
         generator = torch.Generator(place).manual_seed(config.seed)
@@ -122,6 +127,18 @@ def _batch_loss(
         return output.loss if even else (output.per_item * weights[rows]).mean()
 
     return batch_loss
+
+
+@contextmanager
+def _one_thread(wanted: bool) -> Iterator[None]:
+    """One thread of torch inside, as many as before outside; workers do not multiply them then."""
+    before = torch.get_num_threads()
+    if wanted:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @contextmanager

@@ -141,3 +141,22 @@ def test_a_place_that_cannot_be_written_is_named(fitted: ebm.FittedEBM, tmp_path
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="cannot be written"):
         fitted.save(tmp_path / "file" / "f.pt")
+
+
+def test_a_file_from_another_device_is_read_on_this_one(
+    fitted: ebm.FittedEBM, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:  # every tensor in the file says that it was on a fourth GPU
+        patch.setattr(torch.serialization, "location_tag", lambda storage: "cuda:3")
+        fitted.save(file)
+    assert b"cuda:3" in file.read_bytes()
+    np.testing.assert_array_equal(ebm.load_fitted(file).predict(X), fitted.predict(X))
+
+
+def test_a_device_to_predict_on_must_be_there(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    for name in ("cuda:7", torch.device("cuda", 7)):
+        with pytest.raises(InputError, match="Device 'cuda:7' was asked for, but torch sees no CUDA device"):
+            ebm.load_fitted(file, device=name)
+    with pytest.raises(InputError, match="Unknown device 'meta'"):
+        ebm.load_fitted(file).to("meta")
