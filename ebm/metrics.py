@@ -37,7 +37,7 @@ def grid_kl(
         reduction: ``"mean"`` over the X inputs, or ``"none"``.
 
     Returns:
-        Nats, ``(...)``, or ``(..., X)`` without reduction; float64.
+        Nats, ``(...)``, or ``(..., X)`` without reduction; float64. NaN is the mean over no inputs, X = 0.
 
     Raises:
         ShapeError: if the shapes do not fit.
