@@ -14,6 +14,8 @@ import numpy.typing as npt
 
 from ebm.exceptions import DomainError, InputError
 from ebm.lookup import lookup
+from ltr.data.depth import Levels, decode_samples, find_levels, to_eight_bits
+from ltr.data.jpeg import as_shown, jpeg_header
 
 __all__ = [
     "AUTO",
@@ -22,7 +24,7 @@ __all__ = [
     "Decoder",
     "DecodingError",
     "choose_decoder",
-    "jpeg_size",
+    "decode_deep",
     "strict_fault",
 ]
 
@@ -30,8 +32,7 @@ Image = npt.NDArray[np.uint8]
 
 AUTO = "auto"
 
-# As stored, whatever the EXIF orientation says: boxes are annotated, and published networks were trained,
-# that way.
+# JPEGs are decoded as stored and turned here, so that all libraries agree; OpenCV turns the other kinds.
 _FLAGS = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
 _REDUCED = {  # OpenCV has no RGB flavour of these
     2: cv2.IMREAD_REDUCED_COLOR_2 | cv2.IMREAD_IGNORE_ORIENTATION,
@@ -39,38 +40,15 @@ _REDUCED = {  # OpenCV has no RGB flavour of these
     8: cv2.IMREAD_REDUCED_COLOR_8 | cv2.IMREAD_IGNORE_ORIENTATION,
 }
 _CMYK = 4  # channels; rare, and libraries disagree on them, so all of them go through OpenCV
-_FRAME_MARKERS = frozenset({0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF})
+JPEG_START = b"\xff\xd8"
 
 
 class DecodingError(ValueError):
     """The bytes are no image that can be decoded; whoever knows the file says which."""
 
 
-def jpeg_size(data: bytes) -> tuple[int, int, int] | None:
-    """Width, height (px) and channels that a JPEG's header states; None if there is no such header.
-
-    Reading it costs microseconds, and allows to choose the crop before anything is decoded.
-    """
-    at = 2
-    while at + 9 < len(data) and data[at] == 0xFF:
-        marker = data[at + 1]
-        if marker in _FRAME_MARKERS:
-            height, width = (
-                int.from_bytes(data[at + 5 : at + 7], "big"),
-                int.from_bytes(data[at + 7 : at + 9], "big"),
-            )
-            return (width, height, data[at + 9]) if width and height else None
-        if marker == 0xFF:  # padding in front of a marker
-            at += 1
-        elif marker == 0xDA:
-            return None
-        else:
-            at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
-    return None
-
-
 def _opencv(data: bytes, reduce: int) -> Image:
-    """OpenCV's bundled libjpeg-turbo; also every format that is not JPEG."""
+    """A JPEG as stored, by OpenCV's bundled libjpeg-turbo."""
     raw = np.frombuffer(data, dtype=np.uint8)
     try:
         image = cv2.imdecode(raw, _FLAGS if reduce == 1 else _REDUCED[reduce])
@@ -81,10 +59,25 @@ def _opencv(data: bytes, reduce: int) -> Image:
     return np.asarray(image if reduce == 1 else cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8)
 
 
+def decode_deep(data: bytes) -> npt.NDArray[np.generic]:
+    """A picture that is no JPEG at the depth it is stored in, as shown: ``[H, W, 3]`` RGB of any type.
+
+    Raises:
+        DecodingError: if it cannot be decoded.
+    """
+    try:
+        samples = decode_samples(data, cv2.IMREAD_COLOR_RGB)
+    except cv2.error as error:
+        raise DecodingError(str(error).strip()) from error
+    if samples is None:
+        raise DecodingError("it cannot be decoded")
+    return samples
+
+
 def _simplejpeg(library: ModuleType, data: bytes, reduce: int, out: Image | None = None) -> Image:
     """simplejpeg; lenient as libjpeg and the other libraries are, so that all accept the same files."""
-    size = jpeg_size(data) if reduce > 1 else None
-    least = (-(-size[1] // reduce), -(-size[0] // reduce)) if size else (0, 0)
+    header = jpeg_header(data) if reduce > 1 else None
+    least = (-(-header.height // reduce), -(-header.width // reduce)) if header else (0, 0)
     try:
         image = library.decode_jpeg(
             data, "RGB", False, False, least[0], least[1], reduce, buffer=out, strict=False
@@ -171,16 +164,17 @@ class Decoder:
 
     name: str
 
-    def decode(self, data: bytes, reduce: int = 1) -> Image:
+    def decode(self, data: bytes, reduce: int = 1, levels: Callable[[], Levels] | None = None) -> Image:
         """Decode the bytes of an image file.
 
         Args:
             data: JPEG; what is not JPEG goes to OpenCV, as do CMYK pictures.
             reduce: 1, 2, 4 or 8: how many times smaller the result is. JPEG only; it is made from a part of
                 the stored frequencies, which is faster than decoding everything, and does not alias.
+            levels: asked for black and white of a picture of more than 8 bits; its own where left out.
 
         Returns:
-            ``[H, W, 3]`` RGB, 0..255; sides are divided by `reduce` and rounded up.
+            ``[H, W, 3]`` RGB, 0..255, turned as EXIF says; sides are divided by `reduce` and rounded up.
 
         Raises:
             DecodingError: if they cannot be decoded.
@@ -188,11 +182,19 @@ class Decoder:
         """
         if reduce not in (1, *_REDUCED):
             raise DomainError(f"an image can be decoded at 1, 1/2, 1/4 or 1/8 of its size, not 1/{reduce}.")
+        if not data.startswith(JPEG_START):
+            samples = decode_deep(data)
+            if samples.dtype == np.uint8:
+                return np.asarray(samples, dtype=np.uint8)
+            return to_eight_bits(samples, levels() if levels else find_levels([samples]))
+        header = jpeg_header(data)
+        stored = self._stored(data, reduce, header is None or header.channels == _CMYK)
+        return as_shown(stored, header.orientation) if header and header.orientation > 1 else stored
+
+    def _stored(self, data: bytes, reduce: int, by_opencv: bool) -> Image:
+        """A JPEG, not turned."""
         library = _LIBRARIES.get(self.name)
-        if library is None or (reduce > 1 and not library.reduces) or not data.startswith(b"\xff\xd8"):
-            return _opencv(data, reduce)
-        header = jpeg_size(data)
-        if header is None or header[2] == _CMYK:
+        if library is None or by_opencv or (reduce > 1 and not library.reduces):
             return _opencv(data, reduce)
         module: Any = _load(self.name)
         try:
@@ -218,15 +220,15 @@ class Decoder:
         Raises:
             DecodingError: besides, if the picture has another size.
         """
-        header = jpeg_size(data)
-        if self.in_place and header is not None and header[2] != _CMYK:
+        header = jpeg_header(data)
+        if self.in_place and header is not None and header.channels != _CMYK and header.orientation == 1:
             library: Any = _LIBRARIES[self.name]
             try:
                 if library.call(_load(self.name), data, reduce, out).shape == out.shape:
                     return
             except DecodingError:  # OpenCV has the last word, as in `decode`
                 pass
-        image = _opencv(data, reduce) if self.in_place else self.decode(data, reduce)
+        image = self.decode(data, reduce)
         if image.shape != out.shape:
             raise DecodingError(f"it has {image.shape[1]} x {image.shape[0]} px, its header says otherwise")
         out[...] = image
@@ -264,8 +266,8 @@ def strict_fault(data: bytes) -> str:
         library = _load("simplejpeg")
     except InputError:
         return ""
-    header = jpeg_size(data)
-    if header is None or header[2] == _CMYK:
+    header = jpeg_header(data)
+    if header is None or header.channels == _CMYK:
         return ""
     try:
         library.decode_jpeg(data, "RGB", strict=True)

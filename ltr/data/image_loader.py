@@ -1,17 +1,31 @@
 """Read an image file, or say exactly why it cannot be read."""
 
 import zlib
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
 from ebm.exceptions import InputError
-from ltr.data.decoders import OPENCV, Decoder, DecodingError, jpeg_size
+from ltr.data.decoders import OPENCV, Decoder, DecodingError, decode_deep
+from ltr.data.depth import Levels, folder_levels, tiff_samples
+from ltr.data.jpeg import jpeg_header
 from ltr.data.video import Slice
 
-__all__ = ["JPEG_END", "JPEG_START", "EncodedImage", "ImageSource", "is_cut_off", "open_image", "read_image"]
+__all__ = [
+    "JPEG_END",
+    "JPEG_START",
+    "EncodedImage",
+    "ImageSource",
+    "encode_png",
+    "is_cut_off",
+    "open_image",
+    "read_image",
+]
 
 ImageSource: TypeAlias = Path | Slice  # where the bytes of an image lie
 
@@ -48,12 +62,49 @@ def _why_not(data: bytes, remedy: str) -> str:
         return f"the image is corrupt: the file is empty. {remedy}"
     if is_cut_off(data):
         return f"the image is truncated: its {len(data)} bytes stop before the end marker. {remedy}"
+    depth = _unusual_depth(data)
+    if depth:
+        return f"{depth}, which no decoder here reads. Convert it to a PNG of 8 or 16 bits."
     if data.startswith((JPEG_START, _PNG)) or _is_known(data):
         return f"the image is corrupt: it cannot be decoded. {remedy}"
     return (
         f"no decoder for this kind of file (it starts with {data[:8]!r}). Convert it to JPEG or PNG; if it "
         "should be an image already, it was not downloaded properly."
     )
+
+
+def _unusual_depth(data: bytes) -> str:
+    """The depth of a picture that OpenCV cannot decode because of it; empty if that is not the reason."""
+    if data.startswith(JPEG_START):
+        header = jpeg_header(data)
+        return f"it is a JPEG of {header.bits} bits a sample" if header and header.bits != 8 else ""
+    bits, kind = tiff_samples(data)
+    usual = {1: (1, 2, 4, 8, 10, 12, 14, 16, 32), 2: (8, 16, 32), 3: (32, 64)}.get(kind, ())
+    what = {1: "whole numbers", 2: "whole numbers with a sign", 3: "floating point"}.get(
+        kind, "other numbers"
+    )
+    return "" if bits in usual else f"it is a TIFF of {what} of {bits} bits"
+
+
+def _deep_samples(file: Path) -> npt.NDArray[np.generic] | None:
+    """The samples of a picture of more than 8 bits; None of any other, or if it cannot be read."""
+    try:
+        return _samples(file.read_bytes())
+    except OSError:
+        return None
+
+
+def _samples(data: bytes) -> npt.NDArray[np.generic] | None:
+    try:
+        samples = None if data.startswith(JPEG_START) else decode_deep(data)
+    except DecodingError:
+        return None
+    return None if samples is None or samples.dtype == np.uint8 else samples
+
+
+def encode_png(image: npt.NDArray[np.uint8]) -> bytes:
+    """A picture ``[H, W, 3]`` RGB as a PNG."""
+    return bytes(cv2.imencode(".png", image[..., ::-1])[1])
 
 
 def _is_known(data: bytes) -> bool:
@@ -65,7 +116,14 @@ def _is_known(data: bytes) -> bool:
 class EncodedImage:
     """The bytes of an image, decoded when the pixels are asked for, at the size that is needed."""
 
-    def __init__(self, data: bytes, where: str, decoder: Decoder = OPENCV, remedy: str = REMEDY_FILE) -> None:
+    def __init__(
+        self,
+        data: bytes,
+        where: str,
+        decoder: Decoder = OPENCV,
+        remedy: str = REMEDY_FILE,
+        levels: Callable[[], Levels] | None = None,
+    ) -> None:
         """Use `open_image`.
 
         Args:
@@ -73,7 +131,9 @@ class EncodedImage:
             where: file, sequence and frame, for messages.
             decoder: decodes them.
             remedy: what to do if that fails, for messages.
+            levels: gives black and white if the picture has more than 8 bits; its own where left out.
         """
+        self.levels = levels
         self.data, self.where, self.decoder, self.remedy = data, where, decoder, remedy
         # Whether pixels are kept for whoever asks next. A large array that is given back before the next one
         # is asked for costs no page faults, and a worker holds one full-size frame instead of six.
@@ -83,10 +143,10 @@ class EncodedImage:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height, px; from the header of a JPEG, otherwise by decoding."""
+        """Width and height as shown, px; from the header of a JPEG, otherwise by decoding."""
         if self._size is None:
-            header = jpeg_size(self.data) if self.data.startswith(JPEG_START) else None
-            self._size = header[:2] if header else (self.pixels().shape[1], self.pixels().shape[0])
+            header = jpeg_header(self.data) if self.data.startswith(JPEG_START) else None
+            self._size = header.shown if header else (self.pixels().shape[1], self.pixels().shape[0])
         return self._size
 
     @property
@@ -106,12 +166,17 @@ class EncodedImage:
         if reduce in self._pixels:
             return self._pixels[reduce]
         try:
-            pixels = self.decoder.decode(self.data, reduce)
+            pixels = self.decoder.decode(self.data, reduce, self.levels)
         except DecodingError as error:
             raise InputError(f"{self.where}: {_why_not(self.data, self.remedy)}") from error
         if self.keep:
             self._pixels[reduce] = pixels
         return pixels
+
+    @property
+    def is_deep(self) -> bool:
+        """Whether its samples have more than 8 bits; decodes what is no JPEG."""
+        return not self.can_reduce and _samples(self.data) is not None
 
     @property
     def decodes_in_place(self) -> bool:
@@ -162,7 +227,8 @@ def open_image(
         raise InputError(f"{where}: {_why_not(data, remedy)}")
     if isinstance(file, Slice) and file.crc is not None and zlib.crc32(data) != file.crc:
         raise InputError(f"{where}: the image is corrupt: its bytes are not those that were packed. {remedy}")
-    return EncodedImage(data, where, decoder, remedy)
+    levels = None if isinstance(file, Slice) else partial(folder_levels, file.parent, _deep_samples)
+    return EncodedImage(data, where, decoder, remedy, levels)
 
 
 def read_image(
@@ -177,7 +243,8 @@ def read_image(
         decoder: decodes it; `ltr.data.decoders.choose_decoder` gives others than OpenCV.
 
     Returns:
-        ``[H, W, 3]`` RGB, 0..255; grey images are repeated over the channels.
+        ``[H, W, 3]`` RGB, 0..255, turned as EXIF says; grey images are repeated over the channels, those of
+        more than 8 bits scaled by the data of their folder, see `ltr.data.depth.find_levels`.
 
     Raises:
         InputError: if the file is missing, corrupt or truncated, or of a kind that cannot be decoded; the

@@ -2,7 +2,6 @@
 
 import difflib
 import json
-import os
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -17,6 +16,7 @@ import numpy.typing as npt
 from ebm.exceptions import InputError
 from ebm.integrity.json_files import read_sealed_json
 from ltr.admin.environment import require_dataset_root
+from ltr.data.listing import image_entries
 from ltr.data.usable import Skipped
 from ltr.data.video import Annotation, VideoDataset
 from ltr.dataset.annotations import make_annotation, read_boxes, read_flags, read_levels, read_text
@@ -142,8 +142,7 @@ def check_length(
         InputError: if the numbers differ or the folder is missing.
     """
     try:
-        with os.scandir(frame_folder) as entries:
-            frames = sum(entry.name.endswith(suffix) for entry in entries)
+        frames = sum(1 for _ in image_entries(frame_folder, suffix))
     except OSError as error:
         raise InputError(
             f"sequence {sequence}: no folder of frames at {frame_folder} ({error.strerror}). Extract its "

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ebm.exceptions import InputError
 from ebm.lookup import lookup
+from ltr.data.listing import folder_names
 from ltr.dataset.annotations import read_text
 from ltr.dataset.base import (
     SequenceFiles,
@@ -45,8 +46,7 @@ def _all_names(folder: Path) -> list[str]:
     listed = folder / "list.txt"
     if listed.is_file():
         return read_names(listed)
-    with os.scandir(folder) as entries:
-        return sorted(entry.name for entry in entries if entry.is_dir())
+    return folder_names(folder)
 
 
 def _listed_names(file: Path, names: Sequence[str]) -> list[str]:

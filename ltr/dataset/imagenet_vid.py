@@ -13,6 +13,7 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from ebm.exceptions import DomainError, InputError
+from ltr.data.listing import is_stranger, own_names
 from ltr.data.usable import Skipped
 from ltr.data.video import Annotation
 from ltr.dataset.annotations import make_annotation
@@ -89,7 +90,7 @@ def parse_video(folder: Path, video: str) -> list[Track]:
     """
     found: dict[int, list[_Row]] = {}
     begin: dict[int, tuple[int, tuple[int, int]]] = {}
-    for file in sorted(folder.glob("*.xml")):
+    for file in (folder / name for name in sorted(own_names(os.listdir(folder))) if name.endswith(".xml")):
         frame = int(file.stem)
         size, rows = _parse_frame(file)
         for row in rows:
@@ -220,7 +221,11 @@ class ImagenetVID:
         folder = self.root / "Annotations" / "VID" / "train"
         if not folder.is_dir():
             raise InputError(f"ImageNet VID: no annotations at {folder}. Extract ILSVRC2015_VID there.")
-        annotated = sorted(p.relative_to(folder).as_posix() for p in folder.glob("*/*") if p.is_dir())
+        annotated = sorted(
+            p.relative_to(folder).as_posix()
+            for p in folder.glob("*/*")
+            if p.is_dir() and not is_stranger(p.name)
+        )
         images = self.root / "Data" / "VID" / "train"
         there = [video for video in annotated if (images / video).is_dir()]
         videos, missing = select_names("ImageNet VID", images, annotated, there, allow_missing)

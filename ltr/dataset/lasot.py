@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ebm.lookup import lookup
+from ltr.data.listing import folder_names
 from ltr.dataset.base import (
     SequenceFiles,
     SequenceFolders,
@@ -32,9 +33,8 @@ def lasot_names(split: str) -> list[str]:
 
 def _present(root: Path) -> set[str]:
     """Names of the sequence folders under a root."""
-    with os.scandir(root) as classes:
-        folders = [entry for entry in classes if entry.is_dir()]
-    return {name for folder in folders for name in os.listdir(folder) if name.startswith(f"{folder.name}-")}
+    kinds = folder_names(root)
+    return {name for kind in kinds for name in os.listdir(root / kind) if name.startswith(f"{kind}-")}
 
 
 class LaSOT(SequenceFolders):

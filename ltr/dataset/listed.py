@@ -1,6 +1,5 @@
 """Videos whose frames are listed one by one rather than numbered: a table of files and their annotations."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,32 +7,23 @@ from pathlib import Path
 import numpy as np
 
 from ebm.exceptions import InputError
+from ltr.data.listing import image_names
 from ltr.data.video import Annotation
 from ltr.dataset.store import AnnotationStore
 
-__all__ = ["IMAGE_SUFFIXES", "ListedSequence", "ListedVideos", "list_images", "natural_key"]
-
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
-
-_NUMBER = re.compile(r"(\d+)")
-
-
-def natural_key(name: str) -> list[str | int]:
-    """Sorting key under which ``frame9`` comes before ``frame10``."""
-    return [int(part) if part.isdigit() and part.isascii() else part for part in _NUMBER.split(name)]
+__all__ = ["ListedSequence", "ListedVideos", "list_images"]
 
 
 def list_images(folder: Path) -> list[str]:
-    """Names of the images in a folder, numbers in them counted as numbers.
+    """Names of the images in a folder, in natural order; see `ltr.data.listing`.
 
     Raises:
         InputError: if there is no such folder.
     """
     try:
-        names = [entry.name for entry in folder.iterdir() if entry.suffix.lower() in IMAGE_SUFFIXES]
+        return image_names(folder)
     except OSError as error:
         raise InputError(f"no folder of frames at {folder} ({error.strerror}).") from error
-    return sorted(names, key=natural_key)
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,17 +6,17 @@ from pathlib import Path
 import numpy as np
 
 from ebm.exceptions import InputError
+from ltr.data.listing import IMAGE_SUFFIXES, folder_names
 from ltr.data.usable import Skipped
 from ltr.data.video import Annotation
 from ltr.dataset.base import SequenceFiles, SequenceFolders, read_sequence, select_names
-from ltr.dataset.listed import IMAGE_SUFFIXES, list_images
+from ltr.dataset.listed import list_images
 
 __all__ = ["BOX_FILES", "FolderVideos", "find_image_folder"]
 
 BOX_FILES = ("groundtruth.txt", "groundtruth_rect.txt", "boxes.txt")
 _IMAGE_FOLDERS = ("img", "images", "frames", "color", ".")
 _HIDDEN = ("full_occlusion.txt", "out_of_view.txt", "absence.label", "hidden.txt")
-_SUFFIXES = tuple(suffix for low in IMAGE_SUFFIXES for suffix in (low, low.upper()))
 
 
 def find_image_folder(folder: Path) -> Path:
@@ -36,7 +36,7 @@ def _videos(root: Path) -> tuple[list[str], tuple[str, ...]]:
     Raises:
         InputError: if there are none with boxes.
     """
-    names = sorted(entry.name for entry in root.iterdir() if entry.is_dir())
+    names = folder_names(root)
     found = [name for name in names if _box_file(root, name) is not None]
     if found:
         others = (name for name in names if name not in set(found))
@@ -103,7 +103,7 @@ class FolderVideos(SequenceFolders):
             frames=find_image_folder(folder),
             hidden=tuple(folder / file for file in _HIDDEN),
             cover=folder / "cover.label",
-            suffix=_SUFFIXES,
+            suffix=IMAGE_SUFFIXES,
         )
 
     def frame_path(self, index: int, frame: int) -> Path:

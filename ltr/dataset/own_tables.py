@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ebm.exceptions import InputError
+from ltr.data.listing import natural_key
 from ltr.dataset.annotations import make_annotation, read_text
 from ltr.dataset.base import read_json
-from ltr.dataset.listed import ListedSequence, ListedVideos, list_images, natural_key
+from ltr.dataset.listed import ListedSequence, ListedVideos, list_images
 from ltr.dataset.own_folders import find_image_folder
 
 __all__ = ["open_csv", "open_json"]
@@ -140,7 +141,7 @@ def _video_of(image: Mapping[str, Any], videos: Mapping[Any, str]) -> str:
     return str(image.get("video", Path(image["file_name"]).parent.as_posix())).strip(".")
 
 
-def _order(image: Mapping[str, Any]) -> tuple[float, list[str | int]]:
+def _order(image: Mapping[str, Any]) -> tuple[float, tuple[list[str | int], str]]:
     """Place of an image in its video."""
     number = image.get("frame_id", image.get("frame_index", 0))
     return float(number), natural_key(image["file_name"])

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from ebm.exceptions import DomainError, InputError
 from ebm.files import write_atomic
-from ltr.data.image_loader import ImageSource, open_image
+from ltr.data.image_loader import ImageSource, encode_png, open_image
 from ltr.data.usable import Prepared
 from ltr.data.video import VideoDataset
 from ltr.dataset.array_file import write_arrays
@@ -105,8 +105,9 @@ def _claim(out: Path, dataset: VideoDataset, shard_bytes: int) -> None:
 
 
 def _read(name: str, frame: int, source: ImageSource) -> bytes:
-    """The bytes of a picture, whole."""
-    return open_image(source, sequence=name, frame=frame).data
+    """The bytes of a picture, whole; of more than 8 bits: as an 8-bit PNG, since a shard has no folders."""
+    image = open_image(source, sequence=name, frame=frame)
+    return encode_png(image.pixels()) if image.is_deep else image.data
 
 
 def _copy(dataset: VideoDataset, shards: ShardWriter, progress: bool) -> None:

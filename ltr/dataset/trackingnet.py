@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ebm.exceptions import InputError
+from ltr.data.listing import own_names
 from ltr.dataset.annotations import read_text
 from ltr.dataset.base import SequenceFiles, SequenceFolders, generated_sequences, open_root, select_names
 
@@ -45,7 +46,9 @@ def _videos(root: Path, name: str) -> list[str]:
     folder = root / name / "anno"
     if not folder.is_dir():
         raise InputError(f"TrackingNet: no annotations at {folder}. Extract the set's anno folder there.")
-    return sorted(f"{name}/{file[: -len('.txt')]}" for file in os.listdir(folder) if file.endswith(".txt"))
+    return sorted(
+        f"{name}/{file[: -len('.txt')]}" for file in own_names(os.listdir(folder)) if file.endswith(".txt")
+    )
 
 
 def read_class_map(file: Path) -> dict[str, str]:

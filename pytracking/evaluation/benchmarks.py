@@ -13,6 +13,7 @@ import numpy as np
 
 from ebm.exceptions import InputError
 from ebm.integrity.json_files import read_sealed_json
+from ltr.data.listing import own_names
 from ltr.dataset.annotations import read_boxes, read_flags
 from pytracking.evaluation.data import Sequence, check_sequence, numbered_images
 
@@ -72,7 +73,7 @@ def _entry(folder: Path, name: str) -> Path | None:
 
 def _listing(folder: Path) -> Iterator[str]:
     if folder.is_dir():
-        yield from sorted(os.listdir(folder))
+        yield from sorted(own_names(os.listdir(folder)))
 
 
 def _required(folder: Path, name: str, sequence: str) -> Path:

@@ -11,9 +11,9 @@ import numpy as np
 
 from ebm.exceptions import InputError
 from ebm.lookup import unknown_name
+from ltr.data.listing import image_names
 
 __all__ = [
-    "IMAGE_SUFFIXES",
     "Sequence",
     "check_frames",
     "check_sequence",
@@ -22,8 +22,6 @@ __all__ = [
     "plain_name",
     "sequence_digest",
 ]
-
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,10 +120,10 @@ def numbered_images(folder: Path) -> dict[int, Path]:
     if not folder.is_dir():
         raise InputError(f"No image folder {folder}; unpack the images of this sequence, or check the root.")
     found: dict[int, Path] = {}
-    for entry in sorted(os.listdir(folder)):
+    for entry in image_names(folder):
         path = folder / entry
         digits = re.search(r"(\d+)$", path.stem)
-        if digits is None or entry.startswith(".") or path.suffix.lower() not in IMAGE_SUFFIXES:
+        if digits is None:
             continue
         number = int(digits.group(1))
         if number in found:

@@ -1,7 +1,6 @@
 """Video in and out without a display: frames of a file or a folder, and mp4 files that any player shows."""
 
 import os
-import re
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -13,7 +12,7 @@ import numpy as np
 
 from ebm.exceptions import InputError, ShapeError
 from ltr.data.image_loader import read_image
-from pytracking.evaluation.data import IMAGE_SUFFIXES
+from ltr.data.listing import IMAGE_SUFFIXES, image_names
 
 __all__ = ["VideoSource", "VideoWriter", "open_video"]
 
@@ -52,11 +51,10 @@ class ImageFolder:
         Raises:
             InputError: if there are none.
         """
-        images = [file for file in path.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES]
-        if not images:
+        self.paths = [path / name for name in image_names(path)]
+        if not self.paths:
             kinds = ", ".join(sorted(IMAGE_SUFFIXES))
             raise InputError(f"{path} holds no images ({kinds}).")
-        self.paths = sorted(images, key=_natural)
         self.fps = fps
         self.count: int | None = len(self.paths)
 
@@ -64,11 +62,6 @@ class ImageFolder:
         """Every image, decoded when it is asked for."""
         for index, path in enumerate(self.paths):
             yield read_image(path, sequence=path.parent.name, frame=index)
-
-
-def _natural(path: Path) -> list[tuple[int, str]]:
-    parts = re.split(r"(\d+)", path.name)
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in parts]
 
 
 class VideoFile:

@@ -1,17 +1,21 @@
 """The user's own photographs as surfaces and backgrounds."""
 
+import os
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from ebm.exceptions import InputError
+from ltr.data.image_loader import read_image
+from ltr.data.listing import IMAGE_SUFFIXES, image_names, own_names
 
 __all__ = ["find_photos", "photo_crop"]
 
-_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".ppm"}
 _LONGEST = 900  # px; larger photographs are reduced to this side once
 
 
@@ -25,22 +29,30 @@ def find_photos(folder: Path | None) -> tuple[str, ...]:
         return ()
     if not folder.is_dir():
         raise InputError(f"--textures {folder}: no such folder; give a folder of photographs.")
-    files = sorted(str(file) for file in folder.rglob("*") if file.suffix.lower() in _SUFFIXES)
+    files = sorted(str(Path(place) / name) for place in _folders(folder) for name in image_names(place))
     if not files:
-        kinds = ", ".join(sorted(_SUFFIXES))
+        kinds = ", ".join(sorted(IMAGE_SUFFIXES))
         raise InputError(f"--textures {folder}: no photographs in it or below it (looked for {kinds}).")
     return tuple(files)
 
 
+def _folders(folder: Path) -> Iterator[str]:
+    """A folder and those below it, hidden and system ones left out."""
+    for place, inner, _ in os.walk(folder):
+        inner[:] = own_names(inner)
+        yield place
+
+
 @lru_cache(maxsize=32)
 def _load(file: str) -> NDArray[np.uint8]:
-    image = cv2.imread(file, cv2.IMREAD_COLOR)
-    if image is None:
-        raise InputError(f"{file}: not a readable image; remove it from the folder of textures.")
+    try:
+        image: NDArray[Any] = read_image(file)
+    except InputError as error:
+        raise InputError(f"{error} Or remove it from the folder of textures.") from error
     scale = _LONGEST / max(image.shape[:2])
     if scale < 1.0:
         image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    return np.ascontiguousarray(image[:, :, ::-1], dtype=np.uint8)
+    return np.asarray(image, dtype=np.uint8)
 
 
 def photo_crop(file: str, rng: np.random.Generator, height: int, width: int) -> NDArray[np.uint8]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from ebm.exceptions import InputError
 from ebm.integrity.json_files import read_sealed_json
+from ltr.data.listing import is_stranger
 from ltr.dataset.generated.plans import TestPlan, TrainingPlan, find_plan
 from ltr.dataset.generated.sets import write_test_set, write_training_set
 
@@ -29,7 +30,7 @@ def _digest(plan: TrainingPlan | TestPlan, textures: Path | None) -> str:
         files = sorted(
             (str(file.relative_to(textures)), file.stat().st_size)
             for file in textures.rglob("*")
-            if file.is_file()
+            if file.is_file() and not any(map(is_stranger, file.relative_to(textures).parts))
         )
     content = {"version": VERSION, "plan": asdict(plan), "textures": files}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

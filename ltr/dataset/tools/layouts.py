@@ -11,6 +11,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from ebm.exceptions import InputError
+from ltr.data.listing import folder_names, own_names
 from ltr.data.video import Slice, VideoDataset
 from ltr.dataset.base import SequenceFolders, generated_sequences, read_names
 from ltr.dataset.coco import MSCOCOSeq
@@ -78,10 +79,8 @@ def _check_lasot(root: Path, split: str | None, deep: bool) -> tuple[list[Findin
     wanted = listed or (lasot_names(split) if split else sorted(official))
     present: dict[str, str] = {}
     found: list[Finding] = []
-    with os.scandir(root) as classes:
-        folders = sorted((entry.name for entry in classes if entry.is_dir()), key=str)
-    for kind in folders:
-        for name in sorted(os.listdir(root / kind)):
+    for kind in folder_names(root):
+        for name in sorted(own_names(os.listdir(root / kind))):
             if not (root / kind / name).is_dir():
                 if name.endswith(".zip"):
                     found.append(Finding(name[:-4], "not unpacked", f"{kind}/{name}", note=True))
@@ -100,7 +99,7 @@ def _check_lasot(root: Path, split: str | None, deep: bool) -> tuple[list[Findin
 
 def _check_got10k(root: Path, split: str | None, deep: bool) -> tuple[list[Finding], list[Checked]]:
     folder = root / "train" if not (root / "list.txt").is_file() and (root / "train").is_dir() else root
-    present = sorted(entry.name for entry in folder.iterdir() if entry.is_dir())
+    present = folder_names(folder)
     known = set(present)
     found: list[Finding] = []
     if (folder / "list.txt").is_file():
@@ -133,7 +132,7 @@ def _check_trackingnet(root: Path, split: str | None, deep: bool) -> tuple[list[
     for chunk in chunks:
         frames = root / chunk / "frames"
         if frames.is_dir():
-            videos = sorted(entry.name for entry in frames.iterdir() if entry.is_dir())
+            videos = folder_names(frames)
             found += [
                 Finding(f"{chunk}/{video}", "missing annotation", f"frames, but no {chunk}/anno/{video}.txt")
                 for video in videos

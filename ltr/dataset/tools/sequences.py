@@ -8,12 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ebm.exceptions import InputError
-from ltr.data.decoders import OPENCV, DecodingError, jpeg_size, strict_fault
+from ltr.data.decoders import OPENCV, DecodingError, strict_fault
 from ltr.data.image_loader import JPEG_END, JPEG_START, ImageSource, is_cut_off
+from ltr.data.jpeg import jpeg_header
+from ltr.data.listing import image_entries, natural_key
 from ltr.data.video import Annotation
 from ltr.dataset.annotations import read_boxes, read_flags, read_levels
 from ltr.dataset.base import FULLY_SEEN, SequenceFiles
-from ltr.dataset.listed import natural_key
 from ltr.dataset.tools.faults import Finding, first_few
 
 __all__ = ["MIN_LENGTH", "check_annotation", "check_image", "check_sequence"]
@@ -64,10 +65,10 @@ def _image_size(path: Path) -> tuple[int, int] | None:
     """Width and height of a JPEG, from its first bytes; None if they do not tell."""
     try:
         with path.open("rb") as file:
-            found = jpeg_size(file.read(_HEADER))
+            found = jpeg_header(file.read(_HEADER))
     except OSError:
         return None
-    return None if found is None else found[:2]
+    return None if found is None else found.shown
 
 
 def check_annotation(name: str, annotation: Annotation) -> Iterator[Finding]:
@@ -122,12 +123,12 @@ def _shortened(message: str, file: Path) -> str:
 
 def _images(name: str, files: SequenceFiles) -> dict[str, int] | Finding:
     """Size by name of the images of a sequence."""
-    suffixes, folder = files.suffix, None
+    folder = None
     try:
         # Relative to an open folder: looking its path up for each of its images would take as long again.
         folder = os.open(files.frames, os.O_RDONLY) if os.scandir in os.supports_fd else None
-        with os.scandir(files.frames if folder is None else folder) as entries:
-            return {e.name: e.stat().st_size for e in entries if e.name.endswith(suffixes)}
+        entries = image_entries(files.frames if folder is None else folder, files.suffix)
+        return {entry.name: entry.stat().st_size for entry in entries}
     except OSError as error:
         archive = next(iter(sorted(files.frames.parent.glob(f"{files.frames.name}*.zip"))), None)
         unpack = f"; {archive.name} is not unpacked" if archive else ""

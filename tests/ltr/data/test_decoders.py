@@ -15,10 +15,10 @@ from ltr.data.decoders import (
     Decoder,
     DecodingError,
     choose_decoder,
-    jpeg_size,
     strict_fault,
 )
 from ltr.data.image_loader import open_image, read_image
+from ltr.data.jpeg import JpegHeader, jpeg_header
 from tests.ltr.layouts import write_image
 
 
@@ -114,10 +114,10 @@ def test_other_formats_go_through_opencv(name: str, tmp_path: Path) -> None:
 
 
 def test_the_header_tells_the_size_before_anything_is_decoded(tmp_path: Path) -> None:
-    assert jpeg_size(jpeg()) == (97, 63, 3)
-    assert jpeg_size(jpeg(grey=True)) == (97, 63, 1)
-    assert jpeg_size(b"\xff\xd8\xff\xd9") is None
-    assert jpeg_size(b"") is None
+    assert jpeg_header(jpeg()) == JpegHeader(97, 63, channels=3, bits=8, orientation=1)
+    assert jpeg_header(jpeg(grey=True)) == JpegHeader(97, 63, channels=1, bits=8, orientation=1)
+    assert jpeg_header(b"\xff\xd8\xff\xd9") is None
+    assert jpeg_header(b"") is None
     write_image(tmp_path / "a.jpg", size=(50, 40))
     image = open_image(tmp_path / "a.jpg")
     assert image.size == (50, 40)

@@ -8,9 +8,9 @@ import pytest
 
 from ebm.exceptions import InputError, UnknownNameError
 from ltr.data.image_loader import read_image
+from ltr.data.listing import natural_key
 from ltr.data.video import VideoDataset
 from ltr.dataset import open_dataset
-from ltr.dataset.listed import natural_key
 from ltr.dataset.opening import detect_kind, open_path, read_places
 from ltr.dataset.own_folders import FolderVideos
 from ltr.dataset.own_tables import open_csv, open_json
