@@ -27,7 +27,7 @@ def test_images_to_mp4_and_csv(images: Path, tmp_path: Path, capsys: pytest.Capt
     assert "5 frames tracked" in capsys.readouterr().out
     rows = rows_of(out.with_suffix(".csv"))
     assert [row["frame"] for row in rows] == ["0", "1", "2", "3", "4"]
-    assert list(rows[0]) == ["frame", "x", "y", "w", "h", "score", "state"]
+    assert list(rows[0]) == ["frame", "x", "y", "w", "h", "score", "state", "time"]
     assert [float(rows[4][key]) for key in "xywh"] == [4, 8, 12, 10]
     assert rows[4]["state"] == "ok"
     frames = list(open_video(out).frames())
@@ -55,15 +55,19 @@ def test_the_default_place_is_the_workspace(
     assert made == ["walk_first_box.csv", "walk_first_box.mp4"]
 
 
-def test_a_damaged_frame_keeps_those_before_it(
+def test_a_damaged_frame_keeps_all_the_others(
     images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (images / "0004.jpg").write_bytes(b"\xff\xd8 nothing")
     out = tmp_path / "out.mp4"
-    assert main(["first_box", "default", str(images), "--box", "4,8,12,10", "--out", str(out)]) == 2
-    assert "0004.jpg" in capsys.readouterr().err
-    assert len(rows_of(out.with_suffix(".csv"))) == 3
-    assert len(list(open_video(out).frames())) == 3
+    assert main(["first_box", "default", str(images), "--box", "4,8,12,10", "--out", str(out)]) == 1
+    said = capsys.readouterr().err
+    assert "0004.jpg" in said
+    assert "1 of 5 frames" in said
+    rows = rows_of(out.with_suffix(".csv"))
+    assert [row["state"] for row in rows] == ["ok", "ok", "ok", "unreadable", "ok"]
+    assert rows[3]["score"] == "nan"
+    assert len(list(open_video(out).frames())) == 5
 
 
 @pytest.mark.parametrize("box", ["900,900,10,10", "-50,-50,20,20", "-50,8,20,20"])

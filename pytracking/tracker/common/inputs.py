@@ -68,6 +68,6 @@ def check_box(box: ArrayLike, image: NDArray[np.uint8]) -> NDArray[np.float64]:
     if x >= width or y >= height or x + w <= 0 or y + h <= 0:
         raise DomainError(
             f"The initial box {text} lies outside the image of {width} x {height} px; "
-            "boxes are x, y, width, height in pixels of this image."
+            "boxes are x, y, width, height in pixels of the image as it is shown, turned upright."
         )
     return values

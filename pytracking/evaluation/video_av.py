@@ -1,0 +1,163 @@
+"""Video files by PyAV: exact times, the frames that are damaged, any depth, upright."""
+
+from collections.abc import Iterator
+from fractions import Fraction
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ebm.exceptions import InputError
+from ltr.data.depth import Levels, find_levels, to_eight_bits
+from pytracking.evaluation.video_frames import DEFAULT_FPS, Frame, Frames
+
+__all__ = ["AVVideo", "load_av"]
+
+_DEEP = 12  # bits; formats of up to 12 say how many of them are used, those of 16 do not
+_LOOKED_AT = 16  # frames from which black and white of a deep video are found
+_GIVE_UP = 1000  # faults of the container one after another, after which its end is reached
+
+
+def load_av() -> Any | None:
+    """PyAV, or None where it is not installed or its libraries cannot be loaded."""
+    try:
+        import av
+    except ImportError:
+        return None
+    return av
+
+
+class AVVideo(Frames):
+    """A video file, read with PyAV."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the file once to see that it is a video.
+
+        Raises:
+            InputError: if it is none, or no frame of it can be read.
+        """
+        self.path, self._av = path, load_av()
+        self._levels: Levels | None = None
+        self.notes: list[str] = []
+        self.fps, self.count = DEFAULT_FPS, None  # type: float, int | None
+        self.time_base: Fraction | None = None
+        self._length: float | None = None  # s, of the track of pictures alone
+        readable = self._probe()
+        if not readable:
+            raise InputError(
+                f"{path} cannot be read as a video: no frame in it can be decoded. It is damaged or empty, "
+                "or its codec is unknown here. Convert it to H.264 mp4, or unpack it to a folder of images "
+                "and name that."
+            )
+
+    def _open(self) -> Any:
+        try:
+            return self._av.open(str(self.path))  # type: ignore[union-attr]
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise InputError(
+                f"{self.path} cannot be read as a video ({reason}): it is damaged or cut off, or no video. "
+                "Convert it to H.264 mp4, or unpack it to a folder of images and name that."
+            ) from error
+
+    def _probe(self) -> bool:
+        with self._open() as container:
+            if not container.streams.video:
+                raise InputError(f"{self.path} has no pictures: there is no track of video in it.")
+            stream = container.streams.video[0]
+            rate = stream.average_rate or stream.guessed_rate
+            self.fps = float(rate) if rate and 0 < rate <= 1000 else DEFAULT_FPS
+            self.time_base, self.count = stream.time_base, stream.frames or None
+            self._length = _seconds(stream.metadata.get("DURATION", ""))
+            decoded = (frame for frame, _ in self._decoded(container, stream) if frame is not None)
+            first = next(decoded, None)
+            if first is None:
+                return False
+            if _is_deep(first):
+                looked = [first, *islice(decoded, _LOOKED_AT - 1)]
+                self._levels = find_levels(_samples(frame) for frame in looked)
+                self.notes.append(
+                    f"{self.path} has 16 bits a sample; {self._levels.black:g} is shown as black, "
+                    f"{self._levels.white:g} as white, throughout."
+                )
+        return True
+
+    def timed(self) -> Iterator[Frame]:
+        """Every frame until the end of what can be decoded, and those that raise an error."""
+        step, start, last, number = 1 / self.fps, None, -1 / self.fps, 0
+        with self._open() as container:
+            for frame, (stamp, fault) in self._decoded(container, container.streams.video[0]):
+                seconds = last + step if stamp is None or self.time_base is None else stamp * self.time_base
+                start = float(seconds) if start is None else start
+                last = float(seconds)
+                yield Frame(number, last - start, None if frame is None else self._pixels(frame), fault)
+                number += 1
+        shown = last - (start or 0.0)
+        if self.count is None and self._length is not None and self._length - shown > max(1.0, 3 * step):
+            self.cut = f"{self.path} announces {self._length:.2f} s of pictures; they end at {shown:.2f} s."
+
+    def _decoded(self, container: Any, stream: Any) -> Iterator[tuple[Any | None, tuple[int | None, str]]]:
+        """Frames of PyAV in the order in which they are shown, None for those that raised an error.
+
+        A packet that raises is one frame; its time stamp tells its place among those that come out later.
+        """
+        failed: dict[int, str] = {}
+        for packet in self._packets(container, stream):
+            try:
+                frames = packet.decode()
+            except self._av.FFmpegError as error:  # type: ignore[union-attr]
+                reason = f"it cannot be decoded ({error.strerror})"
+                if packet.pts is None:
+                    yield None, (None, reason)
+                else:
+                    failed[packet.pts] = reason
+                continue
+            for frame in frames:
+                if frame.pts is not None:
+                    for stamp in sorted(stamp for stamp in failed if stamp < frame.pts):
+                        yield None, (stamp, failed.pop(stamp))
+                yield frame, (frame.pts, "damaged, repaired by the decoder" if frame.is_corrupt else "")
+        for stamp in sorted(failed):
+            yield None, (stamp, failed[stamp])
+
+    def _packets(self, container: Any, stream: Any) -> Iterator[Any]:
+        """Packets until the end; what the container has lost is passed over."""
+        packets, faults = container.demux(stream), 0
+        while faults < _GIVE_UP:
+            try:
+                packet = next(packets)
+            except (StopIteration, EOFError):
+                return
+            except self._av.FFmpegError:  # type: ignore[union-attr]
+                packets, faults = container.demux(stream), faults + 1
+                continue
+            faults = 0
+            yield packet
+
+    def _pixels(self, frame: Any) -> np.ndarray:
+        if self._levels is not None:
+            image = to_eight_bits(_samples(frame), self._levels)
+        else:
+            image = frame.to_ndarray(format="rgb24")
+        return np.ascontiguousarray(np.rot90(image, round(frame.rotation / 90) % 4))
+
+
+def _is_deep(frame: Any) -> bool:
+    return max(component.bits for component in frame.format.components) > _DEEP
+
+
+def _samples(frame: Any) -> np.ndarray:
+    """``[H, W, 3]`` uint16 RGB of a deep frame, as stored."""
+    if len(frame.format.components) == 1:
+        return np.repeat(frame.to_ndarray(format="gray16le")[..., None], 3, axis=2)
+    return np.asarray(frame.to_ndarray(format="rgb48le"))
+
+
+def _seconds(text: str) -> float | None:
+    """``00:01:02.5`` in seconds; None if it is no duration."""
+    try:
+        hours, minutes, seconds = text.split(":")
+        return 3600 * int(hours) + 60 * int(minutes) + float(seconds)
+    except ValueError:
+        return None

@@ -1,0 +1,154 @@
+"""A damaged video gives every frame that can be read, and names the others."""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ebm.exceptions import InputError
+from pytracking.evaluation.video_io import open_video
+from pytracking.run_video import main
+from tests.field.clips import mjpeg, picture, pyav, reader, timed_video, zeroed
+
+__all__ = ["reader"]
+
+
+def track(video: Path, folder: Path) -> tuple[int, list[dict[str, str]]]:
+    out = folder / "out.mp4"
+    code = main(["first_box", "default", str(video), "--box", "5,5,20,20", "--out", str(out)])
+    with out.with_suffix(".csv").open() as file:
+        return code, list(csv.DictReader(file))
+
+
+def unreadable(rows: list[dict[str, str]]) -> list[int]:
+    assert [int(row["frame"]) for row in rows] == list(range(len(rows)))
+    return [int(row["frame"]) for row in rows if row["state"] == "unreadable"]
+
+
+def h264(path: Path, *, faststart: bool = False) -> Path:
+    """30 frames without B-frames; single pictures, so that damage stays where it is."""
+    av = pyav()
+    options = {"movflags": "+faststart"} if faststart else {}
+    with av.open(str(path), "w", options=options) as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        stream.options = {"g": "1", "bf": "0"}
+        for index in range(30):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture(index), format="rgb24")))
+        container.mux(stream.encode(None))
+    return path
+
+
+def frame_bytes(path: Path, number: int) -> int:
+    """Where the data of a frame begins."""
+    av = pyav()
+    with av.open(str(path)) as container:
+        return next(p for i, p in enumerate(container.demux(video=0)) if i == number).pos
+
+
+def test_200_zero_bytes_in_an_avi(reader: str, tmp_path: Path, capsys: Any) -> None:
+    video = mjpeg(tmp_path / "a.avi")
+    code, rows = track(zeroed(video, frame_bytes(video, 13) + 8), tmp_path)
+    assert (code, len(rows), unreadable(rows)) == (1, 30, [13])
+    assert rows[13]["score"] == "nan"
+    assert [rows[13][key] for key in "xywh"] == [rows[12][key] for key in "xywh"]
+    assert float(rows[13]["time"]) == pytest.approx(13 / 25)
+    assert rows[14]["state"] == "ok"
+    said = capsys.readouterr()
+    assert "29 frames tracked" in said.out
+    assert "1 of 30 frames" in said.err
+    assert len(list(open_video(tmp_path / "out.mp4").frames())) == 30
+
+
+def test_damaged_bytes_in_an_mp4(reader: str, tmp_path: Path) -> None:
+    video = h264(tmp_path / "a.mp4")
+    code, rows = track(zeroed(video, frame_bytes(video, 20), 40), tmp_path)
+    assert (code, len(rows), unreadable(rows)) == (1, 30, [20])
+
+
+def test_the_frames_beside_a_bad_one_are_the_right_ones(reader: str, tmp_path: Path) -> None:
+    video = mjpeg(tmp_path / "a.avi")
+    zeroed(video, frame_bytes(video, 4) + 8)
+    for frame in open_video(video).timed():
+        if frame.image is not None:
+            bar = frame.image[20, :, 1].astype(int) > 130
+            assert abs(np.flatnonzero(bar)[0] - frame.number) <= 1, frame.number
+
+
+@pytest.mark.parametrize("kind", ["avi", "mp4"])
+def test_half_a_file(kind: str, reader: str, tmp_path: Path, capsys: Any) -> None:
+    video = mjpeg(tmp_path / "a.avi") if kind == "avi" else h264(tmp_path / "a.mp4", faststart=True)
+    data = video.read_bytes()
+    video.write_bytes(data[: len(data) // 2])
+    code, rows = track(video, tmp_path)
+    assert code == 1
+    assert 5 < len(rows) < 22
+    assert set(unreadable(rows)) <= {len(rows) - 1}  # the one that is cut
+    assert f"{30 - len(rows)} of them are not in the file" in capsys.readouterr().err
+
+
+def test_half_an_mkv_ends_early(tmp_path: Path, capsys: Any) -> None:
+    video = timed_video(tmp_path / "a.mkv", "mjpeg", list(range(0, 6000, 100)), "yuvj420p")
+    data = video.read_bytes()
+    video.write_bytes(data[: len(data) // 2])
+    code, rows = track(video, tmp_path)
+    assert len(rows) < 50
+    assert code == 1
+    assert f"they end at {(len(rows) - 1) / 10:.2f} s" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("bad", [0, 2, 4])
+def test_an_unreadable_image_in_a_folder(bad: int, tmp_path: Path, capsys: Any) -> None:
+    folder = tmp_path / "f"
+    folder.mkdir()
+    for index in range(5):
+        cv2.imwrite(str(folder / f"{index}.png"), picture(index))
+    (folder / f"{bad}.png").write_bytes(b"\x89PNG\r\n\x1a\n and nothing else")
+    code, rows = track(folder, tmp_path)
+    assert (code, len(rows), unreadable(rows)) == (1, 5, [bad])
+    assert f"{bad}.png" in capsys.readouterr().err
+    assert len(list(open_video(tmp_path / "out.mp4").frames())) == 5
+
+
+def test_nothing_that_can_be_read(tmp_path: Path, capsys: Any) -> None:
+    folder = tmp_path / "f"
+    folder.mkdir()
+    (folder / "1.jpg").write_bytes(b"")
+    out = tmp_path / "o.mp4"
+    assert main(["first_box", "default", str(folder), "--box", "1,1,9,9", "--out", str(out)]) == 2
+    assert "no frame that can be read" in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_hidden_frames_of_vp9_are_no_bad_ones(tmp_path: Path) -> None:
+    video = timed_video(tmp_path / "a.webm", "libvpx-vp9", list(range(0, 1600, 40)), **{"auto-alt-ref": "1"})
+    frames = list(open_video(video).timed())
+    assert [frame.number for frame in frames] == list(range(40))
+    assert all(frame.image is not None for frame in frames)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_whatever_is_damaged_every_frame_is_there_or_named(reader: str, tmp_path: Path, data: Any) -> None:
+    """No error but `InputError`, numbers without gaps, and never more frames than there were."""
+    whole = tmp_path / "whole.avi"
+    if not whole.exists():
+        mjpeg(whole)
+    content = bytearray(whole.read_bytes())
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(content) - 1))
+        content[at : at + data.draw(st.integers(1, 300))] = data.draw(st.binary(max_size=300))
+    video = tmp_path / "damaged.avi"
+    video.write_bytes(content)
+    try:
+        source = open_video(video)
+        numbers = [frame.number for frame in source.timed()]
+    except InputError:
+        return
+    assert numbers == list(range(len(numbers)))
+    assert len(numbers) <= 40
