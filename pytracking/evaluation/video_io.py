@@ -11,6 +11,9 @@ from pytracking.evaluation.video_writer import VideoWriter
 __all__ = ["Frame", "VideoSource", "VideoWriter", "open_video"]
 
 
+_TEXT = frozenset({".ans", ".asc", ".diz", ".nfo", ".txt"})  # which FFmpeg would draw letter by letter
+
+
 def open_video(path: Path, fps: float = DEFAULT_FPS) -> VideoSource:
     """The frames of a video file, or of the images of a folder in the order of their numbers.
 
@@ -27,4 +30,6 @@ def open_video(path: Path, fps: float = DEFAULT_FPS) -> VideoSource:
         return ImageFolder(path, fps)
     if not path.exists():
         raise InputError(f"There is no video file or image folder {path}.")
+    if path.suffix.lower() in _TEXT:
+        raise InputError(f"{path} cannot be read as a video: by its name it is a text.")
     return OpenCVVideo(path) if load_av() is None else AVVideo(path)

@@ -129,6 +129,12 @@ def test_no_frame(reader: str, tmp_path: Path, capsys: Any) -> None:
     assert not (tmp_path / "o.mp4").exists()
 
 
+def test_a_text_is_not_drawn_as_a_video(reader: str, tmp_path: Path, capsys: Any) -> None:
+    (tmp_path / "boxes.txt").write_text("12,5,30,20\n" * 300)
+    assert track(tmp_path / "boxes.txt", tmp_path / "o.mp4") == 2
+    assert "it is a text" in capsys.readouterr().err
+
+
 def test_sound_without_pictures(tmp_path: Path, capsys: Any) -> None:
     av = pyav()
     with av.open(str(tmp_path / "a.wav"), "w") as container:
