@@ -54,7 +54,7 @@ class AVVideo(Frames):
     def _open(self) -> Any:
         try:
             return self._av.open(str(self.path))  # type: ignore[union-attr]
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, self._av.FFmpegError) as error:  # type: ignore[union-attr]
             reason = getattr(error, "strerror", None) or error
             raise InputError(
                 f"{self.path} cannot be read as a video ({reason}): it is damaged or cut off, or no video. "
@@ -85,17 +85,17 @@ class AVVideo(Frames):
 
     def timed(self) -> Iterator[Frame]:
         """Every frame until the end of what can be decoded, and those that raise an error."""
-        step, start, last, number = 1 / self.fps, None, -1 / self.fps, 0
+        step, start, last, number = 1 / self.fps, None, -1 / self.fps, 0  # last: s after the first frame
         with self._open() as container:
             for frame, (stamp, fault) in self._decoded(container, container.streams.video[0]):
-                seconds = last + step if stamp is None or self.time_base is None else stamp * self.time_base
-                start = float(seconds) if start is None else start
-                last = float(seconds)
-                yield Frame(number, last - start, None if frame is None else self._pixels(frame), fault)
+                seconds = None if stamp is None or self.time_base is None else float(stamp * self.time_base)
+                if seconds is not None and (start is None or seconds - start <= last):
+                    start = seconds - (last + step)  # the first one, or a recording joined to another
+                last = last + step if seconds is None or start is None else seconds - start
+                yield Frame(number, last, None if frame is None else self._pixels(frame), fault)
                 number += 1
-        shown = last - (start or 0.0)
-        if self.count is None and self._length is not None and self._length - shown > max(1.0, 3 * step):
-            self.cut = f"{self.path} announces {self._length:.2f} s of pictures; they end at {shown:.2f} s."
+        if self.count is None and self._length is not None and self._length - last > max(1.0, 3 * step):
+            self.cut = f"{self.path} announces {self._length:.2f} s of pictures; they end at {last:.2f} s."
 
     def _decoded(self, container: Any, stream: Any) -> Iterator[tuple[Any | None, tuple[int | None, str]]]:
         """Frames of PyAV in the order in which they are shown, None for those that raised an error.

@@ -15,6 +15,7 @@ __all__ = ["OpenCVVideo"]
 _GIVE_UP = 256  # reads in vain one after another, after which the end is reached
 _DEEP = 12  # bits; see `video_av`
 _MILLISECONDS = 1000
+_TICK = 1e-4  # s; frames of a damaged file that are closer than this have one time
 _OFF_THE_GRID = 0.08  # share of the time between two frames; a millisecond at 80 frames/s
 
 
@@ -65,7 +66,7 @@ class OpenCVVideo(Frames):
                 faulty |= in_vain > 0
                 stamp = capture.get(cv2.CAP_PROP_POS_MSEC) / _MILLISECONDS
                 start = stamp if start is None else start
-                time = stamp - start if stamp - start > last else last + 1 / self.fps
+                time = stamp - start if stamp - start > last + _TICK else last + 1 / self.fps
                 even &= abs(time * self.fps - round(time * self.fps)) < _OFF_THE_GRID
                 # The first failure can come before the frame that it is about is due.
                 lost = round((time - last) * self.fps) - 1 if in_vain or (faulty and even) else 0

@@ -125,6 +125,17 @@ def test_nothing_that_can_be_read(tmp_path: Path, capsys: Any) -> None:
     assert not out.exists()
 
 
+@pytest.mark.parametrize("name", ["a.mkv", "a.webm", "a.mp4", "a.ts"])
+def test_nothing_but_the_head_of_a_file(name: str, reader: str, tmp_path: Path) -> None:
+    """FFmpeg calls some of these an end of file, which Python takes for no OSError."""
+    video = timed_video(tmp_path / name, "libvpx" if name == "a.webm" else "libx264")
+    data = video.read_bytes()
+    for length in (1, 40, 200):
+        video.write_bytes(data[:length])
+        with pytest.raises(InputError, match="cannot be read as a video"):
+            open_video(video)
+
+
 def test_hidden_frames_of_vp9_are_no_bad_ones(tmp_path: Path) -> None:
     video = timed_video(tmp_path / "a.webm", "libvpx-vp9", list(range(0, 1600, 40)), **{"auto-alt-ref": "1"})
     frames = list(open_video(video).timed())

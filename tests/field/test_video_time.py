@@ -87,6 +87,14 @@ def test_a_rate_that_no_mp4_holds_is_the_trouble_named(fps: str, tmp_path: Path,
     assert not (tmp_path / "out.mp4").exists()
 
 
+def test_joined_recordings_go_on_in_time(reader: str, tmp_path: Path) -> None:
+    parts = [timed_video(tmp_path / f"{n}.ts", "libx264", range(0, 400, 40), bf="0") for n in range(2)]
+    (tmp_path / "both.ts").write_bytes(b"".join(part.read_bytes() for part in parts))
+    times = [frame.time for frame in open_video(tmp_path / "both.ts").timed()]
+    assert len(times) == 20
+    assert times == pytest.approx([index / 25 for index in range(20)], abs=0.002)
+
+
 def test_a_rate_of_images_sets_their_times(tmp_path: Path) -> None:
     import cv2
 
