@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -16,6 +17,7 @@ from ltr.data.image_loader import read_image
 from ltr.data.video import VideoDataset
 from ltr.dataset import Got10k, LaSOT, MSCOCOSeq, PackedVideos, TrackingNet, open_dataset, packing
 from ltr.dataset.array_file import read_arrays, write_arrays
+from ltr.dataset.own_folders import FolderVideos
 from ltr.dataset.packing import pack_dataset
 from ltr.dataset.shard_writer import PROGRESS_FILE
 from tests.ltr.layouts import write_coco, write_got10k, write_lasot, write_trackingnet
@@ -275,3 +277,19 @@ def test_every_byte_can_be_checked(tmp_path: Path) -> None:
         file.write(b"\x01\x02\x03")
     bad = [(p.sequence, p.frame, p.problem()) for p in packed.pictures() if p.problem()]
     assert bad == [("cat-2", 7, "its bytes are not those that were packed")]
+
+
+def test_pictures_of_14_bits_are_packed_as_they_are_seen(tmp_path: Path) -> None:
+    """A shard has no folders, whose pictures decide what is black and white."""
+    folder = tmp_path / "loose" / "walk"
+    folder.mkdir(parents=True)
+    for frame, top in enumerate((16383, 4000)):
+        picture = np.repeat(np.linspace(0, top, 40)[None], 30, axis=0).astype(np.uint16)
+        cv2.imwrite(str(folder / f"{frame}.png"), picture)
+    (folder / "groundtruth.txt").write_text("1,1,9,9\n" * 2)
+    loose = FolderVideos(tmp_path / "loose")
+    packed = pack(loose, tmp_path / "packed")
+    for frame, white in enumerate((255, round(4000 * 255 / 16383))):
+        image = read_image(packed.frame_path(0, frame))
+        np.testing.assert_array_equal(image, read_image(loose.frame_path(0, frame)))
+        assert image.max() == white
