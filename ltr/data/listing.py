@@ -65,8 +65,15 @@ def image_entries(
     with os.scandir(folder) as entries:
         for entry in entries:
             name = entry.name if isinstance(suffix, str) else entry.name.lower()
-            if name.endswith(suffix) and not is_stranger(name) and not entry.is_dir():
+            if name.endswith(suffix) and not is_stranger(name) and not _is_folder(entry):
                 yield entry
+
+
+def _is_folder(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself
+        return False
 
 
 def folder_names(folder: str | Path) -> list[str]:
@@ -76,4 +83,4 @@ def folder_names(folder: str | Path) -> list[str]:
         OSError: if there is no such folder.
     """
     with os.scandir(folder) as entries:
-        return sorted(entry.name for entry in entries if not is_stranger(entry.name) and entry.is_dir())
+        return sorted(entry.name for entry in entries if not is_stranger(entry.name) and _is_folder(entry))

@@ -64,6 +64,9 @@ def test_textures_are_those_of_a_person(frames: Path, tmp_path: Path) -> None:
 def test_folders_leave_strangers_out(frames: Path) -> None:
     (frames / "walk").mkdir()
     (frames / ".git").mkdir()
+    (frames / "loop").symlink_to("loop")
+    (frames / "loop.jpg").symlink_to("loop.jpg")
+    assert "loop.jpg" in image_names(frames)  # which is told when it is read
     assert folder_names(frames) == ["0009.jpg", "walk"]
 
 
