@@ -25,7 +25,9 @@ _EXAMPLES = """examples:
   python pytracking/evaluate.py ours=dimp/nce_plus ATOM=downloads/ATOM --dataset otb --out figures
 
 RESULTS is first_box, TRACKER/PARAM (all its runs, averaged), TRACKER/PARAM-HASH, or a folder with a file
-<sequence>.txt of boxes for every sequence; LABEL= before it sets the name in tables and legends."""
+<sequence>.txt of boxes for every sequence (DIR for the runs DIR_000, DIR_001 ... of PyTracking, averaged).
+LABEL= before it sets the name in tables and legends; two folders of one name get longer names by themselves.
+Results with too few or too many rows, or that start far from the initial box, are named below the table."""
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -73,16 +75,16 @@ def main(argv: List[str] | None = None) -> int:
 def _run(args: argparse.Namespace) -> int:
     from ebm.lookup import lookup
     from pytracking.analysis.extract import evaluate
+    from pytracking.analysis.gathering import gather_sources
     from pytracking.analysis.protocols import protocol_for
     from pytracking.analysis.report import save_report
-    from pytracking.analysis.sources import find_sources
     from pytracking.analysis.tables import FORMATS, format_table, per_sequence_table, score_table
     from pytracking.evaluation.datasets import choose_dataset, open_dataset
 
     protocol_for(args.protocol, "")
     lookup("table format", args.format, FORMATS)
     root = results_root(args.results_root)
-    sources = [source for wanted in args.results for source in find_sources(wanted, root)]
+    sources = gather_sources(args.results, root)
     dataset, note = choose_dataset(args.dataset)
     if note:
         print(note, file=sys.stderr)
@@ -99,6 +101,9 @@ def _run(args: argparse.Namespace) -> int:
     print(format_table(score_table(evaluation), args.format))
     if args.format == "text":
         print(_other_rules(sequences, sources, evaluation.rule, args.allow_missing))
+    if args.format == "csv":  # a table without notes
+        for remark in evaluation.remarks:
+            print(f"note: {remark}", file=sys.stderr)
     if args.per_sequence:
         print(f"\n{format_table(per_sequence_table(evaluation), args.format)}")
     files, without_plots = save_report(evaluation, out)

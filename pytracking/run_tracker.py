@@ -3,7 +3,6 @@
 import argparse
 import sys
 from collections.abc import Sequence as List
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +22,6 @@ except ModuleNotFoundError as error:  # started as a script by a Python that the
     raise SystemExit(2) from error
 
 if TYPE_CHECKING:
-    from pytracking.analysis.sources import BoxSource
     from pytracking.evaluation.data import Sequence
     from pytracking.evaluation.running import RunReport
     from pytracking.evaluation.spec import TrackerSpec
@@ -181,8 +179,9 @@ def _print_scores(
 ) -> None:
     """A table of this tracker, those compared with, and the first box; over the sequences with results."""
     from pytracking.analysis.extract import evaluate
+    from pytracking.analysis.gathering import gather_sources
     from pytracking.analysis.metrics import has_ground_truth
-    from pytracking.analysis.sources import FirstBoxSource, FolderSource, find_sources
+    from pytracking.analysis.sources import FirstBoxSource, FolderSource
     from pytracking.analysis.tables import format_table, per_sequence_table, score_table
     from pytracking.evaluation.results import ResultFolder
 
@@ -193,24 +192,13 @@ def _print_scores(
     if not all(has_ground_truth(sequence.ground_truth) for sequence in done):
         print("Only the first frames are annotated: the benchmark's server scores these results.")
         return
-    sources: list[BoxSource] = [FolderSource(spec.label, ResultFolder(report.folder))]
-    for wanted in args.compare:
-        sources += [_distinct(found, spec) for found in find_sources(wanted, root) if found not in sources]
+    sources = gather_sources(args.compare, root, [FolderSource(spec.label, ResultFolder(report.folder))])
     if spec.tracker != "first_box" and all(not isinstance(source, FirstBoxSource) for source in sources):
         sources.append(FirstBoxSource())
     evaluation = evaluate(done, sources, rule=args.protocol, allow_missing=args.allow_missing)
     print(f"\n{format_table(score_table(evaluation))}")
     if args.per_sequence:
         print(f"\n{format_table(per_sequence_table(evaluation))}")
-
-
-def _distinct(source: "BoxSource", spec: "TrackerSpec") -> "BoxSource":
-    """A source that is not averaged with the tracker just run although it goes by the same name."""
-    from pytracking.analysis.sources import FolderSource
-
-    if isinstance(source, FolderSource) and source.label == spec.label:
-        return replace(source, label=f"{spec.tracker}/{source.folder.path.name}")
-    return source
 
 
 def _print_failures(report: "RunReport") -> int:

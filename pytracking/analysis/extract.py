@@ -1,11 +1,13 @@
 """Results of several trackers on a dataset, evaluated under one protocol."""
 
 from collections.abc import Sequence as List
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
 from ebm.exceptions import InputError
+from pytracking.analysis.gathering import refuse_shared_labels
+from pytracking.analysis.irregular import Irregularity, irregularities, summary_of
 from pytracking.analysis.metrics import (
     CENTRE_THRESHOLDS,
     NORMALISED_THRESHOLDS,
@@ -17,70 +19,12 @@ from pytracking.analysis.metrics import (
     sequence_errors,
 )
 from pytracking.analysis.protocols import protocol_for
+from pytracking.analysis.scores import SCORES, TrackerCurves
 from pytracking.analysis.sources import BoxSource
-from pytracking.evaluation.data import Sequence
+from pytracking.evaluation.data import Sequence, check_names
 from pytracking.evaluation.datasets import BENCHMARKS
 
-__all__ = ["SCORES", "Evaluation", "Score", "TrackerCurves", "evaluate"]
-
-SCORES = {
-    "auc": "AUC",
-    "op50": "OP50",
-    "op75": "OP75",
-    "precision": "Precision",
-    "norm_precision": "Norm Precision",
-}
-
-
-@dataclass(frozen=True)
-class Score:
-    """A figure in percent: mean over the runs, and their standard deviation where there are several."""
-
-    mean: float
-    std: float | None = None
-
-    def __format__(self, spec: str) -> str:
-        text = format(self.mean, spec)
-        return text if self.std is None else f"{text} ± {format(self.std, spec)}"
-
-
-@dataclass(frozen=True, eq=False)
-class TrackerCurves:
-    """Rates of one tracker in [0, 1], for R runs and S sequences.
-
-    Args:
-        label: name in tables and legends.
-        success: ``[R, S, 21]`` over `OVERLAP_THRESHOLDS`.
-        precision: ``[R, S, 51]`` over `CENTRE_THRESHOLDS`.
-        normalised: ``[R, S, 51]`` over `NORMALISED_THRESHOLDS`.
-        mean_overlap: over the valid frames, ``[R, S]``.
-        fps: frames per second of the tracker alone, or None unless every sequence was timed.
-    """
-
-    label: str
-    success: np.ndarray
-    precision: np.ndarray
-    normalised: np.ndarray
-    mean_overlap: np.ndarray
-    fps: float | None = None
-
-    def curve(self, kind: str) -> np.ndarray:
-        """The mean curve in percent, all sequences weighing the same: success, precision or normalised."""
-        return np.asarray(getattr(self, kind)).mean(axis=(0, 1)) * 100.0
-
-    def score(self, name: str) -> Score:
-        """One of `SCORES`, in percent."""
-        runs = self._per_run(name) * 100.0
-        return Score(float(runs.mean()), float(runs.std(ddof=1)) if len(runs) > 1 else None)
-
-    def _per_run(self, name: str) -> np.ndarray:
-        success, distance = self.success.mean(axis=1), 20  # px, and 20 hundredths of the box sides
-        if name == "auc":
-            return success.mean(axis=1)
-        if name in ("op50", "op75"):
-            return success[:, int(np.searchsorted(OVERLAP_THRESHOLDS, 0.5 if name == "op50" else 0.75))]
-        curves = self.precision if name == "precision" else self.normalised
-        return curves.mean(axis=1)[:, distance]
+__all__ = ["Evaluation", "evaluate"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,6 +40,7 @@ class Evaluation:
         frames: number of frames.
         unscored: frames that cannot be scored: unannotated, hidden, or ruled out by the protocol.
         ceiling: AUC of a tracker that gives the annotation itself, in percent.
+        chosen: sentences on how results were chosen where a name stands for several.
     """
 
     dataset: str
@@ -106,6 +51,13 @@ class Evaluation:
     frames: int
     unscored: int
     ceiling: float
+    chosen: tuple[str, ...] = ()
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What a reader of the scores must know about the results: the choice, and what is odd about them."""
+        odd = (summary_of(t.label, t.irregular, len(self.sequences)) for t in self.trackers)
+        return (*self.chosen, *(line for lines in odd for line in lines))
 
     @property
     def title(self) -> str:
@@ -129,6 +81,7 @@ class Evaluation:
             "left_out": list(self.left_out),
             "frames": self.frames,
             "unscored_frames": self.unscored,
+            "remarks": list(self.remarks),
             "highest_auc_possible": self.ceiling,
             "thresholds": {
                 "success": OVERLAP_THRESHOLDS.tolist(),
@@ -149,6 +102,7 @@ class Evaluation:
             "scores": {
                 name: {"mean": tracker.score(name).mean, "std": tracker.score(name).std} for name in SCORES
             },
+            "irregular_results": [asdict(item) for item in tracker.irregular],
             "curves": {kind: tracker.curve(kind).tolist() for kind in kinds},
             "per_sequence": {
                 "auc": (tracker.success.mean(axis=(0, 2)) * 100.0).tolist(),
@@ -168,25 +122,30 @@ def evaluate(
 
     Args:
         sequences: of one dataset.
-        sources: runs of trackers; those with the same label are averaged.
+        sources: runs of trackers; those of one tracker, which have one label, are averaged.
         rule: a key of `PROTOCOLS`.
         allow_missing: leave out sequences that some tracker has no result of, instead of refusing.
 
     Raises:
-        InputError: if results are missing, or sequences have no ground truth beyond their first frame.
+        InputError: if results are missing or of another length than the protocol allows, two trackers have
+            one label, two sequences one name, or sequences no ground truth beyond their first frame.
         UnknownNameError: if there is no such rule.
         DomainError: if a result cannot be scored; the message names its file.
     """
     if not sequences or not sources:
         raise InputError("Nothing to evaluate: give at least one sequence and one tracker with results.")
     protocol_for(rule, "")
+    check_names(sequence.name for sequence in sequences)
+    refuse_shared_labels(sources)
     _refuse_hidden_truth(sequences)
     used, left_out = _shared(sequences, sources, allow_missing)
     labels = list(dict.fromkeys(source.label for source in sources))
     trackers = []
     for label in labels:
         runs = [source for source in sources if source.label == label]
-        trackers.append(_stack(label, _curves_of(used, runs, rule), _mean_fps(used, runs)))
+        irregular: list[Irregularity] = []
+        curves = [[_curves(item, run, rule, irregular) for item in used] for run in runs]
+        trackers.append(_stack(label, curves, _mean_fps(used, runs), irregular))
     unscored, ceiling = _limits(used, rule)
     return Evaluation(
         dataset=used[0].dataset,
@@ -197,6 +156,7 @@ def evaluate(
         frames=sum(len(sequence) for sequence in used),
         unscored=unscored,
         ceiling=ceiling,
+        chosen=tuple(dict.fromkeys(source.remark for source in sources if source.remark)),
     )
 
 
@@ -228,21 +188,23 @@ def _shared(
     return used, list(missing)
 
 
-def _curves_of(sequences: List[Sequence], runs: List[BoxSource], rule: str) -> list[list[Curves]]:
-    """Curves of every run (rows) on every sequence (columns)."""
-    return [
-        [sequence_curves(_errors(item, run.boxes(item), rule, run.label)) for item in sequences]
-        for run in runs
-    ]
+def _curves(sequence: Sequence, run: BoxSource, rule: str, irregular: list[Irregularity]) -> Curves:
+    """Curves of one run on one sequence; what is odd about the result is added to `irregular`."""
+    boxes = run.boxes(sequence)
+    curves = sequence_curves(_errors(sequence, boxes, rule, run.place(sequence)))
+    irregular += irregularities(boxes, sequence, protocol_for(rule, sequence.dataset))
+    if run.made_elsewhere(sequence):
+        irregular.append(Irregularity("other data", sequence.name, ""))
+    return curves
 
 
-def _errors(sequence: Sequence, boxes: np.ndarray, rule: str, label: str) -> SequenceErrors:
+def _errors(sequence: Sequence, boxes: np.ndarray, rule: str, source: str) -> SequenceErrors:
     return sequence_errors(
         boxes,
         sequence.ground_truth,
         protocol_for(rule, sequence.dataset),
         sequence.target_visible,
-        source=f"{label}, sequence {sequence.name}",
+        source=source,
     )
 
 
@@ -252,13 +214,15 @@ def _limits(sequences: List[Sequence], rule: str) -> tuple[int, float]:
     for sequence in sequences:
         truth = np.nan_to_num(sequence.ground_truth)
         truth[:, 2:] = np.maximum(truth[:, 2:], 0.0)
-        errors = _errors(sequence, truth, rule, "the annotation")
+        errors = _errors(sequence, truth, rule, f"the annotation of {sequence.name}")
         unscored += int((~errors.valid).sum())
         scores.append(sequence_curves(errors).success.mean())
     return unscored, float(np.mean(scores)) * 100.0
 
 
-def _stack(label: str, curves: list[list[Curves]], fps: float | None) -> TrackerCurves:
+def _stack(
+    label: str, curves: list[list[Curves]], fps: float | None, irregular: list[Irregularity]
+) -> TrackerCurves:
     def stacked(name: str) -> np.ndarray:
         return np.array([[getattr(item, name) for item in row] for row in curves])
 
@@ -269,6 +233,7 @@ def _stack(label: str, curves: list[list[Curves]], fps: float | None) -> Tracker
         normalised=stacked("normalised"),
         mean_overlap=stacked("mean_overlap"),
         fps=fps,
+        irregular=tuple(irregular),
     )
 
 

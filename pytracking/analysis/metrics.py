@@ -102,7 +102,7 @@ def sequence_errors(
     """Per-frame measures of a predicted track under a protocol.
 
     Args:
-        prediction: xywh, px, ``[P, 4]``; rows beyond T are left out.
+        prediction: xywh, px, ``[P, 4]``; the protocol says what happens where P is not T.
         truth: xywh, px, ``[T, 4]``; NaN where not annotated.
         protocol: the rules.
         visible: bool ``[T]``, or None where the benchmark does not say.
@@ -111,7 +111,7 @@ def sequence_errors(
     Raises:
         DomainError: for NaN or negative sizes in the prediction, and for NaN that the protocol does not
             expect in the truth.
-        InputError: if the result is too short and the protocol does not pad.
+        InputError: if the result has another number of rows and the protocol neither pads nor cuts.
         ShapeError: if an array has the wrong shape.
 
     Source: pytracking's toolkit for the ``pytracking`` rule; Wu et al., TPAMI 2015, for the curves.
@@ -191,13 +191,19 @@ def _aligned(prediction: np.ndarray, truth: np.ndarray, protocol: Protocol, sour
         for row in np.flatnonzero((boxes == 0)[:, 2:].any(axis=1)):
             if row > 0 and (row >= len(truth) or np.isfinite(truth[row]).all()):
                 boxes[row] = boxes[row - 1]
+    _refuse_length(len(boxes), len(truth), protocol, source)
     boxes = boxes[: len(truth)]
-    short = len(truth) - len(boxes)
-    if short and protocol.short_result == "error":
-        raise InputError(
-            f"{source}: {len(boxes)} rows for {len(truth)} frames; run the tracker on this sequence again."
-        )
-    boxes = np.concatenate([boxes, np.zeros((short, 4))])
+    boxes = np.concatenate([boxes, np.zeros((len(truth) - len(boxes), 4))])
     if protocol.first_frame == "truth":
         boxes[0] = truth[0]
     return boxes
+
+
+def _refuse_length(rows: int, frames: int, protocol: Protocol, source: str | Path) -> None:
+    """Refuse another number of rows than of frames, where the protocol does not say what to do with it."""
+    refused = rows < frames and protocol.short_result == "error"
+    if refused or (rows > frames and protocol.long_result == "error"):
+        raise InputError(
+            f"{source}: {rows} rows for {frames} frames, which rule {protocol.name!r} does not score here; "
+            "run the tracker on this sequence again."
+        )

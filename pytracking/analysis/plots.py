@@ -11,8 +11,9 @@ import numpy as np
 
 from ebm.exceptions import InputError
 from ebm.lookup import lookup
-from pytracking.analysis.extract import Evaluation, TrackerCurves
+from pytracking.analysis.extract import Evaluation
 from pytracking.analysis.metrics import CENTRE_THRESHOLDS, NORMALISED_THRESHOLDS, OVERLAP_THRESHOLDS
+from pytracking.analysis.scores import TrackerCurves
 from pytracking.evaluation.results import write_atomic, write_json
 
 if TYPE_CHECKING:

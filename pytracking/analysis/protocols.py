@@ -31,7 +31,10 @@ class Protocol:
     empty_box: Literal["previous", "saved"] = (
         "previous"  # a predicted box without area repeats the one before
     )
-    short_result: Literal["pad", "error"] = "pad"  # too few rows: boxes without area are appended, or refused
+    short_result: Literal["pad", "error"] = (
+        "error"  # too few rows: boxes without area are appended, or refused
+    )
+    long_result: Literal["cut", "error"] = "error"  # too many rows: the last are left out, or refused
     nan_truth: Literal["invalid", "error"] = "error"
     invalid_centre: float = inf  # px
     invalid_normalised: float = -1.0
@@ -43,6 +46,8 @@ _PYTRACKING = Protocol(
     name="pytracking",
     summary="boxes touching the left or top border and hidden targets fail; the first frame succeeds",
     valid_box="all_positive",
+    short_result="pad",
+    long_result="cut",
 )
 _OTB = Protocol(
     name="otb",

@@ -1,16 +1,21 @@
 """Where evaluated boxes come from: a folder of result files, or a tracker too cheap to need one."""
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
+from ebm.exceptions import InputError
 from ebm.lookup import unknown_name
 from pytracking.evaluation.data import Sequence
-from pytracking.evaluation.results import ResultFolder
+from pytracking.evaluation.results import ResultFolder, config_hash
 
-__all__ = ["BoxSource", "FirstBoxSource", "FolderSource", "find_sources"]
+__all__ = ["BoxSource", "FirstBoxSource", "FolderSource", "configuration_name", "find_sources"]
+
+_RUN = re.compile(r"(.+)_(\d{3})")  # PyTracking's name of a run's folder, and ours before the hash
 
 
 class BoxSource(Protocol):
@@ -18,7 +23,21 @@ class BoxSource(Protocol):
 
     @property
     def label(self) -> str:
-        """Name in tables and legends; runs with the same label are repetitions of one tracker."""
+        """Name in tables and legends; the runs of one tracker share it."""
+
+    @property
+    def tracker(self) -> str:
+        """What is the same for all runs of one tracker, and for nothing else."""
+
+    @property
+    def remark(self) -> str:
+        """A sentence on how this source was chosen that a reader of the table must know; empty: none."""
+
+    def place(self, sequence: Sequence) -> str:
+        """Where the result of a sequence is, for messages."""
+
+    def made_elsewhere(self, sequence: Sequence) -> bool:
+        """Whether the result says that it was made on other images or another annotation."""
 
     def has(self, sequence: Sequence) -> bool:
         """Whether there is a result of this sequence."""
@@ -35,6 +54,16 @@ class FirstBoxSource:
     """The tracker that repeats the first box: what any other tracker has to beat."""
 
     label: str = "first_box"
+    tracker: str = "first_box"
+    remark: str = ""
+
+    def place(self, sequence: Sequence) -> str:
+        """The sequence's name: there is no file."""
+        return f"{self.label}, sequence {sequence.name}"
+
+    def made_elsewhere(self, sequence: Sequence) -> bool:
+        """Never."""
+        return False
 
     def has(self, sequence: Sequence) -> bool:
         """Always."""
@@ -55,6 +84,29 @@ class FolderSource:
 
     label: str
     folder: ResultFolder
+    remark: str = field(default="", compare=False)
+
+    @cached_property
+    def tracker(self) -> str:
+        """The configuration that our manifest states, seed and run aside; else the folder without its run."""
+        manifest = self.folder.manifest()
+        if "params" in manifest:
+            weights = {key: (manifest.get("checkpoint") or {}).get(key) for key in ("sha256", "weights")}
+            return config_hash(
+                **{key: manifest.get(key) for key in ("tracker", "parameter", "params")}, **weights
+            )
+        path = self.folder.path.resolve()
+        if "-" in path.name and _RUN.fullmatch(path.name.rpartition("-")[0]):
+            return str(path.with_name(configuration_name(path)))
+        return str(_without_run(path))
+
+    def place(self, sequence: Sequence) -> str:
+        """The result file."""
+        return str(self.folder.file(sequence.name))
+
+    def made_elsewhere(self, sequence: Sequence) -> bool:
+        """Whether the result's record carries the fingerprint of other data."""
+        return self.folder.made_on_other_data(sequence)
 
     def has(self, sequence: Sequence) -> bool:
         """Whether the folder holds a box file of this sequence."""
@@ -79,24 +131,42 @@ def find_sources(wanted: str, results_root: Path) -> list[BoxSource]:
         results_root: where the runner writes.
 
     Raises:
+        InputError: if the label is empty.
         UnknownNameError: with the nearest names there are results of.
     """
     label, equals, rest = wanted.partition("=")
     place = rest if equals else wanted
+    if equals and not label.strip():
+        raise InputError(f"{wanted!r} has no label before the '='; write LABEL={rest}, or {rest} alone.")
     if place == "first_box":
         return [FirstBoxSource(label if equals else "first_box")]
     folder = Path(place).expanduser()
     if folder.is_dir() and not _is_under_root(place, results_root):
         return [FolderSource(label if equals else folder.name, ResultFolder(folder))]
-    matches = _matching_folders(place, results_root)
+    matches, remark = _chosen(place, results_root)
     if not matches:
+        runs = _runs_of(folder)
+        if runs:
+            return [FolderSource(label if equals else folder.name, ResultFolder(run)) for run in runs]
         raise unknown_name(
             "results",
             place,
             _known_results(results_root) | {"first_box"},
             f"Results are looked for in {results_root}; a folder of result files may be named instead.",
         )
-    return [FolderSource(label if equals else place, ResultFolder(match)) for match in matches]
+    return [FolderSource(label if equals else place, ResultFolder(match), remark) for match in matches]
+
+
+def _without_run(path: Path) -> Path:
+    """``atom/default_003`` -> ``atom/default``; any other folder as it is."""
+    found = _RUN.fullmatch(path.name)
+    return path.with_name(found[1]) if found else path
+
+
+def _runs_of(folder: Path) -> list[Path]:
+    """The folders ``<name>_000``, ``<name>_001`` ... of PyTracking's layout for a folder ``<name>``."""
+    siblings = folder.parent.iterdir() if folder.parent.is_dir() else ()
+    return sorted(path for path in siblings if path.is_dir() and _without_run(path) == folder != path)
 
 
 def _is_under_root(place: str, results_root: Path) -> bool:
@@ -108,6 +178,11 @@ def _split(folder: Path) -> tuple[str, str]:
     stem, _, digest = folder.name.rpartition("-")
     head, _, run = stem.rpartition("_")
     return (head if head and len(run) == 3 and run.isdigit() else stem), digest
+
+
+def configuration_name(folder: Path) -> str:
+    """``dimp50_003-1a2b3c4d`` -> ``dimp50-1a2b3c4d``: what the runs of one configuration share."""
+    return "-".join(_split(folder))
 
 
 def _result_folders(results_root: Path) -> list[Path]:
@@ -124,11 +199,24 @@ def _matching_folders(place: str, results_root: Path) -> list[Path]:
     exact = [path for path in inside if path.name == name]
     if exact:
         return exact
-    named = [path for path in inside if name in (_split(path)[0], "-".join(_split(path)))]
+    return [path for path in inside if name in (_split(path)[0], configuration_name(path))]
+
+
+def _chosen(place: str, results_root: Path) -> tuple[list[Path], str]:
+    """The runs of the newest configuration that a name stands for, and a sentence on the ones passed over."""
+    named = _matching_folders(place, results_root)
     if not named:
-        return []
-    newest = _split(max(named, key=_age))[1]
-    return [path for path in named if _split(path)[1] == newest]
+        return [], ""
+    of = {path: FolderSource("", ResultFolder(path)).tracker for path in named}
+    newest = max(named, key=_age)
+    runs = [path for path in named if of[path] == of[newest]]
+    others = [path.name for path in named if path not in runs]
+    if not others:
+        return runs, ""
+    return runs, (
+        f"{place} has results of {len(set(of.values()))} configurations (weights or parameters differ); the "
+        f"newest is shown, {newest.name}. The others are {', '.join(others)}."
+    )
 
 
 def _age(folder: Path) -> float:

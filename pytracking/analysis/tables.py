@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ebm.lookup import lookup
-from pytracking.analysis.extract import SCORES, Evaluation
+from pytracking.analysis.extract import Evaluation
 from pytracking.analysis.protocols import protocol_for
+from pytracking.analysis.scores import SCORES
 
 __all__ = ["FORMATS", "Table", "format_table", "per_sequence_table", "score_table"]
 
@@ -62,6 +63,7 @@ def _notes(evaluation: Evaluation) -> tuple[str, ...]:
         + (f", of which {evaluation.unscored} cannot be scored" if evaluation.unscored else ", all scored")
         + f"; the annotation itself has an AUC of {evaluation.ceiling:.2f}.",
     ]
+    notes += evaluation.remarks
     if evaluation.left_out:
         names = ", ".join(evaluation.left_out[:8]) + (" ..." if len(evaluation.left_out) > 8 else "")
         notes.append(

@@ -14,14 +14,18 @@ from ebm.lookup import unknown_name
 from ltr.data.listing import image_names
 
 __all__ = [
+    "RESULT_SUFFIXES",
     "Sequence",
     "check_frames",
+    "check_names",
     "check_sequence",
     "find_by_name",
     "numbered_images",
     "plain_name",
     "sequence_digest",
 ]
+
+RESULT_SUFFIXES = ("_time", "_scores", "_error", "_info")  # of the files beside a sequence's boxes
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +89,24 @@ def check_sequence(sequence: Sequence) -> Sequence:
             "a finite box with positive width and height to start from. Correct the first annotation row."
         )
     return sequence
+
+
+def check_names(names: Iterable[str]) -> None:
+    """Make sure that no two sequences have one name, or would write or be looked for in one result file.
+
+    Raises:
+        InputError: naming both.
+    """
+    files: dict[str, str] = {}
+    for name in names:
+        for suffix in ("", *RESULT_SUFFIXES):
+            file = plain_name(f"{name}{suffix}")
+            if file in files:
+                raise InputError(
+                    f"The sequences {files[file]!r} and {name!r} have one name as far as result files go "
+                    "(capital letters and separators do not count there). Rename one, or leave one out."
+                )
+            files[file] = name
 
 
 def _show(box: np.ndarray) -> str:

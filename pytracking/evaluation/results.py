@@ -70,10 +70,13 @@ class ResultFolder:
         if exact.exists() or not self.path.is_dir():
             return exact
         wanted = plain_name(f"{sequence}{suffix}")
-        for entry in os.listdir(self.path):
-            if entry.endswith(".txt") and plain_name(entry[:-4]) == wanted:
-                return self.path / entry
-        return exact
+        near = sorted(entry for entry in os.listdir(self.path) if _is_result(entry, wanted))
+        if len(near) > 1:
+            raise InputError(
+                f"{self.path}: {' and '.join(near)} may both be the result of {sequence}; rename one to "
+                f"{exact.name}."
+            )
+        return self.path / near[0] if near else exact
 
     def write(self, sequence: Sequence, result: SequenceResult) -> None:
         """Save a result; the box file comes last, because its presence says that the sequence is finished."""
@@ -107,6 +110,14 @@ class ResultFolder:
         except (OSError, ValueError):
             return False
         return counts == {len(sequence)} and info.get("digest") == sequence_digest(sequence)
+
+    def made_on_other_data(self, sequence: Sequence) -> bool:
+        """Whether the record of a result carries the fingerprint of other images or another annotation."""
+        try:
+            info = json.loads((self.path / f"{sequence.name}_info.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return False  # no record, or a damaged one: nothing to go by
+        return info.get("digest") not in (None, sequence_digest(sequence))
 
     def discard(self, sequence: Sequence) -> None:
         """Remove the box file of a result that is not to be used again."""
@@ -169,6 +180,11 @@ class ResultFolder:
 
 def _checksum(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
+
+
+def _is_result(entry: str, wanted: str) -> bool:
+    """Whether a file is what another toolkit calls a result of this plain name; Macs leave ``._`` files."""
+    return entry.endswith(".txt") and not entry.startswith("._") and plain_name(entry[:-4]) == wanted
 
 
 def _lines(rows: Iterable[str]) -> str:

@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from ebm.exceptions import EBMError, InputError
 from ebm.integrity.json_files import write_sealed_json
-from pytracking.evaluation.data import Sequence, sequence_digest
+from pytracking.evaluation.data import Sequence, check_names, sequence_digest
 from pytracking.evaluation.results import ResultFolder, write_atomic
 from pytracking.evaluation.spec import TrackerSpec
 
@@ -135,9 +135,10 @@ def run_dataset(
         rerun: do not keep finished results.
 
     Raises:
-        InputError: if the weights cannot be used or nothing can be written; a sequence that fails is reported
-            in the result instead.
+        InputError: if the weights cannot be used, nothing can be written, or two sequences have one name; a
+            sequence that fails is reported in the result instead.
     """
+    check_names(sequence.name for sequence in sequences)
     device = _device(spec)
     folder = ResultFolder(spec.folder(results_root))
     reused = [] if rerun else [sequence for sequence in sequences if folder.is_finished(sequence)]

@@ -10,11 +10,11 @@ from ebm.exceptions import InputError, UnknownNameError
 from pytracking.analysis.extract import evaluate
 from pytracking.analysis.sources import FirstBoxSource
 from pytracking.evaluation.data import Sequence
-from tests.pytracking.analysis.image_free import without_images
+from tests.pytracking.analysis.image_free import Unfiled, without_images
 
 
 @dataclass
-class Fixed:
+class Fixed(Unfiled):
     """A source with the same offset to the truth on every frame."""
 
     label: str

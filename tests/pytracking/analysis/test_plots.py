@@ -15,11 +15,11 @@ from pytracking.analysis.plots import PLOTS, draw_plot, save_curves, save_plots
 from pytracking.analysis.report import save_report
 from pytracking.analysis.sources import FirstBoxSource
 from pytracking.evaluation.data import Sequence
-from tests.pytracking.analysis.image_free import without_images
+from tests.pytracking.analysis.image_free import Unfiled, without_images
 from tests.pytracking.evaluation.tiny import boxes_of
 
 
-class Shifted:
+class Shifted(Unfiled):
     """A tracker that is always off by a number of pixels."""
 
     def __init__(self, label: str, shift: float) -> None:

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from ebm.exceptions import InputError, UnknownNameError
+from pytracking.evaluation.benchmarks import official_table
 from pytracking.evaluation.data import (
     Sequence,
     check_frames,
+    check_names,
     check_sequence,
     find_by_name,
     numbered_images,
@@ -83,3 +85,16 @@ def test_the_digest_tells_exchanged_data(tmp_path: Path) -> None:
     assert sequence_digest(other) != digest
     one.frames[0].write_bytes(one.frames[0].read_bytes() + b" ")
     assert sequence_digest(one) != digest
+
+
+@pytest.mark.parametrize(
+    "names", [("Deer", "Deer"), ("Deer", "deer"), ("a-b", "a_b"), ("Deer_time", "Deer"), ("a", "A.scores")]
+)
+def test_two_sequences_that_would_share_a_result_file_are_refused(names: tuple[str, str]) -> None:
+    with pytest.raises(InputError, match=f"{names[0]}.*{names[1]}.*one name"):
+        check_names(names)
+
+
+@pytest.mark.parametrize("benchmark", ["otb", "lasot"])
+def test_no_benchmark_has_two_sequences_of_one_name(benchmark: str) -> None:
+    check_names(official_table(benchmark))

@@ -123,6 +123,27 @@ def test_results_of_other_toolkits_are_found_and_read(tmp_path: Path) -> None:
         ResultFolder(tmp_path).boxes("Deer")
 
 
+def test_two_files_that_may_be_one_sequences_result_are_not_chosen_between(tmp_path: Path) -> None:
+    (tmp_path / "._jogging-1.txt").write_bytes(b"\0")  # a Mac's companion file
+    (tmp_path / "jogging-1.txt").write_text("1,2,3,4\n")
+    assert ResultFolder(tmp_path).boxes("Jogging_1").tolist() == [[1, 2, 3, 4]]
+    (tmp_path / "jogging.1.txt").write_text("5,6,7,8\n")
+    with pytest.raises(InputError, match=r"jogging-1\.txt and jogging\.1\.txt may both .*Jogging_1\.txt"):
+        ResultFolder(tmp_path).boxes("Jogging_1")
+
+
+def test_a_result_made_on_other_data_says_so(tmp_path: Path, folder: ResultFolder) -> None:
+    here, there = (
+        OTBLayout(write_otb(tmp_path / root, {"Walking": frames})).read("Walking")
+        for root, frames in (("here", 5), ("there", 6))
+    )
+    folder.write(here, result_of(here))
+    assert not folder.made_on_other_data(here)
+    assert folder.made_on_other_data(there)
+    (folder.path / "Walking_info.json").unlink()
+    assert not folder.made_on_other_data(there)
+
+
 class Mode(Enum):
     FAST = 1
 
