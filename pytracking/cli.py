@@ -34,7 +34,9 @@ COMMANDS: dict[str, Command] = {
     "video": Command("pytracking.run_video", "track one target through a video file or a folder of images"),
     "evaluate": Command("pytracking.evaluate", "tables and plots from results that trackers have left"),
     "generate": Command("ltr.dataset.generated.command", "write generated videos, or a contact sheet"),
-    "dataset": Command("ltr.dataset.tools.command", "check a data set by name, or pack it into shards"),
+    "dataset": Command(
+        "ltr.dataset.tools.command", "check a data set by name, pack it, or convert annotations"
+    ),
     "export": Command("ltr.export", "write a trained network as safetensors and JSON"),
     "regress": Command("ebm.tasks.tabular.command", "energies beside other densities on tables of numbers"),
     "toy1d": Command("ebm.tasks.toy1d.command", "the papers' 1D study: table, sweep over M, plots"),

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from ebm.exceptions import InputError
 from ltr.data.video import Annotation
+from ltr.dataset.foreign import CONVERT, explain_lines
 
 __all__ = ["make_annotation", "read_boxes", "read_flags", "read_levels", "read_text"]
 
@@ -22,16 +23,28 @@ def read_text(file: Path, what: str) -> str:
         what: what it is to the reader, for the message, e.g. ``"annotation file"``.
 
     Raises:
-        InputError: if it is missing or not text.
+        InputError: if it is missing or not text in UTF-8.
     """
     try:
-        return file.read_text(encoding="utf-8-sig")
+        data = file.read_bytes()
     except OSError as error:
         raise InputError(
             f"{what} {file} cannot be read ({error.strerror}). Extract the sequence again, or leave it out."
         ) from error
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise InputError(
+            f"{what} {file} is text in UTF-16, as Windows programs save it; save it as UTF-8, or convert it: "
+            f"{CONVERT} {file} --out NEW."
+        )
+    try:
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(f"{what} {file} is not text ({error.reason} at byte {error.start}).") from error
+    if "\0" in text:
+        raise InputError(
+            f"{what} {file} is not text in UTF-8 (byte {data.index(0)} is zero); is it UTF-16, or an image?"
+        )
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _parse_line(file: Path, number: int, line: str) -> list[float]:
@@ -42,10 +55,9 @@ def _parse_line(file: Path, number: int, line: str) -> list[float]:
     except ValueError as error:
         raise InputError(f"{file}, line {number}: {line.strip()!r} is not a box ({error}).") from error
     if len(values) != 4:
-        hint = " Write the smallest box around the polygon instead." if len(values) == 8 else ""
         raise InputError(
             f"{file}, line {number}: a box is four numbers x, y, w, h in pixels; found {len(values)} in "
-            f"{line.strip()!r}.{hint}"
+            f"{line.strip()!r}."
         )
     return values
 
@@ -60,7 +72,8 @@ def read_boxes(file: str | Path) -> npt.NDArray[np.float64]:
         ``[N, 4]`` xywh, px, as written.
 
     Raises:
-        InputError: if the file is missing, empty, or a line is not four numbers; names file and line.
+        InputError: if the file is missing, empty, or a line is not four numbers or can be read in two ways;
+            names file, line and, for formats that are known, the command that converts them.
     """
     file = Path(file)
     lines = read_text(file, "annotation file").rstrip().splitlines()
@@ -73,8 +86,23 @@ def read_boxes(file: str | Path) -> npt.NDArray[np.float64]:
     except ValueError:
         boxes = np.empty((0, 0))
     if boxes.shape == (len(lines), 4):
-        return boxes
-    return np.array([_parse_line(file, number, line) for number, line in enumerate(lines, start=1)])
+        return _in_pixels(file, boxes)
+    foreign = explain_lines(file, lines)
+    if foreign is not None:
+        raise InputError(foreign)
+    rows = [_parse_line(file, number, line) for number, line in enumerate(lines, start=1)]
+    return _in_pixels(file, np.array(rows))
+
+
+def _in_pixels(file: Path, boxes: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The boxes, unless every one of those with area lies within a single pixel: shares of the picture."""
+    with_area = boxes[(boxes[:, 2:] > 0).all(axis=1)]
+    if len(with_area) and ((with_area >= 0) & (with_area <= 1)).all() and (with_area[:, 2:] < 1).all():
+        raise InputError(
+            f"{file}: all boxes lie between 0 and 1, so they seem to be shares of the picture; multiply them "
+            "by its width and height, so that every line is x,y,w,h in pixels."
+        )
+    return boxes
 
 
 def _regular_levels(text: str, highest: int) -> npt.NDArray[np.int64] | None:

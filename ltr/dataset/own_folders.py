@@ -10,6 +10,7 @@ from ltr.data.listing import IMAGE_SUFFIXES, folder_names
 from ltr.data.usable import Skipped
 from ltr.data.video import Annotation
 from ltr.dataset.base import SequenceFiles, SequenceFolders, read_sequence, select_names
+from ltr.dataset.foreign import explain_folder
 from ltr.dataset.listed import list_images
 
 __all__ = ["BOX_FILES", "FolderVideos", "find_image_folder"]
@@ -47,6 +48,7 @@ def _videos(root: Path) -> tuple[list[str], tuple[str, ...]]:
         f"{root} holds no videos: expected folders <video>/ with images (or <video>/img/) and boxes, one "
         f"line x,y,w,h for every image, in {BOX_FILES[0]}; or annotations.csv or annotations.json. Video "
         "files must be cut into images first: ffmpeg -i clip.mp4 -q:v 2 clip/img/%06d.jpg."
+        + explain_folder(root)
     )
 
 

@@ -13,6 +13,7 @@ from ebm.exceptions import InputError
 from ltr.data.listing import natural_key
 from ltr.dataset.annotations import make_annotation, read_text
 from ltr.dataset.base import read_json
+from ltr.dataset.foreign import CONVERT
 from ltr.dataset.listed import ListedSequence, ListedVideos, list_images
 from ltr.dataset.own_folders import find_image_folder
 
@@ -35,8 +36,17 @@ def _columns(file: Path, header: list[str]) -> dict[str, int]:
         InputError: if one is missing.
     """
     plain = [name.strip().lower() for name in header]
+    for key, names in _NAMES.items():
+        given = [name for name in plain if name in names]
+        if len(given) > 1:
+            raise InputError(f"{file}, line 1: {' and '.join(given)} both stand for {key}; keep one column.")
     found = {key: plain.index(name) for key, names in _NAMES.items() for name in names if name in plain}
     missing = [key for key in _NAMES if key not in found]
+    if missing and len(plain) == 1 and {";", "\t"} & set(plain[0]):
+        raise InputError(
+            f"{file}, line 1: {plain[0]!r} is separated by semicolons or tabs, as Excel saves tables in many "
+            f"countries. Save it with commas and decimal points, or convert it: {CONVERT} {file} --out NEW."
+        )
     if missing:
         raise InputError(
             f"{file}, line 1: no column {', '.join(missing)}; there is {', '.join(plain) or 'nothing'}. The "
@@ -74,7 +84,14 @@ def _add_row(table: _Table, columns: Mapping[str, int], row: list[str]) -> None:
         ValueError: if it is not one.
     """
     number = table.frame(row[columns["frame"]].strip())
-    table.boxes[number] = [float(row[columns[key]]) for key in "xywh"]
+    for column, key in enumerate("xywh"):
+        field = row[columns[key]].strip()
+        if "," in field:
+            raise ValueError(
+                f"{key} is {field!r}, with a decimal comma; write a point, or convert the table: {CONVERT} "
+                "FILE --out NEW.csv"
+            )
+        table.boxes[number, column] = float(field)
     if "visible" in columns:
         flag = row[columns["visible"]].strip()
         if flag not in {"0", "1"}:

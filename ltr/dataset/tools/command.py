@@ -1,4 +1,4 @@
-"""Command: check a dataset for missing and broken sequences, or pack it into shards."""
+"""Command: check a dataset for missing and broken sequences, pack it into shards, convert annotations."""
 
 import argparse
 import sys
@@ -28,6 +28,9 @@ examples:
   ebmtrack dataset pack lasot --out /ssd/lasot
       check, and copy the images into a few large files, which are read faster; then set
       lasot = "/ssd/lasot"
+  ebmtrack dataset convert MOT16-02/gt/gt.txt --out mot02
+      a video folder for each target; also texts with decimal commas, polygons or UTF-16, and tables of
+      Excel, into new files
 """
 
 
@@ -35,11 +38,11 @@ def build_parser() -> argparse.ArgumentParser:
     """The command line."""
     parser = CommandParser(
         prog="ebmtrack dataset",
-        description="Check a dataset, or pack it.",
+        description="Check a dataset, pack it, or convert annotations of other programs.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    actions = parser.add_subparsers(dest="action", required=True, metavar="check|pack")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="check|pack|convert")
     check = actions.add_parser("check", help="name what is missing or broken; exit code 1 if anything is")
     check.add_argument("--deep", action="store_true", help="read and decode every image")
     check.add_argument(
@@ -64,6 +67,7 @@ def build_parser() -> argparse.ArgumentParser:
         action="store_true",
         help="leave out, by name, sequences that are missing or cannot be read",
     )
+    _add_convert(actions)
     for action in (check, pack):
         action.add_argument(
             "name", help="lasot, got10k, trackingnet, coco, imagenetvid, folder:PATH, or a path"
@@ -73,6 +77,21 @@ def build_parser() -> argparse.ArgumentParser:
         )
         action.add_argument("--split", help="part of it, for datasets that have some")
     return parser
+
+
+def _add_convert(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """The action ``convert``."""
+    convert = actions.add_parser("convert", help="write annotations of another program anew as ours")
+    convert.add_argument(
+        "source", type=local_path, metavar="FILE", help="MOT's gt.txt, a text of boxes, or a table"
+    )
+    convert.add_argument(
+        "--out", type=Path, required=True, metavar="NEW", help="a file or folder not there yet"
+    )
+    convert.add_argument(
+        "--images", type=Path, metavar="DIR", help="of MOT (default: img1 or the like beside it)"
+    )
+    convert.add_argument("--copy", action="store_true", help="copy MOT's pictures instead of linking to them")
 
 
 def _locate(name: str, root: Path | None, split: str | None) -> tuple[Path, str | None]:
@@ -161,6 +180,13 @@ def _pack(options: argparse.Namespace) -> int:
     return 0
 
 
+def _convert(options: argparse.Namespace) -> int:
+    from ltr.dataset.tools.convert import convert
+
+    print(convert(options.source, options.out, options.images, options.copy))
+    return 0
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command.
 
@@ -173,7 +199,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    return {"check": _check, "pack": _pack}[options.action](options)
+    return {"check": _check, "pack": _pack, "convert": _convert}[options.action](options)
 
 
 if __name__ == "__main__":

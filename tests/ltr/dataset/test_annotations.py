@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from ebm.exceptions import InputError
@@ -41,7 +41,7 @@ def test_nan_rows_are_kept_and_marked(tmp_path: Path) -> None:
         ("1,2,3,4\n1,2,3\n", "line 2: .*found 3"),
         ("1,2,3,4\n\n5,6,7,8\n", "line 2: .*found 0"),
         ("1,2,3,4\n1,2,x,4\n", "line 2: .*'1,2,x,4' is not a box"),
-        ("1,2,3,4,5,6,7,8\n", "line 1: .*found 8"),
+        ("1,2,3,4,5,6,7,8,9,10,11\n", "line 1: .*found 11"),
         ("", "holds no boxes"),
         ("\n \n", "holds no boxes"),
     ],
@@ -101,4 +101,7 @@ def test_what_is_written_is_read_back(
 ) -> None:
     file = tmp_path_factory.mktemp("boxes") / "groundtruth.txt"
     file.write_text("\n".join(separator.join(repr(value) for value in row) for row in rows))
-    np.testing.assert_array_equal(read_boxes(file), np.array(rows))
+    written = np.array(rows)
+    area = written[(written[:, 2:] > 0).all(axis=1)]
+    assume(not len(area) or (area > 1).any())  # within one pixel they are taken for shares of the picture
+    np.testing.assert_array_equal(read_boxes(file), written)
