@@ -35,7 +35,7 @@ COMMANDS: dict[str, Command] = {
     "evaluate": Command("pytracking.evaluate", "tables and plots from results that trackers have left"),
     "generate": Command("ltr.dataset.generated.command", "write generated videos, or a contact sheet"),
     "dataset": Command(
-        "ltr.dataset.tools.command", "check a data set by name, pack it, or convert annotations"
+        "pytracking.check_dataset", "check a data set by name, pack it, or convert annotations"
     ),
     "export": Command("ltr.export", "write a trained network as safetensors and JSON"),
     "regress": Command("ebm.tasks.tabular.command", "energies beside other densities on tables of numbers"),

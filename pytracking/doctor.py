@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from ebm.command import CommandParser, run_command
+from ltr.admin.workspace_option import add_workspace_option
 
 __all__ = ["main", "report"]
 
@@ -91,6 +92,9 @@ def _paths() -> Iterator[str]:
         else:
             state = "found" if located.exists else "NO SUCH FOLDER"
             yield f"{key:<15} {located.path} ({located.origin}): {state}"
+    for what, used in (("to train on", "trains"), ("to track on", "tracks")):
+        names = ", ".join(key for key, info in DATASETS.items() if getattr(info, used))
+        yield f"{what:<15} {names}"
     yield f"workspace       {paths.workspace.path} ({paths.workspace.origin})"
     for folder in paths.networks:
         yield f"networks        {folder.path} ({folder.origin}): {'found' if folder.exists else 'absent'}"
@@ -138,7 +142,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Returns: 0, or 2 if a paths file is broken.
     """
-    return run_command(CommandParser(prog="ebmtrack doctor", description=__doc__), _print_report, argv)
+    parser = CommandParser(prog="ebmtrack doctor", description=__doc__)
+    add_workspace_option(parser)
+    return run_command(parser, _print_report, argv)
 
 
 def _print_report(options: argparse.Namespace) -> int:

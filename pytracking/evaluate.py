@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 
 try:
     from ebm.command import CommandParser, local_path, run_command
-    from pytracking.evaluation.command import add_dataset_options, names_of, read_by_dataset, results_root
+    from pytracking.evaluation.command import (
+        add_dataset_options,
+        names_of,
+        read_by_dataset,
+        results_root,
+        tell,
+    )
 except ModuleNotFoundError as error:  # started as a script by a Python that the project is not installed in
     print(f"error: {error}. Run 'bash install.sh' once and use .venv/bin/python.", file=sys.stderr)
     raise SystemExit(2) from error
@@ -94,6 +100,7 @@ def _run(args: argparse.Namespace) -> int:
         sequences=names_of(args.sequence),
         allow_missing=args.allow_missing,
         scale=args.scale,
+        tell=tell,
     )
     out = args.out or _default_folder(dataset)
     _require_apart(out, read_by_dataset(args, dataset), sources)

@@ -15,6 +15,7 @@ try:
         names_of,
         read_by_dataset,
         results_root,
+        tell,
         whole_number,
     )
 except ModuleNotFoundError as error:  # started as a script by a Python that the project is not installed in
@@ -109,6 +110,7 @@ def _run(args: argparse.Namespace) -> int:
         sequences=names_of(args.sequence),
         allow_missing=args.allow_missing,
         scale=args.scale,
+        tell=tell,
     )
     spec = make_spec(
         args.tracker,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 try:
     from ebm.command import CommandParser, local_path, run_command
+    from ltr.admin.workspace_option import add_workspace_option
     from pytracking.evaluation.command import add_tracker_options
 except ModuleNotFoundError as error:  # started as a script by a Python that the project is not installed in
     print(f"error: {error}. Run 'bash install.sh' once and use .venv/bin/python.", file=sys.stderr)
@@ -63,6 +64,7 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="FILE.mp4",
         help="default: videos/<name>_<tracker>.mp4 in the workspace",
     )
+    add_workspace_option(parser)
     parser.add_argument("--csv", type=local_path, metavar="FILE.csv", help="default: beside the mp4")
     parser.add_argument(
         "--fps",

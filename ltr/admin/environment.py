@@ -36,27 +36,52 @@ class DatasetInfo:
     title: str  # the name people know it by
     holds: str  # what lies directly under its root
     example: str  # an example root
+    trains: bool = False  # ebmtrack train and dataset take it
+    tracks: bool = False  # ebmtrack track and evaluate take it
 
 
 DATASETS: Mapping[str, DatasetInfo] = {
-    "lasot": DatasetInfo(title="LaSOT", holds="airplane/airplane-1/img/00000001.jpg", example="/data/LaSOT"),
+    "lasot": DatasetInfo(
+        title="LaSOT",
+        holds="airplane/airplane-1/img/00000001.jpg",
+        example="/data/LaSOT",
+        trains=True,
+        tracks=True,
+    ),
     "got10k": DatasetInfo(
-        title="GOT-10k (train)", holds="list.txt and GOT-10k_Train_000001/", example="/data/GOT-10k/train"
+        title="GOT-10k (train)",
+        holds="list.txt and GOT-10k_Train_000001/",
+        example="/data/GOT-10k/train",
+        trains=True,
     ),
     "trackingnet": DatasetInfo(
-        title="TrackingNet", holds="TRAIN_0/anno and TRAIN_0/frames", example="/data/TrackingNet"
+        title="TrackingNet",
+        holds="TRAIN_0/anno and TRAIN_0/frames",
+        example="/data/TrackingNet",
+        trains=True,
     ),
     "coco": DatasetInfo(
-        title="COCO", holds="annotations/instances_train2014.json and images/train2014", example="/data/COCO"
+        title="COCO",
+        holds="annotations/instances_train2014.json and images/train2014",
+        example="/data/COCO",
+        trains=True,
     ),
     "imagenetvid": DatasetInfo(
         title="ImageNet VID",
         holds="Annotations/VID/train and Data/VID/train",
         example="/data/ILSVRC2015",
+        trains=True,
     ),
-    "otb": DatasetInfo(title="OTB-100", holds="Basketball/img/0001.jpg", example="/data/OTB100"),
-    "uav": DatasetInfo(title="UAV123", holds="data_seq/UAV123 and anno/UAV123", example="/data/UAV123"),
-    "nfs": DatasetInfo(title="NFS", holds="sequences/ and anno/", example="/data/NFS"),
+    "otb": DatasetInfo(title="OTB-100", holds="Basketball/img/0001.jpg", example="/data/OTB100", tracks=True),
+    "uav": DatasetInfo(
+        title="UAV123", holds="data_seq/UAV123 and anno/UAV123", example="/data/UAV123", tracks=True
+    ),
+    "nfs": DatasetInfo(
+        title="NFS, 30 fps",
+        holds="sequences/Gymnastics/00001.jpg and anno/nfs_Gymnastics.txt",
+        example="/data/NFS",
+        tracks=True,
+    ),
 }
 
 

@@ -102,7 +102,7 @@ class FolderSource:
 
     def place(self, sequence: Sequence) -> str:
         """The result file."""
-        return str(self.folder.file(sequence.name))
+        return str(self.folder.file(self._name(sequence)))
 
     def made_elsewhere(self, sequence: Sequence) -> bool:
         """Whether the result's record carries the fingerprint of other data."""
@@ -110,11 +110,17 @@ class FolderSource:
 
     def has(self, sequence: Sequence) -> bool:
         """Whether the folder holds a box file of this sequence."""
-        return self.folder.file(sequence.name).is_file()
+        return self.folder.file(self._name(sequence)).is_file()
+
+    def _name(self, sequence: Sequence) -> str:
+        """The name its file goes by: other toolkits leave the tag of ``uav_bike1`` out."""
+        bare = sequence.name.removeprefix(f"{sequence.dataset}_")
+        there = bare != sequence.name and self.folder.file(bare).is_file()
+        return bare if there and not self.folder.file(sequence.name).is_file() else sequence.name
 
     def boxes(self, sequence: Sequence) -> np.ndarray:
         """The saved boxes, xywh, px, ``[T, 4]``."""
-        return self.folder.boxes(sequence.name)
+        return self.folder.boxes(self._name(sequence))
 
     def fps(self, sequence: Sequence) -> float | None:
         """Frames over the summed times, initialisation included."""

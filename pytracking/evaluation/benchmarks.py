@@ -1,4 +1,4 @@
-"""Readers: a root folder and sequence names in, `Sequence` values out. OTB and LaSOT (test) layouts."""
+"""Readers: a root folder and sequence names in, `Sequence` values out, in the layouts of the benchmarks."""
 
 import json
 import os
@@ -17,7 +17,15 @@ from ltr.data.listing import own_names
 from ltr.dataset.annotations import read_boxes, read_flags
 from pytracking.evaluation.data import Sequence, check_sequence, numbered_images
 
-__all__ = ["GENERATED_INDEX", "LaSOTLayout", "Layout", "OTBLayout", "generated_index", "official_table"]
+__all__ = [
+    "GENERATED_INDEX",
+    "LaSOTLayout",
+    "Layout",
+    "OTBLayout",
+    "TableLayout",
+    "generated_index",
+    "official_table",
+]
 
 GENERATED_INDEX = "generated.json"
 _MORE_IMAGES_THAN_ROWS = frozenset({"monkey-17"})  # in the official archive
@@ -38,7 +46,7 @@ class Layout(Protocol):
 
 @cache
 def official_table(benchmark: str) -> dict[str, dict]:
-    """The official sequences of ``"otb"`` or ``"lasot"`` in order: name -> its row of the table."""
+    """The official sequences of a benchmark, e.g. ``"otb"``, in order: name -> its row of the table."""
     text = (files("pytracking.evaluation.sequences") / f"{benchmark}.json").read_text(encoding="utf-8")
     rows = json.loads(text)["sequences"]
     return {row: {} for row in rows} if isinstance(rows[0], str) else {row["name"]: row for row in rows}
@@ -108,30 +116,61 @@ class OTBLayout:
         row = self._row(name)
         folder = _required(self.root, row["folder"], name)
         annotation = _required(folder, row["annotation"], name)
-        boxes = read_boxes(annotation)
-        images = numbered_images(_required(folder, "img", name))
-        frames = self._frames(name, folder, images, row)
-        if len(boxes) != len(frames):
-            raise InputError(
-                f"{annotation} (sequence {name}): {len(boxes)} annotation rows for the {len(frames)} frames "
-                f"{frames[0].name} to {frames[-1].name}; rows or images are missing, unpack it again."
-            )
-        omit = row["omit"]
-        return check_sequence(Sequence(name, self.tag, tuple(frames[omit:]), boxes[omit:], source=annotation))
+        return _cut_sequence(name, self.tag, _required(folder, "img", name), annotation, row)
 
-    def _frames(self, name: str, folder: Path, images: dict[int, Path], row: dict) -> list[Path]:
-        if not images:
-            raise InputError(
-                f"{folder / 'img'} holds no images (sequence {name}); unpack this sequence again."
-            )
-        start, end = row["start"] or min(images), row["end"] or max(images)
-        missing = [number for number in range(start, end + 1) if number not in images]
-        if missing:
-            raise InputError(
-                f"{folder / 'img'} (sequence {name}): frame {missing[0]:04d} of {start:04d} to {end:04d} is "
-                f"missing ({len(missing)} missing in all); unpack this sequence again."
-            )
-        return [images[number] for number in range(start, end + 1)]
+
+def _cut_sequence(name: str, tag: str, images: Path, annotation: Path, row: dict) -> Sequence:
+    """The frames and boxes of one sequence, from start to end, without the first ones that are omitted."""
+    boxes = read_boxes(annotation)
+    frames = _frames(name, images, row)
+    if len(boxes) != len(frames):
+        raise InputError(
+            f"{annotation} (sequence {name}): {len(boxes)} annotation rows for the {len(frames)} frames "
+            f"{frames[0].name} to {frames[-1].name}; rows or images are missing, unpack it again."
+        )
+    omit = row["omit"]
+    return check_sequence(Sequence(name, tag, tuple(frames[omit:]), boxes[omit:], source=annotation))
+
+
+def _frames(name: str, folder: Path, row: dict) -> list[Path]:
+    images = numbered_images(folder)
+    if not images:
+        raise InputError(f"{folder} holds no images (sequence {name}); unpack this sequence again.")
+    start, end = row["start"] or min(images), row["end"] or max(images)
+    missing = [number for number in range(start, end + 1) if number not in images]
+    if missing:
+        raise InputError(
+            f"{folder} (sequence {name}): frame {missing[0]:04d} of {start:04d} to {end:04d} is "
+            f"missing ({len(missing)} missing in all); unpack this sequence again."
+        )
+    return [images[number] for number in range(start, end + 1)]
+
+
+@dataclass(frozen=True)
+class TableLayout:
+    """Images and annotations where the benchmark's table says: UAV123 and NFS at 30 frames per second.
+
+    Several sequences may lie in one folder of images. Source: Mueller et al., ECCV 2016; Kiani Galoogahi et
+    al., ICCV 2017.
+    """
+
+    root: Path
+    tag: str
+
+    def names(self) -> list[str]:
+        """The official sequences; their names start with the benchmark's tag, ``uav_bike1``."""
+        return list(official_table(self.tag))
+
+    def has(self, name: str) -> bool:
+        """Whether the sequence's folder is under the root."""
+        row = official_table(self.tag)[name]
+        return (self.root / row["folder"]).is_dir() or (self.root / row["annotation"]).is_file()
+
+    def read(self, name: str) -> Sequence:
+        """The frames and boxes of one sequence; NaN where the target is absent."""
+        row = official_table(self.tag)[name]
+        images, annotation = (_required(self.root, row[part], name) for part in ("folder", "annotation"))
+        return _cut_sequence(name, self.tag, images, annotation, row)
 
 
 @dataclass(frozen=True)

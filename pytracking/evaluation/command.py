@@ -1,9 +1,11 @@
 """Options that several command lines have."""
 
 import argparse
+import sys
 from pathlib import Path
 
 from ebm.command import local_path
+from ltr.admin.workspace_option import add_workspace_option
 
 __all__ = [
     "add_dataset_options",
@@ -11,19 +13,21 @@ __all__ = [
     "names_of",
     "read_by_dataset",
     "results_root",
+    "tell",
     "whole_number",
 ]
 
 
 def add_dataset_options(parser: argparse.ArgumentParser) -> None:
     """``--dataset`` and what narrows it down."""
+    add_workspace_option(parser)
     group = parser.add_argument_group("dataset")
     group.add_argument(
         "--dataset",
         "--dataset_name",
         dest="dataset",
         metavar="NAME",
-        help="otb, lasot, generated or generated_lasot; with no dataset configured, generated is taken",
+        help="otb, lasot, uav, nfs, generated or generated_lasot; with none configured, generated is taken",
     )
     group.add_argument("--root", type=local_path, metavar="DIR", help="folder of the dataset")
     group.add_argument(
@@ -35,7 +39,8 @@ def add_dataset_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--allow-missing",
         action="store_true",
-        help="use what there is although sequences of the benchmark, or results of them, are missing",
+        help="use what there is although sequences are missing or cannot be read, or results of "
+        "them are missing",
     )
     group.add_argument(
         "--scale",
@@ -83,6 +88,11 @@ def names_of(options: list[str] | None) -> list[str] | None:
     """Names of a repeatable option whose values may hold several with commas; None without any."""
     names = [name.strip() for option in options or [] for name in option.split(",")]
     return [name for name in names if name] or None
+
+
+def tell(note: str) -> None:
+    """Tell the user something beside the command's output."""
+    print(f"note: {note}", file=sys.stderr)
 
 
 def results_root(given: Path | None) -> Path:

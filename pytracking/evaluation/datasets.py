@@ -1,5 +1,6 @@
 """Dataset names to sequences, with errors that say how to set up what is missing."""
 
+import warnings
 from collections.abc import Callable, Mapping
 from collections.abc import Sequence as Names
 from dataclasses import dataclass
@@ -8,7 +9,13 @@ from pathlib import Path
 from ebm.exceptions import InputError, UnknownNameError
 from ebm.lookup import lookup
 from ltr.admin.environment import configured_datasets, require_dataset_root, workspace
-from pytracking.evaluation.benchmarks import LaSOTLayout, Layout, OTBLayout, generated_index
+from pytracking.evaluation.benchmarks import (
+    LaSOTLayout,
+    Layout,
+    OTBLayout,
+    TableLayout,
+    generated_index,
+)
 from pytracking.evaluation.data import Sequence, find_by_name, plain_name
 
 __all__ = ["BENCHMARKS", "Benchmark", "choose_dataset", "find_root", "open_dataset"]
@@ -28,6 +35,8 @@ class Benchmark:
 BENCHMARKS: Mapping[str, Benchmark] = {
     "otb": Benchmark(title="OTB-100", size=100, layout=OTBLayout, root_key="otb"),
     "lasot": Benchmark(title="LaSOT test", size=280, layout=LaSOTLayout, root_key="lasot"),
+    "uav": Benchmark(title="UAV123", size=123, layout=TableLayout, root_key="uav"),
+    "nfs": Benchmark(title="NFS, 30 fps", size=100, layout=TableLayout, root_key="nfs"),
     "generated": Benchmark(title="Generated test set", layout=OTBLayout, generated_layout="otb"),
     "generated_lasot": Benchmark(
         title="Generated test set, LaSOT layout", layout=LaSOTLayout, generated_layout="lasot"
@@ -63,17 +72,20 @@ def open_dataset(
     allow_missing: bool = False,
     scale: str = "demo",
     progress: bool = True,
+    tell: Callable[[str], None] = warnings.warn,
 ) -> list[Sequence]:
     """The sequences of a dataset, in the benchmark's order.
 
     Args:
-        name: ``otb``, ``lasot``, ``generated`` or ``generated_lasot``.
+        name: a key of `BENCHMARKS`, e.g. ``otb``.
         root: the dataset's folder; where left out, the environment variable, then paths.toml decide, and
             generated sets are built in the workspace.
         sequences: names (or positions in the list) to open; all where left out.
-        allow_missing: open what a root holds although other sequences of the benchmark are absent.
+        allow_missing: open what a root holds although other sequences of the benchmark are absent or
+            cannot be read.
         scale: size of a generated set: ``tiny``, ``demo`` or ``full``.
         progress: show a bar while a set is generated.
+        tell: takes a sentence on the sequences that are there but left out because they cannot be read.
 
     Raises:
         UnknownNameError: if there is no such dataset or sequence, with the nearest names.
@@ -83,9 +95,28 @@ def open_dataset(
     folder = find_root(name, root, scale=scale, progress=progress)
     layout = benchmark.layout(folder, name)
     if sequences:
-        chosen = [found for wanted in sequences for found in _select(wanted, layout.names())]
+        chosen = [found for wanted in sequences for found in _select(wanted, layout.names(), name)]
         return [layout.read(found) for found in dict.fromkeys(chosen)]
-    return [layout.read(found) for found in _present(layout, folder, benchmark, allow_missing)]
+    names = _present(layout, folder, benchmark, allow_missing)
+    return _read_whole(layout, names, tell) if allow_missing else [layout.read(found) for found in names]
+
+
+def _read_whole(layout: Layout, names: list[str], tell: Callable[[str], None]) -> list[Sequence]:
+    """The sequences that can be read; InputError if there is none."""
+    whole, broken = [], {}
+    for name in names:
+        try:
+            whole.append(layout.read(name))
+        except InputError as error:
+            broken[name] = error
+    if broken:
+        first = next(iter(broken.values()))
+        if not whole:
+            raise first
+        tell(
+            f"{len(broken)} sequences that cannot be read are left out: {_some(list(broken))}. First: {first}"
+        )
+    return whole
 
 
 def find_root(
@@ -110,12 +141,15 @@ def find_root(
     return Path(built[benchmark.generated_layout or ""])
 
 
-def _select(wanted: str, names: list[str]) -> list[str]:
-    """The name meant by `wanted`: itself up to case and separators, or its position in the list."""
+def _select(wanted: str, names: list[str], tag: str) -> list[str]:
+    """The name meant by `wanted`: itself up to case, separators and the tag, or its position in the list."""
     if wanted.isdecimal() and wanted not in names:
         if int(wanted) >= len(names):
             raise InputError(f"Sequence number {wanted}: there are {len(names)}, counted from 0.")
         return [names[int(wanted)]]
+    plain = {plain_name(name): name for name in names}
+    if plain_name(wanted) not in plain and plain_name(f"{tag}_{wanted}") in plain:
+        return [plain[plain_name(f"{tag}_{wanted}")]]  # bike1 of UAV123, which is called uav_bike1
     targets = [name for name in names if plain_name(name).startswith(plain_name(wanted) + "_")]
     try:
         return [find_by_name("sequence", wanted, names)]

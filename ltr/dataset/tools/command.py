@@ -13,8 +13,9 @@ from ltr.dataset.tools.faults import first_few
 
 if TYPE_CHECKING:
     from ltr.data.video import VideoDataset
+    from ltr.dataset.tools.faults import Report
 
-__all__ = ["main"]
+__all__ = ["build_parser", "main", "show_report"]
 
 WITH_SPLITS = ("lasot", "got10k", "coco")
 _EXAMPLES = """\
@@ -70,7 +71,8 @@ def build_parser() -> argparse.ArgumentParser:
     _add_convert(actions)
     for action in (check, pack):
         action.add_argument(
-            "name", help="lasot, got10k, trackingnet, coco, imagenetvid, folder:PATH, or a path"
+            "name",
+            help="lasot, got10k, trackingnet, coco, imagenetvid, folder:PATH, a path; checked: otb, uav, nfs",
         )
         action.add_argument(
             "--root", type=local_path, metavar="DIR", help="where it lies (default: as configured)"
@@ -113,7 +115,10 @@ def _locate(name: str, root: Path | None, split: str | None) -> tuple[Path, str 
     if split:
         raise InputError(f"--split goes with a dataset's name, one of {', '.join(WITH_SPLITS)}.")
     if root is not None:
-        raise InputError(f"--root goes with a dataset's name, one of {', '.join(KINDS)}; {name} is a path.")
+        raise InputError(
+            f"--root goes with a dataset's name, one of {', '.join(KINDS)}, and {name} is none; to check a "
+            "folder of your own, name it alone."
+        )
     if not path.exists() and "/" not in name and not name.startswith("folder:"):
         raise unknown_name("dataset", name, KINDS, "Your own videos: folder:PATH.")
     return path, None
@@ -126,15 +131,20 @@ def _read(path: Path) -> dict[str, list[Path]]:
 
 
 def _check(options: argparse.Namespace) -> int:
-    import json
-
-    from ebm.files import write_json
     from ltr.dataset.tools.layouts import check_dataset
 
     path, kind = _locate(options.name, options.root, options.split)
     if options.json is not None and str(options.json) != "-":
         require_outputs([Output(name="--json", path=options.json, stream=True)], _read(path))
-    report = check_dataset(path, kind, options.split, options.deep)
+    return show_report(check_dataset(path, kind, options.split, options.deep), options)
+
+
+def show_report(report: "Report", options: argparse.Namespace) -> int:
+    """Print the report of a check, or write it, as the options say; returns the exit code."""
+    import json
+
+    from ebm.files import write_json
+
     if options.json is not None and str(options.json) == "-":
         print(json.dumps(report.to_json(), indent=1))
     else:

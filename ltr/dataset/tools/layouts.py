@@ -264,6 +264,8 @@ def check_dataset(
         layout = kind
     own, checked = _CHECKS.get(layout, _check_other)(path, split, deep)
     findings = own + [finding for found, _ in checked for finding in found]
+    if not checked and all(finding.note for finding in findings):  # no faults in nothing is no good news
+        findings.append(Finding(WHOLE, "no sequences", f"nothing of {layout} lies under {path}"))
     return Report(
         dataset=layout,
         root=str(path),

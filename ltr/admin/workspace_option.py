@@ -1,0 +1,35 @@
+"""The option ``--workspace`` of every command that reads or writes in the workspace."""
+
+import argparse
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+__all__ = ["add_workspace_option"]
+
+
+class _UseWorkspace(argparse.Action):
+    """Sets what `ltr.admin.environment.workspace` answers first, for this process and its workers."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[Any] | None,
+        option_string: str | None = None,
+    ) -> None:
+        """Take the folder over."""
+        folder = Path(str(values)).expanduser()
+        os.environ["EBMTRACK_WORKSPACE"] = str(folder)
+        setattr(namespace, self.dest, folder)
+
+
+def add_workspace_option(parser: argparse.ArgumentParser) -> None:
+    """``--workspace DIR``, which comes before the environment variable and paths.toml."""
+    parser.add_argument(
+        "--workspace",
+        action=_UseWorkspace,
+        metavar="DIR",
+        help="folder of checkpoints, results and generated sets (default: as configured, else ./runs)",
+    )

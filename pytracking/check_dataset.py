@@ -1,0 +1,109 @@
+"""``ebmtrack dataset``: the commands of `ltr.dataset.tools`, and the check of the tracking benchmarks."""
+
+import sys
+import time
+from collections.abc import Sequence as List
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ebm.exceptions import EBMError, InputError
+
+if TYPE_CHECKING:
+    from ltr.dataset.tools.faults import Finding, Report
+    from pytracking.evaluation.benchmarks import Layout
+    from pytracking.evaluation.data import Sequence
+
+__all__ = ["check_benchmark", "main"]
+
+_NOT_TRAINED_ON = ("otb", "uav", "nfs")  # LaSOT is checked whole, train and test, by the reader that trains
+
+
+def check_benchmark(name: str, root: Path | None = None, deep: bool = False) -> "Report":
+    """Check a benchmark for missing and broken sequences.
+
+    Args:
+        name: ``otb``, ``uav`` or ``nfs``.
+        root: its folder; None: the configured one.
+        deep: decode every image; otherwise the ends of three of each sequence are looked at.
+
+    Raises:
+        InputError: if no root is set or there is none.
+    """
+    from ltr.dataset.tools.faults import Finding, Report
+    from pytracking.evaluation.datasets import BENCHMARKS, find_root
+
+    start = time.perf_counter()
+    folder = find_root(name, root)
+    layout = BENCHMARKS[name].layout(folder, name)
+    findings: list[Finding] = []
+    sequences = frames = 0
+    for wanted in layout.names():
+        if not layout.has(wanted):
+            findings.append(Finding(wanted, "missing sequence", f"no folder for it under {folder}"))
+            continue
+        found, count = _check_sequence(layout, wanted, deep)
+        findings += found
+        sequences, frames = sequences + 1, frames + count
+    seconds = time.perf_counter() - start
+    return Report(
+        dataset=name,
+        root=str(folder),
+        deep=deep,
+        sequences=sequences,
+        frames=frames,
+        seconds=seconds,
+        findings=tuple(findings),
+    )
+
+
+def _check_sequence(layout: "Layout", name: str, deep: bool) -> "tuple[list[Finding], int]":
+    from ltr.dataset.tools.faults import Finding
+
+    try:
+        sequence = layout.read(name)
+    except InputError as error:
+        return [Finding(name, "unusable sequence", str(error).removesuffix("."))], 0
+    return [*_check_images(sequence, deep)], len(sequence)
+
+
+def _check_images(sequence: "Sequence", deep: bool) -> "list[Finding]":
+    from ltr.dataset.tools.faults import Finding, first_few
+    from ltr.dataset.tools.sequences import check_image
+
+    frames = sequence.frames
+    looked = frames if deep else tuple(dict.fromkeys((frames[0], frames[len(frames) // 2], frames[-1])))
+    problems: dict[str, list[str]] = {}
+    for frame in looked:
+        kind, detail = check_image(frame, deep)
+        if kind:
+            problems.setdefault(kind, []).append(detail)
+    return [Finding(sequence.name, kind, first_few(details, 3)) for kind, details in problems.items()]
+
+
+def main(argv: List[str] | None = None) -> int:
+    """Run the command.
+
+    Args:
+        argv: its arguments; ``sys.argv[1:]`` where left out.
+
+    Returns: 0; 1 if a check found faults, 2 for an input that cannot be used, 130 after Ctrl-C.
+    """
+    from ltr.dataset.tools.command import build_parser, show_report
+    from ltr.dataset.tools.command import main as run
+
+    options = build_parser().parse_args(argv)
+    if getattr(options, "name", None) not in _NOT_TRAINED_ON:
+        return run(argv)
+    try:
+        if options.action != "check" or options.split:
+            raise InputError(
+                f"{options.name} is tracked on, not trained on: it has no splits and is not packed. 'check' "
+                "takes it."
+            )
+        return show_report(check_benchmark(options.name, options.root, options.deep), options)
+    except EBMError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted: nothing was changed.", file=sys.stderr)
+        return 130
