@@ -7,7 +7,6 @@ from pathlib import Path
 
 __all__ = [
     "IMAGE_SUFFIXES",
-    "folder_names",
     "image_entries",
     "image_names",
     "is_stranger",
@@ -74,13 +73,3 @@ def _is_folder(entry: "os.DirEntry[str]") -> bool:
         return entry.is_dir()
     except OSError:  # a link that leads to itself
         return False
-
-
-def folder_names(folder: str | Path) -> list[str]:
-    """Names of the folders in a folder, sorted.
-
-    Raises:
-        OSError: if there is no such folder.
-    """
-    with os.scandir(folder) as entries:
-        return sorted(entry.name for entry in entries if not is_stranger(entry.name) and _is_folder(entry))

@@ -15,11 +15,12 @@ from ltr.data.usable import Skipped
 from ltr.data.video import Annotation
 from ltr.dataset.array_file import read_arrays, write_arrays
 from ltr.dataset.base import open_root, read_json
+from ltr.dataset.ids import plain_ids
 from ltr.dataset.index import index_file, stamp_of
 
 __all__ = ["MSCOCOSeq"]
 
-_FORMAT = "coco objects 1"
+_FORMAT = "coco objects 2"
 
 _log = logging.getLogger(__name__)
 
@@ -66,21 +67,25 @@ def _parse(file: Path) -> _Objects:
     """
     content = read_json(file)
     try:
+        plain_ids(content)
         rows = {image["id"]: row for row, image in enumerate(content["images"])}
         names = [image["file_name"].encode() for image in content["images"]]
         objects: list[dict[str, Any]] = content["annotations"]
-        boxes = np.array([o["bbox"] for o in objects], dtype=np.float32).reshape(-1, 4)
-        ids = np.array([o["id"] for o in objects], dtype=np.int64)
+        boxes = _boxes(objects)
+        ids = np.array([_whole(o["id"]) for o in objects], dtype=np.int64)
         image = np.array([rows[o["image_id"]] for o in objects], dtype=np.int32)
         crowd = np.array([bool(o.get("iscrowd", 0)) for o in objects], dtype=bool)
         kinds = {kind["id"]: row for row, kind in enumerate(content.get("categories", []))}
         categories = [kind["name"].encode() for kind in content.get("categories", [])] + [b""]
         category = np.array([kinds.get(o.get("category_id"), len(kinds)) for o in objects], dtype=np.int32)
+    except InputError as error:
+        raise InputError(f"{file}: {error}") from error
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(
             f"{file} is no COCO instances file ({type(error).__name__}: {error}). Get "
             "instances_<split>.json from the COCO annotations archive."
         ) from error
+    _refuse_repeated(file, ids, image, names)
     has_area = np.isfinite(boxes).all(axis=1) & (boxes[:, 2] > 0) & (boxes[:, 3] > 0)
     keep = ~crowd & has_area
     if not keep.any():
@@ -97,6 +102,37 @@ def _parse(file: Path) -> _Objects:
         crowds=ids[crowd],
         without_area=ids[~crowd & ~has_area],
     )
+
+
+def _boxes(objects: list[dict[str, Any]]) -> npt.NDArray[np.float32]:
+    """The boxes of objects, xywh, px, ``[N, 4]``; what float32 cannot hold becomes infinite."""
+    for number, entry in enumerate(objects):
+        if len(entry["bbox"]) != 4:
+            raise InputError(
+                f"annotation {entry.get('id', number)} has the bbox {entry['bbox']}; expected x, y, w, h."
+            )
+    with np.errstate(over="ignore"):
+        return np.array([o["bbox"] for o in objects], dtype=np.float32).reshape(-1, 4)
+
+
+def _whole(value: Any) -> int:
+    """An annotation's id."""
+    if type(value) is not int:
+        raise InputError(f"an annotation has the id {value!r}; expected a whole number.")
+    return value
+
+
+def _refuse_repeated(
+    file: Path, ids: npt.NDArray[np.int64], image: npt.NDArray[np.int32], names: list[bytes]
+) -> None:
+    """Make sure that image and id together name one object."""
+    pairs, counts = np.unique(np.stack([image.astype(np.int64), ids], axis=1), axis=0, return_counts=True)
+    if (counts > 1).any():
+        row, number = pairs[int(np.argmax(counts > 1))]
+        raise InputError(
+            f"{file}: {int((counts > 1).sum())} ids of annotations are given twice, first {number} in "
+            f"{names[row].decode()}. Number the annotations anew."
+        )
 
 
 def _indexed(file: Path) -> _Objects:

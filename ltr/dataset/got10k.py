@@ -8,7 +8,6 @@ from pathlib import Path
 
 from ebm.exceptions import InputError
 from ebm.lookup import lookup
-from ltr.data.listing import folder_names
 from ltr.dataset.annotations import read_text
 from ltr.dataset.base import (
     SequenceFiles,
@@ -18,6 +17,7 @@ from ltr.dataset.base import (
     read_names,
     select_names,
 )
+from ltr.dataset.subfolders import subfolders
 
 __all__ = ["GOT10K_SPLITS", "PROHIBITED_FILE", "Got10k", "held_out", "split_names"]
 
@@ -46,7 +46,7 @@ def _all_names(folder: Path) -> list[str]:
     listed = folder / "list.txt"
     if listed.is_file():
         return read_names(listed)
-    return folder_names(folder)
+    return subfolders(folder)
 
 
 def _listed_names(file: Path, names: Sequence[str]) -> list[str]:

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ebm.lookup import lookup
-from ltr.data.listing import folder_names
 from ltr.dataset.base import (
     SequenceFiles,
     SequenceFolders,
@@ -14,6 +13,7 @@ from ltr.dataset.base import (
     read_json,
     select_names,
 )
+from ltr.dataset.subfolders import subfolders
 
 __all__ = ["LaSOT", "lasot_names"]
 
@@ -33,8 +33,8 @@ def lasot_names(split: str) -> list[str]:
 
 def _present(root: Path) -> set[str]:
     """Names of the sequence folders under a root."""
-    kinds = folder_names(root)
-    return {name for kind in kinds for name in os.listdir(root / kind) if name.startswith(f"{kind}-")}
+    folders = subfolders(root)
+    return {name for kind in folders for name in os.listdir(root / kind) if name.startswith(f"{kind}-")}
 
 
 class LaSOT(SequenceFolders):

@@ -10,6 +10,7 @@ from ebm.lookup import lookup, unknown_name
 from ltr.admin.environment import require_dataset_root
 from ltr.data.video import VideoDataset
 from ltr.dataset.packed import PackedVideos, is_packed
+from ltr.dataset.subfolders import subfolders
 
 __all__ = ["KINDS", "detect_kind", "open_dataset", "open_path", "read_places"]
 
@@ -83,7 +84,8 @@ def detect_kind(root: Path) -> str:
         return "coco"
     if (root / "Annotations" / "VID" / "train").is_dir():
         return "imagenetvid"
-    return "lasot" if any(root.glob("*/*/groundtruth.txt")) else "folder"
+    classes = subfolders(root)
+    return "lasot" if any(any((root / name).glob("*/groundtruth.txt")) for name in classes) else "folder"
 
 
 def open_path(path: Path, **options: Any) -> VideoDataset:

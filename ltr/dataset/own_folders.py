@@ -6,12 +6,13 @@ from pathlib import Path
 import numpy as np
 
 from ebm.exceptions import InputError
-from ltr.data.listing import IMAGE_SUFFIXES, folder_names
+from ltr.data.listing import IMAGE_SUFFIXES
 from ltr.data.usable import Skipped
 from ltr.data.video import Annotation
 from ltr.dataset.base import SequenceFiles, SequenceFolders, read_sequence, select_names
 from ltr.dataset.foreign import explain_folder
 from ltr.dataset.listed import list_images
+from ltr.dataset.subfolders import links_back, subfolders
 
 __all__ = ["BOX_FILES", "FolderVideos", "find_image_folder"]
 
@@ -37,7 +38,7 @@ def _videos(root: Path) -> tuple[list[str], tuple[str, ...]]:
     Raises:
         InputError: if there are none with boxes.
     """
-    names = folder_names(root)
+    names = subfolders(root)
     found = [name for name in names if _box_file(root, name) is not None]
     if found:
         others = (name for name in names if name not in set(found))
@@ -87,10 +88,11 @@ class FolderVideos(SequenceFolders):
 
     @property
     def skipped(self) -> list[Skipped]:
-        """What was left out because it is not there, or has no boxes."""
+        """What was left out because it is not there, has no boxes, or is there twice."""
         total = len(self.names) + len(self.without_boxes)
         bare = Skipped(self.name, self.without_boxes, total, f"images, but no {BOX_FILES[0]}")
-        return super().skipped + ([bare] if self.without_boxes else [])
+        twice = Skipped(self.name, tuple(links_back(self.root)), total, "a link to what is there already")
+        return super().skipped + [skipped for skipped in (bare, twice) if skipped.names]
 
     def _listing(self, name: str) -> list[str]:
         """Images of a video."""

@@ -14,6 +14,7 @@ from ltr.data.listing import natural_key
 from ltr.dataset.annotations import make_annotation, read_text
 from ltr.dataset.base import read_json
 from ltr.dataset.foreign import CONVERT
+from ltr.dataset.ids import plain_ids
 from ltr.dataset.listed import ListedSequence, ListedVideos, list_images
 from ltr.dataset.own_folders import find_image_folder
 
@@ -232,7 +233,9 @@ def open_json(file: Path) -> ListedVideos:
     """
     content = read_json(file)
     try:
-        sequences, is_video = _sequences(content)
+        sequences, is_video = _sequences(plain_ids(content))
+    except InputError as error:
+        raise InputError(f"{file}: {error}") from error
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(
             f"{file} is no JSON file in the manner of COCO ({type(error).__name__}: {error}). It needs "

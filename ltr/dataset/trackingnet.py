@@ -8,6 +8,7 @@ from ebm.exceptions import InputError
 from ltr.data.listing import own_names
 from ltr.dataset.annotations import read_text
 from ltr.dataset.base import SequenceFiles, SequenceFolders, generated_sequences, open_root, select_names
+from ltr.dataset.subfolders import subfolders
 
 __all__ = ["TRACKINGNET_SETS", "TrackingNet", "read_class_map"]
 
@@ -24,7 +25,7 @@ def _sets_of(root: Path, set_ids: Sequence[int] | None) -> list[str]:
         InputError: if one of them is missing, or there is none.
     """
     there = sorted(
-        (entry.name for entry in os.scandir(root) if entry.is_dir() and entry.name.startswith(_PREFIX)),
+        (name for name in subfolders(root) if name.startswith(_PREFIX)),
         key=lambda name: (len(name), name),
     )
     wanted = there if set_ids is None else [f"{_PREFIX}{number}" for number in set_ids]

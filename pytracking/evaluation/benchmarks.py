@@ -76,6 +76,8 @@ def _entry(folder: Path, name: str) -> Path | None:
     if exact.exists():
         return exact
     matches = [entry for entry in _listing(folder) if entry.lower() == name.lower()]
+    if len(matches) > 1:
+        raise InputError(f"{folder} holds {' and '.join(matches)}; which is {name}? Rename the one that is.")
     return folder / matches[0] if matches else None
 
 

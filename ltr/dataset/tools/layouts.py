@@ -11,7 +11,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from ebm.exceptions import InputError
-from ltr.data.listing import folder_names, own_names
+from ltr.data.listing import own_names
 from ltr.data.video import Slice, VideoDataset
 from ltr.dataset.base import SequenceFolders, generated_sequences, read_names
 from ltr.dataset.coco import MSCOCOSeq
@@ -20,6 +20,7 @@ from ltr.dataset.lasot import LaSOT, lasot_names
 from ltr.dataset.opening import detect_kind, open_path
 from ltr.dataset.own_folders import FolderVideos
 from ltr.dataset.packed import PackedVideos
+from ltr.dataset.subfolders import subfolders
 from ltr.dataset.tools.faults import WHOLE, Finding, Report
 from ltr.dataset.tools.sequences import check_annotation, check_image, check_sequence
 from ltr.dataset.trackingnet import TRACKINGNET_SETS, TrackingNet
@@ -79,7 +80,7 @@ def _check_lasot(root: Path, split: str | None, deep: bool) -> tuple[list[Findin
     wanted = listed or (lasot_names(split) if split else sorted(official))
     present: dict[str, str] = {}
     found: list[Finding] = []
-    for kind in folder_names(root):
+    for kind in subfolders(root):
         for name in sorted(own_names(os.listdir(root / kind))):
             if not (root / kind / name).is_dir():
                 if name.endswith(".zip"):
@@ -99,7 +100,7 @@ def _check_lasot(root: Path, split: str | None, deep: bool) -> tuple[list[Findin
 
 def _check_got10k(root: Path, split: str | None, deep: bool) -> tuple[list[Finding], list[Checked]]:
     folder = root / "train" if not (root / "list.txt").is_file() and (root / "train").is_dir() else root
-    present = folder_names(folder)
+    present = subfolders(folder)
     known = set(present)
     found: list[Finding] = []
     if (folder / "list.txt").is_file():
@@ -132,7 +133,7 @@ def _check_trackingnet(root: Path, split: str | None, deep: bool) -> tuple[list[
     for chunk in chunks:
         frames = root / chunk / "frames"
         if frames.is_dir():
-            videos = folder_names(frames)
+            videos = subfolders(frames)
             found += [
                 Finding(f"{chunk}/{video}", "missing annotation", f"frames, but no {chunk}/anno/{video}.txt")
                 for video in videos

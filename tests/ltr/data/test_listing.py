@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ltr.data.listing import folder_names, image_names, natural_key
+from ltr.data.listing import image_names, natural_key
 from ltr.dataset.generated.photos import find_photos
 from ltr.dataset.generated.workspace import generated_folder
 from ltr.dataset.imagenet_vid import parse_video
 from ltr.dataset.lasot import LaSOT
 from ltr.dataset.listed import list_images
+from ltr.dataset.subfolders import subfolders
 from pytracking.evaluation.data import numbered_images
 from pytracking.evaluation.video_io import open_video
 from tests.ltr.layouts import write_image
@@ -67,7 +68,7 @@ def test_folders_leave_strangers_out(frames: Path) -> None:
     (frames / "loop").symlink_to("loop")
     (frames / "loop.jpg").symlink_to("loop.jpg")
     assert "loop.jpg" in image_names(frames)  # which is told when it is read
-    assert folder_names(frames) == ["0009.jpg", "walk"]
+    assert subfolders(frames) == ["0009.jpg", "walk"]
 
 
 def test_annotations_of_a_mac_are_no_annotations(tmp_path: Path) -> None:

@@ -1,0 +1,51 @@
+"""The ids of files in the manner of COCO: whole numbers, whatever stands for them, each given once."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ebm.exceptions import InputError
+
+__all__ = ["plain_id", "plain_ids"]
+
+_IDS = ("id", "image_id", "category_id", "video_id", "track_id", "instance_id", "iscrowd")
+
+
+def plain_id(value: Any) -> Any:
+    """An id as it is meant: the text ``"7"`` and the number 7.0 are 7; anything else stays."""
+    if isinstance(value, str) and value.strip().removeprefix("-").isdecimal():
+        return int(value)
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
+
+
+def plain_ids(content: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The content of a file in the manner of COCO, with its ids made plain, in place.
+
+    Raises:
+        InputError: if two images, categories or videos have one id, or an annotation names an image that
+            is not among them.
+        KeyError, TypeError, AttributeError: if it is no such file.
+    """
+    for part in ("images", "categories", "videos", "annotations"):
+        for entry in content.get(part, ()):
+            for key in _IDS:
+                if key in entry and type(entry[key]) is not int:
+                    entry[key] = plain_id(entry[key])
+    for part, name in (("images", "file_name"), ("categories", "name"), ("videos", "name")):
+        seen: dict[Any, Any] = {}
+        for entry in content.get(part, ()):
+            title = entry.get(name)
+            if seen.setdefault(entry["id"], title) != title:
+                raise InputError(
+                    f"two of its {part} have the id {entry['id']!r}: {seen[entry['id']]} and {title}. Give "
+                    "each an id of its own."
+                )
+    images = {entry["id"] for entry in content["images"]}
+    for entry in content["annotations"]:
+        if entry["image_id"] not in images:
+            raise InputError(
+                f"annotation {entry.get('id')} is of image {entry['image_id']!r}, which is not among its "
+                "images."
+            )
+    return content
