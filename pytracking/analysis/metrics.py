@@ -25,6 +25,7 @@ __all__ = [
 
 OVERLAP_THRESHOLDS = np.round(np.arange(21) * 0.05, 2)  # IoU
 CENTRE_THRESHOLDS = np.arange(51, dtype=np.float64)  # px
+_FAR_AWAY = 1e9  # px; what a tracker says beyond it is as wrong, and would overflow
 NORMALISED_THRESHOLDS = np.round(np.arange(51) * 0.01, 2)  # box sides
 
 
@@ -186,7 +187,7 @@ def _check_arrays(
 
 def _aligned(prediction: np.ndarray, truth: np.ndarray, protocol: Protocol, source: str | Path) -> np.ndarray:
     """The prediction with as many rows as the truth, repaired as the protocol repairs."""
-    boxes = np.array(prediction, dtype=np.float64)
+    boxes = np.clip(prediction, -_FAR_AWAY, _FAR_AWAY).astype(np.float64)
     if protocol.empty_box == "previous":
         for row in np.flatnonzero((boxes == 0)[:, 2:].any(axis=1)):
             if row > 0 and (row >= len(truth) or np.isfinite(truth[row]).all()):

@@ -123,9 +123,11 @@ class FolderSource:
         return self.folder.boxes(self._name(sequence))
 
     def fps(self, sequence: Sequence) -> float | None:
-        """Frames over the summed times, initialisation included."""
+        """Frames over the summed times, initialisation included; None unless there is one for every frame."""
         times = self.folder.times(sequence.name)
-        return None if times is None or times.sum() <= 0 else len(times) / float(times.sum())
+        if times is None or len(times) != len(sequence) or times.sum() <= 0:
+            return None
+        return len(times) / float(times.sum())
 
 
 def find_sources(wanted: str, results_root: Path) -> list[BoxSource]:

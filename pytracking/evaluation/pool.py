@@ -15,7 +15,7 @@ from typing import Any
 
 from pytracking.evaluation.data import Sequence
 from pytracking.evaluation.results import ResultFolder
-from pytracking.evaluation.running import Outcome, Progress, run_one
+from pytracking.evaluation.single import Outcome, Progress, run_one
 from pytracking.evaluation.spec import TrackerSpec
 
 __all__ = ["run_parallel"]

@@ -114,9 +114,9 @@ class ResultFolder:
     def made_on_other_data(self, sequence: Sequence) -> bool:
         """Whether the record of a result carries the fingerprint of other images or another annotation."""
         try:
-            info = json.loads((self.path / f"{sequence.name}_info.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return False  # no record, or a damaged one: nothing to go by
+            info = self._info(sequence.name)
+        except InputError:  # a damaged record says nothing
+            return False
         return info.get("digest") not in (None, sequence_digest(sequence))
 
     def discard(self, sequence: Sequence) -> None:
@@ -160,12 +160,16 @@ class ResultFolder:
             )
 
     def times(self, sequence: str) -> np.ndarray | None:
-        """Seconds a frame, ``[T]``, or None where they were not saved or not taken undisturbed."""
+        """Seconds a frame, ``[T]``, or None where they were not saved, not taken undisturbed, or no times."""
         path, info = self.path / f"{sequence}_time.txt", self._info(sequence)
         if not path.is_file() or not info.get("timed", False):
             return None
         self._require_unchanged(path, info)
-        return np.loadtxt(path, ndmin=1)
+        try:
+            times = np.loadtxt(path, ndmin=1)
+        except ValueError:  # of an older version, without a checksum
+            return None
+        return times if times.ndim == 1 and (times >= 0).all() and np.isfinite(times).all() else None
 
     def manifest(self) -> dict[str, Any]:
         """What is on record about the runs in this folder; empty for results from elsewhere."""

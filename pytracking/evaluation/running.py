@@ -1,42 +1,18 @@
 """A tracker over the sequences of a dataset, in one process or several; resumable, failures are reported."""
 
-import sys
-import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from collections.abc import Sequence as List
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from tqdm import tqdm
-
-from ebm.exceptions import EBMError, InputError
+from ebm.exceptions import InputError
 from ebm.integrity.json_files import write_sealed_json
 from pytracking.evaluation.data import Sequence, check_names, sequence_digest
-from pytracking.evaluation.results import ResultFolder, write_atomic
+from pytracking.evaluation.results import ResultFolder
+from pytracking.evaluation.single import Outcome, Progress, run_one
 from pytracking.evaluation.spec import TrackerSpec
 
-if TYPE_CHECKING:
-    from pytracking.evaluation.runner import SequenceRunner
-
-__all__ = ["Outcome", "RunReport", "run_dataset", "run_one"]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How one sequence went.
-
-    Args:
-        sequence: its name.
-        frames: frames tracked.
-        seconds: in the tracker.
-        error: None, or what went wrong, in one line.
-    """
-
-    sequence: str
-    frames: int = 0
-    seconds: float = 0.0
-    error: str | None = None
+__all__ = ["RunReport", "run_dataset"]
 
 
 @dataclass(frozen=True)
@@ -73,46 +49,6 @@ class RunReport:
         return frames / seconds if self.timed and seconds > 0 else None
 
 
-@dataclass
-class Progress:
-    """A bar over frames that tells which sequence is under way."""
-
-    total_frames: int
-    sequences: int
-    shown: bool = True
-    done: int = 0
-    _bar: tqdm = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._bar = tqdm(
-            total=self.total_frames,
-            unit=" frames",
-            disable=not self.shown,
-            dynamic_ncols=True,
-            mininterval=0.2 if sys.stderr.isatty() else 10.0,  # a log file needs few lines
-        )
-
-    def start(self, sequence: str) -> None:
-        """Name the sequence under way."""
-        current = min(self.done + 1, self.sequences)
-        self._bar.set_description(f"{current}/{self.sequences} {sequence}", refresh=False)
-
-    def advance(self, frames: int = 1) -> None:
-        """Count frames."""
-        if frames:
-            self._bar.update(frames)
-
-    def finish(self, outcome: Outcome) -> None:
-        """Count a sequence, and say at once when it failed."""
-        self.done += 1
-        if outcome.error is not None:
-            self._bar.write(f"failed: {outcome.error}")
-
-    def close(self) -> None:
-        """Leave the bar as it stands."""
-        self._bar.close()
-
-
 def run_dataset(
     sequences: List[Sequence],
     spec: TrackerSpec,
@@ -135,12 +71,14 @@ def run_dataset(
         rerun: do not keep finished results.
 
     Raises:
-        InputError: if the weights cannot be used, nothing can be written, or two sequences have one name; a
-            sequence that fails is reported in the result instead.
+        InputError: if the weights cannot be used, nothing can be written, or two sequences have one name, or
+            results of other data would be replaced; a sequence that fails is reported in the result instead.
     """
     check_names(sequence.name for sequence in sequences)
     device = _device(spec)
     folder = ResultFolder(spec.folder(results_root))
+    if not rerun:
+        _refuse_other_data(folder, sequences)
     reused = [] if rerun else [sequence for sequence in sequences if folder.is_finished(sequence)]
     todo = [sequence for sequence in sequences if sequence not in reused]
     parallel = workers > 1 and len(todo) > 1
@@ -158,6 +96,17 @@ def run_dataset(
     order = {sequence.name: index for index, sequence in enumerate(sequences)}
     outcomes.sort(key=lambda outcome: order[outcome.sequence])
     return RunReport(folder.path, tuple(outcomes), tuple(s.name for s in reused), timed=not parallel)
+
+
+def _refuse_other_data(folder: ResultFolder, sequences: List[Sequence]) -> None:
+    """Keep results that were made on another root, or before the annotation changed, from being replaced."""
+    others = [s.name for s in sequences if folder.file(s.name).is_file() and folder.made_on_other_data(s)]
+    if others:
+        raise InputError(
+            f"{folder.path} holds results of {len(others)} of these sequences that were made on other images "
+            f"or another annotation, first {others[0]}. Give another folder with --results, or replace them "
+            "with --rerun."
+        )
 
 
 def _device(spec: TrackerSpec) -> str:
@@ -182,29 +131,6 @@ def _run_here(
         outcome = run_one(runner, sequence, folder, bar.advance)
         bar.finish(outcome)
         yield outcome
-
-
-def run_one(
-    runner: "SequenceRunner", sequence: Sequence, folder: ResultFolder, on_frame: Callable[[], None]
-) -> Outcome:
-    """Run one sequence and save its result; an error is put on record and returned, never raised."""
-    trace = folder.path / f"{sequence.name}_error.txt"
-    folder.discard(sequence)
-    try:
-        result = runner.run(sequence, on_frame)
-        folder.write(sequence, result)
-    except EBMError as error:
-        return Outcome(sequence.name, error=_with_name(sequence, str(error)))
-    except Exception as error:  # noqa: BLE001  one sequence's fault must not cost the results of the others
-        write_atomic(trace, traceback.format_exc())
-        message = f"{type(error).__name__}: {error} (traceback in {trace})"
-        return Outcome(sequence.name, error=_with_name(sequence, message))
-    trace.unlink(missing_ok=True)
-    return Outcome(sequence.name, len(sequence), float(result.times.sum()))
-
-
-def _with_name(sequence: Sequence, message: str) -> str:
-    return message if sequence.name in message else f"sequence {sequence.name}: {message}"
 
 
 def _record(

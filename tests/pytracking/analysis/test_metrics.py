@@ -177,3 +177,14 @@ def test_annotation_of_the_first_frame_alone_is_noticed() -> None:
     truth[0] = 5
     assert not has_ground_truth(truth)
     assert has_ground_truth(TRUTH)
+
+
+def test_boxes_beyond_all_pictures_miss_without_a_warning(recwarn: pytest.WarningsRecorder) -> None:
+    track = np.tile((10.0, 10, 20, 20), (4, 1))
+    truth = track.copy()
+    track[2] = 1e300
+    track[3] = (1e308, 1e308, 1e308, 1e308)
+    errors = sequence_errors(track, truth, protocol_for("pytracking", "otb"))
+    assert errors.overlap.tolist() == pytest.approx([1, 1, 0, 0], abs=1e-6)
+    assert (errors.centre[2:] > 1e8).all()
+    assert not recwarn.list

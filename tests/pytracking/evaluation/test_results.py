@@ -62,6 +62,19 @@ def test_times_taken_beside_other_work_are_not_given_out(sequence: Sequence, fol
     assert folder.times("Walking") is None
 
 
+@pytest.mark.parametrize("text", ["x", "0.1 0.2\n0.3 0.4", "nan\n", "-1\n"])
+def test_damaged_times_without_a_checksum_are_no_times(
+    sequence: Sequence, folder: ResultFolder, text: str
+) -> None:
+    folder.write(sequence, result_of(sequence))
+    (folder.path / "Walking_info.json").write_text('{"timed": true}')  # as older versions wrote it
+    (folder.path / "Walking_time.txt").write_text(text)
+    assert folder.times("Walking") is None
+    assert not folder.made_on_other_data(sequence)
+    (folder.path / "Walking_info.json").write_text("{")
+    assert not folder.made_on_other_data(sequence)
+
+
 def test_finished_means_complete_and_of_this_data(sequence: Sequence, folder: ResultFolder) -> None:
     assert not folder.is_finished(sequence)
     folder.write(sequence, result_of(sequence))

@@ -257,3 +257,46 @@ def test_the_manifest_survives_damage(sequences: list[Sequence], spec: TrackerSp
         "s1"
         in json.loads((report.folder / "manifest.json").read_text())["datasets"]["generated"]["sequences"]
     )
+
+
+def test_results_made_on_another_root_are_not_replaced(
+    sequences: list[Sequence], spec: TrackerSpec, tmp_path: Path
+) -> None:
+    first = run_dataset(sequences, spec, results_root=tmp_path / "r", progress=False)
+    before = (first.folder / "s1.txt").read_bytes()
+    other = OTBLayout(write_otb(tmp_path / "other", {"s1": 9}), "generated").read("s1")
+    with pytest.raises(InputError, match="1 of these sequences .*first s1.*--results.*--rerun"):
+        run_dataset([other], spec, results_root=tmp_path / "r", progress=False)
+    assert (first.folder / "s1.txt").read_bytes() == before
+    again = run_dataset([other], spec, results_root=tmp_path / "r", progress=False, rerun=True)
+    assert len(ResultFolder(again.folder).boxes("s1")) == 9
+
+
+def test_two_sequences_of_one_name_are_refused(
+    sequences: list[Sequence], spec: TrackerSpec, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match="'s1' and 's1' have one name"):
+        run_dataset([sequences[1], sequences[1]], spec, results_root=tmp_path / "r", progress=False)
+    assert not (tmp_path / "r").exists()
+
+
+@pytest.mark.parametrize("place", ["file", "proc"])
+def test_a_place_that_takes_no_results_is_told_before_anything_is_tracked(
+    sequences: list[Sequence], spec: TrackerSpec, tmp_path: Path, place: str
+) -> None:
+    (tmp_path / "file").touch()
+    where = tmp_path / "file" / "r" if place == "file" else Path("/proc/nothing")
+    with pytest.raises(InputError, match="cannot be written"):
+        run_dataset(sequences, spec, results_root=where, progress=False)
+
+
+def test_a_folder_that_stops_taking_files_fails_sequence_by_sequence(
+    sequences: list[Sequence], spec: TrackerSpec, tmp_path: Path
+) -> None:
+    report = run_dataset(sequences[:1], spec, results_root=tmp_path / "r", progress=False)
+    for name in ("s1_time.txt", "s2_time.txt"):
+        (report.folder / name).mkdir()  # a file cannot replace it, whoever is asking
+    report = run_dataset(sequences[:4], spec, results_root=tmp_path / "r", progress=False)
+    assert list(report.failed) == ["s1", "s2"]
+    assert "s1_time.txt cannot be written" in report.failed["s1"]
+    assert report.finished == ["s0", "s3"]
