@@ -84,7 +84,9 @@ def draw_plot(evaluation: Evaluation, kind: str = "success") -> "Figure":
     figure_class = _figure_class()
     import matplotlib as mpl
 
-    with mpl.rc_context({"font.family": "sans-serif", "font.size": 10, "pdf.fonttype": 42}):
+    # A label is a name, also one with dollar signs.
+    fonts: Any = {"font.family": "sans-serif", "font.size": 10, "pdf.fonttype": 42, "text.parse_math": False}
+    with mpl.rc_context(fonts):
         figure: Figure = figure_class(figsize=(5.2, 4.2), dpi=200, layout="constrained")
         axes = figure.add_subplot()
         look = _looks(evaluation)
@@ -129,11 +131,13 @@ def _looks(evaluation: Evaluation) -> dict[str, tuple[str, Any]]:
 
 def _place_legend(figure: "Figure", axes: Any, trackers: int) -> None:
     """Inside where it hides least of the curves; beside the axes when there are many."""
+    # Named one by one: what matplotlib collects by itself leaves out names that start with an underscore.
+    named = {"handles": list(axes.lines), "labels": [line.get_label() for line in axes.lines]}
     if trackers <= _MOST_INSIDE:
-        axes.legend(loc="best", framealpha=0.9, fontsize=9)
+        axes.legend(**named, loc="best", framealpha=0.9, fontsize=9)
     else:
         figure.set_size_inches(7.6, max(4.2, 0.2 * trackers))
-        figure.legend(loc="outside right center", frameon=False, fontsize=8)
+        figure.legend(**named, loc="outside right center", frameon=False, fontsize=8)
 
 
 def save_plots(

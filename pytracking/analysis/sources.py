@@ -144,7 +144,8 @@ def find_sources(wanted: str, results_root: Path) -> list[BoxSource]:
     """
     label, equals, rest = wanted.partition("=")
     place = rest if equals else wanted
-    if equals and not label.strip():
+    label = " ".join(label.split())  # a line break would tear a table's row
+    if equals and not label:
         raise InputError(f"{wanted!r} has no label before the '='; write LABEL={rest}, or {rest} alone.")
     if place == "first_box":
         return [FirstBoxSource(label if equals else "first_box")]

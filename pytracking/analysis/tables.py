@@ -95,7 +95,10 @@ def _markdown(table: Table) -> str:
     return "\n".join(lines).rstrip()
 
 
-_LATEX_ESCAPES = str.maketrans({char: f"\\{char}" for char in "&%$#_{}"} | {"±": r"$\pm$"})
+_LATEX_ESCAPES = str.maketrans(
+    {char: f"\\{char}" for char in "&%$#_{}"}
+    | {"±": r"$\pm$", "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+)
 
 
 def _latex(table: Table) -> str:

@@ -124,3 +124,14 @@ def test_without_matplotlib_everything_else_is_written(
     names = {file.name for file in files}
     assert {"scores.txt", "scores.tex", "scores.md", "scores.csv", "per_sequence.csv"} <= names
     assert {"evaluation.json", "success_curves.csv"} <= names
+
+
+def test_labels_are_names_whatever_their_characters(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    labels = ["_old", "a$b_$", "50%"]
+    sequences = [without_images("a", "otb", boxes_of(20))]
+    evaluation = evaluate(sequences, [Shifted(label, number) for number, label in enumerate(labels)])
+    assert len(save_plots(evaluation, tmp_path, ("success",))) == 2
+    legend = draw_plot(evaluation).axes[0].get_legend()
+    assert legend is not None
+    assert [text.get_text().partition(" [")[0] for text in legend.get_texts()] == labels

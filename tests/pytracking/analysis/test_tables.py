@@ -33,6 +33,8 @@ def test_markdown_has_a_rule_line_and_a_cell_for_each_column() -> None:
 def test_latex_escapes_names() -> None:
     text = format_table(TABLE, "latex")
     assert r"dimp/nce\_plus & 66.70 & 82.10 $\pm$ 0.40 \\" in text
+    odd = format_table(Table("t", ("Tracker",), ((r"a\b~c^d",),)), "latex")
+    assert r"a\textbackslash{}b\textasciitilde{}c\textasciicircum{}d" in odd
     assert text.count(r"\begin{table}") == text.count(r"\end{table}") == 1
 
 
