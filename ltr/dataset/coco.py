@@ -117,8 +117,8 @@ def _boxes(objects: list[dict[str, Any]]) -> npt.NDArray[np.float32]:
 
 def _whole(value: Any) -> int:
     """An annotation's id."""
-    if type(value) is not int:
-        raise InputError(f"an annotation has the id {value!r}; expected a whole number.")
+    if type(value) is not int or abs(value) >= 1 << 63:
+        raise InputError(f"an annotation has the id {value!r}; expected a whole number of 63 bits.")
     return value
 
 

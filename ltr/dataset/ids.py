@@ -25,7 +25,7 @@ def plain_ids(content: Mapping[str, Any]) -> Mapping[str, Any]:
     Raises:
         InputError: if two images, categories or videos have one id, or an annotation names an image that
             is not among them.
-        KeyError, TypeError, AttributeError: if it is no such file.
+        KeyError, TypeError, ValueError, AttributeError: if it is no such file.
     """
     for part in ("images", "categories", "videos", "annotations"):
         for entry in content.get(part, ()):
@@ -41,6 +41,8 @@ def plain_ids(content: Mapping[str, Any]) -> Mapping[str, Any]:
                     f"two of its {part} have the id {entry['id']!r}: {seen[entry['id']]} and {title}. Give "
                     "each an id of its own."
                 )
+    for entry in content["images"]:
+        entry["file_name"].encode()  # text that no file system can hold
     images = {entry["id"] for entry in content["images"]}
     for entry in content["annotations"]:
         if entry["image_id"] not in images:

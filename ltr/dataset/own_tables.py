@@ -214,7 +214,8 @@ def _sequences(content: Mapping[str, Any]) -> tuple[list[ListedSequence], bool]:
         return [found for found in single if found.annotation.valid[0]], False
     tracks: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
     for entry in entries:
-        track = str(entry.get("track_id", entry.get("instance_id", "")))
+        given = entry.get("track_id", entry.get("instance_id"))
+        track = "" if given is None else str(given)
         tracks[_video_of(images[entry["image_id"]], videos), track].append(entry)
     names = {key: key[0] + (f"#{key[1]}" if key[1] else "") for key in tracks}
     return [_track(of_video[key[0]], found, names[key], kinds) for key, found in tracks.items()], True

@@ -74,6 +74,8 @@ def second_category(content: Content) -> None:
         (second_annotation, "1 ids of annotations are given twice, first 100 in 000000000000.jpg"),
         (second_category, "two of its categories have the id 1: cat and dog"),
         (lambda c: c["annotations"][1].update(id="abc"), "the id 'abc'; expected a whole number"),
+        (lambda c: c["annotations"][1].update(id=1 << 70), "whole number of 63 bits"),
+        (lambda c: c["images"][0].update(file_name="\ud800"), "is no COCO instances file"),
         (lambda c: c["annotations"][1].update(bbox=[1, 2, 3]), r"annotation 101 has the bbox \[1, 2, 3\]"),
         (lambda c: c["annotations"][1].update(image_id=99), "annotation 101 is of image 99"),
     ],
@@ -100,11 +102,17 @@ def test_own_tables_have_the_same_ids(tmp_path: Path) -> None:
     images: list[dict[str, Any]] = [
         {"id": str(number), "file_name": f"v/{number}.jpg", "video_id": 0} for number in range(2)
     ]
-    boxes = [{"id": n, "image_id": float(n), "track_id": 0, "bbox": [1, 2, 3, 4]} for n in range(2)]
+    boxes: list[dict[str, Any]] = [
+        {"id": n, "image_id": float(n), "track_id": 0, "bbox": [1, 2, 3, 4]} for n in range(2)
+    ]
     content = {"images": images, "annotations": boxes, "videos": [{"id": "0", "name": "v"}]}
     file = tmp_path / "a.json"
     file.write_text(json.dumps(content))
     assert len(open_json(file).annotation(0)) == 2
+    for box in boxes:
+        box["track_id"] = None  # as some programs write it for the only object
+    file.write_text(json.dumps(content))
+    assert open_json(file).names == ["v"]
     images.append({"id": 1.0, "file_name": "v/0.jpg", "video_id": 0})
     file.write_text(json.dumps(content))
     with pytest.raises(InputError, match=r"a\.json: two of its images have the id 1"):
