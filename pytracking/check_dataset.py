@@ -1,12 +1,14 @@
 """``ebmtrack dataset``: the commands of `ltr.dataset.tools`, and the check of the tracking benchmarks."""
 
-import sys
+import argparse
 import time
 from collections.abc import Sequence as List
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ebm.exceptions import EBMError, InputError
+from ebm.command import run_guarded
+from ebm.exceptions import InputError
+from ebm.outputs import Output, require_outputs
 
 if TYPE_CHECKING:
     from ltr.dataset.tools.faults import Finding, Report
@@ -88,22 +90,25 @@ def main(argv: List[str] | None = None) -> int:
 
     Returns: 0; 1 if a check found faults, 2 for an input that cannot be used, 130 after Ctrl-C.
     """
-    from ltr.dataset.tools.command import build_parser, show_report
+    from ltr.dataset.tools.command import build_parser
     from ltr.dataset.tools.command import main as run
 
     options = build_parser().parse_args(argv)
     if getattr(options, "name", None) not in _NOT_TRAINED_ON:
         return run(argv)
-    try:
-        if options.action != "check" or options.split:
-            raise InputError(
-                f"{options.name} is tracked on, not trained on: it has no splits and is not packed. 'check' "
-                "takes it."
-            )
-        return show_report(check_benchmark(options.name, options.root, options.deep), options)
-    except EBMError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted: nothing was changed.", file=sys.stderr)
-        return 130
+    return run_guarded(lambda: _check(options), "nothing was changed.")
+
+
+def _check(options: argparse.Namespace) -> int:
+    from ltr.dataset.tools.command import show_report
+    from pytracking.evaluation.datasets import find_root
+
+    if options.action != "check" or options.split:
+        raise InputError(
+            f"{options.name} is tracked on, not trained on: it has no splits and is not packed. 'check' "
+            "takes it."
+        )
+    if options.json is not None and str(options.json) != "-":
+        output = Output(name="--json", path=options.json, stream=True)
+        require_outputs([output], {"the data set": find_root(options.name, options.root)})
+    return show_report(check_benchmark(options.name, options.root, options.deep), options)

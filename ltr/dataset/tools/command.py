@@ -81,17 +81,17 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_convert(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def _add_convert(actions: "argparse._SubParsersAction[CommandParser]") -> None:
     """The action ``convert``."""
     convert = actions.add_parser("convert", help="write annotations of another program anew as ours")
     convert.add_argument(
         "source", type=local_path, metavar="FILE", help="MOT's gt.txt, a text of boxes, or a table"
     )
     convert.add_argument(
-        "--out", type=Path, required=True, metavar="NEW", help="a file or folder not there yet"
+        "--out", type=local_path, required=True, metavar="NEW", help="a file or folder not there yet"
     )
     convert.add_argument(
-        "--images", type=Path, metavar="DIR", help="of MOT (default: img1 or the like beside it)"
+        "--images", type=local_path, metavar="DIR", help="of MOT (default: img1 or the like beside it)"
     )
     convert.add_argument("--copy", action="store_true", help="copy MOT's pictures instead of linking to them")
 
