@@ -108,9 +108,8 @@ def _run(args: argparse.Namespace) -> int:
     print(format_table(score_table(evaluation), args.format))
     if args.format == "text":
         print(_other_rules(sequences, sources, evaluation.rule, args.allow_missing))
-    if args.format == "csv":  # a table without notes
-        for remark in evaluation.remarks:
-            print(f"note: {remark}", file=sys.stderr)
+    for remark in evaluation.remarks if args.format == "csv" else ():  # a table without notes
+        tell(remark)
     if args.per_sequence:
         print(f"\n{format_table(per_sequence_table(evaluation), args.format)}")
     files, without_plots = save_report(evaluation, out)

@@ -69,7 +69,13 @@ def build_parser() -> argparse.ArgumentParser:
         help="leave out, by name, sequences that are missing or cannot be read",
     )
     _add_convert(actions)
-    for action in (check, pack):
+    _add_place(check, pack)
+    return parser
+
+
+def _add_place(*actions: argparse.ArgumentParser) -> None:
+    """Which data set, and where it lies."""
+    for action in actions:
         action.add_argument(
             "name",
             help="lasot, got10k, trackingnet, coco, imagenetvid, folder:PATH, a path; checked: otb, uav, nfs",
@@ -78,7 +84,6 @@ def build_parser() -> argparse.ArgumentParser:
             "--root", type=local_path, metavar="DIR", help="where it lies (default: as configured)"
         )
         action.add_argument("--split", help="part of it, for datasets that have some")
-    return parser
 
 
 def _add_convert(actions: "argparse._SubParsersAction[CommandParser]") -> None:
