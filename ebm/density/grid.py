@@ -1,6 +1,5 @@
 """p(y | x) on a grid of up to three dimensions."""
 
-import warnings
 from collections.abc import Sequence
 from functools import partial
 
@@ -13,13 +12,12 @@ from ebm.density.base import Density, Labels, Levels, require_dim
 from ebm.density.credible import GridCredibleSet
 from ebm.density.interpolation import InterpolatedScore
 from ebm.density.scoring import DEFAULT_CHUNK, BatchScore, batch_size_of, score_in_chunks
-from ebm.exceptions import ShapeError, TruncationWarning
+from ebm.density.truncation import BoundedScore, warn_truncated
+from ebm.exceptions import ShapeError
 from ebm.models import EnergyModel, Features, require_working_dtype
 from ebm.numbers import labels_like
 
 __all__ = ["GridDensity"]
-
-BOUNDARY_SHARE = 0.01
 
 
 class GridDensity(Density):
@@ -31,6 +29,7 @@ class GridDensity(Density):
             every item has its own; for D = 2 and 3 a sequence of D such tensors.
         batch_size: B; may be 0.
         chunk: most scores asked for in one call.
+        bounded: no target lies outside the grid: the density is 0 there, and an end that is not 0 is right.
 
     Attributes:
         axes: points and cells per dimension.
@@ -42,19 +41,28 @@ class GridDensity(Density):
         NumericalError: if a score is NaN or +inf, or all of an item are -inf (a point without density).
 
     Warns:
-        TruncationWarning: if more than 1 % of an item's mass lies in boundary cells: the grid is too narrow.
+        TruncationWarning: if at an end of the grid more than 1 % of the mode's density is left, and beyond it
+            there is more: the grid is too narrow.
     """
 
     def __init__(
-        self, score_fn: BatchScore, grid: Grid, *, batch_size: int, chunk: int = DEFAULT_CHUNK
+        self,
+        score_fn: BatchScore,
+        grid: Grid,
+        *,
+        batch_size: int,
+        chunk: int = DEFAULT_CHUNK,
+        bounded: bool = False,
     ) -> None:
         batch_size, chunk = require_count("batch_size", batch_size, least=0), require_count("chunk", chunk)
         axes = axes_of(grid, batch_size)
         points = grid_points(axes)
+        score_fn = BoundedScore(score_fn, axes) if bounded else score_fn
         scores = score_in_chunks(score_fn, points, batch_size, chunk)
         super().__init__(score_fn, points, scores, log_volumes(axes), chunk)
         self._lay_out(axes)
-        self._warn_truncated()
+        if not bounded:
+            warn_truncated(score_fn, axes, scores.reshape(self._shape), chunk)
 
     @classmethod
     def of(
@@ -65,6 +73,7 @@ class GridDensity(Density):
         *,
         batch_size: int | None = None,
         chunk: int = DEFAULT_CHUNK,
+        bounded: bool = False,
     ) -> "GridDensity":
         """The density of a model.
 
@@ -74,6 +83,7 @@ class GridDensity(Density):
             grid: see the class.
             batch_size: B; needed only where the features hold no tensor.
             chunk: see the class.
+            bounded: see the class.
 
         Raises:
             ShapeError: if the grid has not ``model.target_dim`` dimensions, or the batch size is unknown.
@@ -85,7 +95,7 @@ class GridDensity(Density):
         for d, points in enumerate([grid] if isinstance(grid, Tensor) else grid):
             require_working_dtype(model, features, f"grid dimension {d}", points)
         batch = batch_size_of(features, batch_size)
-        return cls(partial(model.score, features), grid, batch_size=batch, chunk=chunk)
+        return cls(partial(model.score, features), grid, batch_size=batch, chunk=chunk, bounded=bounded)
 
     @classmethod
     def from_log_masses(cls, grid: Grid, log_masses: Tensor) -> "GridDensity":
@@ -239,17 +249,3 @@ class GridDensity(Density):
         edges = self._rows(self.axes[0].edges)
         change = torch.nn.functional.pad(mask.to(torch.int8), (1, 1)).diff(dim=1)  # +1 starts, -1 ends a run
         return [torch.stack((row[step == 1], row[step == -1]), -1) for row, step in zip(edges, change)]
-
-    def _warn_truncated(self) -> None:
-        inner = self._weights.reshape(self._shape)[(slice(None), *[slice(1, -1)] * self.target_dim)]
-        outer = 1 - inner.flatten(1).sum(-1)
-        bad = outer > BOUNDARY_SHARE
-        if not bool(bad.any()):
-            return
-        item = int(outer.argmax())
-        warnings.warn(
-            f"{int(bad.sum())} of {self.batch_size} densities have more than {BOUNDARY_SHARE:.0%} of their "
-            f"mass in the grid's boundary cells (item {item}: {outer[item].item():.1%}); widen the grid.",
-            TruncationWarning,
-            stacklevel=3,
-        )
