@@ -17,7 +17,7 @@ from ebm.fitting.tables import (
 
 __all__ = ["Scaling", "as_inputs", "as_targets", "as_weights", "like_input", "measure"]
 
-# Beyond the targets seen, densities are computed for this many standard deviations on either side.
+# Beyond the targets seen, densities are first looked for this many standard deviations on either side.
 MARGIN = 2.0
 
 
@@ -31,7 +31,7 @@ class Scaling:
         x_scale: ``(F,)`` or None; 1 for a constant column.
         y_mean: ``(D,)``.
         y_scale: ``(D,)``, standard deviations.
-        z_low: lower end of the standardised targets' range, with a margin, ``(D,)``.
+        z_low: lower end of the standardised targets' range, with a margin, ``(D,)``; densities may go on.
         z_high: upper end, ``(D,)``.
         flat: targets were given as ``(N,)``, so predictions are.
         x_names: names of the input's columns; None where it had none.

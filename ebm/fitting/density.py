@@ -22,6 +22,8 @@ GRID_POINTS = 1024
 COARSE_POINTS = 256
 # A cell with a smaller share of the largest cell's mass does not widen the fine grid.
 NEGLIGIBLE = 1e-9
+# How often the search for mass may go beyond the range so far, twice as far each time.
+WIDENINGS = 12
 # Importance sampling for several targets: standard deviations of the proposal, in those of the targets.
 SIGMAS = (0.1, 0.4, 1.6)
 SAMPLES = 4096
@@ -119,22 +121,57 @@ def _standardised_density(
 def _grid_around_mass(
     model: EnergyModel, features: Features, scaling: Scaling, points: int, coarse: int = COARSE_POINTS
 ) -> Tensor:
-    """Equally spaced standardised targets over the part of the range where an item has mass, ``(B, G)``.
+    """Equally spaced standardised targets over the part of the line where an item has mass, ``(B, G)``.
 
     A density may be a thousand times narrower than the range of all targets. Its score is smooth even so: a
-    coarse grid sees the rise on both sides of a peak that lies between two of its points.
+    coarse search sees the rise on both sides of a peak that lies between two of its places.
+    """
+    places, scores = _searched(model, features, float(scaling.z_low), float(scaling.z_high), coarse)
+    inside = scores > scores.amax(1, keepdim=True) + math.log(NEGLIGIBLE)
+    count = len(places)
+    first = inside.int().argmax(1) - 1
+    last = count - inside.flip(1).int().argmax(1)  # one place further on either side
+    ends = places[torch.stack((first, last)).clamp(0, count - 1)]
+    t = torch.linspace(0, 1, points, device=places.device)
+    return ends[0, :, None] + (ends[1] - ends[0])[:, None] * t
+
+
+def _searched(
+    model: EnergyModel, features: Features, low: float, high: float, coarse: int
+) -> tuple[Tensor, Tensor]:
+    """Places over the range of the targets, and beyond it where an item's density goes on there.
+
+    The range is that of the training targets, and a density may leave it: at an input that was never seen, or
+    where the target drifts. Each step beyond is twice as wide as the one before. What is found there counts
+    only for the items that go on, so that no item's density depends on its neighbours in the batch.
+
+    Returns:
+        Increasing standardised targets ``(S,)`` and their scores ``(B, S)``, -inf where an item did not ask.
     """
     batch, device = _batch_and_device(features)
-    low, high = float(scaling.z_low), float(scaling.z_high)
-    search = torch.linspace(low, high, coarse, device=device)
-    with torch.no_grad():
-        scores = model.score(features, search[None, :, None].expand(batch, -1, -1).contiguous())
-    inside = scores > scores.amax(1, keepdim=True) + math.log(NEGLIGIBLE)
-    first = inside.int().argmax(1) - 1
-    last = coarse - inside.flip(1).int().argmax(1)  # one point further on either side
-    ends = search[torch.stack((first, last)).clamp(0, coarse - 1)]
-    t = torch.linspace(0, 1, points, device=device)
-    return ends[0, :, None] + (ends[1] - ends[0])[:, None] * t
+
+    def score(places: Tensor) -> Tensor:
+        with torch.no_grad():
+            return model.score(features, places[None, :, None].expand(batch, -1, -1).contiguous())
+
+    places = torch.linspace(low, high, coarse, device=device)
+    scores = score(places)
+    step = high - low
+    for _ in range(WIDENINGS):
+        mass = scores > scores.amax(1, keepdim=True) + math.log(NEGLIGIBLE)
+        going_on = [(side, rows) for side, rows in ((0, mass[:, :1]), (-1, mass[:, -1:])) if bool(rows.any())]
+        if not going_on:
+            break
+        for side, rows in going_on:
+            end = float(places[side])
+            far = end - step if side == 0 else end + step
+            new = torch.linspace(min(end, far), max(end, far), coarse + 1, device=device)
+            new = new[:-1] if side == 0 else new[1:]
+            found = score(new).where(rows, -math.inf)
+            places = torch.cat((new, places) if side == 0 else (places, new))
+            scores = torch.cat((found, scores) if side == 0 else (scores, found), 1)
+        step *= 2
+    return places, scores
 
 
 def _raw_score(model: EnergyModel, features: Features, scaling: Scaling, y: Tensor) -> Tensor:
