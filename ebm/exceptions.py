@@ -6,6 +6,7 @@ __all__ = [
     "EffectiveSampleSizeWarning",
     "InputError",
     "NumericalError",
+    "OutlierWarning",
     "ShapeError",
     "TruncationWarning",
     "UnknownNameError",
@@ -42,3 +43,7 @@ class TruncationWarning(UserWarning):
 
 class EffectiveSampleSizeWarning(UserWarning):
     """So few samples carry an importance-sampled density that its figures mean little."""
+
+
+class OutlierWarning(UserWarning):
+    """Rows lie so far from all others that they are more likely errors than data."""

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ebm.checks import require_finite
 from ebm.exceptions import DomainError, ShapeError
+from ebm.fitting.moments import moments
 from ebm.fitting.tables import (
     as_tensor,
     names_of,
@@ -19,6 +20,8 @@ __all__ = ["Scaling", "as_inputs", "as_targets", "as_weights", "like_input", "me
 
 # Beyond the targets seen, densities are first looked for this many standard deviations on either side.
 MARGIN = 2.0
+# Beyond the inputs seen, a network is trusted for this many standard deviations; then nothing changes.
+REACH = 10.0
 
 
 @dataclass(frozen=True)
@@ -29,8 +32,11 @@ class Scaling:
         x_shape: shape of one input row.
         x_mean: ``(F,)``; None where rows are not flat, which the network gets as they are.
         x_scale: ``(F,)`` or None; 1 for a constant column.
+        x_low: least standardised input that the network is given, smaller ones count as it; ``(F,)`` or None.
+            A constant column is always 0: what it would do at another value was never seen.
+        x_high: greatest; both are None in files of releases that did not limit inputs.
         y_mean: ``(D,)``.
-        y_scale: ``(D,)``, standard deviations.
+        y_scale: ``(D,)``, standard deviations, of the targets that are no outliers, see `moments`.
         z_low: lower end of the standardised targets' range, with a margin, ``(D,)``; densities may go on.
         z_high: upper end, ``(D,)``.
         flat: targets were given as ``(N,)``, so predictions are.
@@ -48,6 +54,8 @@ class Scaling:
     flat: bool
     x_names: tuple[str, ...] | None = None
     y_names: tuple[str, ...] | None = None
+    x_low: Tensor | None = None
+    x_high: Tensor | None = None
 
     @property
     def target_dim(self) -> int:
@@ -80,6 +88,8 @@ class Scaling:
         """Standardised inputs of raw rows ``(N, *x_shape)``, float32 on `device`."""
         if self.x_mean is not None and self.x_scale is not None:
             rows = (rows - self.x_mean) / self.x_scale
+        if self.x_low is not None and self.x_high is not None:
+            rows = rows.clamp(self.x_low, self.x_high)
         return rows.to(device, torch.float32)
 
     def targets(self, y: Any, count: int) -> Tensor:
@@ -124,14 +134,19 @@ def measure(x: Tensor, y: Tensor, flat: bool) -> Scaling:
     Raises:
         DomainError: if a target column is constant: there is no density to learn.
     """
-    y_mean, y_scale, constant = _mean_and_scale(y)
-    if bool(constant.any()):
-        _refuse_constant(y, int(constant.nonzero()[0]), flat)
-    z = (y - y_mean) / y_scale
-    x_mean, x_scale, _ = _mean_and_scale(x) if x.ndim == 2 else (None, None, None)
-    return Scaling(
-        tuple(x.shape[1:]), x_mean, x_scale, y_mean, y_scale, z.amin(0) - MARGIN, z.amax(0) + MARGIN, flat
-    )
+    target = moments(y)
+    if bool(target.constant.any()):
+        _refuse_constant(y, int(target.constant.nonzero()[0]), flat)
+    low, high = ((end - target.mean) / target.scale for end in (target.low, target.high))
+    targets = (target.mean, target.scale, low - MARGIN, high + MARGIN)
+    shape = tuple(x.shape[1:])
+    if x.ndim != 2:
+        return Scaling(shape, None, None, *targets, flat)
+    inputs = moments(x)
+    reach = torch.where(inputs.constant, 0.0, REACH)
+    low, high = ((end - inputs.mean) / inputs.scale for end in (inputs.low, inputs.high))
+    scaling = Scaling(shape, inputs.mean, inputs.scale, *targets, flat)
+    return replace(scaling, x_low=low - reach, x_high=high + reach)
 
 
 def as_inputs(x: Any, least: int = 1) -> Tensor:
@@ -202,15 +217,3 @@ def _refuse_constant(y: Tensor, column: int, flat: bool) -> NoReturn:
     raise DomainError(
         f"{name} has the one value {low:g} in all {len(values)} rows; a density needs targets that vary."
     )
-
-
-def _mean_and_scale(values: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Mean and standard deviation of columns, 1 where a column is constant, and which ones are."""
-    # In units of the largest entry: squares of very large or small numbers would leave float64.
-    unit = values.abs().amax(0)
-    unit = torch.where(unit > 0, unit, 1.0)
-    mean = unit * (values / unit).mean(0)
-    spread = ((values - mean) / unit).square().mean(0).sqrt()
-    # Rounding leaves a tiny spread in a column of equal large numbers.
-    constant = (values == values[:1]).all(0) | (spread <= 1e-14)
-    return mean, torch.where(constant, 1.0, unit * spread), constant

@@ -26,6 +26,7 @@ __all__ = ["load_fitted", "save_fitted"]
 FORMAT = "ebmtrack.fitted"
 VERSION = 1
 _SCALING = ("x_mean", "x_scale", "y_mean", "y_scale", "z_low", "z_high")
+_LIMITS = ("x_low", "x_high")  # files of earlier releases have none
 
 
 def save_fitted(fitted: FittedEBM, path: Path) -> None:
@@ -47,7 +48,7 @@ def save_fitted(fitted: FittedEBM, path: Path) -> None:
         "flat": scaling.flat,
         "x_names": scaling.x_names,
         "y_names": scaling.y_names,
-        "scaling": {name: getattr(scaling, name) for name in _SCALING},
+        "scaling": {name: getattr(scaling, name) for name in _SCALING + _LIMITS},
         "history": {
             "train_loss": list(history.train_loss),
             "held_out_nll": list(history.held_out_nll),
@@ -135,7 +136,8 @@ def _scaling(fields: dict[str, Any]) -> Scaling:
     flat_rows = numbers["x_mean"] is not None
     width = x_shape if flat_rows else None
     targets = dict.fromkeys(_SCALING[2:], tuple(numbers["y_mean"].shape))
-    expected = {"x_mean": width, "x_scale": width} | targets
+    limits = {name: width for name in _LIMITS if numbers.setdefault(name, None) is not None}
+    expected = {"x_mean": width, "x_scale": width} | targets | limits
     for name, shape in expected.items():
         if shape is None:
             continue
@@ -147,7 +149,9 @@ def _scaling(fields: dict[str, Any]) -> Scaling:
             raise InputError(f"{name} must be positive.")
     if not bool((numbers["z_low"] < numbers["z_high"]).all()):
         raise InputError("the range of the targets is empty.")
-    chosen = {name: numbers[name] for name in _SCALING}
+    if limits and not bool((numbers["x_low"] <= numbers["x_high"]).all()):
+        raise InputError("the range of the inputs is empty.")
+    chosen = {name: numbers[name] for name in _SCALING + _LIMITS}
     return Scaling(
         x_shape=x_shape,
         flat=bool(fields["flat"]),

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -15,9 +15,21 @@ from ebm.exceptions import NumericalError
 from ebm.fitting.config import FitConfig
 from ebm.fitting.optimiser import FlatAdamW
 
-__all__ = ["History", "minimise"]
+__all__ = ["HeldOut", "History", "minimise"]
 
 BatchLoss = Callable[[Tensor], Tensor]
+
+
+class HeldOut(NamedTuple):
+    """What held-out rows say of a network, both the smaller the better.
+
+    Attributes:
+        criterion: decides which weights are kept, and when training ends.
+        nll: mean negative log-likelihood, nats, of raw targets; is told.
+    """
+
+    criterion: float
+    nll: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +52,7 @@ class History:
 def minimise(
     net: nn.Module,
     batch_loss: BatchLoss,
-    held_out: Callable[[], float],
+    held_out: Callable[[], HeldOut],
     count: int,
     config: FitConfig,
     *,
@@ -56,7 +68,7 @@ def minimise(
     Args:
         net: its parameters are trained; in training mode during steps, in evaluation mode otherwise.
         batch_loss: loss ``()`` of the rows with the given indices ``(b,)``.
-        held_out: the value that decides, smaller is better; called after every epoch.
+        held_out: measures the network; called after every epoch.
         count: rows to train on.
         config: budget and stopping rule.
         generator: draws the order of the rows; on the device of the indices.
@@ -82,7 +94,7 @@ def minimise(
             state.settle_for_less(error)
             break
         if hasattr(bar, "set_postfix_str"):
-            bar.set_postfix_str(f"held-out NLL {state.values[-1]:.3f}, best {state.value:.3f}")
+            bar.set_postfix_str(f"held-out NLL {state.values[-1]:.3f}, best {state.values[state.epoch]:.3f}")
         if epoch + 1 == rate.end:
             break
         if rate.first == 0 and epoch - state.epoch >= config.patience:
@@ -118,20 +130,20 @@ class _Rate:
 
 
 class _Best:
-    """The smallest value so far and the weights it was measured with."""
+    """The smallest criterion so far and the weights it was measured with."""
 
     def __init__(self, net: nn.Module) -> None:
         self.net, self.value, self.epoch = net, math.inf, 0
         self.values: list[float] = []
         self.weights: dict[str, Tensor] = {}
 
-    def offer(self, value: float) -> None:
-        if not math.isfinite(value):
-            raise NumericalError(f"the held-out NLL is {value}.")
-        if value < self.value:
-            self.value, self.epoch = value, len(self.values)
+    def offer(self, measured: HeldOut) -> None:
+        if not all(map(math.isfinite, measured)):
+            raise NumericalError(f"the held-out NLL is {measured.nll}.")
+        if measured.criterion < self.value:
+            self.value, self.epoch = measured.criterion, len(self.values)
             self.weights = {name: tensor.detach().clone() for name, tensor in self.net.state_dict().items()}
-        self.values.append(value)
+        self.values.append(measured.nll)
 
     def settle_for_less(self, error: NumericalError) -> None:
         """Warn that training ended here, or raise where there is nothing to settle for."""

@@ -11,6 +11,8 @@ from ebm.nn import ConditionalEBM, MLPEnergyHead, mlp
 
 __all__ = ["AnchoredEBM", "build_model", "feature_size"]
 
+FAR = 10.0
+
 
 class AnchoredEBM(ConditionalEBM):
     """A `ConditionalEBM` times a wide Gaussian, so that p(y|x) can be normalised over all of R^D.
@@ -30,7 +32,17 @@ class AnchoredEBM(ConditionalEBM):
 
     def score(self, features: Features, y: Tensor) -> Tensor:
         """f(x, y) of standardised targets, ``(B, M, D) -> (B, M)``."""
-        return super().score(features, y) - (0.5 / self.anchor**2) * y.square().sum(-1)
+        return super().score(features, self._near(y)) - (0.5 / self.anchor**2) * y.square().sum(-1)
+
+    def _near(self, y: Tensor) -> Tensor:
+        """Targets as the head sees them: as they are up to `FAR` anchors, from there on by their logarithm.
+
+        One wrong row, a thousand deviations out, would else drive the activations, and with them the weights,
+        a thousand times as far as any other.
+        """
+        far = FAR * self.anchor
+        over = (y.abs() - far).clamp(min=0)
+        return y - y.sign() * (over - over.log1p())
 
 
 def build_model(

@@ -1,17 +1,21 @@
 """Which rows are trained on and which are held out."""
 
+import warnings
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from ebm.exceptions import DomainError, ShapeError
+from ebm.exceptions import DomainError, OutlierWarning, ShapeError
 from ebm.fitting.data import Scaling, as_inputs, as_targets, as_weights, measure
+from ebm.fitting.moments import OUTLYING, moments
 from ebm.fitting.tables import require_same_order
 
 __all__ = ["Rows", "prepare_rows", "split_rows"]
 
 FEWEST_ROWS = 4
+# Outliers that a warning names.
+NAMED = 10
 
 
 class Rows(NamedTuple):
@@ -50,12 +54,17 @@ def prepare_rows(
         ShapeError: if shapes do not fit.
         DomainError: if a value is outside its domain, there are too few rows, or a target is constant.
         InputError: if something is not numeric.
+
+    Warns:
+        OutlierWarning: if rows lie more than `OUTLYING` robust deviations from the median.
     """
     inputs = as_inputs(x)
     targets, flat = as_targets(y, len(inputs))
     require_same_order(x, y)
     weights = as_weights(sample_weight, len(inputs))
     used = weights > 0
+    for name, values in (("x", inputs), ("y", targets)):
+        _warn_outliers(name, values, used)
     rows = Rows(inputs[used], targets[used], weights[used])
     if validation_data is None:
         train, held = split_rows(len(rows.x), share, seed)
@@ -82,3 +91,23 @@ def split_rows(count: int, share: float, seed: int) -> tuple[Tensor, Tensor]:
     held = min(max(1, round(share * count)), count - 2)
     order = torch.randperm(count, generator=torch.Generator().manual_seed(seed))
     return order[held:].sort().values, order[:held].sort().values
+
+
+def _warn_outliers(name: str, values: Tensor, used: Tensor) -> None:
+    """Name the rows of ``(N, F)`` that are gross outliers among those used ``(N,)``."""
+    if values.ndim != 2:
+        return
+    numbers = used.nonzero()[:, 0]
+    wrong = moments(values[used]).outlying.any(1)
+    if not bool(wrong.any()):
+        return
+    rows = [int(numbers[i]) for i in wrong.nonzero()[:NAMED, 0]]
+    count = int(wrong.sum())
+    named = ", ".join(map(str, rows)) + (", ..." if count > len(rows) else "")
+    warnings.warn(
+        f"{count} of {len(numbers)} rows have a value of {name} more than {OUTLYING:g} robust standard "
+        f"deviations from the median (row {named}). They are used, but have no say in the scale; leave them "
+        "out if they are errors.",
+        OutlierWarning,
+        stacklevel=4,
+    )

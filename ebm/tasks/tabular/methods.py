@@ -17,7 +17,7 @@ from ebm.calibration import crps
 from ebm.fitting import FitConfig, fit
 from ebm.fitting.config import LOSS_NAMES
 from ebm.fitting.data import Scaling
-from ebm.fitting.loop import minimise
+from ebm.fitting.loop import HeldOut, minimise
 from ebm.fitting.rows import Rows, prepare_rows
 from ebm.lookup import unknown_name
 from ebm.nn import mlp
@@ -103,9 +103,10 @@ def _run_baseline(
         torch.manual_seed(config.seed)
         net = _HeadNet(train.x.shape[1], config.hidden, head).to(device)
 
-        def held_out() -> float:
+        def held_out() -> HeldOut:
             with torch.no_grad():
-                return net.loss(held).item()
+                loss = net.loss(held).item()
+            return HeldOut(loss, loss)
 
         history = minimise(
             net,

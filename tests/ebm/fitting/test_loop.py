@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from ebm.exceptions import NumericalError
 from ebm.fitting.config import FitConfig
-from ebm.fitting.loop import History, minimise
+from ebm.fitting.loop import HeldOut, History, minimise
 
 
 def run(values: list[float], config: FitConfig) -> tuple[History, list[float], float]:
@@ -18,9 +18,10 @@ def run(values: list[float], config: FitConfig) -> tuple[History, list[float], f
     at: list[float] = []
     remaining = iter(values)
 
-    def held_out() -> float:
+    def held_out() -> HeldOut:
         at.append(net.weight.item())
-        return next(remaining)
+        value = next(remaining)
+        return HeldOut(value, value)
 
     history = minimise(
         net,
@@ -83,6 +84,8 @@ def test_batches_are_nearly_equal_and_cover_every_row_once() -> None:
         return net.weight.sum()
 
     config = FitConfig(epochs=1, batch_size=32)
-    minimise(net, batch_loss, lambda: 0.0, 33, config, generator=torch.Generator().manual_seed(0))
+    minimise(
+        net, batch_loss, lambda: HeldOut(0.0, 0.0), 33, config, generator=torch.Generator().manual_seed(0)
+    )
     assert sorted(map(len, seen)) == [16, 17]
     assert torch.equal(torch.cat(seen).sort().values, torch.arange(33))
