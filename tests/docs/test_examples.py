@@ -15,7 +15,7 @@ from pytracking.cli import COMMANDS
 from tests.docs.pages import DOCS, NEEDS, ROOT, Block, all_pages, blocks, differences
 
 EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
-PLAIN_COMMANDS = {"source", "git", "cd", "mkdocs"}  # not ours: nothing of theirs is checked
+PLAIN_COMMANDS = {"source", "git", "cd", "mkdocs", "ffmpeg"}  # not ours: nothing of theirs is checked
 
 
 def pages_with(language: str) -> list[str]:
@@ -109,11 +109,19 @@ def check_command(words: list[str]) -> None:
         script = next(number for number, word in enumerate(arguments) if word.endswith(".py"))
         check_command(["python", *arguments[script:]])
     elif program == "python":
-        source = (ROOT / arguments[0]).read_text("utf-8")
+        source = with_neighbours(ROOT / arguments[0])
         for option in (word for word in arguments if word.startswith("--")):
             assert f'"{option.partition("=")[0]}"' in source, f"{arguments[0]} has no {option}"
     else:
         assert program in PLAIN_COMMANDS, f"{program}: teach check_command this program"
+
+
+def with_neighbours(script: Path) -> str:
+    """Source of a script and of the modules beside it that it imports: one of them may hold its options."""
+    source = script.read_text("utf-8")
+    names = re.findall(r"^from (\w+) import", source, re.MULTILINE)
+    beside = [script.parent / f"{name}.py" for name in names]
+    return source + "".join(module.read_text("utf-8") for module in beside if module.is_file())
 
 
 def check_ebmtrack(arguments: list[str]) -> None:
