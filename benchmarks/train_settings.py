@@ -100,10 +100,10 @@ def run(setting: tuple[str, str], folder: Path, arguments: Sequence[str]) -> dic
 
 
 def common(workspace: Path) -> list[str]:
-    """Arguments of every run: generated data, one process, one thread, nothing resumed."""
+    """Arguments of every run: generated data, one process, one thread, whole batches, nothing resumed."""
     return [
         *("--datasets", "generated", "--workspace", str(workspace), "--resume", "none"),
-        *("--workers", "0", "--threads", "1", "--device", "cpu", "--no-validate"),
+        *("--workers", "0", "--threads", "1", "--device", "cpu", "--no-validate", "--set", "groups=none"),
     ]
 
 

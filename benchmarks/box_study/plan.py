@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from ltr.train_settings.bbreg.atom_small import RECIPE as ATOM_SMALL
-from ltr.train_settings.dimp.dimp_nce_plus_small import RECIPE as SMALL
+from ltr.train_settings.bbreg.atom_small import RECIPE as ATOM_SETTING
+from ltr.train_settings.dimp.dimp_nce_plus_small import RECIPE as SETTING
 from ltr.train_settings.recipe import BoxRecipe, LabelNoise, OverlapRecipe, Sampling, TrainRecipe
 from ltr.train_settings.settable import set_fields
 from ltr.trainers.schedule import Schedule
@@ -24,6 +24,10 @@ __all__ = [
     "sweep",
     "whole_recipe",
 ]
+
+# Whole batches, in which the published figures were taken; a study runs in one process anyway.
+SMALL = replace(SETTING, groups=None)
+ATOM_SMALL = replace(ATOM_SETTING, groups=None)
 
 LOSSES: Mapping[str, BoxRecipe | OverlapRecipe] = {
     "iou": OverlapRecipe.from_preset("tracking/atom*"),

@@ -134,7 +134,7 @@ class BatchLoader:
         self._indices.start = value
 
     def __len__(self) -> int:
-        """Batches per pass."""
+        """Batches, or groups of them, per pass."""
         return len(self._loader or self._build())
 
     def __iter__(self) -> Iterator[Batch]:
@@ -172,6 +172,7 @@ def make_loader(
     device: torch.device | str,
     start_method: str | None = None,
     share: tuple[int, int] = (0, 1),
+    groups: int = 1,
 ) -> BatchLoader:
     """A loader of samples ``start_index .. start_index + num_samples - 1``, in that order.
 
@@ -186,9 +187,10 @@ def make_loader(
             way.
         share: (rank, size): of every batch, this process gets the part with number `rank` of `size` equal
             parts.
+        groups: into how many this part is cut again, which come one after another.
 
     Raises:
-        InputError: if the numbers do not give one batch, or a batch has no `size` equal parts.
+        InputError: if the numbers do not give one batch, or a batch has not as many equal parts.
     """
     if batch_size < 1 or workers < 0 or start_index < 0 or num_samples < batch_size:
         raise InputError(
@@ -196,13 +198,13 @@ def make_loader(
             "workers). Ask for more samples or a smaller batch."
         )
     rank, size = share
-    if batch_size % size:
-        raise InputError(f"A batch of {batch_size} cannot be cut into {size} equal parts.")
+    if batch_size % (size * groups):
+        raise InputError(f"A batch of {batch_size} cannot be cut into {size * groups} equal parts.")
     indices = _IndexRange(start_index, num_samples // batch_size, batch_size, rank, size)
     build = partial(
         DataLoader,
         _Guarded(dataset),
-        batch_size=batch_size // size,
+        batch_size=batch_size // (size * groups),
         sampler=indices,
         num_workers=workers,
         collate_fn=_collate,

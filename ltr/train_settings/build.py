@@ -183,6 +183,8 @@ def build_config(
         scale_loss=recipe.precision == "fp16",
         ema=recipe.ema,
         validate_every=recipe.validation.every,
+        groups=recipe.groups,
+        seed=recipe.seed,
         parts=parts,
         settings=recipe.plain(),
         extra=dict(extra or {}),

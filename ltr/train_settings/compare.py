@@ -11,6 +11,8 @@ def comparable(plain: Mapping[str, Any]) -> dict[str, Any]:
     data = {k: v for k, v in plain.items() if k != "validation"}
     if not any(data.get("label_noise", {}).values()):
         data.pop("label_noise", None)  # checkpoints older than the field had exact labels too
+    if data.get("groups") is None:
+        data.pop("groups", None)  # nor did they have fixed groups
     schedule = dict(data["schedule"])
     if schedule["kind"] == "step":
         # The cosine depends on the length, the steps do not.

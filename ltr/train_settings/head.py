@@ -11,6 +11,7 @@ from ltr.train_settings.recipe import TrainRecipe
 from ltr.train_settings.resources import CpuPlan
 from ltr.trainers.checkpoints import CheckpointFolder
 from ltr.trainers.config import TrainerConfig
+from ltr.trainers.division import Division
 from ltr.trainers.world import World
 
 __all__ = ["Run", "head_lines"]
@@ -22,6 +23,7 @@ class Run:
 
     recipe: TrainRecipe
     parts: int | None
+    division: Division
     choice: DataChoice
     data: OpenedData
     network: BuiltNetwork
@@ -77,9 +79,9 @@ def _rates(run: Run) -> str:
 
 def _effective_batch(run: Run) -> str:
     """How many samples make a step, and over which of them batch statistics are taken."""
-    size, world = run.recipe.batch_size, run.world
-    share = world.share(size)
-    factors = [f"{world.size} processes"] if world.size > 1 else []
+    size, world, division = run.recipe.batch_size, run.world, run.division
+    share, kind = division.samples, "groups" if division.fixed else "processes"
+    factors = [f"{division.groups} {kind}"] if division.groups > 1 else []
     if run.parts is not None and run.parts > 1:
         factors.append(f"{run.parts} parts")
         share = -(-share // run.parts)
@@ -90,5 +92,5 @@ def _effective_batch(run: Run) -> str:
 
 
 def _sharing(run: Run) -> str:
-    size = run.world.size
-    return "" if size == 1 else f"{size} processes of {run.world.share(run.recipe.batch_size)} samples, each "
+    size, division = run.world.size, run.division
+    return "" if size == 1 else f"{size} processes of {division.own * division.samples} samples, each "

@@ -107,6 +107,7 @@ class TrainRecipe:
     precision: Precision = "fp32"
     channels_last: bool = True
     ema: float | None = None  # decay of averaged weights, kept beside those that are trained
+    groups: int | None = None  # a batch is computed in, whatever the number of processes; none: one a process
     sync_batch_norm: bool = False  # batch statistics over all processes (GPUs), not over each one's share
     seed: int = 0
 
@@ -122,6 +123,12 @@ class TrainRecipe:
         if self.precision not in get_args(Precision):
             raise DomainError(f"precision must be one of {get_args(Precision)}, got {self.precision!r}")
         require_range("seed", self.seed, least=0)
+        require_range("groups", self.groups, least=1)
+        if self.groups is not None and self.sync_batch_norm:
+            raise DomainError(
+                "sync_batch_norm takes batch statistics over all processes, "
+                f"groups={self.groups} over a group; set groups=none or sync_batch_norm=false."
+            )
         if self.ema is not None:
             check_decay(self.ema)
 

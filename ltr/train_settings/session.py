@@ -27,6 +27,7 @@ from ltr.train_settings.resources import CpuPlan, available_cores, plan_cpu, sha
 from ltr.train_settings.resume import Start, find_start, make_way
 from ltr.train_settings.streams import build_streams
 from ltr.trainers.checkpoints import CheckpointFolder
+from ltr.trainers.division import Division, divide
 from ltr.trainers.dry_run import dry_run
 from ltr.trainers.launch import expected_world, launch, under_torchrun
 from ltr.trainers.random_state import seed_everything
@@ -98,7 +99,7 @@ def _check_sharing(recipe: TrainRecipe, options: RunOptions, device: torch.devic
             f"sync_batch_norm needs GPUs, since torch offers it there alone, and the device is {device}; "
             "leave it false."
         )
-    options.parts(world.share(recipe.batch_size))
+    options.parts(divide(recipe.batch_size, world, recipe.groups).samples)
 
 
 def _train(recipe: TrainRecipe, options: RunOptions, device: torch.device, plan: CpuPlan) -> int:
@@ -128,9 +129,11 @@ def _train(recipe: TrainRecipe, options: RunOptions, device: torch.device, plan:
             network = build_network(recipe, options.backbone_weights, resumed)
             generate = partial(_generate, root, choice.scale, options.workers)
             data = open_data(choice, generate, options.validate)
+        division = divide(recipe.batch_size, world, recipe.groups)
         run = Run(
             recipe=recipe,
-            parts=options.parts(world.share(recipe.batch_size)),
+            parts=options.parts(division.samples),
+            division=division,
             choice=choice,
             data=data,
             network=network,
@@ -193,7 +196,7 @@ def _carry_out(run: Run, options: RunOptions, start: Start | None) -> int:
     if start is not None:
         trainer.load_state_dict(start.content)
         say(f"resuming {start.path}: {_progress_of(trainer)}")
-        _say_other_sharing(start, run.world, say)
+        _say_other_sharing(start, run.division, say)
     if run.world.is_main:
         check_space(run.folder.path, _checkpoint_bytes(trainer))
         make_way(run.folder, start, say)
@@ -214,7 +217,7 @@ def _batch_bytes(run: Run) -> int:
     """Bytes of the images in this process's share of a batch."""
     sampling = run.recipe.sampling
     frames = sampling.train_frames + sampling.test_frames
-    return run.world.share(run.recipe.batch_size) * frames * 3 * run.recipe.geometry.crop_size**2
+    return run.division.own * run.division.samples * frames * 3 * run.recipe.geometry.crop_size**2
 
 
 def _checkpoint_bytes(trainer: Trainer) -> int:
@@ -225,9 +228,10 @@ def _checkpoint_bytes(trainer: Trainer) -> int:
     return weights * (1 if trainer.step.average is None else 2) + moments
 
 
-def _say_other_sharing(start: Start, world: World, say: Callable[[str], None]) -> None:
+def _say_other_sharing(start: Start, division: Division, say: Callable[[str], None]) -> None:
+    world = division.world
     before = int(start.content["resume"].get("processes", 1))
-    if before != world.size:
+    if before != world.size and not division.fixed:
         say(
             f"the checkpoint was trained by {before} processes, now there are {world.size}: batch statistics "
             "are over a process's share, so this is no exact continuation"

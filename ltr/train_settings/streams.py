@@ -19,6 +19,7 @@ from ltr.train_settings.data_source import OpenedData
 from ltr.train_settings.recipe import BoxRecipe, DensityRecipe, OverlapRecipe, TrainRecipe
 from ltr.train_settings.resources import CpuPlan
 from ltr.trainers.config import Batch, Streams
+from ltr.trainers.division import divide
 from ltr.trainers.world import World
 
 __all__ = ["build_sampler", "build_streams", "processing_config"]
@@ -126,14 +127,15 @@ def build_streams(
     decoder: Decoder = OPENCV,
     tolerance: Tolerance = STRICT,
 ) -> Streams:
-    """Training and validation batches, of which each process gets its share.
+    """Training and validation batches, of which each process gets its groups, one after another.
 
     Raises:
-        InputError: if a data set has no usable sequence.
+        InputError: if a data set has no usable sequence, or the processes cannot share a batch.
     """
     samplers = partial(build_sampler, recipe, decoder=decoder, tolerance=tolerance)
     sampler = samplers(data.train, data.weights, training=True)
     draws = ReplacedDraws(tolerance.unreadable)
+    division = divide(recipe.batch_size, world, recipe.groups)
 
     def loader(dataset: DiMPSampler, start: int, count: int) -> BatchLoader:
         return make_loader(
@@ -144,6 +146,7 @@ def build_streams(
             workers=plan.workers,
             device=device,
             share=(world.rank, world.size),
+            groups=division.own,
         )
 
     # One loader for the rest of the run: the next epoch's batches are fetched while an epoch ends.

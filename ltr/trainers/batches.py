@@ -1,6 +1,6 @@
 """What happens to a batch: to the device, in parts through the network, its scalars back in one transfer."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -8,7 +8,7 @@ from torch import Tensor
 from ltr.actors.base_actor import BaseActor
 from ltr.trainers.config import Batch
 
-__all__ = ["fetch", "forward_backward", "part_sizes", "split_batch", "to_device"]
+__all__ = ["fetch", "forward_backward", "in_tuples", "part_sizes", "split_batch", "to_device"]
 
 
 def to_device(batch: Batch, device: torch.device) -> Batch:
@@ -16,6 +16,11 @@ def to_device(batch: Batch, device: torch.device) -> Batch:
     if device.type == "cpu":
         return batch
     return {k: v.to(device, non_blocking=True) if isinstance(v, Tensor) else v for k, v in batch.items()}
+
+
+def in_tuples(batches: Iterable[Batch], size: int) -> Iterator[tuple[Batch, ...]]:
+    """Consecutive batches, `size` at a time; what does not fill a tuple is left out."""
+    return zip(*[iter(batches)] * size)
 
 
 def fetch(stats: Mapping[str, Tensor]) -> dict[str, float]:

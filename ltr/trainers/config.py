@@ -25,7 +25,9 @@ class TrainerConfig:
         ema: decay of an exponential average of the weights, None for no average.
         validate_every: epochs between two validations.
         max_nonfinite: steps with a non-finite loss or gradient that a run may skip.
-        parts: parts in which a batch is computed; None to let the free memory decide.
+        groups: groups in which a batch is computed whatever the number of processes; None: one a process.
+        seed: of the random numbers that a fixed number of groups draws.
+        parts: parts in which a group is computed; None to let the free memory decide.
         settings: the recipe as plain data, stored in the checkpoints.
         extra: further plain entries of the checkpoint's ``resume`` field.
     """
@@ -39,6 +41,8 @@ class TrainerConfig:
     ema: float | None = None
     validate_every: int = 5
     max_nonfinite: int = 3
+    groups: int | None = None
+    seed: int = 0
     parts: int | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     extra: Mapping[str, Any] = field(default_factory=dict)
@@ -54,8 +58,8 @@ class Streams:
     """Where batches come from.
 
     Attributes:
-        train: (first sample index, number of samples) -> batches in that order.
-        validation: batches of a fixed set, or None.
+        train: (first sample index, number of samples) -> this process's groups of the batches in that order.
+        validation: those of a fixed set, or None.
         replaced: draws of this process that gave no sample, by sequence; grows while batches are read.
     """
 

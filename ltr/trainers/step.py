@@ -1,9 +1,10 @@
 """One step of training: parts, gradients over all processes, loss scaling, clipping, the optimiser."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -11,8 +12,10 @@ from ltr.actors.base_actor import BaseActor
 from ltr.trainers.averaged_weights import AveragedWeights
 from ltr.trainers.batches import fetch, forward_backward, part_sizes
 from ltr.trainers.config import Batch, Position, TrainerConfig
+from ltr.trainers.division import divide
 from ltr.trainers.guard import NonFiniteGuard
 from ltr.trainers.memory import available_memory, parts_needed
+from ltr.trainers.random_state import seed_everything
 from ltr.trainers.world import World
 
 __all__ = ["StepResult", "TrainStep"]
@@ -62,14 +65,14 @@ class TrainStep:
         self.average = None if config.ema is None else AveragedWeights(actor.net, config.ema)
         self.scaler = torch.amp.GradScaler(device.type, enabled=config.scale_loss)
         self.skipped = 0
-        self._batch_size = world.share(config.batch_size)
+        self.division = divide(config.batch_size, world, config.groups)
         self._parts = config.parts
 
-    def __call__(self, batch: Batch, position: Position, stop: bool) -> StepResult:
+    def __call__(self, batches: Sequence[Batch], position: Position, stop: bool) -> StepResult:
         """Make the step that follows `position`.
 
         Args:
-            batch: this process's share, on the device.
+            batches: this process's groups of the batch, on the device.
             position: how far the run is.
             stop: whether this process was asked to stop.
 
@@ -77,12 +80,10 @@ class TrainStep:
             NumericalError: if too many steps of the run were not finite.
         """
         self.guard.before_step()
-        self.optimizer.zero_grad(set_to_none=True)
-        stats = forward_backward(self.actor, batch, self._part_sizes(batch), self.scaler.scale)
-        gradients = self._gradients()
-        average = self.world.average(gradients, stats, stop)
+        gradients, stats = self._compute(batches, position)
+        average = self.division.average(gradients, stats, stop)
         self.scaler.unscale_(self.optimizer)
-        norm = torch.nn.utils.get_total_norm(gradients)
+        norm = torch.nn.utils.get_total_norm(gradients[-1])
         values = fetch(average.stats | {"Grad/norm": norm})  # the one synchronisation of a step
         if _finite(values["Loss/total"]) and _finite(values["Grad/norm"]):
             self._update(norm, values)
@@ -91,9 +92,41 @@ class TrainStep:
             values = {"Grad/skipped": 1.0}
             self.scaler.update()
         else:
-            self._reject(batch, values, position)
+            worst = next((i for i, s in enumerate(stats) if not s["Loss/total"].isfinite()), 0)
+            self._reject(batches[worst], values, position)
             values = {}
         return StepResult(values, average.stop)
+
+    def _compute(
+        self, batches: Sequence[Batch], position: Position
+    ) -> tuple[list[list[Tensor]], list[dict[str, Tensor]]]:
+        """Gradients and statistics of each group; the running statistics become those of the first."""
+        gradients, stats = [], []
+        buffers: list[Tensor] = []
+        for number, batch in enumerate(batches):
+            self.optimizer.zero_grad(set_to_none=True)
+            sizes = self._part_sizes(batch)
+            self.seed(position.samples, number)  # measuring the parts has drawn
+            stats.append(forward_backward(self.actor, batch, sizes, self.scaler.scale))
+            gradients.append(self._gradients())
+            if number == 0 and len(batches) > 1:
+                # What a process that computes one group would have; the others' would depend on who has them.
+                buffers = [buffer.clone() for buffer in self.actor.net.buffers()]
+        with torch.no_grad():
+            for buffer, first in zip(self.actor.net.buffers(), buffers):
+                buffer.copy_(first)
+        return gradients, stats
+
+    def seed(self, samples: int, group: int) -> None:
+        """Give an own group the random numbers of its place in the run, whichever process computes it.
+
+        Args:
+            samples: index of the batch's first sample.
+            group: number among this process's groups.
+        """
+        if self.division.fixed:
+            place = np.random.SeedSequence((self.config.seed, samples + self.division.first(group)))
+            seed_everything(int(place.generate_state(1, np.uint64)[0]) % 2**63)
 
     def _gradients(self) -> list[Tensor]:
         groups = self.optimizer.param_groups
@@ -128,8 +161,8 @@ class TrainStep:
         self.say(f"Step {step} of epoch {epoch} is not finite and was skipped; {kept}")
 
     def _part_sizes(self, batch: Batch) -> list[int]:
-        """In which parts a batch is computed; decided at the first one and kept for the whole run."""
-        size = self._batch_size
+        """In which parts a group is computed; decided at the first one and kept for the whole run."""
+        size = self.division.samples
         if self._parts is None:
             # On a CPU the processes of a machine share its memory; all take as many parts as the neediest.
             sharing = self.world.local_size if self.device.type == "cpu" else 1

@@ -11,7 +11,7 @@ import torch
 from ebm.exceptions import InputError
 from ltr.actors.base_actor import BaseActor
 from ltr.admin.state_dicts import load_strictly
-from ltr.trainers.batches import fetch, to_device
+from ltr.trainers.batches import fetch, in_tuples, to_device
 from ltr.trainers.checkpoints import CheckpointFolder, require_training_state
 from ltr.trainers.config import Batch, Position, Streams, TrainerConfig
 from ltr.trainers.guard import NonFiniteGuard
@@ -139,9 +139,9 @@ class Trainer:
         """Make one step with the next batch and move the position."""
         self._set_rates()
         watch.before_data()
-        batch = to_device(next(batches), self.device)
+        groups = [to_device(next(batches), self.device) for _ in range(self.step.division.own)]
         watch.after_data(self.config.batch_size)
-        result = self.step(batch, self.position, stop.signum is not None)
+        result = self.step(groups, self.position, stop.signum is not None)
         self._stop = result.stop
         self._meters.update(result.values, self.config.batch_size)
         self.position.step += 1
@@ -210,13 +210,18 @@ class Trainer:
         with nullcontext() if self.step.average is None else self.step.average.applied():
             # Each process has running statistics of its own; those that are saved are the main one's.
             self.world.broadcast(list(self.actor.net.buffers()))
-            for batch in stream():
-                size = int(batch["test_anno"].shape[1]) * self.world.size
+            division, done = self.step.division, 0
+            for groups in in_tuples(stream(), division.own):
+                size = int(groups[0]["test_anno"].shape[1]) * division.groups
                 watch.after_data(size)
-                with torch.no_grad():
-                    _, stats = self.actor(to_device(batch, self.device))
-                average = self.world.average([], stats, stop.signum is not None)
+                stats = []
+                for number, batch in enumerate(groups):
+                    self.step.seed(done, number)
+                    with torch.no_grad():
+                        stats.append(self.actor(to_device(batch, self.device))[1])
+                average = division.average([[] for _ in groups], stats, stop.signum is not None)
                 meters.update(fetch(average.stats), size)
+                done += size
                 self._stop = average.stop
                 if self._stop:
                     break

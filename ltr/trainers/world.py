@@ -4,7 +4,7 @@ On GPUs there is a process for each; on a CPU this is what uses the cores, since
 network are too short to be worth splitting over threads.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -12,8 +12,6 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor
-
-from ebm.exceptions import InputError
 
 __all__ = ["Averaged", "World"]
 
@@ -41,21 +39,6 @@ class World:
         """Whether this process saves and speaks."""
         return self.rank == 0
 
-    def share(self, batch_size: int) -> int:
-        """Samples of a batch that fall to each process.
-
-        Raises:
-            InputError: if the batch cannot be shared evenly, or a share would be a single sample.
-        """
-        local, rest = divmod(batch_size, self.size)
-        if rest or (self.size > 1 and local < 2):
-            raise InputError(
-                f"A batch of {batch_size} cannot be shared by {self.size} processes: every process needs the "
-                "same number of samples, at least 2. Change --batch-size or the number of processes "
-                "(--processes, or torchrun's --nproc-per-node and --nnodes)."
-            )
-        return local
-
     def average(self, gradients: Sequence[Tensor], stats: Mapping[str, Tensor], stop: bool) -> "Averaged":
         """Average gradients in place and statistics over the processes; learn whether any wants to stop.
 
@@ -68,8 +51,7 @@ class World:
         """
         if self.size == 1:
             return Averaged(stats=dict(stats), stop=stop)
-        scalars = torch.stack([value.detach().float() for value in stats.values()])
-        scalars = torch.cat((scalars, scalars.new_full((1,), float(stop))))
+        scalars = _scalars(stats, stop)
         messages = []
         for tensors in _buckets([*gradients, scalars]):
             flat = _flat(tensors)
@@ -77,7 +59,31 @@ class World:
         for tensors, flat, work in messages:
             work.wait()
             _unpack(flat.div_(self.size), tensors)
-        return Averaged(stats=dict(zip(stats, scalars[:-1].unbind())), stop=bool(scalars[-1] > 0))
+        return Averaged.of(stats, scalars)
+
+    def average_in_order(
+        self, gradients: Sequence[Sequence[Tensor]], stats: Sequence[Mapping[str, Tensor]], stop: bool
+    ) -> "Averaged":
+        """Average over the groups of all processes; the same bits however many processes these are shared by.
+
+        Args:
+            gradients: of each group of this process, as many groups and tensors everywhere; those of the last
+                group become the averages.
+            stats: of each group, scalars ``[]`` by name, at least one.
+            stop: whether this process was asked to stop.
+        """
+        scalars = [_scalars(values, stop) for values in stats]
+        own = torch.stack([_flat([*group, more]) for group, more in zip(gradients, scalars)])
+        rows = list(own)
+        if self.size > 1:
+            others = [torch.empty_like(own) for _ in range(self.size)]
+            dist.all_gather(others, own)
+            rows = [row for other in others for row in other]
+        total = rows[0].clone()
+        for row in rows[1:]:  # one after another: any other order would round otherwise
+            total += row
+        _unpack(total.div_(len(rows)), [*gradients[-1], scalars[-1]])
+        return Averaged.of(stats[-1], scalars[-1])
 
     def broadcast(self, tensors: Sequence[Tensor]) -> None:
         """Overwrite `tensors`, the same in number and shape everywhere, by those of the main process."""
@@ -125,6 +131,17 @@ class Averaged:
 
     stats: dict[str, Tensor]
     stop: bool
+
+    @classmethod
+    def of(cls, names: Iterable[str], scalars: Tensor) -> "Averaged":
+        """From what `_scalars` puts together, averaged."""
+        return cls(stats=dict(zip(names, scalars[:-1].unbind())), stop=bool(scalars[-1] > 0))
+
+
+def _scalars(stats: Mapping[str, Tensor], stop: bool) -> Tensor:
+    """Statistics and a request to stop as one tensor ``[len(stats) + 1]``."""
+    scalars = torch.stack([value.detach().float() for value in stats.values()])
+    return torch.cat((scalars, scalars.new_full((1,), float(stop))))
 
 
 def _buckets(tensors: Sequence[Tensor]) -> Iterator[list[Tensor]]:

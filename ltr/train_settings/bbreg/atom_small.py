@@ -28,5 +28,6 @@ RECIPE = replace(
     schedule=SMALL.schedule,
     validation=SMALL.validation,
     batch_size=SMALL.batch_size,
+    groups=SMALL.groups,
     samples_per_epoch=SMALL.samples_per_epoch,
 )

@@ -34,7 +34,7 @@ def shared_run(generated_tiny: Path, tmp_path_factory: pytest.TempPathFactory) -
     folder = linked(generated_tiny, tmp_path_factory.mktemp("shared"))
     code, output = finish(start(folder, *SHARING, "--processes=2"))
     assert code == 0, output
-    assert "4 samples (2 processes x 2; batch statistics over 2 samples)" in output
+    assert "4 samples (2 groups x 2; batch statistics over 2 samples)" in output
     return folder / LAST
 
 

@@ -30,7 +30,7 @@ def test_torchrun_trains_to_the_same_bits_as_processes_of_the_command(
     code, output = finish(start(workspace, *SHARING, command=[*TORCHRUN, "-m", "ltr.run_training"]))
     assert code == 0, output
     assert output.count("resuming") == output.count("batch:") == output.count("Finished") == 1
-    assert "4 samples (2 processes x 2; batch statistics over 2 samples)" in output
+    assert "4 samples (2 groups x 2; batch statistics over 2 samples)" in output
     assert_same_run(workspace / LAST, shared_run)
 
 

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 import torch
 
-from ebm.exceptions import InputError
 from ltr.admin.loading import read_checkpoint
 from ltr.trainers import world as module
 from ltr.trainers.batches import forward_backward, split_batch
@@ -141,9 +140,3 @@ def test_alone_nothing_is_changed() -> None:
     assert average.stats["Loss/total"].item() == 2.0
     assert not average.stop
     assert World().gather("x") == ["x"]
-
-
-@pytest.mark.parametrize(("batch", "size"), [(10, 4), (4, 4)])
-def test_an_uneven_share_or_a_single_sample_is_refused(batch: int, size: int) -> None:
-    with pytest.raises(InputError, match="--processes"):
-        World(size=size).share(batch)

@@ -67,9 +67,10 @@ def toy_trainer(
     validate: bool = False,
     world: World | None = None,
     streams: Streams | None = None,
+    batch_size: int = 4,
     **config: Any,
 ) -> Trainer:
-    """A trainer of five steps an epoch."""
+    """A trainer of five steps an epoch, with the usual batches."""
     torch.manual_seed(0)
     net = ToyNet()
     return Trainer(
@@ -81,7 +82,7 @@ def toy_trainer(
         folder=CheckpointFolder(folder, "ToyNet", keep_last=2),
         config=TrainerConfig(
             schedule=Schedule(epochs=epochs, step_epochs=step_epochs),
-            batch_size=4,
+            batch_size=batch_size,
             samples_per_epoch=22,
             validate_every=1,
             **config,
