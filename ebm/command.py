@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from ebm.exceptions import EBMError
+from ebm.threads import sleep_when_idle
 
 __all__ = ["CommandParser", "local_path", "run_command", "run_guarded"]
 
@@ -80,7 +81,7 @@ def run_guarded(body: Callable[[], int], interrupted: str = "") -> int:
     Returns: the body's code; 2 after an error of the input, the installation or the system, 130 after Ctrl-C,
         1 where all went well but what was printed could not be written (a closed pipe is no error).
     """
-    _prepare_process()
+    sleep_when_idle()
     with _unfailing_output() as lost:
         code = _guarded(body, interrupted)
         sys.stdout.flush()
@@ -88,11 +89,6 @@ def run_guarded(body: Callable[[], int], interrupted: str = "") -> int:
             print(f"error: what was printed is not complete: {lost[0]}", file=sys.stderr)
             return 1
         return code
-
-
-def _prepare_process() -> None:
-    """What must be set before torch loads its thread pool."""
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # spinning threads starve the processes beside them
 
 
 def _guarded(body: Callable[[], int], interrupted: str) -> int:

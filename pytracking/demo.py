@@ -6,7 +6,6 @@ keeps what it has finished, so that a second call only prints the result.
 """
 
 import argparse
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING
 from ebm.command import CommandParser, local_path, run_command
 from ebm.exceptions import InputError
 from ebm.outputs import Output, require_outputs
+from ebm.threads import available_cores
 
 if TYPE_CHECKING:
     from pytracking.analysis.extract import Evaluation
@@ -98,7 +98,7 @@ def _run(options: argparse.Namespace) -> int:
             scale=options.scale,
             epochs=options.epochs,
             samples=options.samples,
-            workers=options.workers or len(os.sched_getaffinity(0)),
+            workers=options.workers or available_cores(),
             device=options.device,
         )
     )
@@ -170,7 +170,8 @@ def _train(options: DemoOptions) -> int:
     for name, value in (("--epochs", options.epochs), ("--samples", options.samples)):
         arguments += [] if value is None else [name, str(value)]
     if resolve_device(options.device).type == "cpu":
-        share = processes_for(find_recipe(MODULE, SETTING).batch_size, options.workers)
+        recipe = find_recipe(MODULE, SETTING)
+        share = processes_for(recipe.batch_size, options.workers, recipe.groups)
         arguments += ["--processes", str(share)]
     return train(arguments)
 

@@ -2,7 +2,6 @@
 
 import argparse
 import importlib.util
-import os
 import platform
 import shutil
 import sys
@@ -11,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from ebm.command import CommandParser, run_command
+from ebm.threads import available_cores
 from ltr.admin.workspace_option import add_workspace_option
 
 __all__ = ["main", "report"]
@@ -52,7 +52,7 @@ def _version(package: str) -> str:
 def _software() -> Iterator[str]:
     yield f"ebmtrack        {_version('ebmtrack')}"
     yield f"python          {platform.python_version()} ({sys.executable})"
-    yield f"system          {platform.platform()}, {len(os.sched_getaffinity(0))} cores"
+    yield f"system          {platform.platform()}, {available_cores()} cores"
     for package in PACKAGES:
         yield f"{package:<15} {_version(package)}"
     missing = sorted({extra for module, extra in EXTRAS.items() if importlib.util.find_spec(module) is None})

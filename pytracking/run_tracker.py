@@ -57,7 +57,8 @@ def build_parser() -> argparse.ArgumentParser:
         type=whole_number,
         default=0,
         metavar="N",
-        help="worker processes; times are only taken with 0 or 1 (default: %(default)s)",
+        help="CPU threads: N > 1 runs N sequences at a time, each in a process with one thread, untimed; 1 "
+        "runs all in this one with one thread; 0 too, with as many as the network can use (default: 0)",
     )
     parser.add_argument("--rerun", action="store_true", help="run finished sequences again")
     parser.add_argument("--results", type=local_path, metavar="DIR", help="where result folders are written")
@@ -125,7 +126,9 @@ def _run(args: argparse.Namespace) -> int:
     _require_usable(args, dataset, sequences, spec, root)
     print(spec.weights)
     print(f"Results: {spec.folder(root)}", flush=True)
-    report = run_dataset(sequences, spec, results_root=root, workers=args.threads, rerun=args.rerun)
+    report = run_dataset(
+        sequences, spec, results_root=root, workers=args.threads, rerun=args.rerun, say=print
+    )
     _print_report(report)
     _print_scores(args, sequences, spec, report, root)
     return _print_failures(report)

@@ -4,16 +4,21 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence as List
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 try:
     from ebm.command import CommandParser, local_path, run_command
+    from ebm.threads import core_limit, in_words, threads_for, using_threads
     from ltr.admin.workspace_option import add_workspace_option
-    from pytracking.evaluation.command import add_tracker_options
+    from pytracking.evaluation.command import add_tracker_options, whole_number
 except ModuleNotFoundError as error:  # started as a script by a Python that the project is not installed in
     print(f"error: {error}. Run 'bash install.sh' once and use .venv/bin/python.", file=sys.stderr)
     raise SystemExit(2) from error
+
+if TYPE_CHECKING:
+    from torch import nn
 
 __all__ = ["build_parser", "main", "parse_box"]
 
@@ -67,6 +72,13 @@ def build_parser() -> argparse.ArgumentParser:
     add_workspace_option(parser)
     parser.add_argument("--csv", type=local_path, metavar="FILE.csv", help="default: beside the mp4")
     parser.add_argument(
+        "--threads",
+        type=whole_number,
+        default=0,
+        metavar="N",
+        help="CPU threads (default: 0, as many as the network can use)",
+    )
+    parser.add_argument(
         "--fps",
         type=float,
         help="of the mp4, evenly spaced (default: the times of the video; 30 for images)",
@@ -118,11 +130,22 @@ def _run(args: argparse.Namespace) -> int:
     network = None if weights.path is None else load_tracking_network(weights)
     tracker = make_tracker(args.tracker, params, network=network, device=args.device, seed=args.seed)
     with ExitStack() as stack:
+        stack.enter_context(_threads(args.threads, network, args.device))
         found = track_video(tracker, source, args.box, video, VideoSink(writer, table, stack))
     print(f"{found.tracked} frames tracked.\nVideo: {out}\nTable: {table}")
     for note in (*source.notes, *writer.notes, *found.notes(video)):
         print(f"note: {note}", file=sys.stderr)
     return 0 if found.complete else 1
+
+
+def _threads(given: int, network: "nn.Module | None", device: str) -> AbstractContextManager[None]:
+    """As many threads as asked for, or as the network can use; says how many."""
+    from ebm.devices import resolve_device
+
+    count = 0 if network is None else sum(p.numel() for p in network.parameters())
+    threads = given or threads_for(count, core_limit())
+    print(f"Running on {resolve_device(device)}: {in_words(threads, 'thread')}", flush=True)
+    return using_threads(threads)
 
 
 def _default_out(video: Path, tracker: str) -> Path:

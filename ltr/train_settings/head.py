@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
+from ebm.threads import in_words
 from ltr.data.decoders import Decoder
 from ltr.train_settings.build import BuiltNetwork, count_parameters, parameter_groups
 from ltr.train_settings.data_source import DataChoice, OpenedData
@@ -55,8 +56,8 @@ def head_lines(run: Run, config: TrainerConfig) -> dict[str, str]:
         "batch": f"{_effective_batch(run)} of {config.frames_per_sample} frames; {config.steps} steps an "
         f"epoch, {config.schedule.epochs} epochs",
         "rates": _rates(run),
-        "device": f"{run.device}{gpu}, {recipe.precision}; {_sharing(run)}{plan.threads} "
-        f"threads, {plan.workers} loader processes",
+        "device": f"{run.device}{gpu}, {recipe.precision}; {_sharing(run)}"
+        f"{in_words(plan.threads, 'thread')}, {in_words(plan.workers, 'loader process')}",
         "output": str(run.folder.path),
     }
 

@@ -1,11 +1,13 @@
 """How many cores there are, and who gets them: the loader's workers or the network."""
 
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["CpuPlan", "available_cores", "plan_cpu", "processes_for", "shared_memory_note"]
+from ebm.threads import threads_for
+from ltr.trainers.division import equal_groups
+
+__all__ = ["CpuPlan", "plan_cpu", "processes_for", "shared_memory_note"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,19 +18,13 @@ class CpuPlan:
     threads: int
 
 
-def available_cores() -> int:
-    """Cores this process may use: its affinity, cut by the container's quota."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
-    quota = Path("/sys/fs/cgroup/cpu.max")
-    if quota.is_file():
-        limit, period = quota.read_text().split()
-        if limit != "max":
-            cores = min(cores, max(1, int(limit) // int(period)))
-    return cores
-
-
 def plan_cpu(
-    on_gpu: bool, cores: int, workers: int | None = None, threads: int | None = None, processes: int = 1
+    on_gpu: bool,
+    cores: int,
+    workers: int | None = None,
+    threads: int | None = None,
+    processes: int = 1,
+    parameters: int | None = None,
 ) -> CpuPlan:
     """Split the cores between loading and training.
 
@@ -41,6 +37,7 @@ def plan_cpu(
         workers: worker processes asked for, None to decide.
         threads: threads asked for, None to decide.
         processes: training processes among which the cores are shared.
+        parameters: of the network, None for a large one; see `ebm.threads.threads_for`.
     """
     cores = max(1, cores // processes)
     if workers is None:
@@ -49,13 +46,17 @@ def plan_cpu(
         else:
             workers = 0 if cores == 1 else max(1, cores // 4)
     if threads is None:
-        threads = max(1, min(cores, 8) if on_gpu else cores - workers)
+        left = max(1, min(cores, 8) if on_gpu else cores - workers)
+        threads = left if parameters is None else threads_for(parameters, left)
     return CpuPlan(workers=workers, threads=threads)
 
 
-def processes_for(batch_size: int, cores: int) -> int:
-    """The most processes, one a core at most, that can share a batch evenly with at least 2 samples each."""
-    return max(n for n in range(1, cores + 1) if n == 1 or (batch_size % n == 0 and batch_size // n >= 2))
+def processes_for(batch_size: int, cores: int, groups: int | None = None) -> int:
+    """The most processes, one a core at most, that share a batch, or its groups if it has some, evenly."""
+    if groups is None:
+        return equal_groups(batch_size, cores)
+    count = equal_groups(batch_size, groups)
+    return max(n for n in range(1, cores + 1) if count % n == 0)
 
 
 def shared_memory_note(batch_bytes: int, workers: int, folder: Path = Path("/dev/shm")) -> str:

@@ -7,23 +7,31 @@ from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 
-import cv2
 import torch
 from torch import nn
 
 from ebm.devices import resolve_device
 from ebm.exceptions import InputError
 from ebm.lookup import lookup
+from ebm.threads import available_cores, core_limit, using_threads
 from ltr.admin.environment import workspace
 from ltr.data.decoders import choose_decoder
 from ltr.data.replaced import describe_replaced
-from ltr.train_settings.build import build_actor, build_config, build_network, build_optimiser, network_type
+from ltr.train_settings.build import (
+    BuiltNetwork,
+    build_actor,
+    build_config,
+    build_network,
+    build_optimiser,
+    count_parameters,
+    network_type,
+)
 from ltr.train_settings.data_source import choose_data, open_data
 from ltr.train_settings.head import Run, head_lines
 from ltr.train_settings.overrides import RunOptions
 from ltr.train_settings.places import require_places, run_folder
 from ltr.train_settings.recipe import TrainRecipe
-from ltr.train_settings.resources import CpuPlan, available_cores, plan_cpu, shared_memory_note
+from ltr.train_settings.resources import CpuPlan, plan_cpu, shared_memory_note
 from ltr.train_settings.resume import Start, find_start, make_way
 from ltr.train_settings.streams import build_streams
 from ltr.trainers.checkpoints import CheckpointFolder
@@ -57,17 +65,9 @@ def train(recipe: TrainRecipe, options: RunOptions) -> int:
     check_requests(options.log)
     if options.compile is not None:
         lookup("compiler", options.compile, {name: name for name in torch.compiler.list_backends(())})
-    plan = plan_cpu(
-        device.type != "cpu", available_cores(), options.workers, options.threads, world.local_size
-    )
-    before = torch.get_num_threads()
-    torch.set_num_threads(plan.threads)
     # All batches have one shape, so the search for the fastest convolution pays.
     torch.backends.cudnn.benchmark = device.type == "cuda"
-    try:
-        return _train(recipe, options, device, plan)
-    finally:
-        torch.set_num_threads(before)
+    return _train(recipe, options, device)
 
 
 def _device(options: RunOptions, world: World) -> torch.device:
@@ -102,9 +102,7 @@ def _check_sharing(recipe: TrainRecipe, options: RunOptions, device: torch.devic
     options.parts(divide(recipe.batch_size, world, recipe.groups).samples)
 
 
-def _train(recipe: TrainRecipe, options: RunOptions, device: torch.device, plan: CpuPlan) -> int:
-    if plan.workers == 0:
-        cv2.setNumThreads(0)  # images are read in this process, beside a network that needs the cores
+def _train(recipe: TrainRecipe, options: RunOptions, device: torch.device) -> int:
     decoder = choose_decoder(options.decoder)
     choice = choose_data(recipe, options.datasets, "tiny" if options.dry_run else options.scale)
     root = options.workspace if options.workspace is not None else workspace()
@@ -138,12 +136,21 @@ def _train(recipe: TrainRecipe, options: RunOptions, device: torch.device, plan:
             data=data,
             network=network,
             folder=folder,
-            plan=plan,
+            plan=_plan(options, device, world, network),
             device=device,
             world=world,
             decoder=decoder,
         )
-        return _carry_out(run, options, start)
+        # Images are read in this process, if not by workers, beside a network that needs the cores.
+        with using_threads(run.plan.threads, opencv=1):
+            return _carry_out(run, options, start)
+
+
+def _plan(options: RunOptions, device: torch.device, world: World, network: BuiltNetwork) -> CpuPlan:
+    # torchrun sets OMP_NUM_THREADS=1 where nobody said anything, which is no wish.
+    cores = available_cores() if under_torchrun() else core_limit()
+    count = count_parameters(network.net)["all"]
+    return plan_cpu(device.type != "cpu", cores, options.workers, options.threads, world.local_size, count)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from torch import Tensor
 from ebm.exceptions import InputError
 from ltr.trainers.world import Averaged, World
 
-__all__ = ["Division", "divide"]
+__all__ = ["Division", "divide", "equal_groups"]
 
 
 @dataclass(frozen=True, kw_only=True)

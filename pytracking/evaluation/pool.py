@@ -62,8 +62,11 @@ def _start_worker(spec: TrackerSpec, device: str, channel: _Channel) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     if spec.weights.path is not None:
         device = _take_device(spec, device, channel)
+    import cv2
+
     from pytracking.evaluation.runner import SequenceRunner
 
+    cv2.setNumThreads(1)
     _worker["runner"] = SequenceRunner(spec, device, timed=False)
     _worker["channel"] = channel
 

@@ -43,6 +43,11 @@ class SequenceRunner:
         self.timed = timed
         self._network: Any = None if spec.weights.path is None else load_tracking_network(spec.weights)
 
+    @property
+    def parameters(self) -> int:
+        """Numbers that the network has learned; 0 without a network."""
+        return 0 if self._network is None else sum(p.numel() for p in self._network.parameters())
+
     def run(self, sequence: Sequence, on_frame: OnFrame = _nothing) -> SequenceResult:
         """Track a sequence with a fresh tracker, seeded by run and sequence.
 

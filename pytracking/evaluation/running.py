@@ -1,12 +1,13 @@
 """A tracker over the sequences of a dataset, in one process or several; resumable, failures are reported."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from collections.abc import Sequence as List
 from dataclasses import dataclass
 from pathlib import Path
 
 from ebm.exceptions import InputError
 from ebm.integrity.json_files import write_sealed_json
+from ebm.threads import core_limit, in_words, threads_for, using_threads
 from pytracking.evaluation.data import Sequence, check_names, sequence_digest
 from pytracking.evaluation.results import ResultFolder
 from pytracking.evaluation.single import Outcome, Progress, run_one
@@ -57,6 +58,7 @@ def run_dataset(
     workers: int = 0,
     progress: bool = True,
     rerun: bool = False,
+    say: Callable[[str], None] = lambda line: None,
 ) -> RunReport:
     """Run a tracker on sequences and save the results; those that are finished already are kept.
 
@@ -66,9 +68,13 @@ def run_dataset(
         sequences: of one dataset.
         spec: the tracker's configuration.
         results_root: see `TrackerSpec.folder`.
-        workers: processes; with 0 or 1 everything runs in this process and the times are valid.
+        workers: CPU threads. From 2 on as many sequences run at a time, each in a process with one thread;
+            with 0 or 1, or for a single sequence, everything runs in this process, the times are valid, and
+            the network gets the threads that it can use, at most `workers` if that is not 0. The caller's
+            number of threads is put back afterwards.
         progress: show a bar.
         rerun: do not keep finished results.
+        say: told in a line where the sequences run and with how many threads, before the first one does.
 
     Raises:
         InputError: if the weights cannot be used, nothing can be written, or two sequences have one name, or
@@ -88,9 +94,13 @@ def run_dataset(
         if parallel:
             from pytracking.evaluation.pool import run_parallel
 
-            outcomes = list(run_parallel(todo, spec, folder, device, min(workers, len(todo)), bar))
+            count = min(workers, len(todo))
+            say(f"Running on {device}: {in_words(count, 'process')} of 1 thread each")
+            outcomes = list(run_parallel(todo, spec, folder, device, count, bar))
+        elif todo:
+            outcomes = list(_run_here(todo, spec, folder, device, bar, workers or core_limit(), say))
         else:
-            outcomes = list(_run_here(todo, spec, folder, device, bar))
+            outcomes = []
     finally:
         bar.close()
     order = {sequence.name: index for index, sequence in enumerate(sequences)}
@@ -119,18 +129,25 @@ def _device(spec: TrackerSpec) -> str:
 
 
 def _run_here(
-    todo: List[Sequence], spec: TrackerSpec, folder: ResultFolder, device: str, bar: Progress
+    todo: List[Sequence],
+    spec: TrackerSpec,
+    folder: ResultFolder,
+    device: str,
+    bar: Progress,
+    cores: int,
+    say: Callable[[str], None],
 ) -> Iterator[Outcome]:
-    if not todo:
-        return
     from pytracking.evaluation.runner import SequenceRunner
 
     runner = SequenceRunner(spec, device)
-    for sequence in todo:
-        bar.start(sequence.name)
-        outcome = run_one(runner, sequence, folder, bar.advance)
-        bar.finish(outcome)
-        yield outcome
+    threads = threads_for(runner.parameters, cores)
+    say(f"Running on {device}: 1 process of {in_words(threads, 'thread')}")
+    with using_threads(threads):
+        for sequence in todo:
+            bar.start(sequence.name)
+            outcome = run_one(runner, sequence, folder, bar.advance)
+            bar.finish(outcome)
+            yield outcome
 
 
 def _record(

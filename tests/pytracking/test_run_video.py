@@ -3,10 +3,16 @@
 import csv
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
+import torch
 
+from ebm.threads import in_words, using_threads
 from pytracking.evaluation.video_io import VideoWriter, open_video
 from pytracking.run_video import main, parse_box
+from pytracking.tracker.base import Tracked
+from pytracking.tracker.first_box import FirstBox
 from tests.pytracking.evaluation.tiny import boxes_of, draw_frames
 
 
@@ -33,6 +39,30 @@ def test_images_to_mp4_and_csv(images: Path, tmp_path: Path, capsys: pytest.Capt
     frames = list(open_video(out).frames())
     assert len(frames) == 5
     assert frames[0].shape == (50, 66, 3)
+
+
+@pytest.mark.parametrize(("options", "threads"), [([], 1), (["--threads", "3"], 3)])
+def test_it_runs_with_the_threads_that_it_says_and_leaves_the_callers(
+    options: list[str],
+    threads: int,
+    images: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    seen, track = set(), FirstBox.track
+
+    def noted(self: FirstBox, image: np.ndarray) -> Tracked:
+        seen.add((torch.get_num_threads(), cv2.getNumThreads()))
+        return track(self, image)
+
+    monkeypatch.setattr(FirstBox, "track", noted)
+    with using_threads(2):
+        place = ["--out", str(tmp_path / "out.mp4"), *options]
+        assert main(["first_box", "default", str(images), "--box", "4,8,12,10", *place]) == 0
+        assert (torch.get_num_threads(), cv2.getNumThreads()) == (2, 2)
+    assert seen == {(threads, threads)}
+    assert f": {in_words(threads, 'thread')}\n" in capsys.readouterr().out
 
 
 def test_a_video_file_keeps_its_rate(images: Path, tmp_path: Path) -> None:

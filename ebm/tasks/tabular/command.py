@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ebm.command import CommandParser, local_path, run_command
 from ebm.outputs import Output, require_outputs
+from ebm.threads import in_words, using_threads
 
 if TYPE_CHECKING:
     from ebm.tasks.tabular.study import Plan, Result
@@ -52,6 +53,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--quick", action="store_true", help="1 split, 25 epochs, four methods, unless given")
     parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N (default: %(default)s)")
     parser.add_argument(
+        "--threads", type=int, default=1, metavar="N", help="CPU threads (default: 1; the networks are small)"
+    )
+    parser.add_argument(
         "--out", type=local_path, default=Path("runs") / "regress", metavar="DIR", help="default: %(default)s"
     )
     parser.add_argument("--format", choices=("text", "markdown"), default="text", help="of the printed table")
@@ -82,8 +86,10 @@ def _run(args: argparse.Namespace, given: Sequence[str]) -> int:
     plan = _plan(args)
     require_outputs([Output(name="--out", path=args.out, folder=True)])
     start = time.perf_counter()
-    results = run_study(plan, args.out, _show)
-    _write(args.out, plan, results, given, time.perf_counter() - start)
+    print(f"{plan.device}, {in_words(args.threads, 'thread')}", file=sys.stderr)
+    with using_threads(args.threads):
+        results = run_study(plan, args.out, _show)
+        _write(args.out, plan, results, given, time.perf_counter() - start)
     print(markdown(results) if args.format == "markdown" else text(results))
     print(f"\nresults.csv, table.md and study.json are in {args.out}", file=sys.stderr)
     return int(any(result.scores is None for result in results))
@@ -99,6 +105,7 @@ def _plan(args: argparse.Namespace) -> "Plan":
     from ebm.tasks.tabular.problems import PROBLEMS
     from ebm.tasks.tabular.study import Plan
 
+    require_count("--threads", args.threads)
     asked = args.methods or (_QUICK_METHODS if args.quick else _DEFAULT_METHODS)
     methods = METHODS if "all" in asked else tuple(dict.fromkeys(name.lower() for name in asked))
     for name in methods:

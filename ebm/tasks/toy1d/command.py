@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ebm.command import CommandParser, local_path, run_command
 from ebm.exceptions import EBMError
 from ebm.outputs import Output, require_outputs
+from ebm.threads import in_words
 
 if TYPE_CHECKING:
     from ebm.tasks.toy1d.plan import Plan, Request
@@ -235,6 +236,9 @@ def _run(args: argparse.Namespace, plan: "Plan") -> "tuple[Store, StudyOutcome]"
     require_outputs([Output(name="--out", path=args.out, folder=True)])
     store = Store(args.out)
     jobs = [job for row in plan.values() for job in row.values()]
+    if resources.device == "cpu":
+        threads = in_words(resources.threads_per_job(), "thread")
+        print(f"cpu, {in_words(resources.jobs, 'job')} at a time, {threads} each", file=sys.stderr)
     return store, run_study(jobs, store, resources, StudyProgress())
 
 

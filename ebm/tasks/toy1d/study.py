@@ -1,6 +1,5 @@
 """Runs the jobs of a study: train, keep the weights, evaluate, keep the result; what is finished stays."""
 
-import os
 import platform
 import sys
 import time
@@ -24,6 +23,7 @@ from ebm.tasks.toy1d.jobs import ToyJob, unique
 from ebm.tasks.toy1d.progress import StudyProgress
 from ebm.tasks.toy1d.store import JobResult, Store, Trained
 from ebm.tasks.toy1d.workers import run_in_processes
+from ebm.threads import core_limit, using_threads
 
 __all__ = ["Resources", "StudyOutcome", "ensemble_of", "run_job", "run_study"]
 
@@ -49,8 +49,7 @@ class Resources:
 
     def threads_per_job(self) -> int:
         """Threads of each job."""
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        return self.threads or max(1, cores // self.jobs)
+        return self.threads or max(1, core_limit() // self.jobs)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,8 +90,9 @@ def run_study(
         if resources.jobs > 1 and len(missing) > 1:
             results |= run_in_processes(missing, store, resources, progress, failed)
         else:
-            for job in missing:
-                _attempt(job, store, resources, progress, results, failed)
+            with using_threads(resources.threads_per_job()):
+                for job in missing:
+                    _attempt(job, store, resources, progress, results, failed)
     return StudyOutcome(results=results, failed=failed)
 
 

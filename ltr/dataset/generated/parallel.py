@@ -2,7 +2,6 @@
 
 import errno
 import multiprocessing
-import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -13,17 +12,13 @@ from typing import TypeVar
 from tqdm import tqdm
 
 from ebm.exceptions import InputError
+from ebm.threads import available_cores
 
-__all__ = ["available_cores", "resolve_workers", "run_jobs"]
+__all__ = ["resolve_workers", "run_jobs"]
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 _WORTH_A_POOL = 24  # jobs; fewer are done before the processes have started
-
-
-def available_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def resolve_workers(workers: int, jobs: int) -> int:

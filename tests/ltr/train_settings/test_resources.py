@@ -5,7 +5,6 @@ from pathlib import Path
 
 from ltr.train_settings.resources import (
     CpuPlan,
-    available_cores,
     plan_cpu,
     processes_for,
     shared_memory_note,
@@ -33,13 +32,16 @@ def test_beside_a_gpu_the_workers_get_the_cores() -> None:
     assert plan_cpu(True, 16).workers == 15
 
 
-def test_there_is_a_core() -> None:
-    assert available_cores() >= 1
+def test_a_small_network_leaves_the_other_cores_alone() -> None:
+    assert plan_cpu(False, 8, parameters=770_000) == CpuPlan(workers=2, threads=1)
+    assert plan_cpu(False, 8, parameters=43_000_000) == CpuPlan(workers=2, threads=6)
+    assert plan_cpu(False, 8, parameters=770_000, threads=4).threads == 4
 
 
 def test_processes_share_a_batch_evenly() -> None:
     assert [processes_for(16, cores) for cores in (1, 2, 3, 4, 7, 64)] == [1, 2, 2, 4, 4, 8]
     assert processes_for(2, 8) == 1
+    assert [processes_for(16, cores, 4) for cores in (1, 2, 3, 4, 64)] == [1, 2, 2, 4, 4]
 
 
 def test_several_processes_split_the_cores() -> None:

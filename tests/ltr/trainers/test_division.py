@@ -63,11 +63,9 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("size", [2, 4])
-def test_any_number_of_processes_leaves_the_same_bits(
-    size: int, alone: dict[str, Any], tmp_path: Path
-) -> None:
-    seen = run_processes(partial(run_in, folder=tmp_path), size, tmp_path)
+def test_four_processes_leave_the_same_bits_as_one(alone: dict[str, Any], tmp_path: Path) -> None:
+    """Two do as well, with the real network: see the test of interruptions."""
+    seen = run_processes(partial(run_in, folder=tmp_path), 4, tmp_path)
     assert {"layers.0.running_var", "ema.layers.1.weight", "train1", "val1"} <= alone.keys()
     for name, value in alone.items():
         np.testing.assert_array_equal(seen[0][name], value, err_msg=name)

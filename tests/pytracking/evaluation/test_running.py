@@ -93,8 +93,12 @@ def test_finished_sequences_are_not_run_again(
 def test_workers_give_the_same_results_and_no_times(
     sequences: list[Sequence], spec: TrackerSpec, tmp_path: Path
 ) -> None:
-    here = run_dataset(sequences, spec, results_root=tmp_path / "a", progress=False)
-    there = run_dataset(sequences, spec, results_root=tmp_path / "b", workers=2, progress=False)
+    said: list[str] = []
+    here = run_dataset(sequences, spec, results_root=tmp_path / "a", progress=False, say=said.append)
+    there = run_dataset(
+        sequences, spec, results_root=tmp_path / "b", workers=2, progress=False, say=said.append
+    )
+    assert said == ["Running on cpu: 1 process of 1 thread", "Running on cpu: 2 processes of 1 thread each"]
     assert there.finished == here.finished
     assert there.fps is None
     for sequence in sequences:
