@@ -8,7 +8,7 @@ keeps what it has finished, so that a second call only prints the result.
 import argparse
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pytracking.evaluation.data import Sequence as Video
     from pytracking.evaluation.spec import TrackerSpec
 
-__all__ = ["DemoOptions", "build_parser", "main", "run_demo"]
+__all__ = ["DemoOptions", "build_parser", "main", "run_demo", "untrained"]
 
 MODULE, SETTING = "dimp", "dimp_nce_plus_small"
 TRACKER, PARAMETERS = "dimp", "nce_plus_small"
@@ -139,7 +139,7 @@ def run_demo(options: DemoOptions) -> int:
     steps.next(f"Tracking {len(videos)} test videos")
     specs = {
         TRAINED: _spec(_newest(trained), options),
-        UNTRAINED: _spec(_untrained(options), options),
+        UNTRAINED: _spec(untrained(options.workspace), options),
     }
     _track(videos, specs, options)
     steps.next("Result")
@@ -183,15 +183,20 @@ def _newest(folder: Path) -> Path:
     return files[-1]
 
 
-def _untrained(options: DemoOptions) -> Path:
-    """The network as training finds it, saved in the same format."""
+def untrained(workspace: Path, seed: int = 0) -> Path:
+    """The network as training with `seed` finds it, saved in the same format.
+
+    Args:
+        workspace: the file lies in its folder ``demo``.
+        seed: of the train setting.
+    """
     from ltr.admin.loading import write_checkpoint
     from ltr.train_settings.build import build_network
     from ltr.train_settings.recipe import find_recipe
 
-    path = options.workspace / "demo" / "untrained.pth.tar"
+    path = workspace / "demo" / f"untrained_seed{seed}.pth.tar"
     if not path.is_file():
-        net = build_network(find_recipe(MODULE, SETTING)).net
+        net = build_network(replace(find_recipe(MODULE, SETTING), seed=seed)).net
         content = {"net_type": type(net).__name__, "net": net.state_dict(), "net_info": net.info, "epoch": 0}
         write_checkpoint(path, content | {"constructor": net.constructor})
     return path
