@@ -6,6 +6,7 @@ keeps what it has finished, so that a second call only prints the result.
 """
 
 import argparse
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

@@ -94,6 +94,8 @@ def main(argv: List[str] | None = None) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
     from pytracking.analysis.protocols import protocol_for
     from pytracking.evaluation.datasets import choose_dataset, open_dataset
     from pytracking.evaluation.running import run_dataset
@@ -127,7 +129,7 @@ def _run(args: argparse.Namespace) -> int:
     print(spec.weights)
     print(f"Results: {spec.folder(root)}", flush=True)
     report = run_dataset(
-        sequences, spec, results_root=root, workers=args.threads, rerun=args.rerun, say=print
+        sequences, spec, results_root=root, workers=args.threads, rerun=args.rerun, say=tqdm.write
     )
     _print_report(report)
     _print_scores(args, sequences, spec, report, root)

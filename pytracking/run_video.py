@@ -35,6 +35,9 @@ video. Until the run ends, the mp4 is FILE.part.mp4; that is what a killed run l
 (if PyAV is installed). An output that is the video, lies in the folder of images, or is the other output
 is refused.
 
+The state is the classifier's opinion of its own scores: ok means that one place stands out, not that it is
+the target, nor that the box fits; look at the mp4.
+
 Exit codes: 0, every frame was tracked; 1, the run is finished, but frames could not be read; 2, unusable
 input; 130, Ctrl-C, after which the frames so far are there."""
 
@@ -132,7 +135,7 @@ def _run(args: argparse.Namespace) -> int:
     with ExitStack() as stack:
         stack.enter_context(_threads(args.threads, network, args.device))
         found = track_video(tracker, source, args.box, video, VideoSink(writer, table, stack))
-    print(f"{found.tracked} frames tracked.\nVideo: {out}\nTable: {table}")
+    print(f"{found.tracked} frames tracked.\nVideo: {out}\nTable: {table}\nStates: {found.opinions()}")
     for note in (*source.notes, *writer.notes, *found.notes(video)):
         print(f"note: {note}", file=sys.stderr)
     return 0 if found.complete else 1

@@ -42,7 +42,7 @@ class SequenceResult:
         boxes: xywh, px, float64 ``[T, 4]``; row 0 is the initial box.
         times: seconds in the tracker, without image reading, ``[T]``; row 0 is the initialisation.
         scores: confidence in [0, 1], ``[T]``.
-        states: ``ok``, ``uncertain`` or ``lost``, T of them.
+        states: ``ok``, ``uncertain`` or ``lost``, T of them; the tracker's own opinion.
         timed: whether the times were taken with nothing else running.
     """
 

@@ -1,5 +1,6 @@
 """Track through a video: an mp4 and a csv that hold every frame so far, whatever ends the run."""
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
@@ -45,6 +46,12 @@ class Outcome:
     reason: str = ""  # of the first unreadable one
     announced: int | None = None
     cut: str = ""  # that the pictures end early, where no number of frames is announced
+    states: Counter[str] = field(default_factory=Counter)  # frames by the tracker's state
+
+    def opinions(self) -> str:
+        """How many frames had which state, and that this is no measure of the boxes."""
+        counts = ", ".join(f"{self.states[state]} {state}" for state in _COLOURS)
+        return f"{counts} (the classifier's opinion, not whether the box is right)"
 
     @property
     def missing(self) -> int:
@@ -171,6 +178,7 @@ def track_video(
         image, row = frame.image, new
         sink.add(image, frame, row)
         found.tracked += 1
+        found.states[row.state] += 1
     if image is None:
         raise InputError(f"{video} holds no frame that can be read. {found.reason}".rstrip())
     found.announced, found.cut = source.count, source.cut

@@ -41,7 +41,8 @@ class Tracked:
         box: float64 ``[4]``, x, y, w, h, px.
         score: in [0, 1], 1 is surest. The classifier's highest score, clamped; its labels peak at 1.
         state: ``"ok"``, ``"uncertain"`` (a look-alike is as likely) or ``"lost"`` (the box repeats the last
-            one).
+            one). The classifier's opinion of its own scores: a box that has drifted to something else is
+            ``"ok"`` as long as that scores high.
         flag: the finer flag behind `state`.
         covariance: float64 ``[4, 4]`` of (x, y, w, h), px^2, under the energy's density; None if not asked
             for.
