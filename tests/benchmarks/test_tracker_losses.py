@@ -93,7 +93,7 @@ def test_the_sweep_changes_one_field_of_the_setting_at_a_time(plan: Any) -> None
     runs = list(plan.sweep(0.0, [0, 1]))
     assert len(runs) == len(set(runs)) == 2 * (1 + 2 * len(plan.SWEEP))
     setting = find_recipe("dimp", "dimp_nce_plus_small").plain()
-    own = {"name", "seed", "samples_per_epoch", "schedule.epochs", "schedule.warmup"}
+    own = {"name", "seed", "groups", "samples_per_epoch", "schedule.epochs", "schedule.warmup"}
     for run in runs:
         changed = set(flat_differences(setting, plan.whole_recipe(run, plan.BUDGET).plain())) - own
         field = run.change.partition("=")[0]

@@ -20,6 +20,7 @@ OWN = (  # how it is computed, which the tables do not say, or that they say by 
     "precision",
     "channels_last",
     "ema",
+    "groups",
     "sync_batch_norm",
     "seed",
 )

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from ebm.exceptions import DomainError, UnknownNameError
-from ltr.train_settings.compare import flat_differences
+from ltr.train_settings.compare import comparable, flat_differences
 from ltr.train_settings.recipe import BoxRecipe, TrainRecipe, find_recipe, recipe_names
 
 ALL = [(module, name) for module, names in recipe_names().items() for name in names]
@@ -92,6 +92,16 @@ def test_the_fingerprint_ignores_the_length_of_a_step_schedule_only() -> None:
     assert (
         replace(recipe, validation=replace(recipe.validation, every=1)).fingerprint() == recipe.fingerprint()
     )
+
+
+def test_the_number_of_groups_is_part_of_the_experiment_and_none_is_what_older_checkpoints_had() -> None:
+    recipe = find_recipe("dimp", "dimp_nce_plus")
+    older = {key: value for key, value in recipe.plain().items() if key != "groups"}
+    assert comparable(older) == comparable(recipe.plain())
+    assert replace(recipe, groups=4).fingerprint() != recipe.fingerprint()
+    assert {find_recipe(m, n).groups for m, names in recipe_names().items() for n in names} == {4, None}
+    with pytest.raises(DomainError, match="groups=none or sync_batch_norm=false"):
+        replace(recipe, groups=4, sync_batch_norm=True)
 
 
 def test_a_box_loss_has_what_it_uses_and_nothing_else() -> None:

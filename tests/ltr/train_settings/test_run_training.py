@@ -77,7 +77,7 @@ def test_the_life_of_a_run(workspace: Path, capsys: pytest.CaptureFixture) -> No
         "nothing frozen",
         "lasot 3 sequences",
         "Adam, 0.002 to 0.004, a cosine down to x 0.01, warm-up of 0.1 epochs; gradient clipped at 10",
-        "1 threads",
+        "1 thread,",
         str(RUN),
     ):
         assert part in head
