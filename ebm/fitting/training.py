@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -18,6 +18,7 @@ from ebm.fitting.loop import minimise
 from ebm.fitting.network import build_model, feature_size
 from ebm.fitting.recipes import loss_options, standardised_loss
 from ebm.fitting.rows import Rows, prepare_rows
+from ebm.threads import using_threads
 
 __all__ = ["fit"]
 
@@ -81,7 +82,7 @@ def fit(
         x, y, sample_weight, validation_data, share=config.validation, seed=config.seed
     )
     small = feature_net is None and place.type == "cpu" and max(config.hidden) <= ONE_THREAD_WIDTH
-    with _seeded(config.seed, place), _one_thread(small):
+    with _seeded(config.seed, place), using_threads(1) if small else nullcontext():
         train, held = train.scaled(scaling, place), held.scaled(scaling, place)
         model = _network(train.x, scaling, config, feature_net).to(place)
         generator = torch.Generator(place).manual_seed(config.seed)
@@ -127,18 +128,6 @@ def _batch_loss(
         return output.loss if even else (output.per_item * weights[rows]).mean()
 
     return batch_loss
-
-
-@contextmanager
-def _one_thread(wanted: bool) -> Iterator[None]:
-    """One thread of torch inside, as many as before outside; workers do not multiply them then."""
-    before = torch.get_num_threads()
-    if wanted:
-        torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 @contextmanager

@@ -30,7 +30,9 @@ def rows_of(path: Path) -> list[dict[str, str]]:
 def test_images_to_mp4_and_csv(images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "results/out.mp4"
     assert main(["first_box", "default", str(images), "--box", "4,8,12,10", "--out", str(out)]) == 0
-    assert "5 frames tracked" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "5 frames tracked" in said
+    assert "States: 5 ok, 0 uncertain, 0 lost (the classifier's opinion" in said
     rows = rows_of(out.with_suffix(".csv"))
     assert [row["frame"] for row in rows] == ["0", "1", "2", "3", "4"]
     assert list(rows[0]) == ["frame", "x", "y", "w", "h", "score", "state", "time"]

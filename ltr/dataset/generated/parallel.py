@@ -12,7 +12,7 @@ from typing import TypeVar
 from tqdm import tqdm
 
 from ebm.exceptions import InputError
-from ebm.threads import available_cores
+from ebm.threads import available_cores, using_threads
 
 __all__ = ["resolve_workers", "run_jobs"]
 
@@ -83,18 +83,14 @@ def run_jobs(
 
 
 def _in_process(work: Callable[[Job], Result], jobs: Sequence[Job], bar: tqdm) -> list[Result]:
-    import torch
+    import torch  # noqa: F401  only what is loaded is held to one thread
 
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # sums depend on the number of threads, and the files must not
-    try:
+    with using_threads(1):  # sums depend on the number of threads, and the files must not
         results = []
         for job in jobs:
             results.append(work(job))
             bar.update()
         return results
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _in_pool(work: Callable[[Job], Result], jobs: Sequence[Job], count: int, bar: tqdm) -> list[Result]:
