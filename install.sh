@@ -129,18 +129,18 @@ run_tests() {
 
 case "${1:-}" in
   "")
-    set_up base train,eval
+    set_up base track,train,eval
     say "Ready. Next: bash install.sh demo, or: source $VENV/bin/activate && ebmtrack --help"
     ;;
   demo)
     shift
-    set_up base train,eval
+    set_up base track,train,eval
     exec "$VENV/bin/ebmtrack" demo "$@"
     ;;
   test)
     shift
-    set_up base train,eval
-    set_up test train,eval,jpeg,sklearn,docs,dev
+    set_up base track,train,eval
+    set_up test track,train,eval,jpeg,sklearn,docs,dev
     run_tests "$@"
     ;;
   -h | --help | help) sed -n '2,8p' "${BASH_SOURCE[0]}" | sed 's/^# \{0,1\}//' ;;

@@ -5,6 +5,7 @@ __all__ = [
     "EBMError",
     "EffectiveSampleSizeWarning",
     "InputError",
+    "MissingPackageError",
     "NumericalError",
     "OutlierWarning",
     "ShapeError",
@@ -35,6 +36,10 @@ class UnknownNameError(EBMError, ValueError):
 
 class InputError(EBMError, ValueError):
     """A file, folder, checkpoint or option that the user gave cannot be used."""
+
+
+class MissingPackageError(EBMError, ImportError):
+    """A package that an extra brings is not installed."""
 
 
 class TruncationWarning(UserWarning):

@@ -2,11 +2,15 @@
 
 from typing import TYPE_CHECKING, Any
 
+from ebm.extras import require_track
+
 if TYPE_CHECKING:
     from ltr.admin.loading import load_network
     from ltr.admin.model_constructor import model_constructor
 
 __all__ = ["load_network", "model_constructor"]
+
+require_track("The trackers and their data")  # here, so that every way in names the extra
 
 
 def __getattr__(name: str) -> Any:

@@ -6,6 +6,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+if __name__ == "__main__":  # the packages beside this file, whatever else of these names is on the path
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
 try:
     from ebm.command import CommandParser, local_path, run_command
 except ModuleNotFoundError as error:  # started as a script by a Python that the project is not installed in

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ebm.command import run_guarded
+from ebm.extras import require_track
 from ebm.lookup import unknown_name
 
 __all__ = ["COMMANDS", "Command", "main"]
@@ -16,13 +17,23 @@ __all__ = ["COMMANDS", "Command", "main"]
 
 @dataclass(frozen=True)
 class Command:
-    """A command: the module whose ``main(argv) -> int`` runs it, and one line on what it does."""
+    """A command: the module whose ``main(argv) -> int`` runs it, and one line on what it does.
+
+    `tracking` is False where it works with torch and NumPy alone.
+    """
 
     module: str
     summary: str
+    tracking: bool = True
 
     def load(self) -> Callable[[Sequence[str]], int]:
-        """The function that runs the command."""
+        """The function that runs the command.
+
+        Raises:
+            MissingPackageError: if the command needs the extra ``track`` and it is not installed.
+        """
+        if self.tracking:
+            require_track("The trackers and their data")
         function: Callable[[Sequence[str]], int] = importlib.import_module(self.module).main
         return function
 
@@ -38,9 +49,15 @@ COMMANDS: dict[str, Command] = {
         "pytracking.check_dataset", "check a data set by name, pack it, or convert annotations"
     ),
     "export": Command("ltr.export", "write a trained network as safetensors and JSON"),
-    "regress": Command("ebm.tasks.tabular.command", "energies beside other densities on tables of numbers"),
-    "toy1d": Command("ebm.tasks.toy1d.command", "the papers' 1D study: table, sweep over M, plots"),
-    "doctor": Command("pytracking.doctor", "what is installed, which datasets and weights are found"),
+    "regress": Command(
+        "ebm.tasks.tabular.command", "energies beside other densities on tables of numbers", tracking=False
+    ),
+    "toy1d": Command(
+        "ebm.tasks.toy1d.command", "the papers' 1D study: table, sweep over M, plots", tracking=False
+    ),
+    "doctor": Command(
+        "pytracking.doctor", "what is installed, which datasets and weights are found", tracking=False
+    ),
 }
 
 

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from ebm.exceptions import InputError
+from ebm.extras import explain_missing
 from ebm.lookup import lookup
 
 __all__ = [
@@ -138,7 +139,7 @@ class TensorBoardSink:
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError as error:
-            raise InputError("TensorBoard is missing; pip install 'ebmtrack[train]'") from error
+            raise explain_missing("Event files", "tensorboard") from error
         self._open = SummaryWriter
         self._folder = folder
         self._writers: dict[str, Any] = {}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ebm.exceptions import InputError
+from ebm.extras import explain_missing
 from ebm.lookup import lookup
 from pytracking.analysis.extract import Evaluation
 from pytracking.analysis.metrics import CENTRE_THRESHOLDS, NORMALISED_THRESHOLDS, OVERLAP_THRESHOLDS
@@ -78,7 +78,7 @@ def draw_plot(evaluation: Evaluation, kind: str = "success") -> "Figure":
 
     Raises:
         UnknownNameError: if there is no such kind.
-        InputError: if matplotlib is not installed.
+        MissingPackageError: if matplotlib is not installed.
     """
     plot = lookup("plot", kind, PLOTS)
     figure_class = _figure_class()
@@ -118,7 +118,7 @@ def _figure_class() -> Any:
     try:
         from matplotlib.figure import Figure  # the class alone: no display, no global state
     except ModuleNotFoundError as error:
-        raise InputError("Plots need matplotlib: pip install 'ebmtrack[eval]'.") from error
+        raise explain_missing("Plots", "matplotlib") from error
     return Figure
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 import torch
 from torch import Tensor
 
-from ebm.exceptions import InputError
+from ebm.extras import explain_missing
 from ebm.files import write_atomic
 from ebm.tasks.toy1d.data import LIMIT, ToyData
 
@@ -67,19 +67,19 @@ def require_matplotlib() -> None:
     """Raise early, before hours of training.
 
     Raises:
-        InputError: if matplotlib is not installed.
+        MissingPackageError: if matplotlib is not installed.
     """
     try:
         import matplotlib  # noqa: F401
     except ModuleNotFoundError as error:
-        raise InputError("Plots need matplotlib: pip install 'ebmtrack[eval]'.") from error
+        raise explain_missing("Plots", "matplotlib") from error
 
 
 def house_style() -> AbstractContextManager[None]:
     """Fonts and line widths, as a context that whatever draws belongs into.
 
     Raises:
-        InputError: if matplotlib is not installed.
+        MissingPackageError: if matplotlib is not installed.
     """
     require_matplotlib()
     import matplotlib as mpl
@@ -91,7 +91,7 @@ def new_figure(width: float, height: float) -> "Figure":
     """An empty figure, inches; no display and no global state are touched.
 
     Raises:
-        InputError: if matplotlib is not installed.
+        MissingPackageError: if matplotlib is not installed.
     """
     require_matplotlib()
     from matplotlib.figure import Figure

@@ -1,0 +1,55 @@
+"""Which extra of EBMTrack brings a module that is not installed."""
+
+import importlib.util
+import sys
+
+from ebm.exceptions import MissingPackageError
+
+__all__ = ["EXTRA_OF", "TRACK_MODULES", "explain_missing", "require_track"]
+
+TRACK_MODULES = ("cv2", "torchvision", "PIL", "platformdirs", "safetensors", "tqdm")
+EXTRA_OF = {  # module -> the extra that brings it
+    **dict.fromkeys(TRACK_MODULES, "track"),
+    "tensorboard": "train",
+    "matplotlib": "eval",
+    "pandas": "eval",
+    "av": "eval",
+    "sklearn": "sklearn",
+    "simplejpeg": "jpeg",
+    "jpeg4py": "jpeg",
+    "faster_coco_eval": "detection",
+    "ray": "cluster",
+    "trax": "vot",
+    "vot": "vot-toolkit",
+    "visdom": "viz",
+    "matplot2tikz": "tikz",
+    "onnxruntime": "onnx",
+}
+_OPENCV_CHOICE = " (beside another package's OpenCV: 'ebmtrack[track-without-opencv]')"
+
+
+def explain_missing(purpose: str, *modules: str) -> MissingPackageError:
+    """The error for modules that an extra brings: what needs them, which are missing, how to get them.
+
+    Args:
+        purpose: what they are needed for, e.g. ``"Plots"``.
+        modules: names of top-level modules, all from one extra.
+    """
+    extra = EXTRA_OF[modules[0]]
+    choice = _OPENCV_CHOICE if extra == "track" else ""
+    return MissingPackageError(
+        f"{purpose} need {', '.join(modules)}, which this Python ({sys.executable}) lacks: "
+        f"pip install 'ebmtrack[{extra}]'{choice}.",
+        name=modules[0],
+    )
+
+
+def require_track(purpose: str) -> None:
+    """Look for everything that tracking needs, without importing it.
+
+    Raises:
+        MissingPackageError: if a module is absent; it names all of them and the extra.
+    """
+    missing = [name for name in TRACK_MODULES if importlib.util.find_spec(name) is None]
+    if missing:
+        raise explain_missing(purpose, *missing)
