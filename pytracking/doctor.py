@@ -1,17 +1,21 @@
 """``ebmtrack doctor``: what is installed, which datasets and weights are found; ready to paste."""
 
 import argparse
+import contextlib
+import importlib
 import importlib.util
 import platform
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from ebm.command import CommandParser, run_command
+from ebm.exceptions import MissingPackageError
+from ebm.extras import EXTRA_OF
 from ebm.threads import available_cores
-from ltr.admin.workspace_option import add_workspace_option
+from ebmtrack.provenance import inspect
 
 __all__ = ["main", "report"]
 
@@ -19,25 +23,20 @@ PACKAGES = (
     "torch",
     "torchvision",
     "numpy",
-    "opencv-python-headless",
     "safetensors",
     "pandas",
     "matplotlib",
     "av",
 )
-EXTRAS = {  # the extra that brings each optional module
-    "tensorboard": "train",
-    "matplotlib": "eval",
-    "pandas": "eval",
-    "av": "eval",
-    "simplejpeg": "jpeg",
-    "jpeg4py": "jpeg",
-    "faster_coco_eval": "detection",
-    "ray": "cluster",
-    "trax": "vot",
-    "visdom": "viz",
-    "matplot2tikz": "tikz",
-    "onnxruntime": "onnx",
+OPENCV = (
+    "opencv-python-headless",
+    "opencv-python",
+    "opencv-contrib-python-headless",
+    "opencv-contrib-python",
+)
+LOADED = {  # what depends on more than its version, and the usual cause
+    "torchvision": "each torchvision fits one torch; install the two in one command, from one index",
+    "cv2": "opencv-python needs the system's libGL (Debian, Ubuntu: libgl1), opencv-python-headless does not",
 }
 SMALL_SHM_GB = 1.0  # loader workers hand batches over through it
 
@@ -55,9 +54,24 @@ def _software() -> Iterator[str]:
     yield f"system          {platform.platform()}, {available_cores()} cores"
     for package in PACKAGES:
         yield f"{package:<15} {_version(package)}"
-    missing = sorted({extra for module, extra in EXTRAS.items() if importlib.util.find_spec(module) is None})
-    if missing:
+    opencv = [name for name in OPENCV if _version(name) != "not installed"]
+    yield f"opencv          {', '.join(f'{name} {_version(name)}' for name in opencv) or 'not installed'}"
+    yield from _unusable()
+    absent = (module for module in EXTRA_OF if importlib.util.find_spec(module) is None)
+    if missing := sorted({EXTRA_OF[module] for module in absent}):
         yield f"extras without all of their packages: {', '.join(missing)} (pip install 'ebmtrack[NAME]')"
+
+
+def _unusable() -> Iterator[str]:
+    """Installed modules that do not load: another release of torch, a missing system library."""
+    for module, remedy in LOADED.items():
+        if importlib.util.find_spec(module) is None:
+            continue
+        try:
+            importlib.import_module(module)
+        except (ImportError, OSError, RuntimeError, AttributeError) as error:
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            yield f"{module} is installed and does not load ({reason}): {remedy}"
 
 
 def _device() -> Iterator[str]:
@@ -129,9 +143,23 @@ def _soundness(checkpoint: Path) -> str:
 
 
 def report() -> str:
-    """The report: software, device, paths, checkpoints."""
-    parts = {"software": _software, "device": _device, "paths": _paths, "checkpoints": _checkpoints}
-    return "\n\n".join("\n".join([f"[{title}]", *lines()]) for title, lines in parts.items())
+    """The report: files, software, device, paths, checkpoints."""
+    parts: dict[str, Callable[[], Iterable[str]]] = {
+        "files": inspect,
+        "software": _software,
+        "device": _device,
+        "paths": _paths,
+        "checkpoints": _checkpoints,
+    }
+    return "\n\n".join("\n".join([f"[{title}]", *_answered(lines)]) for title, lines in parts.items())
+
+
+def _answered(lines: Callable[[], Iterable[str]]) -> Iterator[str]:
+    """A section's lines; where a package is missing that an extra brings, the way to get it."""
+    try:
+        yield from lines()
+    except MissingPackageError as error:
+        yield str(error)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -143,7 +171,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns: 0, or 2 if a paths file is broken.
     """
     parser = CommandParser(prog="ebmtrack doctor", description=__doc__)
-    add_workspace_option(parser)
+    with contextlib.suppress(MissingPackageError):  # without the trackers there is no workspace
+        from ltr.admin.workspace_option import add_workspace_option
+
+        add_workspace_option(parser)
     return run_command(parser, _print_report, argv)
 
 

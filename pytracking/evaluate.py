@@ -6,6 +6,9 @@ from collections.abc import Sequence as List
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+if __name__ == "__main__":  # the packages beside this file, whatever else of these names is on the path
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
 try:
     from ebm.command import CommandParser, local_path, run_command
     from pytracking.evaluation.command import (
@@ -15,7 +18,7 @@ try:
         results_root,
         tell,
     )
-except ModuleNotFoundError as error:  # started as a script by a Python that the project is not installed in
+except ImportError as error:  # started as a script by a Python that the project is not installed in
     print(f"error: {error}. Run 'bash install.sh' once and use .venv/bin/python.", file=sys.stderr)
     raise SystemExit(2) from error
 

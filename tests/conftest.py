@@ -5,6 +5,7 @@ import signal
 import tempfile
 from pathlib import Path
 
+import hypothesis
 import pytest
 import torch
 
@@ -13,6 +14,9 @@ os.environ.setdefault("EBMTRACK_CACHE", tempfile.mkdtemp(prefix="ebmtrack-tests-
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell starts background jobs that way, and children inherit it: Ctrl-C could not be tested.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+# A machine that others use takes its time: a deadline would fail tests by chance.
+hypothesis.settings.register_profile("ebmtrack", deadline=None)
+hypothesis.settings.load_profile("ebmtrack")
 torch.set_num_threads(int(os.environ.get("EBMTRACK_TEST_THREADS", "1")))
 
 
