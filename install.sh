@@ -11,6 +11,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 
 readonly VENV=.venv
 readonly UV_VERSION=0.13.8
+# The clone goes onto Python's path as a folder: setuptools' other way, a finder, loses against any folder named
+# ebm, ltr or pytracking that lies beside the user's script, even one without a line of Python.
+readonly EDITABLE=(--config-settings editable_mode=compat)
 readonly NEEDED_GB=8 # torch with its CUDA libraries takes 5.5 GB, the rest is room to unpack
 
 say() { printf '%s\n' "$*"; }
@@ -92,10 +95,10 @@ install_packages() {
   : >"$log"
   installer "$log"
   if "$VENV/bin/uv" --version >/dev/null 2>&1; then
-    quietly "$log" "$VENV/bin/uv" pip install --python "$VENV/bin/python" -c constraints.txt -e ".[$extras]" && return
+    quietly "$log" "$VENV/bin/uv" pip install --python "$VENV/bin/python" "${EDITABLE[@]}" -c constraints.txt -e ".[$extras]" && return
     say "  uv did not succeed (see $log), trying pip"
   fi
-  quietly "$log" "$VENV/bin/python" -m pip install --disable-pip-version-check -c constraints.txt -e ".[$extras]" ||
+  quietly "$log" "$VENV/bin/python" -m pip install --disable-pip-version-check "${EDITABLE[@]}" -c constraints.txt -e ".[$extras]" ||
     explain_failure "$log"
 }
 

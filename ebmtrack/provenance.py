@@ -21,7 +21,7 @@ PACKAGES = ("ebm", "ltr", "pytracking")
 HOME = Path(__file__).resolve().parents[1]  # holds the three packages: a clone or site-packages
 _OPENCV = ("opencv", "opencv_contrib")  # each also as ..._headless
 _SHOWN = 4
-_AGAIN = "install EBMTrack again with 'pip install --force-reinstall --no-deps ebmtrack' (or its wheel)"
+_AGAIN = "install EBMTrack again ('pip install --force-reinstall --no-deps' with its clone or wheel)"
 
 
 @dataclass(frozen=True)
@@ -85,10 +85,12 @@ def _misplaced(name: str, home: Path) -> Fault | None:
     expected = home / name / "__init__.py"
     origin = _origin(name)
     if origin is None:
-        return Fault(f"The package '{name}' is missing from {home}.", "Install EBMTrack again.")
+        return Fault(f"The package '{name}' is missing from {home}.", f"To mend that, {_AGAIN}.")
     if _same(origin, expected):
         return None
     folder = origin.parent if origin.name == "__init__.py" else origin
+    if _same(folder, expected.parent):  # Python takes the rest of the package for a namespace
+        return Fault(f"{expected} is missing.", f"To mend that, {_AGAIN}.")
     what = f"'import {name}' takes {folder}, which is not EBMTrack's ({expected.parent})."
     return Fault(what, _way_out(folder))
 
@@ -115,7 +117,7 @@ def _way_out(folder: Path) -> str:
 def _differing(home: Path, by_content: bool) -> tuple[set[str], set[str]]:
     """Installed files that are not as the installer left them: the changed and the missing."""
     changed: set[str] = set()
-    missing: set[str] = set()
+    missing: set[str] = set()  # without what `_misplaced` tells of
     heads = tuple(f"{name}/" for name in PACKAGES)
     for _, entries in _records(home, "ebmtrack-*"):
         for entry in entries:
@@ -127,7 +129,8 @@ def _differing(home: Path, by_content: bool) -> tuple[set[str], set[str]]:
                 if same and by_content:
                     same = _digest(path) == entry.digest
             except OSError:
-                missing.add(entry.path)
+                if entry.path.removesuffix("/__init__.py") not in PACKAGES:
+                    missing.add(entry.path)
             else:
                 if not same:
                     changed.add(entry.path)
@@ -189,9 +192,10 @@ def _neighbours(home: Path) -> Iterator[Fault]:
         )
     for folder in _path_folders():
         for name in PACKAGES:
-            place = folder / name
-            if (place / "__init__.py").is_file() and not _same(place, home / name):
-                yield Fault(f"{place} is on Python's path too.", "It is not loaded now.", fatal=False)
+            init = folder / name / "__init__.py"
+            loaded = _origin(name)
+            if init.is_file() and not _same(init.parent, home / name) and loaded != init:
+                yield Fault(f"{init.parent} is on Python's path too.", "It is not loaded now.", fatal=False)
 
 
 def _path_folders() -> list[Path]:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ebm.exceptions import InputError
+from ebm.exceptions import MissingPackageError
 from pytracking.analysis.extract import Evaluation
 from pytracking.analysis.plots import PLOTS, save_curves, save_plots
 from pytracking.analysis.tables import format_table, per_sequence_table, score_table
@@ -30,5 +30,5 @@ def save_report(
     written += [path, *save_curves(evaluation, folder)]
     try:
         return written + save_plots(evaluation, folder, kinds), None
-    except InputError as error:
+    except MissingPackageError as error:
         return written, str(error)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ebm.exceptions import InputError, UnknownNameError
+from ebm.exceptions import MissingPackageError, UnknownNameError
 from pytracking.analysis.extract import Evaluation, evaluate
 from pytracking.analysis.plots import PLOTS, draw_plot, save_curves, save_plots
 from pytracking.analysis.report import save_report
@@ -116,7 +116,7 @@ def test_without_matplotlib_everything_else_is_written(
         return original(name, *args, **options)
 
     monkeypatch.setattr(builtins, "__import__", refuse)
-    with pytest.raises(InputError, match=r"ebmtrack\[eval\]"):
+    with pytest.raises(MissingPackageError, match=r"ebmtrack\[eval\]"):
         draw_plot(evaluation)
     files, note = save_report(evaluation, tmp_path)
     assert note is not None
