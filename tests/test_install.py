@@ -76,3 +76,15 @@ def test_help_needs_no_python(tmp_path: Path, tools: Path) -> None:
     done = run_install(tmp_path, "--help", path=tools)
     assert done.returncode == 0
     assert "bash install.sh demo" in done.stdout
+
+
+def test_the_pins_and_the_clone_as_a_folder_are_asked_for(tmp_path: Path, tools: Path) -> None:
+    venv = tmp_path / ".venv" / "bin"
+    venv.mkdir(parents=True)
+    script(venv / "python", 'case "$*" in *hashlib*) echo 0123;; esac')
+    script(venv / "uv", f'echo "$*" >>{tmp_path}/asked')
+    done = run_install(tmp_path, path=tools)
+    assert done.returncode == 0, done.stderr
+    asked = (tmp_path / "asked").read_text()
+    assert "-c constraints.txt -e .[track,train,eval]" in asked
+    assert "editable_mode=compat" in asked

@@ -1,6 +1,5 @@
-"""What pyproject.toml admits, what constraints.txt pins, and what a missing extra says."""
+"""What pyproject.toml admits, what constraints.txt pins, and what works without the extras."""
 
-import importlib.util
 import re
 import subprocess
 import sys
@@ -13,8 +12,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from ebm.exceptions import EBMError, MissingPackageError
-from ebm.extras import EXTRA_OF, TRACK_MODULES, explain_missing, require_track
+from ebm.extras import EXTRA_OF, TRACK_MODULES
 from pytracking.cli import COMMANDS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -78,20 +76,6 @@ def test_no_extra_brings_two_opencvs(extra: str) -> None:
 
 def test_the_table_of_extras_names_extras_that_are_there() -> None:
     assert set(EXTRA_OF.values()) <= EXTRAS.keys()
-
-
-def test_all_that_is_missing_is_named_with_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    find, absent = importlib.util.find_spec, {"cv2", "tqdm"}
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name in absent else find(name))
-    with pytest.raises(MissingPackageError, match=r"need cv2, tqdm, .*ebmtrack\[track\]") as caught:
-        require_track("Trackers")
-    assert isinstance(caught.value, ImportError)
-    assert isinstance(caught.value, EBMError)
-    assert caught.value.name == "cv2"
-
-
-def test_an_extra_of_its_own_is_named() -> None:
-    assert "pip install 'ebmtrack[eval]'." in str(explain_missing("Plots", "matplotlib"))
 
 
 BLOCKER = f"""

@@ -2,6 +2,8 @@
 
 import base64
 import hashlib
+import os
+import subprocess
 import sys
 from importlib.machinery import PathFinder
 from pathlib import Path
@@ -178,3 +180,23 @@ def test_a_record_that_cannot_be_read_is_no_fault(site: Path) -> None:
     (site / "ebmtrack-0.1.0.dist-info/RECORD").write_text("nonsense\n,,\n")
     assert faults(site) == []
     assert provenance.faults(site, by_content=True) == []
+
+
+@pytest.mark.parametrize(
+    "script",
+    ["pytracking/run_tracker.py", "pytracking/run_video.py", "pytracking/evaluate.py", "ltr/run_training.py"],
+)
+def test_a_script_of_the_clone_runs_the_clone_whatever_pythonpath_holds(script: str, tmp_path: Path) -> None:
+    for name in PACKAGES:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("raise SystemExit('another project was loaded')")
+    done = subprocess.run(
+        [sys.executable, str(HOME / script), "--help"],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("usage: ")

@@ -1,11 +1,15 @@
 """The doctor's report."""
 
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
 
+from ebm.extras import explain_missing
 from ltr.admin.checkpoint_io import write_checkpoint
+from pytracking import doctor
 from pytracking.cli import main
 
 
@@ -54,3 +58,31 @@ def test_a_broken_paths_file_is_an_error(
     (tmp_path / "paths.toml").write_text("[datasets\n")
     assert main(["doctor"]) == 2
     assert "paths.toml" in capsys.readouterr().err
+
+
+def test_an_installed_package_that_does_not_load_is_named_with_its_usual_cause(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fault = "raise ImportError('libGL.so.1: cannot open shared object file')"
+    (tmp_path / "cv2").mkdir()
+    (tmp_path / "cv2/__init__.py").write_text(fault)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    monkeypatch.delitem(sys.modules, "cv2", raising=False)
+    monkeypatch.setattr(doctor, "LOADED", {"cv2": doctor.LOADED["cv2"]})
+    (line,) = doctor._unusable()
+    assert line.startswith("cv2 is installed and does not load (libGL.so.1: ")
+    assert "libgl1" in line
+
+
+def test_without_the_trackers_the_rest_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def paths() -> Iterator[str]:
+        raise explain_missing("The trackers", "cv2")
+        yield
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(doctor, "_paths", paths)
+    assert main(["doctor"]) == 0
+    told = capsys.readouterr().out
+    assert "pip install 'ebmtrack[track]'" in told.partition("[paths]")[2].partition("[checkpoints]")[0]
