@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from ebm.exceptions import InputError, UnknownNameError
+from ebm.exceptions import InputError, MissingPackageError, UnknownNameError
 from ebm.tasks.toy1d import figures
 from ebm.tasks.toy1d.first_paper import FirstPaper, _load, _path, _save, train_first_paper
 from ebm.tasks.toy1d.plan import Plan, Request, make_plan
@@ -120,7 +120,7 @@ def test_equal_figures_give_equal_files(tmp_path: Path) -> None:
 
 def test_without_matplotlib_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "matplotlib", None)
-    with pytest.raises(InputError, match=r"pip install 'ebmtrack\[eval\]'"):
+    with pytest.raises(MissingPackageError, match=r"pip install 'ebmtrack\[eval\]'"):
         figures.require_matplotlib()
 
 
