@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from ebm.exceptions import EBMError
+from ebm.extras import EXTRA_OF, explain_missing
 from ebm.threads import sleep_when_idle
 
 __all__ = ["CommandParser", "local_path", "run_command", "run_guarded"]
@@ -100,6 +101,8 @@ def _guarded(body: Callable[[], int], interrupted: str) -> int:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.split(".")[0] in _OWN_PACKAGES:
             raise
+        if error.name.split(".")[0] in EXTRA_OF:
+            return _refused(str(explain_missing("this command", error.name.split(".")[0])))
         return _refused(
             f"this Python ({sys.executable}) lacks the module {error.name}. Run 'bash install.sh' once and "
             "use .venv/bin/python."

@@ -32,13 +32,14 @@ def explain_missing(purpose: str, *modules: str) -> MissingPackageError:
     """The error for modules that an extra brings: what needs them, which are missing, how to get them.
 
     Args:
-        purpose: what they are needed for, e.g. ``"Plots"``.
+        purpose: what they are needed for, e.g. ``"plots"``.
         modules: names of top-level modules, all from one extra.
     """
     extra = EXTRA_OF[modules[0]]
     choice = _OPENCV_CHOICE if extra == "track" else ""
+    verb = "is" if len(modules) == 1 else "are"
     return MissingPackageError(
-        f"{purpose} need {', '.join(modules)}, which this Python ({sys.executable}) lacks: "
+        f"{', '.join(modules)} {verb} needed for {purpose} and missing in this Python ({sys.executable}): "
         f"pip install 'ebmtrack[{extra}]'{choice}.",
         name=modules[0],
     )

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 __all__ = ["load_network", "model_constructor"]
 
-require_track("The trackers and their data")  # here, so that every way in names the extra
+require_track("trackers and their data")  # here, so that every way in names the extra
 
 
 def __getattr__(name: str) -> Any:

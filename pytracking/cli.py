@@ -33,7 +33,7 @@ class Command:
             MissingPackageError: if the command needs the extra ``track`` and it is not installed.
         """
         if self.tracking:
-            require_track("The trackers and their data")
+            require_track("trackers and their data")
         function: Callable[[Sequence[str]], int] = importlib.import_module(self.module).main
         return function
 

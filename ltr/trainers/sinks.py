@@ -139,7 +139,7 @@ class TensorBoardSink:
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError as error:
-            raise explain_missing("Event files", "tensorboard") from error
+            raise explain_missing("event files", "tensorboard") from error
         self._open = SummaryWriter
         self._folder = folder
         self._writers: dict[str, Any] = {}

@@ -118,7 +118,7 @@ def _figure_class() -> Any:
     try:
         from matplotlib.figure import Figure  # the class alone: no display, no global state
     except ModuleNotFoundError as error:
-        raise explain_missing("Plots", "matplotlib") from error
+        raise explain_missing("plots", "matplotlib") from error
     return Figure
 
 

@@ -78,7 +78,7 @@ def test_without_the_trackers_the_rest_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def paths() -> Iterator[str]:
-        raise explain_missing("The trackers", "cv2")
+        raise explain_missing("trackers", "cv2")
         yield
 
     monkeypatch.chdir(tmp_path)

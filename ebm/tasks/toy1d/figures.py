@@ -72,7 +72,7 @@ def require_matplotlib() -> None:
     try:
         import matplotlib  # noqa: F401
     except ModuleNotFoundError as error:
-        raise explain_missing("Plots", "matplotlib") from error
+        raise explain_missing("plots", "matplotlib") from error
 
 
 def house_style() -> AbstractContextManager[None]:

@@ -93,6 +93,11 @@ def test_a_batch_without_a_single_box_trains_the_rest(build, generator) -> None:
 @pytest.mark.filterwarnings("ignore:.*CUDA is not available.*:UserWarning")
 def test_nothing_strays_to_another_device(build, generator) -> None:
     """Tensors without content on a device that need not be there: mixing it with the CPU is an error."""
+    try:
+        with FakeTensorMode():
+            torch.empty(1, device="cuda").uniform_()
+    except RuntimeError:
+        pytest.skip(f"torch {torch.__version__} asks the driver even for tensors without content")
     batch = small_batch(9, generator)
     with FakeTensorMode():
         with torch.device("cuda"):
