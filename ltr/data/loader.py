@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,10 @@ from ebm.exceptions import EBMError, InputError
 __all__ = ["BatchLoader", "collate_frames", "make_loader"]
 
 Batch = dict[str, Any]
+
+# Python 3.14 would take a server that forks: a SIGTERM to the whole group ends it, and with it torch's trust
+# in the workers.
+_USUAL = "fork" if sys.platform == "linux" else None
 
 
 @dataclass(frozen=True)
@@ -183,8 +188,8 @@ def make_loader(
         num_samples: samples per pass.
         workers: processes; 0: none, load in this one.
         device: where the batches go; for CUDA they are put in pinned memory.
-        start_method: how processes start, ``"fork"``, ``"spawn"`` or ``"forkserver"``; None: the platform's
-            way.
+        start_method: how processes start, ``"fork"``, ``"spawn"`` or ``"forkserver"``; None: fork on Linux,
+            elsewhere the platform's way.
         share: (rank, size): of every batch, this process gets the part with number `rank` of `size` equal
             parts.
         groups: into how many this part is cut again, which come one after another.
@@ -212,6 +217,6 @@ def make_loader(
         pin_memory=torch.device(device).type == "cuda",
         persistent_workers=workers > 0,
         worker_init_fn=_start_worker,
-        multiprocessing_context=multiprocessing.get_context(start_method) if workers else None,
+        multiprocessing_context=multiprocessing.get_context(start_method or _USUAL) if workers else None,
     )
     return BatchLoader(build, indices)

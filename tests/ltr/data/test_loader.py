@@ -129,7 +129,7 @@ def test_less_than_a_batch_is_an_error(changes: dict[str, int]) -> None:
 
 
 INTERRUPTED = """
-import signal, sys, time
+import multiprocessing, signal, sys, time
 import torch
 from torch.utils.data import Dataset
 from ltr.data.loader import make_loader
@@ -139,25 +139,32 @@ class Slow(Dataset):
         time.sleep(0.05)
         return {"value": torch.tensor([index])}
 
-loader = make_loader(Slow(), batch_size=1, start_index=0, num_samples=10000, workers=2, device="cpu")
-batches = iter(loader)
-for _ in range(2):  # one of each worker: both have started
-    next(batches)
-seen = []
-for number in (signal.SIGINT, signal.SIGTERM):
-    signal.signal(number, lambda *_: seen.append(True))
-print("ready", flush=True)
-for _ in range(40):
-    next(batches)
-sys.exit(42 if seen else 1)
+if __name__ == "__main__":
+    multiprocessing.set_start_method(sys.argv[1])
+    loader = make_loader(Slow(), batch_size=1, start_index=0, num_samples=10000, workers=2, device="cpu")
+    batches = iter(loader)
+    for _ in range(2):  # one of each worker: both have started
+        next(batches)
+    seen = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: seen.append(True))
+    print("ready", flush=True)
+    for _ in range(40):
+        next(batches)
+    sys.exit(42 if seen else 1)
 """
 
 
+@pytest.mark.parametrize("method", ["fork", "forkserver"])  # Linux's default before and from Python 3.14
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_signals_to_the_group_are_left_to_the_main_process(number: signal.Signals) -> None:
+def test_signals_to_the_group_are_left_to_the_main_process(
+    number: signal.Signals, method: str, tmp_path: Path
+) -> None:
     """A trainer that ends its step and writes a checkpoint needs its workers until then, not longer."""
     pipe = subprocess.PIPE
-    command = [sys.executable, "-c", INTERRUPTED]
+    script = tmp_path / "interrupted.py"
+    script.write_text(INTERRUPTED)
+    command = [sys.executable, str(script), method]
     process = subprocess.Popen(command, stdout=pipe, stderr=pipe, start_new_session=True)
     assert process.stdout is not None
     assert process.stdout.readline() == b"ready\n"
