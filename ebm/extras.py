@@ -40,7 +40,7 @@ def explain_missing(purpose: str, *modules: str) -> MissingPackageError:
     verb = "is" if len(modules) == 1 else "are"
     return MissingPackageError(
         f"{', '.join(modules)} {verb} needed for {purpose} and missing in this Python ({sys.executable}): "
-        f"pip install 'ebmtrack[{extra}]'{choice}.",
+        f"pip install 'ebmtrack[{extra}]'{choice}; in a clone, 'bash install.sh' and .venv/bin/python.",
         name=modules[0],
     )
 

@@ -21,4 +21,4 @@ def test_all_that_is_missing_is_named_with_the_extra(monkeypatch: pytest.MonkeyP
 
 
 def test_an_extra_of_its_own_is_named() -> None:
-    assert "pip install 'ebmtrack[eval]'." in str(explain_missing("plots", "matplotlib"))
+    assert "pip install 'ebmtrack[eval]'; in a clone" in str(explain_missing("plots", "matplotlib"))

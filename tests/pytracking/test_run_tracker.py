@@ -115,9 +115,16 @@ def test_a_file_that_holds_no_weights(root: Path, tmp_path: Path, capsys: pytest
     assert "wrong.pth.tar" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("script", ["run_tracker", "run_video", "evaluate"])
-def test_the_script_in_a_python_without_the_project(script: str, tmp_path: Path) -> None:
-    command = [sys.executable, "-I", "-S", str(SCRIPT.with_name(f"{script}.py")), "--help"]
+@pytest.mark.parametrize(
+    ("script", "arguments"),
+    [
+        ("run_tracker", "first_box default --dataset generated"),
+        ("run_video", "first_box default . --box 1,1,9,9"),
+        ("evaluate", "first_box --dataset generated"),
+    ],
+)
+def test_the_script_in_a_python_without_the_project(script: str, arguments: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-I", "-S", str(SCRIPT.with_name(f"{script}.py")), *arguments.split()]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
     assert done.returncode == 2
     assert "bash install.sh" in done.stderr

@@ -65,12 +65,10 @@ def no_network(monkeypatch, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("no_network")
-def test_without_a_network_the_result_says_so_in_one_line_and_soon() -> None:
+def test_without_a_network_the_result_says_so_in_one_line() -> None:
     net = resnet18()
     before = net.conv1.weight.clone()
-    start = time.perf_counter()
     result = load_backbone_weights(net)
-    assert time.perf_counter() - start < 10.0  # torchvision's import included
     assert not result
     assert "cannot be had" in result.message
     assert "\n" not in result.message
