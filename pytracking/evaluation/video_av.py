@@ -102,6 +102,9 @@ class AVVideo(Frames):
 
         A packet that raises is one frame; its time stamp tells its place among those that come out later.
         """
+        stream.thread_type = (
+            "NONE"  # by slices, PyAV's default, FFmpeg does not tell what it repaired in H.264
+        )
         failed: dict[int, str] = {}
         for packet in self._packets(container, stream):
             try:

@@ -71,6 +71,26 @@ def test_damaged_bytes_in_an_mp4(reader: str, tmp_path: Path) -> None:
     assert (code, len(rows), unreadable(rows)) == (1, 30, [20])
 
 
+def test_what_ffmpeg_repairs_in_h264_is_named(tmp_path: Path) -> None:
+    """Frames that others refer to, damaged in their middle: FFmpeg decodes them all, and knows better."""
+    av = pyav()
+    video = timed_video(tmp_path / "a.mp4", "libx264", list(range(0, 600, 40)), g="5", bf="0", crf="1")
+    at, intact = frame_bytes(video, 5), video.read_bytes()
+    repaired, av_level = 0, av.logging.get_level()
+    av.logging.set_level(av.logging.ERROR)
+    try:
+        for offset in range(60, 180, 10):
+            video.write_bytes(intact)
+            with av.logging.Capture() as said:
+                frames = list(open_video(zeroed(video, at + offset, 12)).timed())
+            if any("error while decoding MB" in text for _, _, text in said):
+                repaired += 1
+                assert any(frame.fault for frame in frames), offset
+    finally:
+        av.logging.set_level(av_level)
+    assert repaired
+
+
 def test_the_frames_beside_a_bad_one_are_the_right_ones(reader: str, tmp_path: Path) -> None:
     video = mjpeg(tmp_path / "a.avi")
     zeroed(video, frame_bytes(video, 4) + 8)
