@@ -66,7 +66,7 @@ def decode_deep(data: bytes) -> npt.NDArray[np.generic]:
         DecodingError: if it cannot be decoded.
     """
     try:
-        samples = decode_samples(data, cv2.IMREAD_COLOR_RGB)
+        samples = decode_samples(data)
     except cv2.error as error:
         raise DecodingError(str(error).strip()) from error
     if samples is None:

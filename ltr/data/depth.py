@@ -34,12 +34,11 @@ class Levels:
     white: float
 
 
-def decode_samples(data: bytes, flags: int) -> Samples | None:
+def decode_samples(data: bytes) -> Samples | None:
     """OpenCV's reading of a picture that is no JPEG, at the depth it is stored in, turned as it says.
 
     Args:
         data: the file.
-        flags: OpenCV's, for what it can turn into colours itself.
 
     Returns: ``[H, W, 3]`` RGB of any type; None if it cannot be decoded.
     """
@@ -52,8 +51,10 @@ def decode_samples(data: bytes, flags: int) -> Samples | None:
         if image.ndim == 2 or image.shape[2] < 3:
             return np.repeat(image.reshape(*image.shape[:2], -1)[..., :1], 3, axis=2)
         return np.ascontiguousarray(image[..., 2::-1])
-    image = cv2.imdecode(raw, flags | cv2.IMREAD_ANYDEPTH)
-    return None if image is None else np.asarray(image)
+    # Blue first, and turned round here: OpenCV 5 mixes up neighbours where it is asked for a TIFF of 16 bits
+    # with red first.
+    image = cv2.imdecode(raw, cv2.IMREAD_COLOR_BGR | cv2.IMREAD_ANYDEPTH)
+    return None if image is None else np.ascontiguousarray(image[..., ::-1])
 
 
 def tiff_samples(data: bytes) -> tuple[int, int]:

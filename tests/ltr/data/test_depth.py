@@ -48,6 +48,15 @@ def test_float_and_signed_tiffs_are_pictures(tmp_path: Path, picture: np.ndarray
     assert np.abs(image[..., 0].astype(int) - ramp(255, np.float64)).max() <= 3
 
 
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_colours_of_14_bits_are_those_that_were_written(tmp_path: Path, suffix: str) -> None:
+    grey = ramp(16383, np.uint16)
+    stored = np.stack([grey // 4, grey // 2, grey], axis=-1)  # blue first
+    cv2.imwrite(str(tmp_path / f"a{suffix}"), stored)
+    image = read_image(tmp_path / f"a{suffix}")
+    assert np.abs(image.astype(float) - stored[..., ::-1] * (255 / 16383)).max() <= 0.51
+
+
 def test_float_colours_keep_their_order(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "a.tif"), np.full((8, 8, 3), (0, 0.5, 1), dtype=np.float32))  # blue first
     np.testing.assert_array_equal(read_image(tmp_path / "a.tif")[0, 0], [255, 128, 0])
