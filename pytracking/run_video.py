@@ -120,10 +120,8 @@ def _run(args: argparse.Namespace) -> int:
     out = args.out or _default_out(video, args.tracker)
     table = args.csv or out.parent / f"{out.stem}.csv"
     source = open_video(video, *(() if args.fps is None else (args.fps,)))
-    if args.fps is None:
-        writer = VideoWriter(out, source.fps, source.time_base)
-    else:
-        writer = VideoWriter(out, args.fps)
+    rate = (source.fps, source.time_base) if args.fps is None else (args.fps, None)
+    writer = VideoWriter(out, *rate, reserved=[table])
     weights = find_weights(params, args.checkpoint, args.weights)
     require_outputs(
         [

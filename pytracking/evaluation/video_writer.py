@@ -1,6 +1,8 @@
 """Mp4 files that any player shows, also as far as a run that was killed has written them."""
 
 import os
+from collections.abc import Collection, Container
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -27,13 +29,16 @@ class VideoWriter:
     The first frame decides the size; odd sizes grow by one pixel, later frames of other sizes are fitted in.
     """
 
-    def __init__(self, path: Path, fps: float, time_base: Fraction | None = None) -> None:
+    def __init__(
+        self, path: Path, fps: float, time_base: Fraction | None = None, *, reserved: Collection[Path] = ()
+    ) -> None:
         """Nothing is written before the first frame.
 
         Args:
             path: the file; its folder is made.
             fps: frames per second, their mean if they have times.
             time_base: s, of which the times given to `add` are multiples; None: frames are 1 / fps apart.
+            reserved: other files that are going to be written, which `part` must not be.
 
         Raises:
             InputError: if the name does not end in .mp4, or an mp4 cannot hold the rate.
@@ -46,6 +51,7 @@ class VideoWriter:
                 "--fps."
             )
         self.path, self.fps, self.time_base = path, fps, time_base
+        self._reserved = {other.resolve() for other in reserved}
         self.frames = 0
         self.part: Path | None = None
         self.notes: list[str] = []
@@ -83,7 +89,7 @@ class VideoWriter:
     def _start(self) -> Encoder:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self.part = _new_file(self.path)
+            self.part = _new_file(self.path, self._reserved)
         except OSError as error:
             raise InputError(
                 f"{self.path.parent} cannot be written to: {error.strerror or error}."
@@ -135,17 +141,16 @@ class VideoWriter:
         self.close()
 
 
-def _new_file(path: Path) -> Path:
+def _new_file(path: Path, reserved: Container[Path]) -> Path:
     """A new empty ``name.part.mp4`` beside a path, or ``name.part-2.mp4``: what a killed run left stays."""
-    number = 1
+    number = 0
     while True:
+        number += 1
         part = path.with_name(f"{path.stem}.part{f'-{number}' if number > 1 else ''}.mp4")
-        try:
-            os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-        except FileExistsError:
-            number += 1
-        else:
-            return part
+        if part.resolve() not in reserved:
+            with suppress(FileExistsError):
+                os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+                return part
 
 
 def _fit(frame: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -12,7 +12,8 @@ import pytest
 
 from pytracking.evaluation import video_encoders
 from pytracking.evaluation.video_io import VideoWriter, open_video
-from tests.field.clips import picture
+from pytracking.run_video import main
+from tests.field.clips import mjpeg, picture
 
 _SLOW_RUN = """
 import sys, time
@@ -63,6 +64,15 @@ def test_a_part_of_a_killed_run_is_not_overwritten(tmp_path: Path) -> None:
         assert writer.part == tmp_path / "out.part-2.mp4"
     assert left.read_bytes() == b"of yesterday"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.mp4", "out.part.mp4"]
+
+
+def test_a_table_of_the_name_that_the_part_would_have_is_kept(tmp_path: Path) -> None:
+    table = tmp_path / "out.part.mp4"
+    video = mjpeg(tmp_path / "in.avi", 4)
+    arguments = ["--box", "5,5,20,20", "--out", str(tmp_path / "out.mp4"), "--csv", str(table)]
+    assert main(["first_box", "default", str(video), *arguments]) == 0
+    assert len(table.read_text().splitlines()) == 5
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.avi", "out.mp4", "out.part.mp4"]
 
 
 def test_a_finished_file_is_a_plain_mp4_with_its_table_first(tmp_path: Path) -> None:
