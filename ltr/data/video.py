@@ -1,11 +1,12 @@
 """What a training dataset is to the rest of the code: named sequences of frames with one box each."""
 
 import os
+import weakref
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import BinaryIO, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -26,12 +27,19 @@ class Annotation:
         return len(self.boxes)
 
 
+class _Opened:
+    """An open file, closed when nobody holds it any more, at the latest when the program ends."""
+
+    def __init__(self, path: str) -> None:
+        self.file = Path(path).open("rb", buffering=0)  # noqa: SIM115  closed by the next line
+        weakref.finalize(self, self.file.close)
+        if hasattr(os, "posix_fadvise"):  # samples jump about: reading ahead of a picture is not worth it
+            os.posix_fadvise(self.file.fileno(), 0, 0, os.POSIX_FADV_RANDOM)
+
+
 @lru_cache(maxsize=256)  # open files of this process, so that a picture costs one read and no open
-def _opened(path: str) -> BinaryIO:
-    file = Path(path).open("rb", buffering=0)  # noqa: SIM115  the cache closes it when it drops it
-    if hasattr(os, "posix_fadvise"):  # samples jump about: what follows a picture is not worth reading ahead
-        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_RANDOM)
-    return file
+def _opened(path: str) -> _Opened:
+    return _Opened(path)
 
 
 @dataclass(frozen=True)
@@ -53,8 +61,8 @@ class Slice:
         """
         if hasattr(os, "posix_fadvise"):
             with suppress(OSError):
-                file = _opened(self.path)
-                os.posix_fadvise(file.fileno(), self.offset, self.length, os.POSIX_FADV_WILLNEED)
+                opened = _opened(self.path)
+                os.posix_fadvise(opened.file.fileno(), self.offset, self.length, os.POSIX_FADV_WILLNEED)
 
     def read_bytes(self) -> bytes:
         """The bytes; fewer than `length` if the file ends before.
@@ -62,11 +70,11 @@ class Slice:
         Raises:
             OSError: if the file is missing or cannot be read.
         """
-        file = _opened(self.path)
+        opened = _opened(self.path)  # held while it is read, whatever the cache drops meanwhile
         if hasattr(os, "pread"):  # moves no file position, which forked workers would share
-            return os.pread(file.fileno(), self.length, self.offset)
-        file.seek(self.offset)
-        return file.read(self.length)
+            return os.pread(opened.file.fileno(), self.length, self.offset)
+        opened.file.seek(self.offset)
+        return opened.file.read(self.length)
 
 
 @runtime_checkable
