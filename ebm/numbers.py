@@ -21,6 +21,7 @@ __all__ = [
     "plain_fields",
     "require_no_text",
     "require_number",
+    "unmasked",
 ]
 
 Numbers: TypeAlias = float | Sequence[float] | Tensor
@@ -103,10 +104,20 @@ def number_tensor(
     try:
         given = value if isinstance(value, Tensor) else plain(value)
         if hasattr(value, "__array__") and not isinstance(value, Tensor):
-            given = np.array(value)  # quicker than a list, and a copy: the array may be read-only
+            given = np.array(unmasked(value))  # quicker than a list, and a copy: the array may be read-only
         return torch.as_tensor(given, dtype=dtype, device=device)
     except (TypeError, ValueError) as error:
         raise no_number(name, value) from error
+
+
+def unmasked(values: Any) -> Any:
+    """A masked array of real numbers with NaN for what is masked; anything else as it is.
+
+    What lies under a mask is no value: NumPy itself drops masks without a word where it converts.
+    """
+    if isinstance(values, np.ma.MaskedArray) and values.dtype.kind in "biuf" and np.ma.is_masked(values):
+        return np.ma.filled(values.astype(np.float64), np.nan)
+    return values
 
 
 def no_number(name: str, value: Any) -> DomainError:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ebm.checks import require_finite
 from ebm.exceptions import DomainError, InputError
+from ebm.numbers import unmasked
 
 __all__ = [
     "NamedArray",
@@ -175,7 +176,7 @@ def _as_numbers(name: str, values: Any) -> NDArray[Any]:
     try:
         if hasattr(values, "iloc"):  # pandas has several kinds of missing values, in arrays of any type
             return np.asarray(values.to_numpy(dtype=np.float64, na_value=np.nan))
-        array = np.asarray(values)
+        array = np.asarray(unmasked(values))
         if array.dtype.kind == "O":  # a data frame of several types, or numbers in a container for anything
             if any(isinstance(entry, str | bytes) for entry in array.flat):
                 raise TypeError("text among the entries")

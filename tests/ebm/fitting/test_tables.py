@@ -10,6 +10,7 @@ import torch
 
 import ebm
 from ebm.exceptions import DomainError, InputError, ShapeError
+from ebm.fitting.data import as_inputs
 
 pd = pytest.importorskip("pandas")
 
@@ -197,3 +198,10 @@ def test_polars() -> None:
 def test_targets_that_their_numbers_hardly_resolve() -> None:
     with pytest.raises(DomainError, match="varies by .* around 1e\\+15.*subtract a constant"):
         ebm.fit(X, 1e15 + np.random.default_rng(0).normal(size=24), **QUICK)
+
+
+def test_what_lies_under_a_mask_is_no_value() -> None:
+    values = np.ma.masked_equal([[1.0, -9999.0], [2.0, 3.0]], -9999.0)
+    with pytest.raises(DomainError, match=r"x must be finite, but x\[0, 1\] is nan"):
+        as_inputs(values)
+    assert as_inputs(np.ma.masked_array([[1, 2]])).tolist() == [[1.0, 2.0]]
