@@ -167,7 +167,13 @@ def _order(image: Mapping[str, Any]) -> tuple[float, tuple[list[str | int], str]
 
 def _box(entry: Mapping[str, Any]) -> npt.NDArray[np.float64]:
     """The box of an annotation; hidden ones are kept and marked elsewhere."""
-    return np.array(entry["bbox"], dtype=np.float64).reshape(4)
+    try:
+        return np.array(entry["bbox"], dtype=np.float64).reshape(4)
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"annotation {entry.get('id')} has the bbox {entry['bbox']!r}; it must be four numbers x, y, w, "
+            "h."
+        ) from error
 
 
 def _track(

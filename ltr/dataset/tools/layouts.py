@@ -22,7 +22,7 @@ from ltr.dataset.own_folders import FolderVideos
 from ltr.dataset.packed import PackedVideos
 from ltr.dataset.subfolders import subfolders
 from ltr.dataset.tools.faults import WHOLE, Finding, Report
-from ltr.dataset.tools.sequences import check_annotation, check_image, check_sequence
+from ltr.dataset.tools.sequences import check_annotation, check_image, check_sequence, check_sizes
 from ltr.dataset.trackingnet import TRACKINGNET_SETS, TrackingNet
 
 __all__ = ["check_dataset"]
@@ -169,6 +169,9 @@ def _check_files(dataset: VideoDataset, deep: bool) -> list[Checked]:
             if deep or frame in (0, len(annotation) - 1) or not _has_bytes(source):
                 kind, detail = check_image(source, deep)
                 found += [Finding(name, kind, detail)] if kind else []
+        first = dataset.frame_path(index, 0)
+        if isinstance(first, Path):
+            found += check_sizes(name, [first], annotation.boxes)
         return found, count
 
     bar = tqdm(range(len(dataset)), f"Checking {dataset.name}", leave=False, unit="seq", delay=2)
@@ -221,17 +224,16 @@ def _check_packed(root: Path, split: str | None, deep: bool) -> tuple[list[Findi
 def _check_other(root: Path, split: str | None, deep: bool) -> tuple[list[Finding], list[Checked]]:
     dataset = open_path(root, allow_missing=True)
     missing = getattr(dataset, "missing", ())
+    bare = dataset.without_boxes if isinstance(dataset, FolderVideos) else ()
     found = [Finding(name, "missing sequence", "annotated, but its images are not there") for name in missing]
     found += [
         Finding(name, "left out", skipped.reason, note=True)
         for skipped in getattr(dataset, "skipped", ())
         for name in skipped.names
-        if name not in missing
+        if name not in missing and name not in bare
     ]
-    if not isinstance(dataset, FolderVideos):
-        return found, _check_files(dataset, deep)
-    bare = [Finding(name, "missing annotation", "images, but no boxes") for name in dataset.without_boxes]
-    return bare, _each(dataset, deep)
+    found += [Finding(name, "missing annotation", "images, but no boxes") for name in bare]
+    return found, _each(dataset, deep) if isinstance(dataset, FolderVideos) else _check_files(dataset, deep)
 
 
 _CHECKS: Mapping[str, Check] = {

@@ -17,7 +17,7 @@ from ltr.dataset.annotations import read_boxes, read_flags, read_levels
 from ltr.dataset.base import FULLY_SEEN, SequenceFiles
 from ltr.dataset.tools.faults import Finding, first_few
 
-__all__ = ["MIN_LENGTH", "check_annotation", "check_image", "check_sequence"]
+__all__ = ["MIN_LENGTH", "check_annotation", "check_image", "check_sequence", "check_sizes"]
 
 MIN_LENGTH = 20  # frames; training leaves shorter sequences out
 _HEADER = 1 << 16  # bytes in which a JPEG states its size
@@ -160,7 +160,7 @@ def _numbering(name: str, files: SequenceFiles, images: dict[str, int], count: i
         yield Finding(name, "annotation too short", f"no box for {first_few(extra)}")
 
 
-def _sizes(name: str, paths: list[Path], boxes: npt.NDArray[np.float32] | None) -> Iterator[Finding]:
+def check_sizes(name: str, paths: list[Path], boxes: npt.NDArray[np.float32] | None) -> Iterator[Finding]:
     """A change of resolution, as far as some images show it; boxes outside of it."""
     sizes = [size for size in map(_image_size, paths) if size is not None]
     distinct = list(dict.fromkeys(sizes))
@@ -221,7 +221,7 @@ def check_sequence(
             problems.setdefault(kind, []).append(detail)
     found += [Finding(name, kind, first_few(details, 3)) for kind, details in problems.items()]
     paths = [files.frames / image for image in looked]
-    found += _sizes(name, paths, annotation.boxes if annotation is not None else None)
+    found += check_sizes(name, paths, annotation.boxes if annotation is not None else None)
     return found, len(images)
 
 

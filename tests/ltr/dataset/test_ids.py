@@ -117,3 +117,14 @@ def test_own_tables_have_the_same_ids(tmp_path: Path) -> None:
     file.write_text(json.dumps(content))
     with pytest.raises(InputError, match=r"a\.json: two of its images have the id 1"):
         open_json(file)
+
+
+@pytest.mark.parametrize("bbox", [[10, 10, 5], ["a", "b", "c", "d"], None, 7, [1, 2, 3, 4, 5]])
+def test_a_bbox_of_other_than_four_numbers_is_named(tmp_path: Path, bbox: Any) -> None:
+    content = {
+        "images": [{"id": 1, "file_name": "a.jpg"}],
+        "annotations": [{"id": "seven", "image_id": 1, "bbox": bbox}],
+    }
+    (tmp_path / "a.json").write_text(json.dumps(content))
+    with pytest.raises(InputError, match=r"annotation seven has the bbox .* must be four numbers x, y, w, h"):
+        open_json(tmp_path / "a.json")
