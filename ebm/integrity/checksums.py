@@ -125,7 +125,10 @@ def sha256_of(path: Path) -> str:
     """SHA-256 of a file, hex digits.
 
     Raises:
-        OSError: if it cannot be read.
+        InputError: if it cannot be read.
     """
-    with path.open("rb") as file:
-        return str(_digest(file, path.stat().st_size).hexdigest())
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror or error}.") from error

@@ -19,6 +19,7 @@ import numpy as np
 
 from ebm.exceptions import InputError
 from ebm.files import write_atomic
+from ebm.integrity.checksums import sha256_of
 from ebm.integrity.json_files import read_sealed_json, sealed_text
 from ltr.dataset.annotations import read_boxes
 from pytracking.evaluation.data import Sequence, plain_name, sequence_digest
@@ -28,7 +29,6 @@ __all__ = [
     "SequenceResult",
     "config_hash",
     "plain_value",
-    "sha256_of",
     "write_atomic",
     "write_json",
 ]
@@ -193,19 +193,6 @@ def _is_result(entry: str, wanted: str) -> bool:
 
 def _lines(rows: Iterable[str]) -> str:
     return "".join(f"{row}\n" for row in rows)
-
-
-def sha256_of(path: Path) -> str:
-    """Digest of a file's bytes.
-
-    Raises:
-        InputError: if the file cannot be read.
-    """
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror or error}.") from error
 
 
 def plain_value(value: Any) -> Any:

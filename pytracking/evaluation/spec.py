@@ -10,7 +10,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytracking.evaluation.results import config_hash, plain_value, sha256_of
+from ebm.integrity.checksums import sha256_of
+from pytracking.evaluation.results import config_hash, plain_value
 from pytracking.parameter import find_parameters
 from pytracking.parameter.base import Params
 from pytracking.utils.loading import WeightsChoice, find_weights

@@ -15,7 +15,6 @@ from pytracking.evaluation.results import (
     SequenceResult,
     config_hash,
     plain_value,
-    sha256_of,
     write_atomic,
 )
 from tests.pytracking.evaluation.tiny import write_otb
@@ -195,13 +194,6 @@ def test_the_hash_changes_with_every_part_and_with_nothing_else() -> None:
     ]
     assert len({base, *others}) == 4
     assert len(base) == 8
-
-
-def test_sha256_of_a_file(tmp_path: Path) -> None:
-    (tmp_path / "x").write_bytes(b"abc")
-    assert sha256_of(tmp_path / "x").startswith("ba7816bf8f01cfea")
-    with pytest.raises(InputError, match="cannot be read"):
-        sha256_of(tmp_path / "none")
 
 
 def test_a_damaged_manifest_is_named(tmp_path: Path) -> None:
