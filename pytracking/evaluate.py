@@ -23,6 +23,7 @@ except ImportError as error:  # started as a script by a Python that the project
     raise SystemExit(2) from error
 
 if TYPE_CHECKING:
+    from pytracking.analysis.extract import Evaluation
     from pytracking.analysis.sources import BoxSource
     from pytracking.evaluation.data import Sequence
 
@@ -86,7 +87,6 @@ def _run(args: argparse.Namespace) -> int:
     from pytracking.analysis.extract import evaluate
     from pytracking.analysis.gathering import gather_sources
     from pytracking.analysis.protocols import protocol_for
-    from pytracking.analysis.report import save_report
     from pytracking.analysis.tables import FORMATS, format_table, per_sequence_table, score_table
     from pytracking.evaluation.datasets import choose_dataset, open_dataset
 
@@ -115,13 +115,20 @@ def _run(args: argparse.Namespace) -> int:
         tell(remark)
     if args.per_sequence:
         print(f"\n{format_table(per_sequence_table(evaluation), args.format)}")
+    _save(evaluation, out, args.format)
+    return 0
+
+
+def _save(evaluation: "Evaluation", out: Path, style: str) -> None:
+    """Write the report, and say what was written."""
+    from pytracking.analysis.report import save_report
+
     files, without_plots = save_report(evaluation, out)
-    print("\nWritten:" if args.format == "text" else "Written:", file=sys.stderr)
+    print("\nWritten:" if style == "text" else "Written:", file=sys.stderr)
     for file in files:
         print(f"  {file}", file=sys.stderr)
     if without_plots:
         print(f"note: {without_plots}", file=sys.stderr)
-    return 0
 
 
 def _require_apart(out: Path, read: dict[str, Path], sources: "List[BoxSource]") -> None:

@@ -28,6 +28,20 @@ _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 _ZIP = b"PK\x03\x04"
 
 
+_FAILURES = (  # of torch and its unpickler on bytes that are no such stream
+    RuntimeError,
+    EOFError,
+    OSError,
+    ValueError,
+    LookupError,
+    AttributeError,
+    TypeError,
+    AssertionError,
+    ArithmeticError,
+    struct.error,
+)
+
+
 def read_torch_file(path: Path, allowed: Mapping[str, type] | None = None) -> Any:
     """The contents of a ``torch.save`` stream, zip or legacy; only allowed classes are ever looked up.
 
@@ -56,21 +70,12 @@ def read_torch_file(path: Path, allowed: Mapping[str, type] | None = None) -> An
         raise
     except pickle.UnpicklingError as error:
         raise InputError(_refusal(path, str(error), allowed or {})) from error
-    except (
-        RuntimeError,
-        EOFError,
-        OSError,
-        ValueError,
-        LookupError,
-        AttributeError,
-        TypeError,
-        AssertionError,
-        ArithmeticError,
-        struct.error,
-    ) as error:
-        reason = _own_words(str(error)) or type(error).__name__
+    except _FAILURES as error:
+        reason = _own_words(str(error))
+        known = reason and not reason.isdecimal()  # else it is the byte that the unpickler tripped on
+        what = f": {reason}" if known else ""
         raise InputError(
-            f"{path} ({path.stat().st_size} bytes) is truncated or not a torch file: {reason}. "
+            f"{path} ({path.stat().st_size} bytes) is truncated or not a torch file{what}. "
             "Copy or download it again."
         ) from error
 

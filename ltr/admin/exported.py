@@ -157,18 +157,11 @@ def read_export(path: Path) -> dict[str, Any]:
             raise InputError(
                 f"{text} is in the format {about['format']!r}, and this program reads {FORMAT!r}."
             )
-        made = about["constructor"]
-        constructor = NetConstructor(
-            str(made["fun_name"]),
-            str(made["fun_module"]),
-            tuple(_unpacked(made["args"])),
-            dict(_unpacked(made["kwds"])),
-        )
         return {
             "net_type": about["net_type"],
             "net": state,
             "net_info": _unpacked(about["net_info"]),
-            "constructor": constructor,
+            "constructor": _constructor(about["constructor"]),
             "epoch": int(about["epoch"]),
             "source": about["source"],
             "weights": about["weights"],
@@ -177,6 +170,16 @@ def read_export(path: Path) -> dict[str, Any]:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{text} is damaged or no description of a network: {error!r}.") from error
+
+
+def _constructor(made: Mapping[str, Any]) -> NetConstructor:
+    """What builds the network, as the description has it."""
+    return NetConstructor(
+        str(made["fun_name"]),
+        str(made["fun_module"]),
+        tuple(_unpacked(made["args"])),
+        dict(_unpacked(made["kwds"])),
+    )
 
 
 def _read_weights(path: Path, text: Path, about: Mapping[str, Any]) -> dict[str, Tensor]:

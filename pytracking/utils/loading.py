@@ -75,8 +75,7 @@ def find_weights(
             for stored in (name, name.partition(".pth")[0] + _EXPORT):
                 found = _file_or_newest(folder / stored)
                 if found is not None:
-                    how = f"{stored} in the networks folder"
-                    return WeightsChoice(path=found, how=how, weights=weights)
+                    return WeightsChoice(path=found, how=f"{stored} in the networks folder", weights=weights)
             looked.append(str(folder / name))
     if params.train_setting is not None:
         folder = workspace() / "checkpoints" / "ltr" / params.train_setting
