@@ -136,7 +136,8 @@ def _run(args: argparse.Namespace) -> int:
     with ExitStack() as stack:
         stack.enter_context(_threads(args.threads, network, args.device))
         found = track_video(tracker, source, args.box, video, VideoSink(writer, table, stack))
-    print(f"{found.tracked} frames tracked.\nVideo: {out}\nTable: {table}\nStates: {found.opinions()}")
+    print(f"{found.tracked} frame{'s' * (found.tracked != 1)} tracked.")
+    print(f"Video: {out}\nTable: {table}\nStates: {found.opinions()}")
     for note in (*source.notes, *writer.notes, *found.notes(video)):
         print(f"note: {note}", file=sys.stderr)
     return 0 if found.complete else 1

@@ -69,8 +69,8 @@ class Outcome:
         if self.unreadable:
             found.append(
                 f"{len(self.unreadable)} of {self.frames} frames of {video} cannot be read: "
-                f"{_numbers(self.unreadable)}. Their rows have the state {UNREADABLE} and the box before. "
-                f"The first: {self.reason}"
+                f"{_numbers(self.unreadable)}. The state there is {UNREADABLE}, the box that of the row "
+                f"before. {'' if len(self.unreadable) == 1 else 'The first: '}{self.reason}"
             )
         if self.missing:
             found.append(
@@ -81,7 +81,7 @@ class Outcome:
             found.append(self.cut)
         if self.repaired:
             found.append(
-                f"{len(self.repaired)} frames of {video} are damaged and were repaired by the decoder: "
+                f"damaged frames of {video} that the decoder repaired: {len(self.repaired)}, numbers "
                 f"{_numbers(self.repaired)}. Pictures may be smeared from there on."
             )
         return found

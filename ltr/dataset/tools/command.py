@@ -179,7 +179,8 @@ def _pack(options: argparse.Namespace) -> int:
         print(f"{report.to_text()}\n", file=sys.stderr)
     if broken and not options.skip_broken:
         raise InputError(
-            f"nothing was packed, since {len(broken)} sequences cannot be read: {first_few(sorted(broken))}. "
+            f"nothing was packed, since {len(broken)} sequence{'s' * (len(broken) != 1)} cannot be read: "
+            f"{first_few(sorted(broken))}. "
             "Repair them, or leave them out with --skip-broken."
         )
     dataset = opened(options.allow_missing or options.skip_broken)
