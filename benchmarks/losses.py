@@ -1,4 +1,4 @@
-"""Memory and time of the seven losses, beside the same losses written plainly, measured in one run.
+"""Memory and time of the eight losses, beside the same losses written plainly, measured in one run.
 
 Run: ``OMP_NUM_THREADS=1 python benchmarks/losses.py [--device cuda] [--case NAME] [--steps 256]``. Memory is
 what sampling and loss allocate in a forward pass, the model's own share left out. The plain versions follow
@@ -109,7 +109,7 @@ class Quadratic(EnergyModel):
 
 
 def make_loss(name: str, case: Case, steps: int) -> EnergyLoss:
-    """One of the seven losses with the settings of a case."""
+    """One of the eight losses with the settings of a case."""
     if name == "sm":
         return build_loss(name, target_dim=case.dim)
     if name == "dsm":
@@ -156,6 +156,8 @@ def plain_loss(name: str, case: Case, score: Score, y: Tensor, steps: int) -> Te
     noise = f[:, 1:] - log_q
     if name == "ml-is":
         return (noise.exp().mean(1).log() - f[:, 0]).mean()
+    if name == "cnce":
+        return (1 + (f[:, 1:] - f[:, :1]).exp()).log().mean()
     label = f[:, 0] - plain_density(nu, sigmas).log()[:, 0]
     return ((label.exp() + noise.exp().sum(1)).log() - label).mean()
 
@@ -258,7 +260,7 @@ def main(argv: list[str] | None = None) -> None:
         scored = "the papers' network" if case.dim == 1 else "a quadratic energy"
         print(f"{label}: B = {case.batch}, M = {case.samples}, D = {case.dim}, {scored}, {device}")
         print("  bytes per sample, tensors of B x M x D | the same, plain | ms, plain ms, ratio")
-        for name in ("ml-is", "kld-is", "nce", "nce+", "ml-mcmc", "sm", "dsm"):
+        for name in ("ml-is", "kld-is", "nce", "nce+", "cnce", "ml-mcmc", "sm", "dsm"):
             (size, count), (plain_size, plain_count) = measure_memory(name, case, 1, device)
             ours, plain = measure_time(name, case, args.steps, device)
             title = f"{name} ({args.steps} steps)" if name == "ml-mcmc" else name

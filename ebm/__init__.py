@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from ebm.density.grid import GridDensity
     from ebm.density.importance import ImportanceDensity
     from ebm.fitting import FitConfig, FittedEBM, fit, load_fitted
-    from ebm.losses.functional import kld_is, ml_is, ml_mcmc, nce
+    from ebm.losses.conditional import CNCELoss
+    from ebm.losses.functional import cnce, kld_is, ml_is, ml_mcmc, nce
     from ebm.losses.gradient_losses import DenoisingScoreMatchingLoss, MLMCMCLoss, ScoreMatchingLoss
     from ebm.losses.ltr import KLRegression, KLRegressionGrid, MLRegression, NCERegression, sample_box_nce
     from ebm.losses.modules import KLDISLoss, MLISLoss, NCELoss, NCEPlusLoss, build_loss
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Baseline",
     "BaselineEnergy",
+    "CNCELoss",
     "ConditionalEBM",
     "DenoisingScoreMatchingLoss",
     "EnergyModel",
@@ -57,6 +59,7 @@ __all__ = [
     "box_iou",
     "build_baseline",
     "build_loss",
+    "cnce",
     "denoising_score_matching",
     "expand_box_sigmas",
     "fit",
@@ -90,7 +93,8 @@ _HOME = {
     "ebm.density.grid": ("GridDensity",),
     "ebm.density.importance": ("ImportanceDensity",),
     "ebm.fitting": ("FitConfig", "FittedEBM", "fit", "load_fitted"),
-    "ebm.losses.functional": ("kld_is", "ml_is", "ml_mcmc", "nce"),
+    "ebm.losses.conditional": ("CNCELoss",),
+    "ebm.losses.functional": ("cnce", "kld_is", "ml_is", "ml_mcmc", "nce"),
     "ebm.losses.gradient_losses": ("DenoisingScoreMatchingLoss", "MLMCMCLoss", "ScoreMatchingLoss"),
     "ebm.losses.ltr": ("KLRegression", "KLRegressionGrid", "MLRegression", "NCERegression", "sample_box_nce"),
     "ebm.losses.modules": ("KLDISLoss", "MLISLoss", "NCELoss", "NCEPlusLoss", "build_loss"),

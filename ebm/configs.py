@@ -27,13 +27,17 @@ _USED_BY_LOSS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "kld-is": ("num_samples", "sigmas", "label_sigma"),
         "nce": ("num_samples", "sigmas"),
         "nce+": ("num_samples", "sigmas", "beta"),
+        "cnce": ("num_samples", "sigmas"),
         "ml-mcmc": ("num_samples", "langevin_steps", "langevin_alpha"),
         "sm": (),
         "dsm": ("num_samples", "dsm_sigma"),
         "iou": ("num_samples", "sigmas", "iou_criterion"),
     }
 )
-_SHARING = ("ml-is", "kld-is", "nce", "nce+")
+# What it may be given in addition.
+_OPTIONAL: Mapping[str, tuple[str, ...]] = MappingProxyType({"cnce": ("beta",)})
+_TAKEN_BY_LOSS = {loss: (*used, *_OPTIONAL.get(loss, ())) for loss, used in _USED_BY_LOSS.items()}
+_SHARING = ("ml-is", "kld-is", "nce", "nce+", "cnce")
 _USED_BY_ALGORITHM: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {"s1": ("decay",), "s2": ("tol_improve", "tol_degenerate"), "vanilla": ("decay",)}
 )
@@ -123,7 +127,8 @@ class MethodConfig:
         sigmas: standard deviations of the proposal, one row per component: one number for all dimensions, D,
             or with the layout ``"box"`` a pair.
         label_sigma: standard deviations of the label density, as one such row; for ``"kld-is"``.
-        beta: width of the annotation noise relative to the proposal; for ``"nce+"``.
+        beta: width of the annotation noise relative to the proposal; for ``"nce+"``, and for ``"cnce"``
+            where wanted.
         beta_mode: what `beta` multiplies.
         langevin_steps: L; for ``"ml-mcmc"``.
         langevin_alpha: step size in the target's unit; for ``"ml-mcmc"``.
@@ -161,15 +166,19 @@ class MethodConfig:
         self._read_widths()
         used = lookup("loss", self.loss, _USED_BY_LOSS)
         names = dict.fromkeys(name for settings in _USED_BY_LOSS.values() for name in settings)
-        given = {name: getattr(self, name) for name in names}
-        _require_exactly(f"loss {self.loss!r}", given, used, _USED_BY_LOSS)
+        given = {name: getattr(self, name) for name in names if name not in _OPTIONAL.get(self.loss, ())}
+        _require_exactly(f"loss {self.loss!r}", given, used, _TAKEN_BY_LOSS)
         for name, value, users in (
-            ("beta_mode='variance'", self.beta_mode != "std", ("nce+",)),
+            ("beta_mode='variance'", self.beta_mode != "std", ("nce+", "cnce")),
             ("share_across_batch", self.share_across_batch, _SHARING),
             ("iou_label", self.iou_label, ("iou",)),
         ):
             if value and self.loss not in users:
                 raise DomainError(f"loss {self.loss!r} does not use {name}; it belongs to {_listed(users)}.")
+        if self.beta_mode != "std" and self.beta is None:
+            raise DomainError(
+                f"beta_mode={self.beta_mode!r} says what beta multiplies, but there is no beta."
+            )
         if self.layout == "box":
             if self.target_dim != 4:
                 raise ShapeError(f"layout 'box' needs target_dim = 4, got {self.target_dim}.")
@@ -200,7 +209,7 @@ class MethodConfig:
         return GaussianMixtureProposal([self.label_sigma], target_dim=self.target_dim, layout=self.layout)
 
     def annotation_noise(self) -> Proposal | None:
-        """The label noise of NCE+, None for the other losses."""
+        """The label noise of NCE+ or CNCE, None without one."""
         return None if self.beta is None else annotation_noise(self.proposal(), self.beta, self.beta_mode)
 
     def build_loss(self, **options: Any) -> EnergyLoss | IoULoss:

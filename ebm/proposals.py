@@ -59,9 +59,14 @@ class Proposal(nn.Module, ABC):
     """A density over targets, placed at a centre that is given with every call.
 
     Draws and densities use the device of the centre and its dtype, at least float32.
+
+    Attributes:
+        target_dim: D.
+        symmetric: whether an offset is as likely as its opposite, whatever it is; conditional NCE asks.
     """
 
     target_dim: int
+    symmetric: bool = False
 
     @abstractmethod
     def sample_offsets(self, count: int, like: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
@@ -178,6 +183,7 @@ class GaussianMixtureProposal(Proposal):
 
     sigmas: Tensor
     weights: Tensor
+    symmetric = True
 
     def __init__(
         self,
@@ -232,6 +238,8 @@ class GaussianMixtureProposal(Proposal):
 
 class ZeroNoise(Proposal):
     """No noise: every draw is the centre (D = `target_dim`); log-density +inf there, -inf elsewhere."""
+
+    symmetric = True
 
     def __init__(self, target_dim: int) -> None:
         super().__init__()

@@ -11,7 +11,7 @@ from ebm.numbers import plain_fields, require_number
 
 __all__ = ["FitConfig"]
 
-LOSS_NAMES = ("dsm", "kld-is", "ml-is", "ml-mcmc", "nce", "nce+", "sm")
+LOSS_NAMES = ("cnce", "dsm", "kld-is", "ml-is", "ml-mcmc", "nce", "nce+", "sm")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,7 +19,7 @@ class FitConfig:
     """Network, budget and stopping rule of `ebm.fit`.
 
     Attributes:
-        loss: "nce+" (default), "nce", "ml-is", "kld-is", "ml-mcmc", "dsm" or "sm".
+        loss: "nce+" (default), "nce", "cnce", "ml-is", "kld-is", "ml-mcmc", "dsm" or "sm".
         hidden: layer sizes of the network on the input; the layers for the target and the joint ones have
             the size of the last entry.
         epochs: most passes over the training rows; the learning rate falls to 0 along half a cosine.

@@ -22,6 +22,7 @@ RECIPES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         "nce+": {"sigmas": _SIGMAS, "num_samples": 64, "beta": 0.025},
         "nce": {"sigmas": _SIGMAS, "num_samples": 64},
+        "cnce": {"sigmas": _SIGMAS, "num_samples": 64, "beta": 0.0},
         "ml-is": {"sigmas": _SIGMAS, "num_samples": 64},
         "kld-is": {"sigmas": _SIGMAS, "num_samples": 64, "label_sigma": 0.03},
         "ml-mcmc": {"num_samples": 16, "steps": 16, "step_size": 0.05},

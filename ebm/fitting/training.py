@@ -55,7 +55,7 @@ def fit(
         x: inputs ``(N, F)``, an array, tensor, data frame or list of numbers; constant columns are harmless.
             With a `feature_net`, rows may have any shape.
         y: targets ``(N,)`` or ``(N, D)``; N >= 4.
-        loss: any of the seven, see `ebm.build_loss`. The default allows for noise in the labels.
+        loss: any of the eight, see `ebm.build_loss`. The default allows for noise in the labels.
         feature_net: a network of your own from inputs ``(B, ...)`` to features ``(B, n)`` in place of the
             hidden layers. A copy is trained. Flat rows reach it standardised, others as they are, float32.
         validation_data: ``(x, y)`` to hold out, in place of a random share of the rows.

@@ -13,7 +13,7 @@ from ebm.exceptions import ShapeError
 from ebm.losses.base import EnergyLoss, LossOutput, require_finite_scores
 from ebm.losses.reduction import reduce
 from ebm.models import EnergyModel, Features
-from ebm.proposals import Proposal
+from ebm.proposals import Proposal, ProposalSamples
 
 __all__ = ["CandidateLoss", "Candidates"]
 
@@ -26,11 +26,14 @@ class Candidates:
         y: ``(B, C, D)``; where the loss uses a label, it is candidate 0.
         log_q: log-density of the proposal at every candidate, nats, ``(B, C)``.
         log_p: log-density of the label distribution, nats, ``(B, C)``, for KLD-IS.
+        log_back: log-density of the way back, of noise around every candidate at candidate 0, nats,
+            ``(B, C)``, for conditional NCE; None where it is `log_q`, the noise being symmetric.
     """
 
     y: Tensor
     log_q: Tensor
     log_p: Tensor | None = None
+    log_back: Tensor | None = None
 
 
 class CandidateLoss(EnergyLoss):
@@ -53,6 +56,14 @@ class CandidateLoss(EnergyLoss):
         self.proposal = proposal
         self.num_samples = require_count("num_samples", num_samples)
         self.share_across_batch = share_across_batch
+
+    def draw(
+        self, y: Tensor, generator: torch.Generator | None, lead: Tensor | None = None
+    ) -> ProposalSamples:
+        """M samples around labels ``(B, D)``, behind the labels moved by `lead`, see `Proposal.sample`."""
+        return self.proposal.sample(
+            y, self.num_samples, generator=generator, share_across_batch=self.share_across_batch, lead=lead
+        )
 
     @abstractmethod
     def sample(self, y: Tensor, *, generator: torch.Generator | None = None) -> Candidates:

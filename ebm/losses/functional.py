@@ -7,6 +7,7 @@ indices count candidates; B is the batch, M the number of noise samples. All val
 import math
 
 from torch import Tensor
+from torch.nn.functional import logsigmoid
 
 from ebm.checks import float_dtype, require_same_device, require_same_dtype
 from ebm.exceptions import ShapeError
@@ -15,6 +16,7 @@ from ebm.losses.score_matching import denoising_score_matching, score_matching
 
 __all__ = [
     "Reduction",
+    "cnce",
     "denoising_score_matching",
     "kld_is",
     "ml_is",
@@ -29,7 +31,7 @@ def ml_is(f_label: Tensor, f: Tensor, log_q: Tensor, *, reduction: Reduction = "
     """Negative log-likelihood of the label with Z estimated by importance sampling.
 
     ``LSE_m (f_m - log q_m) - log M - f_label``. The estimate of log Z is biased downwards and the loss is
-    not bounded below for finite M; below M = 16 prefer `nce`.
+    not bounded below for finite M; below M = 16 prefer `cnce`.
 
     Args:
         f_label: scores of the labels, ``(B,)``.
@@ -95,7 +97,8 @@ def nce(f: Tensor, log_q: Tensor, *, reduction: Reduction = "mean") -> Tensor:
     """Noise-contrastive loss: find the label among 1 + M candidates.
 
     ``LSE_m (f_m - log q_m) - (f_0 - log q_0)``, at least 0. With row 0 the label this is NCE; with row 0 the
-    label plus annotation noise, and log_q there still the un-narrowed p_N, it is NCE+.
+    label plus annotation noise, and log_q there still the un-narrowed p_N, it is NCE+. Its minimiser is
+    log p + constant for M to infinity; with few samples around the label it is too narrow, see `cnce`.
 
     Args:
         f: scores, ``(B, 1 + M)``; index 0 is the label or perturbed label.
@@ -114,6 +117,41 @@ def nce(f: Tensor, log_q: Tensor, *, reduction: Reduction = "mean") -> Tensor:
     f, log_q = _widen(f=f, log_q=log_q)
     logits = f - log_q
     return reduce(logits.logsumexp(-1) - logits[:, 0], reduction)
+
+
+def cnce(f: Tensor, log_ratio: Tensor | None = None, *, reduction: Reduction = "mean") -> Tensor:
+    """Conditional noise-contrastive loss: tell the label from each of M noise samples, pair by pair.
+
+    ``mean_m softplus(f_m - f_0 + log_ratio_m)``, at least 0; log 2 for a constant f. Where the samples are
+    drawn around the label, its minimiser is log p + constant for every M, that of `nce` for large M alone.
+
+    Args:
+        f: scores, ``(B, 1 + M)``; index 0 is the label.
+        log_ratio: ``log q(y_0 | y_m) - log q(y_m | y_0)``, nats, ``(B, M)``: how much likelier the noise is
+            to lead back than to lead away; None is 0, for noise that is symmetric.
+        reduction: ``"mean"`` or ``"sum"`` over B, or ``"none"``.
+
+    Returns:
+        ``()``, or ``(B,)`` without reduction.
+
+    Raises:
+        ShapeError: if the shapes do not fit or M is 0.
+
+    Source: Ceylan and Gutmann, "Conditional Noise-Contrastive Estimation of Unnormalised Models", ICML 2018.
+    """
+    _require_scores(2, f=f)
+    if log_ratio is None:
+        (f,) = _widen(f=f)
+        logits = f[:, :1] - f[:, 1:]
+    else:
+        if log_ratio.shape != (f.shape[0], f.shape[1] - 1):
+            raise ShapeError(
+                f"expected log_ratio of shape ({f.shape[0]}, {f.shape[1] - 1}), got {tuple(log_ratio.shape)}."
+            )
+        f, log_ratio = _widen(f=f, log_ratio=log_ratio)
+        logits = f[:, :1] - f[:, 1:] - log_ratio
+    # Not softplus, which cuts off at 20 and is then a straight line.
+    return reduce(-logsigmoid(logits).mean(-1), reduction)
 
 
 def ml_mcmc(f_label: Tensor, f_chain: Tensor, *, reduction: Reduction = "mean") -> Tensor:

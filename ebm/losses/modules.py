@@ -1,4 +1,4 @@
-"""Loss modules that own a proposal and compare scores of candidates, and the table of all seven losses."""
+"""Loss modules that own a proposal and compare scores of candidates, and the table of all eight losses."""
 
 import warnings
 from collections.abc import Mapping
@@ -14,13 +14,20 @@ from ebm.exceptions import ShapeError
 from ebm.lookup import unknown_name
 from ebm.losses.base import EnergyLoss
 from ebm.losses.candidates import CandidateLoss, Candidates
+from ebm.losses.conditional import CNCELoss
 from ebm.losses.functional import kld_is, ml_is, nce
 from ebm.losses.gradient_losses import DenoisingScoreMatchingLoss, MLMCMCLoss, ScoreMatchingLoss
 from ebm.numbers import Numbers, listed
-from ebm.proposals import BetaMode, GaussianMixtureProposal, Proposal, annotation_noise
+from ebm.proposals import (
+    BetaMode,
+    GaussianMixtureProposal,
+    Proposal,
+    annotation_noise,
+)
 
 __all__ = [
     "LOSSES",
+    "CNCELoss",
     "KLDISLoss",
     "MLISLoss",
     "NCELoss",
@@ -88,9 +95,7 @@ class KLDISLoss(CandidateLoss):
 
     def sample(self, y: Tensor, *, generator: torch.Generator | None = None) -> Candidates:
         """M samples with both log-densities, ``(B, M, D)``."""
-        drawn = self.proposal.sample(
-            y, self.num_samples, generator=generator, share_across_batch=self.share_across_batch
-        )
+        drawn = self.draw(y, generator)
         log_p = self.label_density.log_prob_offset(drawn.offsets)
         return Candidates(drawn.y, drawn.log_q, log_p.expand_as(drawn.log_q))
 
@@ -170,6 +175,7 @@ LOSSES: Mapping[str, type[EnergyLoss]] = MappingProxyType(
         "kld-is": KLDISLoss,
         "nce": NCELoss,
         "nce+": NCEPlusLoss,
+        "cnce": CNCELoss,
         "ml-mcmc": MLMCMCLoss,
         "sm": ScoreMatchingLoss,
         "dsm": DenoisingScoreMatchingLoss,
@@ -216,20 +222,14 @@ def _label_and_noise(
     loss: CandidateLoss, y: Tensor, nu: Tensor, generator: torch.Generator | None
 ) -> Candidates:
     """Labels moved by nu, ``(B, D)`` or ``(1, D)``, in front of M samples around the unmoved labels."""
-    drawn = loss.proposal.sample(
-        y,
-        loss.num_samples,
-        generator=generator,
-        share_across_batch=loss.share_across_batch,
-        lead=nu,
-    )
+    drawn = loss.draw(y, generator, lead=nu)
     return Candidates(drawn.y, drawn.log_q)
 
 
 def _warn_few(num_samples: int) -> None:
     if num_samples < FEW_SAMPLES:
         warnings.warn(
-            f"importance sampling with M = {num_samples} < {FEW_SAMPLES} is unbounded below; prefer NCE.",
+            f"importance sampling with M = {num_samples} < {FEW_SAMPLES} is unbounded below; prefer CNCE.",
             UserWarning,
             stacklevel=3,
         )

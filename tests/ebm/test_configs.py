@@ -9,6 +9,7 @@ from ebm.baselines.iou import IoULoss
 from ebm.box_ascent import refine_boxes
 from ebm.configs import MethodConfig, RefineConfig, box_pair
 from ebm.exceptions import DomainError, ShapeError, UnknownNameError
+from ebm.losses.conditional import CNCELoss
 from ebm.losses.gradient_losses import DenoisingScoreMatchingLoss, MLMCMCLoss
 from ebm.losses.modules import LOSSES, NCEPlusLoss
 from ebm.models import FunctionalEnergy
@@ -99,7 +100,13 @@ PLAIN = {"target_dim": 1, "num_samples": 8, "sigmas": ((0.1,),)}
 @pytest.mark.parametrize(
     ("settings", "error", "message"),
     [
-        ({"loss": "nce", "beta": 0.1}, DomainError, r"'nce' does not use beta; it belongs to 'nce\+'"),
+        (
+            {"loss": "nce", "beta": 0.1},
+            DomainError,
+            r"'nce' does not use beta.* to 'nce\+', 'cnce'",
+        ),
+        ({"loss": "cnce", "beta_mode": "variance"}, DomainError, "but there is no beta"),
+        ({"loss": "cnce", "label_sigma": (0.1,)}, DomainError, "'cnce' does not use label_sigma"),
         ({"loss": "nce+"}, DomainError, r"'nce\+' needs beta"),
         ({"loss": "nce+", "beta": 0.1, "num_samples": 0}, DomainError, "needs num_samples"),
         ({"loss": "nce", "sigmas": ()}, DomainError, "needs sigmas"),
@@ -158,6 +165,16 @@ def test_variants_are_replacements() -> None:
     torch.testing.assert_close(wider.annotation_noise().sigmas, torch.tensor([[0.015811], [0.126491]]))
     assert preset("tracking/dimp-nce").annotation_noise() is None
     assert preset("tracking/dimp-nce").label_density() is None
+
+
+def test_conditional_nce_takes_the_settings_of_nce_and_beta_where_wanted() -> None:
+    published = preset("tracking/dimp-nce")
+    loss = replace(published, loss="cnce").build_loss()
+    assert isinstance(loss, CNCELoss)
+    assert loss.noise.symmetric
+    assert loss.num_samples == published.num_samples
+    noisy = replace(published, loss="cnce", beta=0.1)
+    torch.testing.assert_close(noisy.build_loss().noise.sigmas, noisy.annotation_noise().sigmas)
     assert replace(refinement("tracking/prdimp"), algorithm="s1", decay=0.5).steps == 10
     with pytest.raises(DomainError, match="'sm' has no proposal"):
         preset("toy1d/sm").proposal()

@@ -16,7 +16,7 @@ from ebm.boxes import box_iou, rect_to_rel, rel_to_rect
 from ebm.crps import crps_from_cells, crps_from_gaussian, crps_from_samples
 from ebm.density import GridDensity, ImportanceDensity
 from ebm.exceptions import DomainError, ShapeError
-from ebm.losses.functional import kld_is, ml_is, ml_mcmc, nce
+from ebm.losses.functional import cnce, kld_is, ml_is, ml_mcmc, nce
 from ebm.losses.score_matching import denoising_score_matching, score_matching
 from ebm.metrics import grid_kl, mean_absolute_error
 from ebm.models import FunctionalEnergy
@@ -198,6 +198,7 @@ def test_a_function_of_nothing(name: str) -> None:
 
 ROW, TABLE = torch.zeros(0), torch.zeros(0, 3)
 LOSSES: dict[str, Callable[..., Tensor]] = {
+    "cnce": lambda **r: cnce(TABLE, **r),
     "nce": lambda **r: nce(TABLE, TABLE, **r),
     "ml_is": lambda **r: ml_is(ROW, TABLE, TABLE, **r),
     "kld_is": lambda **r: kld_is(TABLE, TABLE, TABLE, **r),

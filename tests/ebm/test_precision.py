@@ -70,6 +70,7 @@ NETS: dict[str, tuple[Any, int, int]] = {
 }
 LOSSES: dict[str, dict[str, Any]] = {
     "nce": {"sigmas": [0.5], "num_samples": 16},
+    "cnce": {"sigmas": [0.5], "num_samples": 16},
     "nce+": {"sigmas": [0.5], "num_samples": 16, "beta": 0.1},
     "ml-is": {"sigmas": [0.5], "num_samples": 16},
     "kld-is": {"sigmas": [0.5], "num_samples": 16, "label_sigma": 0.1},

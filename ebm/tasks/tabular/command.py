@@ -22,7 +22,7 @@ _EXAMPLES = """\
 examples:
   ebmtrack regress --quick                              one split, few epochs: seconds
   ebmtrack regress                                      five losses and three baselines, minutes
-  ebmtrack regress --methods all --splits 10            all seven losses, ten splits of every problem
+  ebmtrack regress --methods all --splits 10            all eight losses, ten splits of every problem
   ebmtrack regress --problems toy-1 --methods nce+ mdn-4
 
 Finished runs stay in the output folder; the same command again runs only what is missing.

@@ -1,4 +1,4 @@
-"""The methods compared: energies with any of the seven losses, and heads with the same budget."""
+"""The methods compared: energies with any of the eight losses, and heads with the same budget."""
 
 import math
 import time

@@ -205,7 +205,7 @@ NAN = np.where(np.arange(20) == 3, np.nan, Y)
         ([[1.0], [1.0, 2.0]] * 10, Y, {}, InputError, "regular array"),
         (X, Y, {"loss": "nce++"}, UnknownNameError, "did you mean 'nce"),
         (X, Y, {"epoch": 3}, UnknownNameError, "did you mean 'epochs'"),
-        (X, Y, {"loss": "nce", "beta": 0.1}, UnknownNameError, r"option of loss nce\+"),
+        (X, Y, {"loss": "nce", "beta": 0.1}, UnknownNameError, r"option of loss cnce, nce\+"),
         (X, Y, {"device": "cuda:99"}, InputError, "Device 'cuda:99' was asked for, but torch sees"),
         (X, Y, {"device": "gpu"}, InputError, "Unknown device 'gpu'"),
         (X, Y, {"validation": 1.0}, DomainError, "share of the rows"),

@@ -1,4 +1,4 @@
-"""What all seven loss modules promise alike; a new one joins by being listed (spec 8.4 and 8.8)."""
+"""What all eight loss modules promise alike; a new one joins by being listed (spec 8.4 and 8.8)."""
 
 import warnings
 
@@ -12,7 +12,7 @@ from ebm.losses.modules import LOSSES, EnergyLoss, build_loss
 from ebm.models import EnergyModel, FunctionalEnergy
 from ebm.proposals import GaussianMixtureProposal, ZeroNoise
 
-WITH_PROPOSAL = {"ml-is": {}, "kld-is": {"label_sigma": 0.1}, "nce": {}, "nce+": {"beta": 0.1}}
+WITH_PROPOSAL = {"ml-is": {}, "kld-is": {"label_sigma": 0.1}, "nce": {}, "nce+": {"beta": 0.1}, "cnce": {}}
 WITH_GRADIENT = {
     "ml-mcmc": {"num_samples": 8, "steps": 2, "step_size": 0.1},
     "sm": {},
@@ -51,13 +51,15 @@ def refuses() -> FunctionalEnergy:
     return FunctionalEnergy(lambda *_: pytest.fail("scored a misfit"), target_dim=2)
 
 
-def test_exactly_seven_names_in_any_case() -> None:
+def test_exactly_eight_names_in_any_case() -> None:
     assert list(LOSSES) == [*WITH_PROPOSAL, *WITH_GRADIENT]
     for name, cls in LOSSES.items():
         assert type(make(name)) is cls
         assert getattr(ebm, cls.__name__) is cls
     assert type(build_loss("SM", target_dim=1)) is LOSSES["sm"]
-    with pytest.raises(UnknownNameError, match=r"did you mean 'nce'.*'ml-is', 'kld-is', 'nce', 'nce\+', 'ml"):
+    with pytest.raises(
+        UnknownNameError, match=r"did you mean 'nce'.*'ml-is', 'kld-is', 'nce', 'nce\+', 'cnce', 'ml"
+    ):
         build_loss("nces")
     with pytest.raises(ValueError, match="'dsm'"):
         build_loss("mse")

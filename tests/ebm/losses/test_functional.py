@@ -1,6 +1,7 @@
 """Spec groups 4-7 and 9: loss functions against published numbers, identities and integrals by hand."""
 
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from ebm.exceptions import DomainError, ShapeError, UnknownNameError
-from ebm.losses.functional import kld_is, ml_is, nce, reduce
+from ebm.losses.functional import cnce, kld_is, ml_is, nce, reduce
 from ebm.proposals import GaussianMixtureProposal
 
 
@@ -96,6 +97,54 @@ def test_nce_is_never_negative_and_ignores_constants(seed: int, batch: int, coun
     )
 
 
+def test_conditional_nce_by_hand() -> None:
+    f = torch.tensor([[1.0, 1.0, 1.0 - math.log(3)]], dtype=torch.float64, requires_grad=True)
+    loss = cnce(f)
+    torch.testing.assert_close(loss.item(), (math.log(2) + math.log(4 / 3)) / 2)
+    loss.backward()
+    torch.testing.assert_close(f.grad, torch.tensor([[-0.375, 0.25, 0.125]], dtype=torch.float64))
+    back_is_likelier = torch.tensor([[math.log(3), math.log(3)]], dtype=torch.float64)
+    torch.testing.assert_close(cnce(f, back_is_likelier).item(), (math.log(4) + math.log(2)) / 2)
+    # Beyond 20, where softplus goes over to a straight line, the value is still exact in double precision.
+    high = cnce(torch.tensor([[0.0, 25.0]], dtype=torch.float64)).item() - 25
+    assert high == pytest.approx(math.exp(-25), rel=1e-3)
+
+
+@pytest.mark.parametrize("sigma", [0.4, 1.0, 3.0])
+def test_one_sample_finds_the_density_with_conditional_nce_but_not_with_nce(sigma: float) -> None:
+    """Both expectations at M = 1 as double integrals; their gradient at the true f of every grid point."""
+    y = torch.linspace(-6, 6, 121, dtype=torch.float64)
+    p = (0.7 * torch.exp(-2 * (y + 2).square()) + 0.3 * torch.exp(-2 * (y - 2).square())).clamp(min=1e-300)
+    log_q = GaussianMixtureProposal([sigma]).log_prob_offset((y[None] - y[:, None])[..., None])
+    weight = (p[:, None] * log_q.exp() / (p.sum() * log_q.exp().sum(1).max())).flatten()
+    at_label = torch.full_like(log_q, log_q.max())
+
+    def pull(loss: Callable[[Tensor], Tensor]) -> float:
+        f = p.log().requires_grad_()
+        pairs = torch.stack((f[:, None].expand(121, 121), f[None].expand(121, 121)), -1).flatten(0, 1)
+        (gradient,) = torch.autograd.grad((weight * loss(pairs)).sum(), f)
+        return gradient.abs().sum().item()
+
+    logs = torch.stack((at_label, log_q), -1).flatten(0, 1)
+    assert pull(lambda f: cnce(f, reduction="none")) < 1e-12
+    assert pull(lambda f: nce(f, logs, reduction="none")) > 5e-3
+
+
+@pytest.mark.parametrize("count", [1, 4])
+def test_small_m_narrows_nce_and_not_conditional_nce(count: int) -> None:
+    """The deviation of the best zero-mean Gaussian for labels from N(0, 1): published in the guide."""
+    best, generator = {}, torch.Generator().manual_seed(0)
+    labels = torch.randn(40_000, 1, dtype=torch.float64, generator=generator)
+    proposal = GaussianMixtureProposal([0.05, 0.3, 1.5])
+    drawn = proposal.sample(labels, count, generator=generator, lead=torch.zeros_like(labels))
+    sigmas = torch.arange(0.3, 1.3, 0.02)
+    for name, loss in {"nce": lambda f: nce(f, drawn.log_q), "cnce": cnce}.items():
+        values = [loss(-0.5 * (drawn.y[..., 0] / s).square()).item() for s in sigmas.tolist()]
+        best[name] = sigmas[int(torch.tensor(values).argmin())].item()
+    assert best["nce"] == pytest.approx({1: 0.517, 4: 0.746}[count], abs=0.04)
+    assert best["cnce"] == pytest.approx(1, abs=0.06)
+
+
 @given(seed=st.integers(0, 10_000), c=st.floats(-100, 100))
 @settings(deadline=None)
 def test_group_9_constants_added_to_the_score(seed: int, c: float) -> None:
@@ -115,6 +164,8 @@ def test_gradients_are_those_of_finite_differences(generator: torch.Generator) -
     f.requires_grad_()
     log_p = 0.5 * log_q.flip(1)
     assert torch.autograd.gradcheck(lambda g: nce(g, log_q), f)
+    assert torch.autograd.gradcheck(cnce, f)
+    assert torch.autograd.gradcheck(lambda g: cnce(g, log_q[:, 1:]), f)
     assert torch.autograd.gradcheck(lambda g: ml_is(g[:, 0], g[:, 1:], log_q[:, 1:]), f)
     for normalize in (False, True):
         assert torch.autograd.gradcheck(lambda g, n=normalize: kld_is(g, log_q, log_p, self_normalize=n), f)
@@ -126,6 +177,8 @@ FAMILY = {
     "kld-is": lambda f, q, **kw: kld_is(f, q, q - 0.1, **kw),
     "kld-is normalized": lambda f, q, **kw: kld_is(f, q, q - 0.1, self_normalize=True, **kw),
     "nce": nce,
+    "cnce": lambda f, q, **kw: cnce(f, **kw),
+    "cnce of skewed noise": lambda f, q, **kw: cnce(f, q[:, :-1] - q[:, 1:], **kw),
 }
 
 
@@ -181,6 +234,8 @@ def test_one_noise_sample_is_enough_and_none_is_refused() -> None:
     with pytest.raises(ShapeError, match="M must be >= 1"):
         nce(torch.zeros(1, 1), torch.zeros(1, 1))
     with pytest.raises(ShapeError, match="M must be >= 1"):
+        cnce(torch.zeros(1, 1))
+    with pytest.raises(ShapeError, match="M must be >= 1"):
         ml_is(torch.zeros(1), torch.zeros(1, 0), torch.zeros(1, 0))
 
 
@@ -204,6 +259,8 @@ def test_shapes_are_named() -> None:
         nce(torch.zeros(2, 3), torch.zeros(2, 4))
     with pytest.raises(ShapeError, match=r"f_label of shape \(2,\), got \(2, 1\)"):
         ml_is(torch.zeros(2, 1), torch.zeros(2, 4), torch.zeros(2, 4))
+    with pytest.raises(ShapeError, match=r"log_ratio of shape \(2, 3\), got \(2, 4\)"):
+        cnce(torch.zeros(2, 4), torch.zeros(2, 4))
     with pytest.raises(ShapeError, match=r"log_p \(4,\)"):
         kld_is(torch.zeros(4), torch.zeros(4), torch.zeros(4))
 

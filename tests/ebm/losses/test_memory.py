@@ -51,7 +51,7 @@ def test_two_tensors_of_all_candidates_at_most(
 def test_the_benchmark_runs(benchmark: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
     tiny = benchmark.Case(batch=2, samples=4, dim=1, sigmas=(0.1, 0.8), noise=0.05, repeats=1)
     benchmark.CASES["toy"] = tiny
-    with pytest.warns(UserWarning, match="prefer NCE"):
+    with pytest.warns(UserWarning, match="prefer CNCE"):
         benchmark.main(["--case", "toy", "--steps", "2"])
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 2 + len(LOSSES)
