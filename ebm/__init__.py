@@ -13,7 +13,14 @@ if TYPE_CHECKING:
     from ebm.losses.conditional import CNCELoss
     from ebm.losses.functional import cnce, kld_is, ml_is, ml_mcmc, nce
     from ebm.losses.gradient_losses import DenoisingScoreMatchingLoss, MLMCMCLoss, ScoreMatchingLoss
-    from ebm.losses.ltr import KLRegression, KLRegressionGrid, MLRegression, NCERegression, sample_box_nce
+    from ebm.losses.ltr import (
+        CNCERegression,
+        KLRegression,
+        KLRegressionGrid,
+        MLRegression,
+        NCERegression,
+        sample_box_nce,
+    )
     from ebm.losses.modules import KLDISLoss, MLISLoss, NCELoss, NCEPlusLoss, build_loss
     from ebm.losses.score_matching import denoising_score_matching, score_matching
     from ebm.metrics import best_k_mean, grid_kl, mean_absolute_error
@@ -30,6 +37,7 @@ __all__ = [
     "Baseline",
     "BaselineEnergy",
     "CNCELoss",
+    "CNCERegression",
     "ConditionalEBM",
     "DenoisingScoreMatchingLoss",
     "EnergyModel",
@@ -96,7 +104,14 @@ _HOME = {
     "ebm.losses.conditional": ("CNCELoss",),
     "ebm.losses.functional": ("cnce", "kld_is", "ml_is", "ml_mcmc", "nce"),
     "ebm.losses.gradient_losses": ("DenoisingScoreMatchingLoss", "MLMCMCLoss", "ScoreMatchingLoss"),
-    "ebm.losses.ltr": ("KLRegression", "KLRegressionGrid", "MLRegression", "NCERegression", "sample_box_nce"),
+    "ebm.losses.ltr": (
+        "CNCERegression",
+        "KLRegression",
+        "KLRegressionGrid",
+        "MLRegression",
+        "NCERegression",
+        "sample_box_nce",
+    ),
     "ebm.losses.modules": ("KLDISLoss", "MLISLoss", "NCELoss", "NCEPlusLoss", "build_loss"),
     "ebm.losses.score_matching": ("denoising_score_matching", "score_matching"),
     "ebm.metrics": ("best_k_mean", "grid_kl", "mean_absolute_error"),

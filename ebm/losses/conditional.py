@@ -13,7 +13,7 @@ from ebm.losses.candidates import CandidateLoss, Candidates
 from ebm.losses.functional import cnce
 from ebm.proposals import BetaMode, GaussianMixtureProposal, Proposal, ZeroNoise, annotation_noise
 
-__all__ = ["CNCELoss"]
+__all__ = ["CNCELoss", "box_log_back"]
 
 
 class CNCELoss(CandidateLoss):
@@ -66,3 +66,21 @@ class CNCELoss(CandidateLoss):
         back = candidates.log_back
         ratio = None if back is None else back[:, 1:] - candidates.log_q[:, 1:]
         return cnce(f, ratio, reduction="none")
+
+
+def box_log_back(noise: Proposal, offsets: Tensor) -> Tensor:
+    """Log-density of the way back from boxes to the label that they were drawn around.
+
+    Noise in units of a box's own size is not symmetric: a box grown by exp(g) is led back by noise that is as
+    much wider. The density is over the same coordinates as that of the way there, those of the label.
+
+    Args:
+        noise: of relative boxes, D = 4.
+        offsets: of the boxes from the label, relative to its size: position, log size, ``(..., 4)``.
+
+    Returns:
+        Nats, ``(...)``; equal to the density of the way there where the size is the same.
+    """
+    position, growth = offsets[..., :2], offsets[..., 2:]
+    back = torch.cat((-position * (-growth).exp(), -growth), -1)
+    return noise.log_prob_offset(back) - growth.sum(-1)

@@ -15,49 +15,24 @@ from ebm.checks import (
     checks_values,
     float_dtype,
     require_count,
-    require_from_zero,
     require_last_dim,
     require_positive,
 )
 from ebm.exceptions import DomainError, ShapeError
-from ebm.losses.functional import kld_is, ml_is, nce
+from ebm.losses.conditional import box_log_back
+from ebm.losses.functional import cnce, kld_is, ml_is, nce
+from ebm.losses.sampled import SENTINEL, SampledRegression, rows_of
 from ebm.numbers import listed
 from ebm.proposals import BetaMode, GaussianMixtureProposal, ZeroNoise, annotation_noise
 
-__all__ = ["KLRegression", "KLRegressionGrid", "MLRegression", "NCERegression", "sample_box_nce"]
-
-SENTINEL = -1.0
-
-
-class SampledRegression(nn.Module):
-    """What the losses over samples share.
-
-    Args:
-        eps: added to the sample density before its logarithm, at least 0.
-        validate: look at the values of densities; None means on CPU tensors only.
-
-    Raises:
-        DomainError: (a ValueError) if `eps` is negative or not finite.
-    """
-
-    def __init__(self, eps: float = 0.0, validate: bool | None = None) -> None:
-        super().__init__()
-        self.eps, self.validate = require_from_zero("eps", eps), validate
-
-    def extra_repr(self) -> str:
-        """The offset of the density, for ``print(loss)``."""
-        return f"eps={self.eps:g}"
-
-    def _log_q(self, density: Tensor) -> Tensor:
-        """``log(density + eps)``, refused where that is not a number above minus infinity."""
-        shifted = density.to(float_dtype(density)) + self.eps
-        if checks_values(shifted, self.validate) and not bool((shifted > 0).all()):
-            where = [int(i) for i in (~(shifted > 0)).nonzero()[0]]
-            raise DomainError(
-                f"sample_density must be > 0, got {density[tuple(where)].item():g} at {where}; "
-                f"{SENTINEL:g} marks labels for MLRegression alone."
-            )
-        return shifted.log()
+__all__ = [
+    "CNCERegression",
+    "KLRegression",
+    "KLRegressionGrid",
+    "MLRegression",
+    "NCERegression",
+    "sample_box_nce",
+]
 
 
 class KLRegression(SampledRegression):
@@ -86,7 +61,7 @@ class KLRegression(SampledRegression):
             ShapeError: if the shapes differ.
             DomainError: if a sample density is not positive or a label density is negative.
         """
-        f, q, p = _rows(mc_dim, scores=scores, sample_density=sample_density, gt_density=gt_density)
+        f, q, p = rows_of(mc_dim, scores=scores, sample_density=sample_density, gt_density=gt_density)
         if checks_values(p, self.validate) and not bool((p >= 0).all()):
             raise DomainError(f"gt_density must be >= 0, got {p.min().item():g}.")
         return kld_is(f, self._log_q(q), p.to(float_dtype(p)).log())
@@ -125,7 +100,7 @@ class MLRegression(SampledRegression):
                 f"MLRegression takes (N, 1 + M) with mc_dim = 1, "
                 f"got {tuple(scores.shape)}, mc_dim = {mc_dim}."
             )
-        f, q = _rows(mc_dim, scores=scores, sample_density=sample_density)
+        f, q = rows_of(mc_dim, scores=scores, sample_density=sample_density)
         if checks_values(q, self.validate) and not bool((q[:, :1] == SENTINEL).all()):
             raise DomainError(
                 f"column 0 of sample_density must be {SENTINEL:g} to mark the label, "
@@ -163,8 +138,43 @@ class NCERegression(SampledRegression):
             ShapeError: if the shapes differ or there is no noise sample.
             DomainError: if a density is not positive, as the -1 that marks labels for `MLRegression`.
         """
-        f, q = _rows(mc_dim, scores=scores, sample_density=sample_density)
+        f, q = rows_of(mc_dim, scores=scores, sample_density=sample_density)
         return nce(f, self._log_q(q))
+
+
+class CNCERegression(SampledRegression):
+    """Conditional noise-contrastive loss, `ebm.losses.functional.cnce`.
+
+    Args:
+        eps: added to both densities before their logarithm, at least 0.
+        validate: look at the values of densities; None means on CPU tensors only.
+
+    Source: Ceylan and Gutmann, ICML 2018.
+    """
+
+    def forward(
+        self, scores: Tensor, sample_density: Tensor, gt_density: Tensor | None = None, mc_dim: int = -1
+    ) -> Tensor:
+        """Mean loss over all rows.
+
+        Args:
+            scores: f at the samples, any shape with 1 + M samples along `mc_dim`; sample 0 is the label.
+            sample_density: density of the noise around the label there, same shape.
+            gt_density: density at the label of the noise around each sample, same shape, which
+                `sample_box_nce` gives with ``way_back=True``; None: the same, the noise is symmetric.
+            mc_dim: the samples' dimension.
+
+        Returns:
+            ``()``, nats.
+
+        Raises:
+            ShapeError: if the shapes differ or there is no noise sample.
+            DomainError: if a density is not positive.
+        """
+        there = sample_density
+        back = there if gt_density is None else gt_density
+        f, q, p = rows_of(mc_dim, scores=scores, sample_density=there, gt_density=back)
+        return cnce(f, (self._log_q(p, "gt_density") - self._log_q(q))[:, 1:])
 
 
 class KLRegressionGrid(nn.Module):
@@ -213,9 +223,10 @@ def sample_box_nce(
     beta: float | None = None,
     beta_mode: BetaMode = "std",
     *,
+    way_back: bool = False,
     generator: torch.Generator | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Boxes around a label for `NCERegression`, with their densities in relative coordinates.
+    """Boxes around a label for `NCERegression` or `CNCERegression`, with densities in relative coordinates.
 
     Args:
         mean_box: the label ``(4,)`` xywh px.
@@ -223,19 +234,24 @@ def sample_box_nce(
         num_samples: M.
         beta: width of the annotation noise for NCE+; None or 0 keeps the label where it is, NCE.
         beta_mode: what `beta` multiplies, see `ebm.proposals.annotation_noise`.
+        way_back: return as the third the density at the label of the noise around each box, in place of
+            zeros; without `beta` alone.
         generator: source of randomness on the device of `mean_box`.
 
     Returns:
         Boxes ``(1 + M, 4)`` xywh px, the first the (moved) label; the noise's density at each ``(1 + M,)``,
-        also at a moved label; and zeros ``(1 + M,)`` in the place of the label density.
+        also at a moved label; and zeros ``(1 + M,)`` in the place of the label density, or the way back.
 
     Raises:
         ShapeError: if the box is not ``(4,)`` or the sigmas are no pairs.
-        DomainError: (a ValueError) if the box has no area or a number is out of its domain.
+        DomainError: (a ValueError) if the box has no area or a number is out of its domain, or both
+            `way_back` and `beta` are given.
         UnknownNameError: (a ValueError) for another `beta_mode`.
     """
     require_last_dim("mean_box", mean_box, 4, "(4,)", rank=1)
     num_samples = require_count("num_samples", num_samples)
+    if way_back and beta:
+        raise DomainError("way_back leads to the label itself: leave out beta, which moves it.")
     box = mean_box.to(float_dtype(mean_box))[None]
     size = box[:, 2:]
     noise = GaussianMixtureProposal(proposal_sigma, layout="box")
@@ -243,15 +259,7 @@ def sample_box_nce(
     nu = moved.sample_offsets(1, box, generator=generator)
     drawn = noise.sample(rect_to_rel(box, size), num_samples, generator=generator, lead=nu)
     density = drawn.log_q[0].exp()
-    return rel_to_rect(drawn.y[0], size), density, torch.zeros_like(density)
-
-
-def _rows(mc_dim: int, **tensors: Tensor) -> list[Tensor]:
-    """Every tensor as ``(rows, samples)``, after a check that the shapes are equal."""
-    shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
-    rank = len(next(iter(shapes.values())))
-    if len(set(shapes.values())) > 1 or not -rank <= mc_dim < rank:
-        got = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
-        raise ShapeError(f"expected equal shapes with samples along mc_dim = {mc_dim}, got {got}.")
-    last = [tensor.movedim(mc_dim, -1) for tensor in tensors.values()]
-    return [tensor.reshape(-1, tensor.shape[-1]) for tensor in last]
+    third = torch.zeros_like(density)
+    if way_back:
+        third = box_log_back(noise, torch.cat((nu, drawn.offsets[0]))).exp()
+    return rel_to_rect(drawn.y[0], size), density, third

@@ -1,4 +1,4 @@
-"""The energy-based loss of the box branch: one object for NCE, NCE+, KLD-IS and ML-IS."""
+"""The energy-based loss of the box branch: one object for NCE, NCE+, conditional NCE, KLD-IS and ML-IS."""
 
 import math
 from collections.abc import Sequence
@@ -9,11 +9,11 @@ from torch import Tensor
 
 from ebm.exceptions import DomainError
 from ebm.lookup import unknown_name
-from ebm.losses.functional import kld_is, ml_is, nce
+from ebm.losses.functional import cnce, kld_is, ml_is, nce
 
 __all__ = ["BoxEnergyLoss", "BoxMethod"]
 
-BoxMethod = Literal["nce", "nce_plus", "kld_is", "ml_is"]
+BoxMethod = Literal["nce", "nce_plus", "cnce", "kld_is", "ml_is"]
 
 
 class BoxEnergyLoss:
@@ -47,7 +47,8 @@ class BoxEnergyLoss:
         Args:
             energy: f at the candidates, ``[N, P]``, any float type; computed on in float32.
             log_q: log-density of the proposal there, nats, ``[N, P]``.
-            log_p: log-density of the label there, nats, ``[N, P]`` (``"kld_is"``).
+            log_p: nats, ``[N, P]``: log-density of the label there (``"kld_is"``), or of the way back from
+                there to the label (``"cnce"``).
             valid: rows that count, ``[N]`` bool.
 
         Returns: the loss ``[]`` in nats, and detached statistics ``[]`` by name.
@@ -63,6 +64,9 @@ class BoxEnergyLoss:
             return loss, self._kld_stats(loss, log_q, log_p, weight)
         if self.method == "ml_is":
             rows = ml_is(energy[:, 0], energy[:, 1:], log_q[:, 1:], reduction="none")
+            return (rows * weight).sum(), {}
+        if self.method == "cnce":
+            rows = cnce(energy, (log_p - log_q)[:, 1:], reduction="none")
             return (rows * weight).sum(), {}
         loss = (nce(energy, log_q, reduction="none") * weight).sum()
         hit = ((energy - log_q).argmax(dim=1) == 0).float()

@@ -9,11 +9,12 @@ from torch import Tensor
 from ebm.boxes import rect_to_rel, rel_to_rect
 from ebm.exceptions import DomainError, ShapeError
 from ebm.lookup import lookup
+from ebm.losses.conditional import box_log_back
 from ebm.proposals import GaussianMixtureProposal, ZeroNoise, annotation_noise
 
 __all__ = ["BoxProposals", "ProposalConfig", "ProposalMethod", "ProposedBoxes"]
 
-ProposalMethod: TypeAlias = Literal["gmm", "nce", "nce_plus"]
+ProposalMethod: TypeAlias = Literal["gmm", "nce", "nce_plus", "cnce"]
 SigmaPairs: TypeAlias = tuple[tuple[float, float], ...]
 
 _METHODS = {method: method for method in get_args(ProposalMethod)}
@@ -23,8 +24,8 @@ _METHODS = {method: method for method in get_args(ProposalMethod)}
 class ProposalConfig:
     """Which candidates to draw around a label; sigmas are (position, log size), relative to its size."""
 
-    method: ProposalMethod = "nce_plus"  # gmm: KLD-IS; nce, nce_plus: a first row with the (perturbed) label
-    num_samples: int = 128  # noise boxes a frame, the first row of nce and nce_plus not counted
+    method: ProposalMethod = "nce_plus"  # gmm: KLD-IS; all else: a first row with the (perturbed) label
+    num_samples: int = 128  # noise boxes a frame, a first row with the label not counted
     sigmas: SigmaPairs = ((0.05, 0.05), (0.5, 0.5))  # one pair a mixture component
     label_sigma: tuple[float, float] = (0.05, 0.05)  # gmm only: spread of the label density p(y | y_i)
     beta: float = 0.1  # nce_plus only: scale of the annotation noise
@@ -33,11 +34,11 @@ class ProposalConfig:
 
 @dataclass(frozen=True)
 class ProposedBoxes:
-    """Candidates of I frames; P is `num_samples`, one more for nce and nce_plus."""
+    """Candidates of I frames; P is `num_samples`, one more where the first is a label."""
 
     boxes: Tensor  # [I, P, 4] xywh, px of the crop
     log_q: Tensor  # [I, P] log-density of the noise at each box, nats, in relative coordinates
-    gt_log_density: Tensor  # [I, P] log-density of the label distribution (gmm), zeros otherwise
+    gt_log_density: Tensor  # [I, P] of the label distribution (gmm), of the way back (cnce), zeros otherwise
 
     def fields(self) -> dict[str, Tensor]:
         """What a training sample calls them."""
@@ -88,7 +89,7 @@ class BoxProposals:
             generator: source of randomness; None: torch's own.
 
         Returns:
-            The candidates. With nce the first is the label itself, with nce_plus the label moved by
+            The candidates. With nce and cnce the first is the label itself, with nce_plus the label moved by
             annotation noise; its `log_q` is the log-density of the full-size noise there, as for every
             other row.
 
@@ -107,6 +108,9 @@ class BoxProposals:
             offsets = torch.cat((first[:, None], offsets), dim=1)
         log_q = self._noise.log_prob_offset(offsets)
         boxes = rel_to_rect(centre[:, None] + offsets, size[:, None])
-        is_gmm = self.config.method == "gmm"
-        density = self._label.log_prob_offset(offsets) if is_gmm else torch.zeros_like(log_q)
+        density = torch.zeros_like(log_q)
+        if self.config.method == "gmm":
+            density = self._label.log_prob_offset(offsets)
+        elif self.config.method == "cnce":
+            density = box_log_back(self._noise, offsets)
         return ProposedBoxes(boxes, log_q, density)

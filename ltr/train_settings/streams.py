@@ -27,7 +27,13 @@ __all__ = ["build_sampler", "build_streams", "processing_config"]
 VALIDATION_SEED = 1_000_003  # of no training run, so that every run validates on the same samples
 
 # What each loss needs its rows to be; ML-IS takes the label from the first one, as NCE does.
-ROWS: dict[str, ProposalMethod] = {"nce": "nce", "nce_plus": "nce_plus", "kld_is": "gmm", "ml_is": "nce"}
+ROWS: dict[str, ProposalMethod] = {
+    "nce": "nce",
+    "nce_plus": "nce_plus",
+    "cnce": "cnce",
+    "kld_is": "gmm",
+    "ml_is": "nce",
+}
 
 
 def processing_config(recipe: TrainRecipe, training: bool) -> ProcessingConfig:

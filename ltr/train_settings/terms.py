@@ -13,7 +13,13 @@ from ltr.train_settings.ranges import require_range
 
 __all__ = ["BoxRecipe", "ClassifierRecipe", "DensityRecipe", "HingeRecipe", "OverlapRecipe"]
 
-METHODS: Mapping[str, BoxMethod] = {"nce": "nce", "nce+": "nce_plus", "kld-is": "kld_is", "ml-is": "ml_is"}
+METHODS: Mapping[str, BoxMethod] = {
+    "nce": "nce",
+    "nce+": "nce_plus",
+    "cnce": "cnce",
+    "kld-is": "kld_is",
+    "ml-is": "ml_is",
+}
 
 
 @dataclass(frozen=True, kw_only=True)

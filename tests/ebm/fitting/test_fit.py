@@ -41,6 +41,15 @@ def test_a_linear_gaussian_is_recovered(fitted_line: ebm.FittedEBM) -> None:
     assert 0.8 < share < 0.98
 
 
+def test_four_samples_are_enough_for_conditional_nce() -> None:
+    fitted = ebm.fit(*line(400), loss="cnce", num_samples=4, progress=False, epochs=40)
+    x, y = line(300, seed=1)
+    entropy = 0.5 * math.log(2 * math.pi * math.e * 0.25)
+    assert -fitted.log_prob(x, y).mean() < entropy + 0.15
+    inside = fitted.predict_interval(x, level=0.9)
+    assert 0.84 < ((inside[:, 0] <= y) & (y <= inside[:, 1])).mean() < 0.98
+
+
 def test_mean_median_and_mode_of_a_symmetric_density_agree(fitted_line: ebm.FittedEBM) -> None:
     x, _ = line(50, seed=2)
     mean, mode, median = (fitted_line.predict(x, method=m) for m in ("mean", "mode", "median"))

@@ -12,8 +12,15 @@ import ebm
 from ebm.boxes import rect_to_rel
 from ebm.exceptions import DomainError, ShapeError, UnknownNameError
 from ebm.losses import ltr
-from ebm.losses.functional import nce
-from ebm.losses.ltr import KLRegression, KLRegressionGrid, MLRegression, NCERegression, sample_box_nce
+from ebm.losses.functional import cnce, nce
+from ebm.losses.ltr import (
+    CNCERegression,
+    KLRegression,
+    KLRegressionGrid,
+    MLRegression,
+    NCERegression,
+    sample_box_nce,
+)
 from ebm.proposals import GaussianMixtureProposal
 
 SIGMAS = [(0.05, 0.05), (0.5, 0.5)]
@@ -65,6 +72,32 @@ def test_nce_regression_with_linear_densities_is_nce_with_their_logarithms(seed:
     torch.testing.assert_close(NCERegression()(*moved, mc_dim=1), expected, atol=1e-6, rtol=1e-6)
 
 
+def test_cnce_regression_takes_both_densities() -> None:
+    f, q, p = batch(0)
+    expected = cnce(f, ((p + 0.1) / q).log()[:, 1:])
+    torch.testing.assert_close(CNCERegression()(f, q, p + 0.1), expected)
+    torch.testing.assert_close(CNCERegression()(f.T, q.T, p.T + 0.1, mc_dim=0), expected)
+    torch.testing.assert_close(CNCERegression()(f, q), cnce(f))
+    with pytest.raises(DomainError, match="gt_density must be > 0, got 0"):
+        CNCERegression()(f, q, torch.zeros_like(q))
+
+
+def test_boxes_for_conditional_nce_come_with_their_way_back() -> None:
+    label = torch.tensor([10.0, 20.0, 30.0, 60.0])
+    boxes, there, back = sample_box_nce(label, SIGMAS, 8, way_back=True, generator=seeded())
+    plain = sample_box_nce(label, SIGMAS, 8, generator=seeded())
+    assert torch.equal(boxes, plain[0])
+    assert torch.equal(there, plain[1])
+    noise = GaussianMixtureProposal(SIGMAS, layout="box")
+    for box, density in zip(boxes, back):
+        offset = rect_to_rel(label, box[2:]) - rect_to_rel(box, box[2:])
+        unit = (box[2:] / label[2:]).log().sum()
+        torch.testing.assert_close(density.log(), noise.log_prob_offset(offset) - unit, atol=2e-3, rtol=1e-3)
+    assert CNCERegression()(torch.zeros(1, 9), there[None], back[None], mc_dim=1) != math.log(2)
+    with pytest.raises(DomainError, match="leave out beta"):
+        sample_box_nce(label, SIGMAS, 1, 0.1, way_back=True)
+
+
 @pytest.mark.parametrize("scale", [1.0, 0.25])
 def test_grid_regression_is_its_formula(scale: float) -> None:
     f = torch.randn(3, 5, 4, generator=seeded())
@@ -91,6 +124,7 @@ def test_gradients_reach_the_scores() -> None:
         lambda s: KLRegression()(s, q, p),
         lambda s: MLRegression()(s, marked),
         lambda s: NCERegression()(s, q),
+        lambda s: CNCERegression()(s, q),
         lambda s: KLRegressionGrid()(s, p),
     ):
         scores = f.clone().double().requires_grad_()
@@ -105,6 +139,7 @@ def test_half_precision_scores_do_not_overflow() -> None:
     q = torch.ones(2, 4)
     assert NCERegression()(f, q).dtype == torch.float32
     assert NCERegression()(f, q).isfinite()
+    assert CNCERegression()(f, q).isfinite()
     assert KLRegression()(f, q, q).isfinite()
 
 

@@ -2,7 +2,6 @@
 
 import math
 import warnings
-from dataclasses import replace
 
 import pytest
 import torch
@@ -20,7 +19,7 @@ from ebm.losses.modules import (
     build_loss,
 )
 from ebm.models import EnergyModel, FunctionalEnergy
-from ebm.proposals import GaussianMixtureProposal, Proposal
+from ebm.proposals import GaussianMixtureProposal
 
 ARGUMENTS = {
     "ml-is": {},
@@ -133,49 +132,6 @@ def test_nce_plus_without_noise_is_nce(mode: str) -> None:
 def test_annotation_noise_is_drawn_per_label() -> None:
     drawn = NCEPlusLoss(proposal(), 2, beta=0.5).sample(torch.zeros(4, 2), generator=seeded())
     assert drawn.y[:, 0].unique(dim=0).shape[0] == 4
-
-
-def test_conditional_nce_draws_around_the_moved_label() -> None:
-    loss, y = CNCELoss(proposal(), 3, beta=0.5), torch.full((4000, 2), 7.0)
-    drawn = loss.sample(y, generator=seeded())
-    nu = drawn.y[:, 0] - y
-    assert nu.std().item() == pytest.approx(0.5 * math.sqrt((0.1**2 + 0.8**2) / 2), rel=0.15)
-    away = drawn.y[:, 1:] - drawn.y[:, :1]
-    torch.testing.assert_close(drawn.log_q[:, 1:], loss.proposal.log_prob_offset(away), atol=1e-4, rtol=1e-4)
-    assert drawn.log_back is None  # symmetric: the way back is as likely
-    plain = CNCELoss(proposal(), 3).sample(y, generator=seeded())
-    torch.testing.assert_close(plain.y[:, 0], y, rtol=0, atol=0)
-
-
-class Skewed(Proposal):
-    """Offsets of a Gaussian with mean 0.6 and deviation 0.8: forward is likelier than back."""
-
-    target_dim = 1
-    density = torch.distributions.Normal(0.6, 0.8)
-
-    def sample_offsets(self, count: int, like: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
-        return 0.6 + 0.8 * torch.randn(count, 1, generator=generator, dtype=like.dtype)
-
-    def log_prob_offset(self, e: Tensor) -> Tensor:
-        return self.density.log_prob(e[..., 0])
-
-
-def test_conditional_nce_corrects_for_noise_that_is_not_symmetric() -> None:
-    y = torch.randn(200_000, 1, generator=seeded(1))
-    loss = CNCELoss(Skewed(), 1)
-    drawn = loss.sample(y, generator=seeded())
-    torch.testing.assert_close(
-        drawn.log_back[:, 1:], Skewed().log_prob_offset(drawn.y[:, :1] - drawn.y[:, 1:]), atol=1e-4, rtol=1e-4
-    )
-    mean, log_sigma = torch.zeros((), requires_grad=True), torch.zeros((), requires_grad=True)
-    f = -0.5 * (drawn.y[..., 0] - mean).square() * (-2 * log_sigma).exp()
-    # N(0, 1), which the labels follow, is where the gradient vanishes; without the correction it does not.
-    for candidates, still in ((drawn, True), (replace(drawn, log_back=None), False)):
-        value = loss.per_item(f, candidates).mean()
-        gradient = torch.stack(torch.autograd.grad(value, (mean, log_sigma), retain_graph=True))
-        assert (gradient.abs().max() < 3e-3) == still
-    with pytest.raises(TypeError, match="beta narrows a GaussianMixtureProposal; got Skewed"):
-        CNCELoss(Skewed(), 1, beta=0.1)
 
 
 def test_kld_constant_makes_the_value_a_divergence(generator: torch.Generator) -> None:

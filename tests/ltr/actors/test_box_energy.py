@@ -48,6 +48,13 @@ def test_kl_of_the_label_density_itself_is_zero() -> None:
     torch.testing.assert_close(stats["BBReg/effective_samples"], torch.tensor(20_000.0))
 
 
+def test_conditional_nce_by_hand() -> None:
+    energy = torch.tensor([[1.0, 1.0, 1.0 - math.log(3)]])
+    log_q, back = torch.tensor([[5.0, 0.0, 0.0]]), torch.tensor([[5.0, math.log(3), math.log(3)]])
+    loss, _ = BoxEnergyLoss("cnce")(energy, log_q, back, torch.ones(1, dtype=torch.bool))
+    torch.testing.assert_close(loss.item(), (math.log(4) + math.log(2)) / 2)
+
+
 def test_ml_is_by_hand() -> None:
     energy = torch.tensor([[2.0, 0.0, 0.0]])
     loss, stats = BoxEnergyLoss("ml_is")(
@@ -57,7 +64,7 @@ def test_ml_is_by_hand() -> None:
     assert stats == {}
 
 
-@pytest.mark.parametrize("method", ["nce", "nce_plus", "kld_is", "ml_is"])
+@pytest.mark.parametrize("method", ["nce", "nce_plus", "cnce", "kld_is", "ml_is"])
 def test_rows_without_a_box_do_not_count(method: str) -> None:
     energy, log_q, log_p = rows()
     valid = torch.tensor([True, False, True, True, False, True])
@@ -75,14 +82,14 @@ def test_rows_without_a_box_do_not_count(method: str) -> None:
     assert energy.grad[valid].abs().sum() > 0
 
 
-@pytest.mark.parametrize("method", ["nce", "nce_plus", "kld_is", "ml_is"])
+@pytest.mark.parametrize("method", ["nce", "nce_plus", "cnce", "kld_is", "ml_is"])
 def test_no_box_at_all_is_no_loss(method: str) -> None:
     energy, log_q, log_p = rows()
     loss, _ = BoxEnergyLoss(method, SIGMA)(energy, log_q, log_p, torch.zeros(6, dtype=torch.bool))
     assert loss == 0
 
 
-@pytest.mark.parametrize("method", ["nce", "nce_plus", "kld_is", "ml_is"])
+@pytest.mark.parametrize("method", ["nce", "nce_plus", "cnce", "kld_is", "ml_is"])
 def test_half_precision_energies_are_computed_on_in_single(method: str) -> None:
     energy, log_q, log_p = rows()
     valid = torch.ones(6, dtype=torch.bool)

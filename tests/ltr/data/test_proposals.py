@@ -11,7 +11,7 @@ from ebm.exceptions import DomainError, ShapeError, UnknownNameError
 from ltr.data.proposals import BoxProposals, ProposalConfig
 
 LABELS = torch.tensor([[100.0, 100.0, 80.0, 60.0], [10.0, 200.0, 20.0, 90.0]])
-METHODS = ("gmm", "nce", "nce_plus")
+METHODS = ("gmm", "nce", "nce_plus", "cnce")
 methods = pytest.mark.parametrize("method", METHODS)
 
 
@@ -44,6 +44,14 @@ def test_densities_belong_to_the_boxes(method: str, generator: torch.Generator) 
     if method == "gmm":
         label = mixture_log_density(offsets, (config.label_sigma,)).float()
         torch.testing.assert_close(drawn.gt_log_density, label, rtol=2e-3, atol=2e-3)
+    elif method == "cnce":
+        around = LABELS.repeat_interleave(rows, 0)
+        candidates = drawn.boxes.flatten(0, 1)
+        back = rect_to_rel(around, candidates[:, 2:]) - rect_to_rel(candidates, candidates[:, 2:])
+        # Densities over the label's coordinates: a candidate's unit of length is its own size.
+        unit = (candidates[:, 2:] / around[:, 2:]).log().sum(-1)
+        expected = mixture_log_density(back, config.sigmas).float() - unit
+        torch.testing.assert_close(drawn.gt_log_density.flatten(), expected, rtol=1e-3, atol=2e-3)
     else:
         assert not drawn.gt_log_density.any()
 
