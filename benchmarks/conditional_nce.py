@@ -26,7 +26,7 @@ from ebm.proposals import GaussianMixtureProposal
 FIT_SIGMAS = (0.05, 0.3, 1.5)  # of `ebm.fit`, in standard deviations of the target
 LABEL_SIGMA = 0.03  # of KLD-IS there
 SHARE, MODES, WIDTH = 0.7, 2.0, 0.5  # .7 N(-2, .5^2) + .3 N(2, .5^2)
-BIMODAL_SIGMAS = (0.11, 0.66, 3.3)  # the same in the unit of that target
+BIMODAL_SIGMAS = (0.11, 0.66, 3.3)  # 2.2 times as wide; so, nearly, is that target
 LOSSES, COUNTS = ("nce", "ml-is", "kld-is", "cnce"), (1, 4, 16, 64, 256)
 Energy = Callable[[Tensor], Tensor]  # scores (...) of targets (..., D)
 
@@ -39,10 +39,9 @@ def bimodal(y: Tensor, share: Tensor, width: Tensor) -> Tensor:
 
 def table_minimiser(log_p: Tensor, y: Tensor, proposal: GaussianMixtureProposal, loss: str) -> Tensor:
     """Density on the grid `y` ``(G,)`` that minimises a loss at M = 1, by Newton's method."""
-    cell = (y[1] - y[0]).item()
     p = log_p.softmax(0)
     log_q = proposal.log_prob_offset((y[None] - y[:, None])[..., None])
-    weight = p[:, None] * log_q.exp() * cell  # of label u and sample v
+    weight = p[:, None] * log_q.exp() * (y[1] - y[0])  # of label u and sample v
     extra = proposal.log_prob_at_center() - log_q if loss == "nce" else torch.zeros_like(log_q)
     f = torch.zeros_like(y)
     for _ in range(60):
@@ -107,14 +106,13 @@ def family_minimiser(
 def print_tables_at_one() -> None:
     """Standard deviation and share that M = 1 gives where every function can be learned."""
     y = torch.linspace(-5.5, 5.5, 331, dtype=torch.float64)
-    normal = -0.5 * y.square()
     two = bimodal(y[:, None], *torch.tensor([SHARE, WIDTH], dtype=torch.float64))
     print("M = 1, exact over all functions: sd for N(0, 1); share of the left mode for .7/.3")
     for sigmas in ((0.25,), (0.5,), (1.0,), (2.0,), (4.0,), FIT_SIGMAS, BIMODAL_SIGMAS):
         cells = []
         for loss in ("nce", "cnce"):
             proposal = GaussianMixtureProposal(sigmas, target_dim=1)
-            p = table_minimiser(normal, y, proposal, loss)
+            p = table_minimiser(-0.5 * y.square(), y, proposal, loss)
             left = table_minimiser(two, y, proposal, loss)[y < 0].sum()
             cells += [f"{loss} sd {(p * y.square()).sum().sqrt():.4f} share {left:.4f}"]
         print(f"  sigma {sigmas!s:20} " + "   ".join(cells), flush=True)
@@ -286,7 +284,6 @@ def main(argv: Sequence[str] | None = None) -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("what", choices=("minimisers", "fits"))
-    parser.add_argument("--labels", type=int, default=60000, help="labels times samples of the minimisers")
     parser.add_argument("--problems", nargs="+", choices=PROBLEMS, default=[*PROBLEMS])
     parser.add_argument("--samples", type=int, nargs="+", default=[4, 64], help="M of the fits")
     parser.add_argument("--seeds", type=int, default=3)
@@ -294,7 +291,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parser.parse_args(argv)
     if args.what == "minimisers":
         print_tables_at_one()
-        print_families(args.labels)
+        print_families(labels=60_000)
     else:
         print_fits(args.problems, args.samples, args.seeds, args.rows)
 
