@@ -13,6 +13,7 @@ if __name__ == "__main__":  # the packages beside this file, whatever else of th
 
 try:
     from ebm.command import CommandParser, local_path, run_command
+    from ebm.number_texts import parse_number
     from ebm.threads import core_limit, in_words, threads_for, using_threads
     from ltr.admin.workspace_option import add_workspace_option
     from pytracking.evaluation.command import add_tracker_options, whole_number
@@ -48,7 +49,7 @@ input; 130, Ctrl-C, after which the frames so far are there."""
 def parse_box(text: str) -> tuple[float, float, float, float]:
     """``x,y,w,h`` to four numbers, px, for argparse."""
     try:
-        x, y, w, h = (float(part) for part in text.split(","))
+        x, y, w, h = (parse_number(part) for part in text.split(","))
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"expected x,y,w,h in pixels, got {text!r}") from error
     if not (0 < w < float("inf") and 0 < h < float("inf") and abs(x) < float("inf") > abs(y)):

@@ -7,8 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ebm.exceptions import InputError
+from ebm.number_texts import parse_number, parse_whole
 from ltr.data.video import Annotation
-from ltr.dataset.foreign import CONVERT, explain_lines
+from ltr.dataset.foreign import CONVERT, explain_lines, fields_of
 
 __all__ = ["make_annotation", "read_boxes", "read_flags", "read_levels", "read_text"]
 
@@ -49,9 +50,9 @@ def read_text(file: Path, what: str) -> str:
 
 def _parse_line(file: Path, number: int, line: str) -> list[float]:
     """Four numbers of one line, slowly and with a message that names the line."""
-    fields = [field for field in _SEPARATORS.split(line.strip()) if field]
+    fields = fields_of(line)
     try:
-        values = [float(field) for field in fields]
+        values = [parse_number(field) for field in fields]
     except ValueError as error:
         raise InputError(f"{file}, line {number}: {line.strip()!r} is not a box ({error}).") from error
     if len(values) != 4:
@@ -137,9 +138,10 @@ def read_levels(file: str | Path, highest: int) -> npt.NDArray[np.int64]:
     for number, line in enumerate(text.splitlines(), start=1):
         here = [field for field in _SEPARATORS.split(line.strip()) if field]
         for field in here:
-            if not (field.isascii() and field.isdigit() and int(field) <= highest):
+            level = parse_whole(field)
+            if level is None or level > highest:
                 raise InputError(
-                    f"{file}, line {number}: {field!r} is not a whole number from 0 to {highest}."
+                    f"{file}, line {number}: {field[:40]!r} is not a whole number from 0 to {highest}."
                 )
         fields += here
     if not fields:
@@ -164,7 +166,8 @@ def make_annotation(
         hidden: ``[T]`` frames in which the target cannot be seen; None: seen wherever valid.
         visible_ratio: ``[T]`` share of the target that is seen, 0..1, optional.
     """
-    rows = np.ascontiguousarray(boxes, dtype=np.float32)
+    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is not valid
+        rows = np.ascontiguousarray(boxes, dtype=np.float32)
     valid = np.isfinite(rows).all(axis=1) & (rows[:, 2] > 0) & (rows[:, 3] > 0)
     visible = valid if hidden is None else valid & ~hidden
     ratio = None if visible_ratio is None else np.ascontiguousarray(visible_ratio, dtype=np.float32)

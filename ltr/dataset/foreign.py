@@ -4,6 +4,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from ebm.number_texts import parse_number
+
 __all__ = [
     "CONVERT",
     "commas_mixed",
@@ -11,6 +13,7 @@ __all__ = [
     "explain_folder",
     "explain_lines",
     "is_mot",
+    "fields_of",
     "numbers_of",
 ]
 
@@ -32,6 +35,15 @@ _HEADER = "names columns: remove it, so that every line is a box x,y,w,h"
 _POLYGON = "has 8 numbers, the corners of a polygon (or four numbers with decimal commas)"
 
 
+def fields_of(line: str) -> list[str]:
+    """The fields of a row; those with nothing between two commas or semicolons are empty, not left out.
+
+    A comma or semicolon at its end closes a row, as some programs write it.
+    """
+    row = re.sub(r"\s*[,;]$", "", line.strip())
+    return _SEPARATOR.split(row) if row else []
+
+
 def commas_mixed(line: str) -> bool:
     """Whether commas with nothing after them stand beside another separator: ``12,5 30,0``."""
     separators = set(_SEPARATOR.findall(line.strip().strip(";")))
@@ -41,24 +53,28 @@ def commas_mixed(line: str) -> bool:
 def numbers_of(fields: Sequence[str]) -> list[float] | None:
     """The fields as numbers; None if one is not."""
     try:
-        return [float(field) for field in fields]
+        return [parse_number(field) for field in fields]
     except ValueError:
         return None
 
 
 def decimal_reading(line: str) -> list[float] | None:
     """The numbers of a line whose commas are decimal points; None if it cannot be read so."""
-    fields = [field for field in re.split(r"\s*;\s*|\s+", line.strip()) if field]
+    fields = re.split(r"\s*;\s*|\s+", re.sub(r"\s*;$", "", line.strip()))
     return numbers_of([field.replace(",", ".") for field in fields])
 
 
 def is_mot(values: Sequence[float]) -> bool:
     """Whether numbers look like a row of MOT's gt.txt: whole frame and id from 1 on, a box, and more."""
-    return 6 <= len(values) <= 10 and len(values) != 8 and all(v == int(v) and v >= 0 for v in values[:2])
+    return (
+        6 <= len(values) <= 10
+        and len(values) != 8
+        and all(float(v).is_integer() and v >= 0 for v in values[:2])
+    )
 
 
 def _readings(line: str) -> str:
-    plain = [field for field in _SEPARATOR.split(line.strip()) if field]
+    plain = fields_of(line)
     shown = [f"the {len(plain)} numbers {', '.join(plain)}"]
     decimal = decimal_reading(line)
     if decimal is not None:
@@ -95,12 +111,12 @@ def explain_lines(file: Path, lines: Sequence[str]) -> str | None:
 
 def _kind_of_row(start: str, lines: Sequence[str]) -> str | None:
     """What the first line is, as far as one can tell."""
-    fields = [field for field in _SEPARATOR.split(start.strip()) if field]
+    fields = fields_of(start)
     if re.match(r"m\d", start):
         return _MASK
     values = numbers_of(fields)
     if values is None:
-        rest = numbers_of([f for line in lines[1:2] for f in _SEPARATOR.split(line.strip()) if f])
+        rest = numbers_of([field for line in lines[1:2] for field in fields_of(line)])
         return _HEADER if rest else None
     if len(values) == 8:
         return _POLYGON

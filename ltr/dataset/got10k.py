@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ebm.exceptions import InputError
 from ebm.lookup import lookup
+from ebm.number_texts import parse_whole
 from ltr.dataset.annotations import read_text
 from ltr.dataset.base import (
     SequenceFiles,
@@ -58,13 +59,14 @@ def _listed_names(file: Path, names: Sequence[str]) -> list[str]:
     lines = read_names(file)
     if not all(line.isascii() and line.isdigit() for line in lines):
         return lines
-    too_far = [line for line in lines if int(line) >= len(names)]
+    places = [parse_whole(line) for line in lines]
+    too_far = [line for line, at in zip(lines, places, strict=True) if at is None or at >= len(names)]
     if too_far:
         raise InputError(
-            f"{file} asks for sequence number {too_far[0]} (counted from 0), but this GOT-10k has "
+            f"{file} asks for sequence number {too_far[0][:40]} (counted from 0), but this GOT-10k has "
             f"{len(names)}. Use a list made for it, or a list of sequence names."
         )
-    return [names[int(line)] for line in lines]
+    return [names[at] for at in places if at is not None]
 
 
 def _prohibited(folder: Path, given: str | Path | None) -> set[str]:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from ebm.exceptions import DomainError, InputError
+from ebm.number_texts import parse_number, parse_whole
 from ltr.data.listing import is_stranger, own_names
 from ltr.data.usable import Skipped
 from ltr.data.video import Annotation
@@ -24,7 +25,7 @@ from ltr.dataset.store import AnnotationStore
 
 __all__ = ["ImagenetVID", "Track", "parse_video"]
 
-_FORMAT = "imagenet vid 1"
+_FORMAT = "imagenet vid 2"
 _THREADS = 8
 
 _log = logging.getLogger(__name__)
@@ -56,6 +57,14 @@ class Track:
 _Row = tuple[int, str, list[float], bool]  # trackid, class, xywh, occluded
 
 
+def _whole(element: ElementTree.Element, path: str) -> int:
+    text = element.findtext(path, "").strip()
+    number = parse_whole(text)
+    if number is None:
+        raise ValueError(f"{path} is {text[:40]!r}, no whole number")
+    return number
+
+
 def _parse_frame(file: Path) -> tuple[tuple[int, int], list[_Row]]:
     """Size of a frame and its objects.
 
@@ -64,16 +73,16 @@ def _parse_frame(file: Path) -> tuple[tuple[int, int], list[_Row]]:
     """
     try:
         root = ElementTree.parse(file).getroot()
-        size = (int(root.findtext("size/width", "")), int(root.findtext("size/height", "")))
+        size = (_whole(root, "size/width"), _whole(root, "size/height"))
         rows: list[_Row] = []
         for entry in root.iterfind("object"):
             x0, x1, y0, y1 = (
-                float(entry.findtext(f"bndbox/{k}", "")) for k in ("xmin", "xmax", "ymin", "ymax")
+                parse_number(entry.findtext(f"bndbox/{k}", "")) for k in ("xmin", "xmax", "ymin", "ymax")
             )
             occluded = entry.findtext("occluded", "0").strip() == "1"
-            number, kind = int(entry.findtext("trackid", "")), entry.findtext("name", "")
+            number, kind = _whole(entry, "trackid"), entry.findtext("name", "")
             rows.append((number, kind, [x0, y0, x1 - x0, y1 - y0], occluded))
-    except (OSError, ElementTree.ParseError, ValueError) as error:
+    except (OSError, ElementTree.ParseError, LookupError, ValueError) as error:  # Lookup: of the encoding
         raise InputError(f"{file} is no annotation of ImageNet VID ({error}). Extract it again.") from error
     return size, rows
 
@@ -91,7 +100,11 @@ def parse_video(folder: Path, video: str) -> list[Track]:
     found: dict[int, list[_Row]] = {}
     begin: dict[int, tuple[int, tuple[int, int]]] = {}
     for file in (folder / name for name in sorted(own_names(os.listdir(folder))) if name.endswith(".xml")):
-        frame = int(file.stem)
+        frame = parse_whole(file.stem)
+        if frame is None:
+            raise InputError(
+                f"{file} is named after no frame; the files of a video are 000000.xml and so on."
+            )
         size, rows = _parse_frame(file)
         for row in rows:
             first, _ = begin.setdefault(row[0], (frame, size))
@@ -128,7 +141,7 @@ def _as_arrays(tracks: Sequence[Track], videos: Sequence[str], stamps: npt.NDArr
         **store.arrays(),
         "stamps": stamps,
         "facts": np.array(facts, dtype=np.int64).reshape(-1, 5),
-        "kinds": np.array([t.kind.encode() for t in tracks], dtype="S16"),
+        "kinds": np.array([t.kind.encode() for t in tracks], dtype=np.bytes_),
     }
 
 

@@ -1,5 +1,6 @@
 """The command that tracks through a video."""
 
+import argparse
 import csv
 from pathlib import Path
 
@@ -124,6 +125,9 @@ def test_what_is_no_box(box: str, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_box_is_four_numbers() -> None:
     assert parse_box("1.5,-2,30,4e1") == (1.5, -2.0, 30.0, 40.0)
+    for odd in ("1_0,5,20,20", "\u0661,5,20,20", "1,2,3,inf"):
+        with pytest.raises(argparse.ArgumentTypeError):
+            parse_box(odd)
 
 
 def test_a_video_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:

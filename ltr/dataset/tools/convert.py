@@ -12,14 +12,13 @@ from pathlib import Path
 
 from ebm.exceptions import InputError
 from ebm.files import write_atomic
-from ltr.dataset.foreign import commas_mixed, decimal_reading, is_mot, numbers_of
+from ltr.dataset.foreign import commas_mixed, decimal_reading, fields_of, is_mot, numbers_of
 from ltr.dataset.listed import list_images
 from ltr.dataset.own_folders import BOX_FILES
 
 __all__ = ["convert"]
 
 _IMAGE_FOLDERS = ("img1", "img", "images", "frames")
-_FIELDS = re.compile(r"\s*[,;]\s*|\s+")
 
 
 def convert(source: Path, out: Path, images: Path | None = None, copy: bool = False) -> str:
@@ -50,7 +49,8 @@ def convert(source: Path, out: Path, images: Path | None = None, copy: bool = Fa
     if lines[0].lstrip().startswith(("{", "<")):
         write_atomic(out, "\n".join(lines) + "\n")
         return f"{out}: the text of {source} in UTF-8, otherwise as it was."
-    if numbers_of(_split(lines[0])) is None and re.search(r"[A-Za-z_]{3}", lines[0]):
+    names = re.search("[;\t,]", lines[0]) and re.search(r"[A-Za-z_]{3}", lines[0])
+    if names and numbers_of(fields_of(lines[0])) is None:
         return _convert_table(source, lines, out)
     rows = [_box(source, number, line) for number, line in enumerate(lines, start=1)]
     write_atomic(out, "".join(f"{','.join(f'{value:.10g}' for value in row)}\n" for row in rows))
@@ -69,10 +69,6 @@ def _decoded(source: Path) -> str:
         raise InputError(f"{source} is no text in UTF-8 or UTF-16 ({error.reason}).") from error
 
 
-def _split(line: str) -> list[str]:
-    return [part for part in _FIELDS.split(line.strip()) if part]
-
-
 def _numbers(line: str) -> list[float]:
     """The numbers of a line of plain numbers; empty for any other."""
     return numbers_of(line.strip().split(",")) or []
@@ -80,7 +76,7 @@ def _numbers(line: str) -> list[float]:
 
 def _box(source: Path, number: int, line: str) -> list[float]:
     """A row as x, y, w, h: four numbers with points or commas, or the box around a polygon."""
-    plain, decimal = numbers_of(_split(line)), decimal_reading(line)
+    plain, decimal = numbers_of(fields_of(line)), decimal_reading(line)
     values = decimal if decimal is not None and len(decimal) in (4, 8) else plain
     if values is not None and len(values) == 8:
         xs, ys = values[::2], values[1::2]

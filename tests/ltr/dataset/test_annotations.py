@@ -42,6 +42,11 @@ def test_nan_rows_are_kept_and_marked(tmp_path: Path) -> None:
         ("1,2,3,4\n\n5,6,7,8\n", "line 2: .*found 0"),
         ("1,2,3,4\n1,2,x,4\n", "line 2: .*'1,2,x,4' is not a box"),
         ("1,2,3,4,5,6,7,8,9,10,11\n", "line 1: .*found 11"),
+        ("1,2,3,4\n1_0,2,3,4\n", "line 2: .* is not a box"),
+        ("1,2,3,4\n\u0661,2,3,4\n", "line 2: .* is not a box"),
+        ("1,2,3,4\n1,,2,3,4\n", "line 2: .* is not a box"),
+        ("1;;2;3;4\n", "line 1: .* is not a box"),
+        ("inf,nan,2,3,4,5\n", "line 1: .*found 6"),
         ("", "holds no boxes"),
         ("\n \n", "holds no boxes"),
     ],
@@ -105,3 +110,13 @@ def test_what_is_written_is_read_back(
     area = written[(written[:, 2:] > 0).all(axis=1)]
     assume(not len(area) or (area > 1).any())  # within one pixel they are taken for shares of the picture
     np.testing.assert_array_equal(read_boxes(file), written)
+
+
+def test_a_closing_separator_and_boxes_beyond_float32(tmp_path: Path) -> None:
+    file = tmp_path / "groundtruth.txt"
+    file.write_text("1,2,3,4,\n1e300,2,3,4,\n")
+    annotation = make_annotation(read_boxes(file))  # NumPy would warn of the overflow
+    assert annotation.valid.tolist() == [True, False]
+    (tmp_path / "cover.label").write_text(f"0\n{'9' * 5000}\n")
+    with pytest.raises(InputError, match="line 2: '9+' is not a whole number from 0 to 8"):
+        read_levels(tmp_path / "cover.label", 8)

@@ -109,3 +109,24 @@ def test_broken_files(root: Path) -> None:
         ImagenetVID(root)
     with pytest.raises(InputError, match="no annotations at"):
         ImagenetVID(root / "Data")
+
+
+def test_long_names_of_classes_are_whole(root: Path) -> None:
+    for frame in range(8):
+        write_frame(root, frame, [entry(0, (10, 10, 30, 40), kind="giant anteater of Brazil")])
+    assert ImagenetVID(root).class_name(0) == "giant anteater of Brazil"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("<trackid>0", f"<trackid>{'9' * 30}"),
+        ("<xmin>10", "<xmin>1_0"),
+        ("<annotation>", '<?xml version="1.0" encoding="x"?><annotation>'),
+    ],
+)
+def test_odd_xml_is_named(root: Path, change: tuple[str, str]) -> None:
+    file = root / "Annotations/VID/train" / VIDEO / "000000.xml"
+    file.write_text(file.read_text().replace(*change))
+    with pytest.raises(InputError, match="000000.xml is no annotation"):
+        ImagenetVID(root)

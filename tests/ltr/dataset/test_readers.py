@@ -278,3 +278,11 @@ def test_classes(tmp_path: Path) -> None:
     file = tmp_path / "c/annotations/instances_train2017.json"
     file.write_text(file.read_text().replace('"categories": []', '"categories": [{"id": 1, "name": "cup"}]'))
     assert MSCOCOSeq(tmp_path / "c").class_name(0) == "cup"
+
+
+@pytest.mark.parametrize("place", ["3", "9" * 5000])
+def test_positions_beyond_the_list_of_got10k(tmp_path: Path, place: str) -> None:
+    root = write_got10k(tmp_path / "got", 3, 2)
+    (tmp_path / "split.txt").write_text(f"0\n{place}\n")
+    with pytest.raises(InputError, match=f"asks for sequence number {place[:40]} .counted from 0., but this"):
+        Got10k(root, split=tmp_path / "split.txt")

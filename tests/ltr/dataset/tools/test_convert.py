@@ -88,7 +88,10 @@ def test_a_table_of_excel(tmp_path: Path) -> None:
     assert open_path(tmp_path).annotation(0).boxes.tolist() == [[1.5, -2.25, 30, 40]]
 
 
-@pytest.mark.parametrize("text", ["12,5 30,0\n", "1,2,3\n", "a b c d\n", "", "1,2 3,4\n"])
+@pytest.mark.parametrize(
+    "text",
+    ["12,5 30,0\n", "1,2,3\n", "a b c d\n", "", "1,2 3,4\n", "# a comment\n1,2,3,4,5,6\n", "1,,2,3,4\n"],
+)
 def test_what_stays_unclear_is_not_converted(tmp_path: Path, text: str) -> None:
     source = tmp_path / "a.txt"
     source.write_text(text)
@@ -115,3 +118,11 @@ def test_options_of_mot_belong_to_mot(tmp_path: Path) -> None:
         convert(source, tmp_path / "b.txt", copy=True)
     with pytest.raises(InputError, match="no folder of frames"):
         convert(mot(tmp_path / "street"), tmp_path / "out", images=tmp_path / "gone")
+
+
+@pytest.mark.parametrize("start", ["nan,1", "1,inf", "1e400,1"])
+def test_numbers_that_are_no_frames_of_mot(tmp_path: Path, start: str) -> None:
+    source = tmp_path / "gt.txt"
+    source.write_text(f"{start},10,8,24,18,1,-1,-1,-1\n")
+    with pytest.raises(InputError, match="line 1"):
+        convert(source, tmp_path / "new")
