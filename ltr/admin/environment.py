@@ -140,7 +140,7 @@ def _read_toml(file: Path) -> dict[str, list[Located]]:
         return {}
     try:
         content = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # no TOML, no text, thousands of brackets
         raise InputError(
             f'{file} is not valid TOML: {error}. A line reads lasot = "/data/LaSOT"; backslashes need '
             "single quotes."

@@ -41,7 +41,7 @@ def read_legacy_assignments(file: Path) -> dict[str, str]:
     """
     try:
         tree = ast.parse(file.read_text(encoding="utf-8"))
-    except (SyntaxError, UnicodeDecodeError, ValueError) as error:
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:  # Memory: too many brackets
         line = f", line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
         raise InputError(
             f"{file}{line}: not valid Python ({getattr(error, 'msg', error)}). Windows paths need forward "

@@ -58,6 +58,8 @@ def read_json(file: Path) -> Any:
         return json.loads(read_text(file, "JSON file"))
     except json.JSONDecodeError as error:
         raise InputError(f"{file}, line {error.lineno}: not valid JSON ({error.msg}).") from error
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits, as many brackets
+        raise InputError(f"{file}: not JSON that can be read ({error}).") from error
 
 
 def generated_sequences(root: Path) -> list[str] | None:

@@ -15,7 +15,7 @@ from ltr.data.usable import Skipped
 from ltr.data.video import Annotation
 from ltr.dataset.array_file import read_arrays, write_arrays
 from ltr.dataset.base import open_root, read_json
-from ltr.dataset.ids import plain_ids
+from ltr.dataset.ids import plain_box, plain_ids
 from ltr.dataset.index import index_file, stamp_of
 
 __all__ = ["MSCOCOSeq"]
@@ -106,13 +106,9 @@ def _parse(file: Path) -> _Objects:
 
 def _boxes(objects: list[dict[str, Any]]) -> npt.NDArray[np.float32]:
     """The boxes of objects, xywh, px, ``[N, 4]``; what float32 cannot hold becomes infinite."""
-    for number, entry in enumerate(objects):
-        if len(entry["bbox"]) != 4:
-            raise InputError(
-                f"annotation {entry.get('id', number)} has the bbox {entry['bbox']}; expected x, y, w, h."
-            )
+    rows = [plain_box(entry) for entry in objects]
     with np.errstate(over="ignore"):
-        return np.array([o["bbox"] for o in objects], dtype=np.float32).reshape(-1, 4)
+        return np.array(rows, dtype=np.float32).reshape(-1, 4)
 
 
 def _whole(value: Any) -> int:

@@ -1,11 +1,12 @@
-"""The ids of files in the manner of COCO: whole numbers, whatever stands for them, each given once."""
+"""Ids and boxes of files in the manner of COCO: numbers, whatever stands for them; ids each given once."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from ebm.exceptions import InputError
+from ebm.number_texts import parse_number
 
-__all__ = ["plain_id", "plain_ids"]
+__all__ = ["plain_box", "plain_id", "plain_ids"]
 
 _IDS = ("id", "image_id", "category_id", "video_id", "track_id", "instance_id", "iscrowd")
 
@@ -19,12 +20,43 @@ def plain_id(value: Any) -> Any:
     return value
 
 
+def plain_box(entry: Mapping[str, Any]) -> list[float]:
+    """The four numbers of an annotation's ``bbox``, xywh, px; those too large for a float are infinite.
+
+    Raises:
+        InputError: if it is anything but four numbers, or texts of them.
+        KeyError: if there is none.
+    """
+    box = entry["bbox"]
+    try:
+        if len(box) == 4:
+            return [_plain_number(value) for value in box]
+    except (TypeError, ValueError, KeyError):
+        pass
+    raise InputError(
+        f"annotation {entry.get('id')} has the bbox {str(box)[:80]}; it must be four numbers x, y, w, h."
+    )
+
+
+def _plain_number(value: Any) -> float:
+    if type(value) is float:
+        return value
+    if isinstance(value, str):
+        return parse_number(value)
+    if type(value) is not int:
+        raise ValueError("it is no number")
+    try:
+        return float(value)
+    except OverflowError:
+        return float("inf") if value > 0 else float("-inf")
+
+
 def plain_ids(content: Mapping[str, Any]) -> Mapping[str, Any]:
     """The content of a file in the manner of COCO, with its ids made plain, in place.
 
     Raises:
-        InputError: if two images, categories or videos have one id, or an annotation names an image that
-            is not among them.
+        InputError: if two images, categories or videos have one id, an annotation names an image that
+            is not among them, or its iscrowd is no number.
         KeyError, TypeError, ValueError, AttributeError: if it is no such file.
     """
     for part in ("images", "categories", "videos", "annotations"):
@@ -45,6 +77,10 @@ def plain_ids(content: Mapping[str, Any]) -> Mapping[str, Any]:
         entry["file_name"].encode()  # text that no file system can hold
     images = {entry["id"] for entry in content["images"]}
     for entry in content["annotations"]:
+        if not isinstance(entry.get("iscrowd", 0), int | float | None):
+            raise InputError(
+                f"annotation {entry.get('id')} has the iscrowd {str(entry['iscrowd'])[:40]!r}, not 0 or 1."
+            )
         if entry["image_id"] not in images:
             raise InputError(
                 f"annotation {entry.get('id')} is of image {entry['image_id']!r}, which is not among its "

@@ -3,18 +3,19 @@
 import csv
 from collections import defaultdict
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ebm.exceptions import InputError
+from ebm.number_texts import parse_number, parse_whole
 from ltr.data.listing import natural_key
 from ltr.dataset.annotations import make_annotation, read_text
 from ltr.dataset.base import read_json
 from ltr.dataset.foreign import CONVERT
-from ltr.dataset.ids import plain_ids
+from ltr.dataset.ids import plain_box, plain_ids
 from ltr.dataset.listed import ListedSequence, ListedVideos, list_images
 from ltr.dataset.own_folders import find_image_folder
 
@@ -69,13 +70,18 @@ class _Table:
 
     def frame(self, text: str) -> int:
         """Number of a frame that is given by its file name, or by its number counted from 0."""
-        number = self.position.get(text, int(text) if text.isascii() and text.isdigit() else -1)
-        if not 0 <= number < len(self.images):
+        number = self.position.get(text, parse_whole(text))
+        if number is None or not 0 <= number < len(self.images):
             raise ValueError(f"no image {text!r} among the {len(self.images)} in {self.folder}")
         if number in self.seen:
             raise ValueError(f"frame {text!r} has a second box")
         self.seen.add(number)
         return number
+
+
+def _below(root: Path, path: Path) -> Path:
+    """A path as seen from a folder; one elsewhere as it is."""
+    return path.relative_to(root) if path.is_relative_to(root) else path
 
 
 def _add_row(table: _Table, columns: Mapping[str, int], row: list[str]) -> None:
@@ -92,12 +98,27 @@ def _add_row(table: _Table, columns: Mapping[str, int], row: list[str]) -> None:
                 f"{key} is {field!r}, with a decimal comma; write a point, or convert the table: {CONVERT} "
                 "FILE --out NEW.csv"
             )
-        table.boxes[number, column] = float(field)
+        table.boxes[number, column] = parse_number(field)
     if "visible" in columns:
         flag = row[columns["visible"]].strip()
         if flag not in {"0", "1"}:
             raise ValueError(f"visible is 0 or 1, not {flag!r}")
         table.hidden[number] = flag == "0"
+
+
+def _lines(file: Path) -> tuple[list[str], list[list[str]]]:
+    """The names of the columns, and the other rows.
+
+    Raises:
+        InputError: if it is no such file, naming the line.
+    """
+    rows = csv.reader(read_text(file, "table").splitlines())
+    found: list[list[str]] = []
+    try:
+        found.extend(rows)
+    except csv.Error as error:
+        raise InputError(f"{file}, line {rows.line_num}: {error}.") from error
+    return (found[0] if found else []), found[1:]
 
 
 def open_csv(file: Path) -> ListedVideos:
@@ -110,24 +131,29 @@ def open_csv(file: Path) -> ListedVideos:
     Raises:
         InputError: if it is no such table, naming the line; or images are missing.
     """
-    rows = csv.reader(read_text(file, "table").splitlines())
-    columns = _columns(file, next(rows, []))
+    header, rows = _lines(file)
+    columns = _columns(file, header)
     tables: dict[str, _Table] = {}
     for line, row in enumerate(rows, start=2):
         if not row:
             continue
         try:
+            if any(cell.strip() for cell in row[len(header) :]):
+                raise ValueError(
+                    f"{len(row)} columns, the first line names {len(header)}; numbers with decimal commas? "
+                    f"Write points, or convert the table: {CONVERT} FILE --out NEW.csv"
+                )
             name = row[columns["sequence"]].strip()
             if name not in tables:
                 tables[name] = _Table(file, name)
             _add_row(tables[name], columns, row)
-        except (ValueError, IndexError) as error:
+        except (ValueError, IndexError, OSError) as error:  # OS: a name that is too long
             problem = "too few columns" if isinstance(error, IndexError) else str(error)
             raise InputError(f"{file}, line {line}: {problem}.") from error
     sequences = [
         ListedSequence(
             name,
-            [str((table.folder / image).relative_to(file.parent)) for image in table.images],
+            [str(_below(file.parent, table.folder / image)) for image in table.images],
             make_annotation(table.boxes, table.hidden),
         )
         for name, table in tables.items()
@@ -143,12 +169,13 @@ def _image_root(file: Path, example: str) -> Path:
     """
     here, above = file.parent, file.parent.parent
     candidates = [here, here / "images", above, above / "images", above / "images" / file.stem]
-    for folder in candidates:
-        if (folder / example).is_file():
-            return folder
+    with suppress(OSError):  # a name that is too long
+        for folder in candidates:
+            if (folder / example).is_file():
+                return folder
     raise InputError(
-        f"{file}: its first image, {example}, is in none of {', '.join(map(str, candidates))}. Put the "
-        "images beside the file, or in images/ there."
+        f"{file}: its first image, {example[:200]}, is in none of {', '.join(map(str, candidates))}. "
+        "Put the images beside the file, or in images/ there."
     )
 
 
@@ -162,18 +189,15 @@ def _video_of(image: Mapping[str, Any], videos: Mapping[Any, str]) -> str:
 def _order(image: Mapping[str, Any]) -> tuple[float, tuple[list[str | int], str]]:
     """Place of an image in its video."""
     number = image.get("frame_id", image.get("frame_index", 0))
-    return float(number), natural_key(image["file_name"])
+    place = parse_number(str(number))
+    if place != place:
+        raise ValueError("a frame_id is no number")
+    return place, natural_key(image["file_name"])
 
 
-def _box(entry: Mapping[str, Any]) -> npt.NDArray[np.float64]:
-    """The box of an annotation; hidden ones are kept and marked elsewhere."""
-    try:
-        return np.array(entry["bbox"], dtype=np.float64).reshape(4)
-    except (TypeError, ValueError) as error:
-        raise InputError(
-            f"annotation {entry.get('id')} has the bbox {entry['bbox']!r}; it must be four numbers x, y, w, "
-            "h."
-        ) from error
+def _yes(value: Any) -> bool:
+    """A flag as a truth, also where it is the text ``"0"``."""
+    return bool(parse_number(value)) if isinstance(value, str) else bool(value)
 
 
 def _track(
@@ -195,8 +219,8 @@ def _track(
     for number, image in enumerate(part):
         found = by_image.get(image["id"])
         if found is not None:
-            boxes[number] = _box(found)
-            hidden[number] = bool(found.get("occluded", 0)) or not found.get("visible", 1)
+            boxes[number] = plain_box(found)
+            hidden[number] = _yes(found.get("occluded", 0)) or not _yes(found.get("visible", 1))
     kind = kinds.get(entries[0].get("category_id"), "")
     return ListedSequence(name, [image["file_name"] for image in part], make_annotation(boxes, hidden), kind)
 

@@ -150,3 +150,12 @@ def test_toml_that_says_something_else(text: str, message: str) -> None:
 def test_unknown_dataset_key_has_a_suggestion() -> None:
     with pytest.raises(UnknownNameError, match="did you mean 'lasot'"):
         environment.require_dataset_root("lasto")
+
+
+@pytest.mark.parametrize("file", ["paths.toml", "ltr/admin/local.py"])
+def test_thousands_of_brackets_are_no_traceback(file: str) -> None:
+    place = Path(file)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text("a = " + "[" * 50_000)
+    with pytest.raises(InputError, match="not valid"):
+        environment.read_paths()

@@ -77,6 +77,7 @@ def second_category(content: Content) -> None:
         (lambda c: c["annotations"][1].update(id=1 << 70), "whole number of 63 bits"),
         (lambda c: c["images"][0].update(file_name="\ud800"), "is no COCO instances file"),
         (lambda c: c["annotations"][1].update(bbox=[1, 2, 3]), r"annotation 101 has the bbox \[1, 2, 3\]"),
+        (lambda c: c["annotations"][1].update(iscrowd=[1]), r"annotation 101 has the iscrowd '\[1\]'"),
         (lambda c: c["annotations"][1].update(image_id=99), "annotation 101 is of image 99"),
     ],
 )

@@ -113,6 +113,10 @@ def test_a_table(tmp_path: Path) -> None:
         ("walk,1,1,2", "line 3: too few columns"),
         ("walk,1,1,2,3,4,yes", "line 3: visible is 0 or 1, not 'yes'"),
         ("walk,0,1,2,3,4,1", "line 3: frame '0' has a second box"),
+        ("walk,1,1_0,2,3,4,1", "line 3: could not convert"),
+        ("walk,1,12,5,30,0,40,2,50,1", "line 3: 10 columns, the first line names 7; numbers with decimal"),
+        (f'walk,1,1,2,3,4,"{"x" * 200_000}"', "line 3: field larger than field limit"),
+        ("x" * 5000 + ",1,1,2,3,4,1", "line 3: .*File name too long"),
         ("fly,0,1,2,3,4,1", "line 3: no folder of frames at .*fly"),
     ],
 )
@@ -217,3 +221,38 @@ def test_layouts_are_recognised(tmp_path: Path, folders: Path) -> None:
 def test_numbers_in_names_count_as_numbers() -> None:
     names = ["a10b2", "a9b10", "a9b9", "b1", "a"]
     assert sorted(names, key=natural_key) == ["a", "a9b9", "a9b10", "a10b2", "b1"]
+
+
+@pytest.mark.parametrize(
+    ("part", "change", "message"),
+    [
+        ("annotations", {"bbox": [1, "1_0", 3, 4]}, "has the bbox .*1_0"),
+        ("annotations", {"bbox": [1, True, 3, 4]}, "has the bbox .*True"),
+        ("annotations", {"bbox": [[1, 2], [3, 4]]}, "must be four numbers x, y, w, h"),
+        ("images", {"frame_id": float("nan")}, "a frame_id is no number"),
+        ("images", {"frame_id": "x"}, "could not convert"),
+    ],
+)
+def test_json_files_with_odd_numbers(
+    tmp_path: Path, part: str, change: dict[str, object], message: str
+) -> None:
+    content = tracks(tmp_path)
+    content[part][0] |= change
+    with pytest.raises(InputError, match=message):
+        open_json(write_json_file(tmp_path, content))
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"images": ' + "9" * 5000 + "}"])
+def test_json_that_python_gives_up_on(tmp_path: Path, text: str) -> None:
+    (tmp_path / "bad.json").write_text(text)
+    with pytest.raises(InputError, match="bad.json: not JSON that can be read"):
+        open_path(tmp_path / "bad.json")
+
+
+def test_json_numbers_too_large_and_flags_as_text(tmp_path: Path) -> None:
+    content = tracks(tmp_path)
+    content["annotations"][0] |= {"bbox": [10**400, 2, 3, 4]}
+    content["annotations"][2] |= {"visible": "0"}
+    annotations = [open_json(write_json_file(tmp_path, content)).annotation(index) for index in range(2)]
+    assert not annotations[0].valid[0]
+    assert sum(int(a.visible.sum()) for a in annotations) < sum(int(a.valid.sum()) for a in annotations)
