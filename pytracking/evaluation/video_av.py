@@ -10,12 +10,14 @@ import numpy as np
 
 from ebm.exceptions import InputError
 from ltr.data.depth import Levels, find_levels, to_eight_bits
+from pytracking.evaluation.video_damage import joints, listening, torn_stream
 from pytracking.evaluation.video_frames import DEFAULT_FPS, Frame, Frames
 
 __all__ = ["AVVideo", "load_av"]
 
 _DEEP = 12  # bits; formats of up to 12 say how many of them are used, those of 16 do not
 _LOOKED_AT = 16  # frames from which black and white of a deep video are found
+_ONE_EACH = ("h264", "hevc")  # codecs with a picture to be shown in every packet
 _GIVE_UP = 1000  # faults of the container one after another, after which its end is reached
 
 
@@ -43,6 +45,8 @@ class AVVideo(Frames):
         self.fps, self.count = DEFAULT_FPS, None  # type: float, int | None
         self.time_base: Fraction | None = None
         self._length: float | None = None  # s, of the track of pictures alone
+        self._heard: list[str] = []  # errors of the container in the current reading
+        self._hidden = 0  # pictures that were never shown, in the current reading
         readable = self._probe()
         if not readable:
             raise InputError(
@@ -86,16 +90,38 @@ class AVVideo(Frames):
     def timed(self) -> Iterator[Frame]:
         """Every frame until the end of what can be decoded, and those that raise an error."""
         step, start, last, number = 1 / self.fps, None, -1 / self.fps, 0  # last: s after the first frame
+        widest, self._heard, self._hidden = step, [], 0
         with self._open() as container:
             for frame, (stamp, fault) in self._decoded(container, container.streams.video[0]):
                 seconds = None if stamp is None or self.time_base is None else float(stamp * self.time_base)
                 if seconds is not None and (start is None or seconds - start <= last):
                     start = seconds - (last + step)  # the first one, or a recording joined to another
-                last = last + step if seconds is None or start is None else seconds - start
+                now = last + step if seconds is None or start is None else seconds - start
+                widest, last = max(widest, now - last), now
                 yield Frame(number, last, None if frame is None else self._pixels(frame), fault)
                 number += 1
-        if self.count is None and self._length is not None and self._length - last > max(1.0, 3 * step):
-            self.cut = f"{self.path} announces {self._length:.2f} s of pictures; they end at {last:.2f} s."
+        self.cut = self._loss(last, widest)
+        found = "" if self.cut else joints(self.path)
+        if found and found not in self.notes:
+            self.notes.append(found)
+
+    def _loss(self, last: float, widest: float) -> str:
+        """What speaks for frames that are missing, besides those that cannot be decoded.
+
+        Args:
+            last: time of the last frame, s.
+            widest: the longest time between two frames, s.
+        """
+        if self.count is None and self._length is not None and self._length - last > 2 * widest:
+            return f"{self.path} announces {self._length:.2f} s of pictures; they end at {last:.2f} s."
+        if self._heard:
+            return f"{self.path} is damaged, and frames may be missing: {self._heard[0]}."
+        if self._hidden > 0:
+            return (
+                f"{self.path}: {self._hidden} frames cannot be decoded, since others that they are made from "
+                "are damaged or missing; they have no rows."
+            )
+        return torn_stream(self.path)
 
     def _decoded(self, container: Any, stream: Any) -> Iterator[tuple[Any | None, tuple[int | None, str]]]:
         """Frames of PyAV in the order in which they are shown, None for those that raised an error.
@@ -106,17 +132,22 @@ class AVVideo(Frames):
             "NONE"  # by slices, PyAV's default, FFmpeg does not tell what it repaired in H.264
         )
         failed: dict[int, str] = {}
+        counts = stream.codec_context is not None and stream.codec_context.name in _ONE_EACH
         for packet in self._packets(container, stream):
+            self._hidden += counts and packet.size > 0
             try:
                 frames = packet.decode()
             except self._av.FFmpegError as error:  # type: ignore[union-attr]
                 reason = f"it cannot be decoded ({error.strerror})"
+                self._hidden -= counts and packet.size > 0
                 if packet.pts is None:
                     yield None, (None, reason)
                 else:
                     failed[packet.pts] = reason
                 continue
             for frame in frames:
+                counts = counts and not frame.interlaced_frame  # whose two fields may be packets of their own
+                self._hidden = self._hidden - 1 if counts else 0
                 if frame.pts is not None:
                     for stamp in sorted(stamp for stamp in failed if stamp < frame.pts):
                         yield None, (stamp, failed.pop(stamp))
@@ -129,7 +160,8 @@ class AVVideo(Frames):
         packets, faults = container.demux(stream), 0
         while faults < _GIVE_UP:
             try:
-                packet = next(packets)
+                with listening(self._av, container, self._heard):
+                    packet = next(packets)
             except (StopIteration, EOFError):
                 return
             except self._av.FFmpegError:  # type: ignore[union-attr]

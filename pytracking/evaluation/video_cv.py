@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from ebm.exceptions import InputError
+from pytracking.evaluation.video_damage import torn_stream, without_frame_table
 from pytracking.evaluation.video_frames import DEFAULT_FPS, Frame, Frames
 
 __all__ = ["OpenCVVideo"]
@@ -51,6 +52,11 @@ class OpenCVVideo(Frames):
         # Read from the container, or guessed from its length: `timed` drops it if the times speak against it.
         self.count: int | None = int(count) if np.isfinite(count) and count > 0 else None
         self.notes: list[str] = []
+        if without_frame_table(path):
+            self.notes.append(
+                f"{path} was read without PyAV, by OpenCV, which does not tell whether frames of such a file "
+                "were lost to damage. Install it: pip install 'ebmtrack[eval]'."
+            )
 
     def timed(self) -> Iterator[Frame]:
         """Every frame until the end of what can be decoded; a gap in the times after a fault is a bad one."""
@@ -79,6 +85,7 @@ class OpenCVVideo(Frames):
                 number += 1
         finally:
             capture.release()
+        self.cut = torn_stream(self.path)
         if self.count is not None and self.count > number:
             missing = self.count / self.fps - (last + 1 / self.fps)  # s
             if missing <= 0.5 * widest or missing * self.fps <= self.count - number - 1:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ebm.exceptions import InputError
 from pytracking.evaluation.video_io import open_video
 from pytracking.run_video import main
-from tests.field.clips import mjpeg, picture, pyav, reader, timed_video, zeroed
+from tests.field.clips import mjpeg, picture, pyav, reader, timed_video, without_av, zeroed
 
 __all__ = ["reader"]
 
@@ -183,3 +183,72 @@ def test_whatever_is_damaged_every_frame_is_there_or_named(reader: str, tmp_path
         return
     assert numbers == list(range(len(numbers)))
     assert len(numbers) <= 40
+
+
+@pytest.fixture(scope="module")
+def stream(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """An MPEG-TS of 20 pictures that need no other."""
+    path = tmp_path_factory.mktemp("ts") / "a.ts"
+    return timed_video(path, "libx264", range(0, 800, 40), g="1").read_bytes()
+
+
+def said_of(path: Path) -> tuple[int, str]:
+    """How many frames there are, and all that is said."""
+    source = open_video(path)
+    count = len(list(source.timed()))
+    return count, " ".join([*source.notes, source.cut])
+
+
+def test_a_transport_stream_that_ends_within_a_packet(reader: str, tmp_path: Path, stream: bytes) -> None:
+    video = tmp_path / "a.ts"
+    video.write_bytes(stream[: len(stream) // 2 // 188 * 188 + 70])
+    count, said = said_of(video)
+    assert count < 15
+    assert "has 70 bytes more than whole packets" in said
+
+
+def test_packets_that_are_missing_in_a_transport_stream(tmp_path: Path, stream: bytes) -> None:
+    video = tmp_path / "a.ts"
+    video.write_bytes(stream)
+    assert said_of(video) == (20, "")
+    packets = [stream[at : at + 188] for at in range(0, len(stream), 188)]
+    video.write_bytes(b"".join(packets[:14] + packets[16:]))
+    assert "do not follow the ones before: recordings were joined there, or frames are" in said_of(video)[1]
+
+
+def test_a_webm_cut_within_its_last_second(tmp_path: Path) -> None:
+    video = timed_video(tmp_path / "a.webm", "libvpx", range(0, 800, 40))
+    assert said_of(video) == (20, "")
+    data = video.read_bytes()
+    video.write_bytes(data[: len(data) * 3 // 4])
+    count, said = said_of(video)
+    assert count < 20
+    assert "announces 0.80 s of pictures; they end at" in said
+
+
+def test_damage_that_only_the_container_knows_of(tmp_path: Path) -> None:
+    video = timed_video(tmp_path / "a.mkv", "mjpeg", range(0, 800, 40), "yuvj420p")
+    at = frame_bytes(video, 9)
+    zeroed(video, at - 4, 2000)
+    count, said = said_of(video)
+    assert count < 20
+    assert "is damaged, and frames may be missing: " in said
+
+
+def test_pictures_whose_first_one_is_missing(tmp_path: Path) -> None:
+    video = timed_video(tmp_path / "a.ts", "libx264", range(0, 800, 40), g="10", bf="0")
+    data = video.read_bytes()
+    packets = [data[at : at + 188] for at in range(0, len(data), 188)]
+    pictures = [at for at, packet in enumerate(packets) if packet[1:3] == b"\x41\x00"]  # where they begin
+    second = pictures[1]
+    kept = [packet for packet in packets[:second] if packet[1] & 0x1F != 1]  # nothing of the first one
+    video.write_bytes(b"".join(kept + packets[second:]))
+    count, said = said_of(video)
+    assert count < 20
+    assert "since others that they are made from are damaged or missing" in said
+
+
+def test_without_pyav_what_cannot_be_known_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    without_av(monkeypatch)
+    videos = [mjpeg(tmp_path / "a.avi"), timed_video(tmp_path / "a.webm", "libvpx")]
+    assert ["without PyAV" in said_of(video)[1] for video in videos] == [False, True]

@@ -49,7 +49,7 @@ def test_10_bit_video_is_as_bright_as_8_bit(reader: str, tmp_path: Path) -> None
     ten = timed_video(tmp_path / "10.mkv", "ffv1", [0, 40], "yuv420p10le")
     images = [next(open_video(path).frames()).astype(int) for path in (eight, ten)]
     assert np.abs(images[0] - images[1]).mean() < 3
-    assert open_video(ten).notes == []
+    assert not [note for note in open_video(ten).notes if "PyAV" not in note]
 
 
 def test_deep_images_of_a_folder_say_so_once(tmp_path: Path, capsys: Any) -> None:
