@@ -15,7 +15,7 @@ import numpy.typing as npt
 from ebm.exceptions import DomainError, InputError
 from ebm.lookup import lookup
 from ltr.data.depth import Levels, decode_samples, find_levels, to_eight_bits
-from ltr.data.jpeg import as_shown, jpeg_header
+from ltr.data.jpeg import JpegHeader, as_shown, jpeg_header
 
 __all__ = [
     "AUTO",
@@ -40,6 +40,7 @@ _REDUCED = {  # OpenCV has no RGB flavour of these
     8: cv2.IMREAD_REDUCED_COLOR_8 | cv2.IMREAD_IGNORE_ORIENTATION,
 }
 _CMYK = 4  # channels; rare, and libraries disagree on them, so all of them go through OpenCV
+_DENSEST = 4096  # pixels that a byte can stand for: 512 if a bit stands for a block of 8 x 8, and to spare
 JPEG_START = b"\xff\xd8"
 
 
@@ -106,6 +107,18 @@ def _jpeg4py(library: ModuleType, data: bytes) -> Image:
         return np.asarray(library.JPEG(np.frombuffer(data, dtype=np.uint8)).decode())
     except (library.JPEGRuntimeError, ValueError) as error:
         raise DecodingError(str(error)) from error
+
+
+def _require_plausible(header: JpegHeader | None, data: bytes) -> None:
+    """Refuse a JPEG whose header states a size that its bytes cannot hold, before gigabytes are set aside.
+
+    Raises:
+        DecodingError: if it does.
+    """
+    if header is not None and header.width * header.height > _DENSEST * len(data):
+        raise DecodingError(
+            f"its header states {header.width} x {header.height} px, far more than {len(data)} bytes can hold"
+        )
 
 
 @dataclass(frozen=True)
@@ -188,6 +201,7 @@ class Decoder:
                 return np.asarray(samples, dtype=np.uint8)
             return to_eight_bits(samples, levels() if levels else find_levels([samples]))
         header = jpeg_header(data)
+        _require_plausible(header, data)
         stored = self._stored(data, reduce, header is None or header.channels == _CMYK)
         return as_shown(stored, header.orientation) if header and header.orientation > 1 else stored
 
@@ -221,6 +235,7 @@ class Decoder:
             DecodingError: besides, if the picture has another size.
         """
         header = jpeg_header(data)
+        _require_plausible(header, data)
         if self.in_place and header is not None and header.channels != _CMYK and header.orientation == 1:
             library: Any = _LIBRARIES[self.name]
             try:

@@ -170,3 +170,19 @@ def test_damage_that_decoders_repair_is_found_strictly() -> None:
     assert OPENCV.decode(damaged).shape == (160, 200, 3)  # the reason for looking strictly
     assert "premature end" in strict_fault(damaged)
     assert strict_fault(good) == ""
+
+
+@pytest.mark.parametrize("name", DECODERS)
+def test_a_size_that_the_bytes_cannot_hold_sets_nothing_aside(name: str) -> None:
+    data = bytearray(jpeg())
+    at = data.index(b"\xff\xc0")
+    data[at + 5 : at + 9] = (28_000).to_bytes(2, "big") * 2
+    with pytest.raises(DecodingError, match="its header states 28000 x 28000 px, far more than"):
+        usable(name).decode(bytes(data))
+
+
+def test_the_emptiest_pictures_are_still_decoded() -> None:
+    flags = [cv2.IMWRITE_JPEG_PROGRESSIVE, 1, cv2.IMWRITE_JPEG_OPTIMIZE, 1, cv2.IMWRITE_JPEG_QUALITY, 1]
+    for channels in (1, 3):
+        _, data = cv2.imencode(".jpg", np.zeros((2048, 2048, channels), np.uint8), flags)
+        assert OPENCV.decode(data.tobytes()).shape == (2048, 2048, 3)
