@@ -10,7 +10,7 @@ import numpy as np
 
 from ebm.exceptions import InputError
 from ltr.data.depth import Levels, find_levels, to_eight_bits
-from pytracking.evaluation.video_damage import joints, listening, torn_stream
+from pytracking.evaluation.video_damage import Rhythm, joints, listening, torn_stream
 from pytracking.evaluation.video_frames import DEFAULT_FPS, Frame, Frames
 
 __all__ = ["AVVideo", "load_av"]
@@ -91,19 +91,21 @@ class AVVideo(Frames):
         """Every frame until the end of what can be decoded, and those that raise an error."""
         step, start, last, number = 1 / self.fps, None, -1 / self.fps, 0  # last: s after the first frame
         widest, self._heard, self._hidden = step, [], 0
+        rhythm = Rhythm(step)
         with self._open() as container:
             for frame, (stamp, fault) in self._decoded(container, container.streams.video[0]):
                 seconds = None if stamp is None or self.time_base is None else float(stamp * self.time_base)
                 if seconds is not None and (start is None or seconds - start <= last):
                     start = seconds - (last + step)  # the first one, or a recording joined to another
                 now = last + step if seconds is None or start is None else seconds - start
+                rhythm.add(now - last)
                 widest, last = max(widest, now - last), now
                 yield Frame(number, last, None if frame is None else self._pixels(frame), fault)
                 number += 1
         self.cut = self._loss(last, widest)
-        found = "" if self.cut else joints(self.path)
-        if found and found not in self.notes:
-            self.notes.append(found)
+        if not self.cut:
+            found = (joints(self.path), rhythm.said_of(self.path))
+            self.notes += [note for note in found if note and note not in self.notes]
 
     def _loss(self, last: float, widest: float) -> str:
         """What speaks for frames that are missing, besides those that cannot be decoded.

@@ -2,16 +2,51 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-__all__ = ["joints", "listening", "torn_stream", "without_frame_table"]
+__all__ = ["Rhythm", "joints", "listening", "torn_stream", "without_frame_table"]
 
 _AT_ONCE = 20_000  # packets
 _EMPTY = 0x1FFF  # number of the stream of packets that fill gaps
 _TS, _SYNC, _EBML = 188, 0x47, b"\x1aE\xdf\xa3"  # bytes of a packet of MPEG-TS and its first; Matroska, WebM
+
+
+_OFF = 0.08  # share of a step by which times may be off; they are rounded to milliseconds
+_FEW, _RARE = 3, 0.05  # frames, and share of them, that an even video may skip; more, and it is not even
+
+
+@dataclass
+class Rhythm:
+    """Steps in time of a video, in which few frames are skipped if it is even otherwise.
+
+    Attributes:
+        step: s between two frames.
+    """
+
+    step: float
+    frames: int = 0
+    skipped: int = 0
+    uneven: int = 0
+
+    def add(self, seconds: float) -> None:
+        """The time from one frame to the next."""
+        steps = round(seconds / self.step)
+        self.frames += 1
+        self.skipped += max(0, steps - 1)
+        self.uneven += steps < 1 or abs(seconds / self.step - steps) > _OFF
+
+    def said_of(self, path: Path) -> str:
+        """That an even video skips some frames; empty otherwise."""
+        if not self.skipped or self.uneven or self.skipped > max(_FEW, _RARE * self.frames):
+            return ""
+        return (
+            f"the times of {path} skip {self.skipped} frames of an even rate: a camera or an encoder left "
+            "them out, or they were lost to damage."
+        )
 
 
 def _is_transport_stream(start: bytes) -> bool:

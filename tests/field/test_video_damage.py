@@ -1,6 +1,7 @@
 """A damaged video gives every frame that can be read, and names the others."""
 
 import csv
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ebm.exceptions import InputError
+from pytracking.evaluation.video_damage import Rhythm
 from pytracking.evaluation.video_io import open_video
 from pytracking.run_video import main
 from tests.field.clips import mjpeg, picture, pyav, reader, timed_video, without_av, zeroed
@@ -252,3 +254,21 @@ def test_without_pyav_what_cannot_be_known_is_said(tmp_path: Path, monkeypatch: 
     without_av(monkeypatch)
     videos = [mjpeg(tmp_path / "a.avi"), timed_video(tmp_path / "a.webm", "libvpx")]
     assert ["without PyAV" in said_of(video)[1] for video in videos] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("times", "said"),
+    [
+        ([*range(0, 4000, 40), *range(4080, 4800, 40)], "skip 2 frames"),
+        ([*range(0, 400, 40), *range(440, 800, 40)], "skip 1 frames"),
+        ([*range(0, 400, 40), 405, *range(440, 800, 40)], ""),
+        ([0, 40, 120, 240, 280, 400], ""),
+    ],
+)
+def test_frames_that_an_even_rate_skips(times: list[int], said: str) -> None:
+    rhythm = Rhythm(0.04)
+    for before, after in pairwise(times):
+        rhythm.add((after - before) / 1000)
+    found = rhythm.said_of(Path("a.webm"))
+    assert ("skip" in found) == bool(said)
+    assert said in found
