@@ -47,6 +47,7 @@ class AVVideo(Frames):
         self._length: float | None = None  # s, of the track of pictures alone
         self._heard: list[str] = []  # errors of the container in the current reading
         self._hidden = 0  # pictures that were never shown, in the current reading
+        self._pace, self._stamp = Rhythm(1 / DEFAULT_FPS), None  # type: Rhythm, int | None
         readable = self._probe()
         if not readable:
             raise InputError(
@@ -73,7 +74,7 @@ class AVVideo(Frames):
             rate = stream.average_rate or stream.guessed_rate
             self.fps = float(rate) if rate and 0 < rate <= 1000 else DEFAULT_FPS
             self.time_base, self.count = stream.time_base, stream.frames or None
-            self._length = _seconds(stream.metadata.get("DURATION", ""))
+            self._length = _length(container, stream)
             decoded = (frame for frame, _ in self._decoded(container, stream) if frame is not None)
             first = next(decoded, None)
             if first is None:
@@ -91,10 +92,12 @@ class AVVideo(Frames):
         """Every frame until the end of what can be decoded, and those that raise an error."""
         step, start, last, number = 1 / self.fps, None, -1 / self.fps, 0  # last: s after the first frame
         widest, self._heard, self._hidden = step, [], 0
-        rhythm = Rhythm(step)
+        offset: float | None = None  # s, of the first frame; lengths may count from it or from 0
+        rhythm, self._pace, self._stamp = Rhythm(step), Rhythm(step), None
         with self._open() as container:
             for frame, (stamp, fault) in self._decoded(container, container.streams.video[0]):
                 seconds = None if stamp is None or self.time_base is None else float(stamp * self.time_base)
+                offset = seconds if offset is None else offset
                 if seconds is not None and (start is None or seconds - start <= last):
                     start = seconds - (last + step)  # the first one, or a recording joined to another
                 now = last + step if seconds is None or start is None else seconds - start
@@ -102,16 +105,17 @@ class AVVideo(Frames):
                 widest, last = max(widest, now - last), now
                 yield Frame(number, last, None if frame is None else self._pixels(frame), fault)
                 number += 1
-        self.cut = self._loss(last, widest)
+        self.cut = self._loss(last + max(0.0, offset or 0.0), widest)
         if not self.cut:
-            found = (joints(self.path), rhythm.said_of(self.path))
+            skipped = rhythm.said_of(self.path) or self._pace.said_of(self.path)
+            found = (joints(self.path), skipped)
             self.notes += [note for note in found if note and note not in self.notes]
 
     def _loss(self, last: float, widest: float) -> str:
         """What speaks for frames that are missing, besides those that cannot be decoded.
 
         Args:
-            last: time of the last frame, s.
+            last: time of the last frame, s, as it is stored.
             widest: the longest time between two frames, s.
         """
         if self.count is None and self._length is not None and self._length - last > 2 * widest:
@@ -170,7 +174,15 @@ class AVVideo(Frames):
                 packets, faults = container.demux(stream), faults + 1
                 continue
             faults = 0
+            self._step_to(packet)
             yield packet
+
+    def _step_to(self, packet: Any) -> None:
+        """Take in the time at which a packet is to be decoded, even where a decoder mixes up the pictures."""
+        if packet.dts is not None and packet.size:
+            if self._stamp is not None:
+                self._pace.add(float((packet.dts - self._stamp) * packet.time_base))
+            self._stamp = packet.dts
 
     def _pixels(self, frame: Any) -> np.ndarray:
         if self._levels is not None:
@@ -189,6 +201,14 @@ def _samples(frame: Any) -> np.ndarray:
     if len(frame.format.components) == 1:
         return np.repeat(frame.to_ndarray(format="gray16le")[..., None], 3, axis=2)
     return np.asarray(frame.to_ndarray(format="rgb48le"))
+
+
+def _length(container: Any, stream: Any) -> float | None:
+    """The announced length of the pictures, s; None where it is another track's, or a guess of FFmpeg's."""
+    length = _seconds(stream.metadata.get("DURATION", ""))
+    alone = len(container.streams.video) == len(container.streams)
+    stated = container.duration if alone and container.format.name.startswith("matroska") else None
+    return stated / 1e6 if length is None and stated else length
 
 
 def _seconds(text: str) -> float | None:

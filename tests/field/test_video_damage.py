@@ -272,3 +272,13 @@ def test_frames_that_an_even_rate_skips(times: list[int], said: str) -> None:
     found = rhythm.said_of(Path("a.webm"))
     assert ("skip" in found) == bool(said)
     assert said in found
+
+
+@pytest.mark.parametrize("tag", [b"DURATION", b"XURATION"])
+def test_lengths_of_the_track_and_of_the_file(tag: bytes, tmp_path: Path) -> None:
+    video = timed_video(tmp_path / "a.webm", "libvpx", range(600, 1400, 40))  # does not start at 0
+    data = video.read_bytes().replace(b"DURATION", tag)
+    video.write_bytes(data)
+    assert said_of(video) == (20, "")
+    video.write_bytes(data[: len(data) * 3 // 4])
+    assert "s of pictures; they end at" in said_of(video)[1]
