@@ -33,7 +33,7 @@ class OpenCVVideo(Frames):
         capture = cv2.VideoCapture(str(path))
         try:
             fps, count = capture.get(cv2.CAP_PROP_FPS), capture.get(cv2.CAP_PROP_FRAME_COUNT)
-            readable = capture.isOpened() and any(capture.grab() for _ in range(_GIVE_UP))
+            readable = capture.isOpened() and any(_read(capture)[0] for _ in range(_GIVE_UP))
             depth = _bits(int(capture.get(cv2.CAP_PROP_CODEC_PIXEL_FORMAT)))
         finally:
             capture.release()
@@ -52,9 +52,9 @@ class OpenCVVideo(Frames):
         # Read from the container, or guessed from its length: `timed` drops it if the times speak against it.
         self.count: int | None = int(count) if np.isfinite(count) and count > 0 else None
         self.notes: list[str] = []
-        if without_frame_table(path):
+        if self.count is None or without_frame_table(path):
             self.notes.append(
-                f"{path} was read without PyAV, by OpenCV, which does not tell whether frames of such a file "
+                f"{path} was read without PyAV, by OpenCV, which does not tell whether frames of it "
                 "were lost to damage. Install it: pip install 'ebmtrack[eval]'."
             )
 
@@ -65,8 +65,8 @@ class OpenCVVideo(Frames):
         faulty, even = False, True  # a read has failed; times are multiples of 1 / fps
         try:
             while in_vain < _GIVE_UP:
-                found, image = capture.read()
-                if not found:
+                found, image = _read(capture)
+                if image is None:
                     in_vain += 1
                     continue
                 faulty |= in_vain > 0
@@ -90,6 +90,15 @@ class OpenCVVideo(Frames):
             missing = self.count / self.fps - (last + 1 / self.fps)  # s
             if missing <= 0.5 * widest or missing * self.fps <= self.count - number - 1:
                 self.count = None
+
+
+def _read(capture: cv2.VideoCapture) -> tuple[bool, np.ndarray | None]:
+    """The next frame, if there is one that OpenCV can read; sizes that are nonsense are an error to it."""
+    try:
+        found, image = capture.read()
+    except cv2.error:
+        return False, None
+    return found, (image if found else None)
 
 
 def _bits(pixel_format: int) -> int:

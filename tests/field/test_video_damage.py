@@ -282,3 +282,15 @@ def test_lengths_of_the_track_and_of_the_file(tag: bytes, tmp_path: Path) -> Non
     assert said_of(video) == (20, "")
     video.write_bytes(data[: len(data) * 3 // 4])
     assert "s of pictures; they end at" in said_of(video)[1]
+
+
+def test_a_frame_of_an_avi_that_states_gigabytes(reader: str, tmp_path: Path) -> None:
+    video = mjpeg(tmp_path / "a.avi")
+    data = bytearray(video.read_bytes())
+    at = frame_bytes(video, 13)
+    start = data.index(b"00dc", at - 8)
+    data[start + 4 : start + 8] = (0x7FFFFFFF).to_bytes(4, "little")
+    video.write_bytes(data)
+    code, rows = track(video, tmp_path)
+    assert code == 1
+    assert len(rows) >= 13
