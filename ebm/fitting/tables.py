@@ -40,7 +40,8 @@ class NamedArray:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[np.float64]:
         """The values, for NumPy."""
-        return np.array(self.values, dtype=dtype, copy=copy)
+        # NumPy 1 has no copy=None, which is how NumPy 2 says "if need be".
+        return np.array(self.values, dtype=dtype) if copy else np.asarray(self.values, dtype=dtype)
 
 
 def names_of(values: Any) -> Names | None:
