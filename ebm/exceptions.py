@@ -8,6 +8,7 @@ __all__ = [
     "MissingPackageError",
     "NumericalError",
     "OutlierWarning",
+    "ResolutionWarning",
     "ShapeError",
     "TruncationWarning",
     "UnknownNameError",
@@ -48,6 +49,10 @@ class TruncationWarning(UserWarning):
 
 class EffectiveSampleSizeWarning(UserWarning):
     """So few samples carry an importance-sampled density that its figures mean little."""
+
+
+class ResolutionWarning(UserWarning):
+    """A density is narrower than the grid that it was evaluated on can show."""
 
 
 class OutlierWarning(UserWarning):

@@ -8,7 +8,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from ebm.checks import require_count
+from ebm.checks import require_count, require_finite
 from ebm.density.base import Density, Levels, require_dim
 from ebm.density.grid import GridDensity
 from ebm.density.interpolation import add_at
@@ -63,9 +63,7 @@ class ImportanceDensity(Density):
     ) -> None:
         num_samples, chunk = require_count("num_samples", num_samples), require_count("chunk", chunk)
         drawn = proposal.sample(center, num_samples, generator=generator)
-        scores = score_in_chunks(score_fn, drawn.y, center.shape[0], chunk)
-        super().__init__(score_fn, drawn.y, scores, -drawn.log_q - math.log(num_samples), chunk)
-        self.samples, self.log_weights = drawn.y, self._log_weights
+        self._weigh(score_fn, drawn.y, drawn.log_q, chunk)
         self._warn_few()
 
     @classmethod
@@ -103,6 +101,44 @@ class ImportanceDensity(Density):
         require_fitting_features(features, center)
         require_working_dtype(model, features, "center", center)
         return cls(partial(model.score, features), proposal, center, num_samples, generator, chunk=chunk)
+
+    @classmethod
+    def from_samples(
+        cls, score_fn: BatchScore, samples: Tensor, log_q: Tensor, *, chunk: int = DEFAULT_CHUNK
+    ) -> "ImportanceDensity":
+        """The density on samples that were drawn elsewhere, from any distribution whose density is known.
+
+        Args:
+            score_fn: ``(B, M, D) -> (B, M)``.
+            samples: ``(B, M, D)``; B may be 0.
+            log_q: log-density that each was drawn with, nats, ``(B, M)``.
+            chunk: most scores asked for in one call.
+
+        Raises:
+            ShapeError: if samples, densities and scores do not fit.
+            DomainError: (a ValueError) if M < 1 or a sample or its density is not finite (on the CPU).
+            NumericalError: if a score is NaN or +inf, or all of an item are -inf.
+
+        Warns:
+            EffectiveSampleSizeWarning: see the class.
+        """
+        if samples.ndim != 3 or log_q.shape != samples.shape[:2]:
+            raise ShapeError(
+                "expected samples (B, M, D) and log_q (B, M), got "
+                f"{tuple(samples.shape)} and {tuple(log_q.shape)}."
+            )
+        require_count("the number of samples", samples.shape[1])
+        require_finite("samples", samples)
+        require_finite("log_q", log_q)
+        density = cls.__new__(cls)
+        density._weigh(score_fn, samples.detach(), log_q.detach(), require_count("chunk", chunk))
+        density._warn_few()
+        return density
+
+    def _weigh(self, score_fn: BatchScore, samples: Tensor, log_q: Tensor, chunk: int) -> None:
+        scores = score_in_chunks(score_fn, samples, samples.shape[0], chunk)
+        Density.__init__(self, score_fn, samples, scores, -log_q - math.log(samples.shape[1]), chunk)
+        self.samples, self.log_weights = samples, self._log_weights
 
     def mean(self) -> Tensor:
         """See `Density.mean`."""

@@ -1,59 +1,139 @@
-"""p(y|x) of a fitted network: on a grid for one target, by importance sampling for several."""
+"""p(y|x) of a fitted network: on a grid for up to three targets, by importance sampling for more."""
 
-import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Iterator
 from functools import partial
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from ebm.density import GridDensity, ImportanceDensity
-from ebm.exceptions import EffectiveSampleSizeWarning, TruncationWarning
+from ebm.exceptions import EffectiveSampleSizeWarning, ResolutionWarning
 from ebm.fitting.data import Scaling
-from ebm.fitting.loop import HeldOut
-from ebm.fitting.rows import Rows
-from ebm.models import EnergyModel, Features, tensors_of
+from ebm.fitting.grids import GRID_POINTS, blurred, box_grid, line_grid
+from ebm.fitting.modes import Score
+from ebm.fitting.placement import THOROUGH, Placed, place
+from ebm.fitting.student import standard_draws
+from ebm.gradients import frozen_parameters
+from ebm.models import EnergyModel, Features, map_tensors, tensors_of
 from ebm.predict import gradient_ascent
-from ebm.proposals import GaussianMixtureProposal
 
-__all__ = ["climb", "held_out_nll", "raw_density"]
+__all__ = ["Found", "climb", "raw_density", "rows_at_a_time", "warn_doubtful"]
 
-GRID_POINTS = 1024
-COARSE_POINTS = 256
-# A cell with a smaller share of the largest cell's mass does not widen the fine grid.
-NEGLIGIBLE = 1e-9
-# How often the search for mass may go beyond the range so far, twice as far each time.
-WIDENINGS = 12
-# Share of the held-out rows that may be anything: an outlier costs early stopping a constant.
-BACKGROUND = 0.01
-# Importance sampling for several targets: standard deviations of the proposal, in those of the targets.
-SIGMAS = (0.1, 0.4, 1.6)
-SAMPLES = 4096
-STARTS = 512
+# Fewer effective samples leave more than two points of probability open in a tail of 5 %.
+FEW_EFFECTIVE = 100
+# Nats by which two estimates of log Z, one before and one after the last learning, may differ.
+UNSURE = 0.25
+# Rows that proposals are found for at a time.
+PLACED = 128
+# Doubtful rows that a warning names.
+NAMED = 10
+# Rows whose densities are held at a time, and numbers that their places may be: some ten megabytes each.
+MOST_ROWS, MOST_NUMBERS = 512, 2**22
 
 
-def raw_density(
-    model: EnergyModel, features: Features, scaling: Scaling, seed: int = 0
-) -> GridDensity | ImportanceDensity:
-    """Density over raw targets.
+class Found(NamedTuple):
+    """Densities over raw targets, and which rows' ``(B,)`` figures mean little."""
+
+    density: GridDensity | ImportanceDensity
+    doubtful: Tensor
+
+
+def rows_at_a_time(target_dim: int) -> int:
+    """Rows whose densities are held at a time."""
+    points = GRID_POINTS.get(target_dim)
+    places = THOROUGH.samples if points is None else points**target_dim
+    return max(1, min(MOST_ROWS, MOST_NUMBERS // (places * target_dim)))
+
+
+def raw_density(model: EnergyModel, features: Features, scaling: Scaling) -> Found:
+    """Densities over raw targets. Every row is treated alike, whatever rows are beside it.
 
     Args:
         model: scores standardised targets.
         features: of B inputs, as ``model.extract`` returned them.
         scaling: between raw and standardised targets.
-        seed: of the samples, where there are several targets.
     """
-    batch, device = _batch_and_device(features)
+    first = next(tensors_of(features))
+    batch, dim, device = first.shape[0], scaling.target_dim, first.device
     raw_score = partial(_raw_score, model, features, scaling)
-    if scaling.target_dim == 1:
-        grid = scaling.raw(_grid_around_mass(model, features, scaling, GRID_POINTS)[..., None].double())
-        return GridDensity(raw_score, grid[..., 0], batch_size=batch)
-    generator = torch.Generator(device).manual_seed(seed)
-    start = torch.randn(batch, STARTS, scaling.target_dim, generator=generator, device=device)
-    proposal = GaussianMixtureProposal([[s * scale for scale in scaling.y_scale.tolist()] for s in SIGMAS])
-    center = scaling.raw(climb(model, features, start).double())
-    return ImportanceDensity(raw_score, proposal, center, SAMPLES, generator=generator)
+    if dim == 1:
+        grid = scaling.raw(line_grid(model, features, scaling, GRID_POINTS[1])[..., None].double())
+        density = GridDensity(raw_score, grid[..., 0], batch_size=batch)
+        return Found(density, torch.zeros(batch, dtype=torch.bool, device=device))
+    find = partial(_box if dim in GRID_POINTS else _samples, model, scaling)
+    with torch.inference_mode(False), frozen_parameters(model):
+        pieces = [find(part) for part in _parts(features, batch)]
+    joined = [torch.cat(column) for column in zip(*pieces)]
+    if dim in GRID_POINTS:
+        density = GridDensity(raw_score, joined, batch_size=batch)
+        return Found(density, blurred(density.log_masses))
+    samples, log_q, before = joined
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore", EffectiveSampleSizeWarning
+        )  # it would count rows from the block's first
+        sampled = ImportanceDensity.from_samples(raw_score, samples, log_q)
+    unsure = (sampled.log_partition() - before).abs() > UNSURE
+    return Found(sampled, unsure | (sampled.effective_sample_size() < FEW_EFFECTIVE))
+
+
+def _parts(features: Features, batch: int) -> Iterator[Features]:
+    """Features of `PLACED` rows at a time; of none, where there are none."""
+    for start in range(0, max(batch, 1), PLACED):
+        rows = slice(start, start + PLACED)
+        yield map_tensors(lambda tensor: tensor[rows].clone(), features)  # noqa: B023
+
+
+def _placed(model: EnergyModel, features: Features) -> tuple[Score, Placed]:
+    first = next(tensors_of(features))
+    like = torch.zeros(first.shape[0], model.target_dim, device=first.device)
+    score = partial(model.score, features)
+    return score, place(score, like, THOROUGH)
+
+
+def _box(model: EnergyModel, scaling: Scaling, features: Features) -> tuple[Tensor, ...]:
+    """Axes of a grid over raw targets, D times ``(B, G)``."""
+    axes = torch.stack(box_grid(*_placed(model, features)), -1)
+    return scaling.raw(axes.double()).unbind(-1)
+
+
+def _samples(model: EnergyModel, scaling: Scaling, features: Features) -> tuple[Tensor, ...]:
+    """Raw draws, their log-densities, and log Z as the last learning round saw it."""
+    _, placed = _placed(model, features)
+    y = placed.mixture.draw(standard_draws(THOROUGH.samples, scaling.target_dim, 0, placed.modes.device))
+    unit = scaling.y_scale.log().sum().item()
+    return (
+        scaling.raw(y.double()),
+        placed.mixture.log_prob(y).double() - unit,
+        placed.last.log_z.double() + unit,
+    )
+
+
+def warn_doubtful(doubtful: Tensor, target_dim: int) -> None:
+    """Name the rows ``(N,)`` whose densities mean little.
+
+    Warns:
+        ResolutionWarning: of grids, for two and three targets.
+        EffectiveSampleSizeWarning: of samples, for more.
+    """
+    if not bool(doubtful.any()):
+        return
+    rows = doubtful.nonzero()[:, 0].tolist()
+    named = ", ".join(map(str, rows[:NAMED])) + (", ..." if len(rows) > NAMED else "")
+    on_grid = target_dim in GRID_POINTS
+    why = (
+        "are narrower than their grid can show"
+        if on_grid
+        else f"rest on fewer than {FEW_EFFECTIVE} effective samples, or on samples that disagree"
+    )
+    warnings.warn(
+        f"the densities of {len(rows)} of {len(doubtful)} rows {why} (row {named}): take their intervals, "
+        "means and likelihoods with caution.",
+        ResolutionWarning if on_grid else EffectiveSampleSizeWarning,
+        stacklevel=4,
+    )
 
 
 def climb(model: EnergyModel, features: Features, candidates: Tensor, steps: int = 20) -> Tensor:
@@ -78,116 +158,6 @@ def climb(model: EnergyModel, features: Features, candidates: Tensor, steps: int
     return gradient_ascent(score, start, steps=steps, step_length=0.01, decay=0.5).y
 
 
-def held_out_nll(model: EnergyModel, held: Rows, scaling: Scaling) -> Callable[[], HeldOut]:
-    """A function that measures a network on held-out rows.
-
-    Args:
-        model: scores standardised targets.
-        held: the rows, standardised, see `Rows.scaled`.
-        scaling: for the unit of the result, and the range of the grid.
-
-    Returns:
-        A function of nothing; its values are weighted means over the rows, nats, of raw targets. -log p(y|x)
-        is told; -log of p(y|x) with a background of `BACKGROUND` Cauchy decides: a wrong row costs it as much
-        after every epoch; it would drown all others in the former.
-    """
-    offset = scaling.y_scale.log().sum().item()
-    x, z, weights = held
-    share = weights / weights.sum()
-    floor = math.log(BACKGROUND) - (math.log(math.pi) + z.square().log1p()).sum(1)
-
-    def measure() -> HeldOut:
-        total = torch.zeros(2, device=z.device)
-        for rows in torch.arange(len(z), device=z.device).split(512):
-            with torch.no_grad():
-                features = model.extract(x[rows])
-            density = _standardised_density(model, features, z[rows], scaling)
-            log_p = density.log_prob(z[rows])
-            mixed = torch.logaddexp(log_p + math.log1p(-BACKGROUND), floor[rows])
-            total -= (share[rows] * torch.stack((mixed, log_p))).sum(1)
-        criterion, nll = (total + offset).tolist()
-        return HeldOut(criterion, nll)
-
-    return measure
-
-
-def _standardised_density(
-    model: EnergyModel, features: Features, z: Tensor, scaling: Scaling
-) -> GridDensity | ImportanceDensity:
-    """Density over standardised targets, cheap, for the rows whose labels `z` ``(B, D)`` are known."""
-    with warnings.catch_warnings():
-        # An early network may well spread beyond the grid or concentrate on few samples.
-        warnings.simplefilter("ignore", TruncationWarning)
-        warnings.simplefilter("ignore", EffectiveSampleSizeWarning)
-        if scaling.target_dim == 1:
-            grid = _grid_around_mass(model, features, scaling, points=192, coarse=96)
-            return GridDensity.of(model, features, grid)
-        proposal = GaussianMixtureProposal(SIGMAS, target_dim=scaling.target_dim)
-        generator = torch.Generator(z.device).manual_seed(0)  # the same draws every epoch: values compare
-        return ImportanceDensity.of(model, features, proposal, z, 512, generator=generator)
-
-
-def _grid_around_mass(
-    model: EnergyModel, features: Features, scaling: Scaling, points: int, coarse: int = COARSE_POINTS
-) -> Tensor:
-    """Equally spaced standardised targets over the part of the line where an item has mass, ``(B, G)``.
-
-    A density may be a thousand times narrower than the range of all targets. Its score is smooth even so: a
-    coarse search sees the rise on both sides of a peak that lies between two of its places.
-    """
-    places, scores = _searched(model, features, float(scaling.z_low), float(scaling.z_high), coarse)
-    inside = scores > scores.amax(1, keepdim=True) + math.log(NEGLIGIBLE)
-    count = len(places)
-    first = inside.int().argmax(1) - 1
-    last = count - inside.flip(1).int().argmax(1)  # one place further on either side
-    ends = places[torch.stack((first, last)).clamp(0, count - 1)]
-    t = torch.linspace(0, 1, points, device=places.device)
-    return ends[0, :, None] + (ends[1] - ends[0])[:, None] * t
-
-
-def _searched(
-    model: EnergyModel, features: Features, low: float, high: float, coarse: int
-) -> tuple[Tensor, Tensor]:
-    """Places over the range of the targets, and beyond it where an item's density goes on there.
-
-    The range is that of the training targets, and a density may leave it: at an input that was never seen, or
-    where the target drifts. Each step beyond is twice as wide as the one before. What is found there counts
-    only for the items that go on, so that no item's density depends on its neighbours in the batch.
-
-    Returns:
-        Increasing standardised targets ``(S,)`` and their scores ``(B, S)``, -inf where an item did not ask.
-    """
-    batch, device = _batch_and_device(features)
-
-    def score(places: Tensor) -> Tensor:
-        with torch.no_grad():
-            return model.score(features, places[None, :, None].expand(batch, -1, -1).contiguous())
-
-    places = torch.linspace(low, high, coarse, device=device)
-    scores = score(places)
-    step = high - low
-    for _ in range(WIDENINGS):
-        mass = scores > scores.amax(1, keepdim=True) + math.log(NEGLIGIBLE)
-        going_on = [(side, rows) for side, rows in ((0, mass[:, :1]), (-1, mass[:, -1:])) if bool(rows.any())]
-        if not going_on:
-            break
-        for side, rows in going_on:
-            end = float(places[side])
-            far = end - step if side == 0 else end + step
-            new = torch.linspace(min(end, far), max(end, far), coarse + 1, device=device)
-            new = new[:-1] if side == 0 else new[1:]
-            found = score(new).where(rows, -math.inf)
-            places = torch.cat((new, places) if side == 0 else (places, new))
-            scores = torch.cat((found, scores) if side == 0 else (scores, found), 1)
-        step *= 2
-    return places, scores
-
-
 def _raw_score(model: EnergyModel, features: Features, scaling: Scaling, y: Tensor) -> Tensor:
     """Scores of raw targets ``(B, M, D)``; the difference to the mean is taken in the precision of `y`."""
     return model.score(features, scaling.standardised(y).float()).to(y.dtype)
-
-
-def _batch_and_device(features: Features) -> tuple[int, torch.device]:
-    first = next(tensors_of(features))
-    return first.shape[0], first.device

@@ -13,7 +13,7 @@ from ebm.devices import usable_device
 from ebm.exceptions import ShapeError
 from ebm.fitting.config import FitConfig
 from ebm.fitting.data import Scaling, as_weights, like_input
-from ebm.fitting.density import climb, raw_density
+from ebm.fitting.density import climb, raw_density, rows_at_a_time, warn_doubtful
 from ebm.fitting.loop import History
 from ebm.fitting.network import AnchoredEBM
 from ebm.fitting.tables import require_same_order
@@ -22,8 +22,6 @@ from ebm.models import map_tensors
 
 __all__ = ["FittedEBM", "require_method"]
 
-# Rows whose densities are held at a time: 512 rows of 1024 cells are a few megabytes.
-BLOCK = 512
 Method = Literal["mean", "mode", "median"]
 
 
@@ -132,15 +130,17 @@ class FittedEBM:
     def density(self, x: Any) -> GridDensity | ImportanceDensity:
         """The whole density of every row, over raw targets ``(N, D)``.
 
-        For one target it is a `GridDensity` on 1024 points of each row's own range, for several an
-        `ImportanceDensity`; both hold all rows in memory. Targets that they take and return are ``(N, D)``
-        tensors on `device`, in float64.
+        For up to three targets it is a `GridDensity` over each row's own mass (1024, 65 x 65 or 29 x 29 x 29
+        points), for more an `ImportanceDensity` of 4096 samples; both hold all rows in memory. Targets that
+        they take and return are ``(N, D)`` tensors on `device`, in float64.
 
         Raises:
             ShapeError: if the rows are not those of the fit.
             DomainError: if an entry is NaN or infinite.
         """
-        return raw_density(self.model, self._features(self.scaling.rows(x)), self.scaling)
+        density, doubtful = raw_density(self.model, self._features(self.scaling.rows(x)), self.scaling)
+        warn_doubtful(doubtful, self.target_dim)
+        return density
 
     def log_prob(self, x: Any, y: Any) -> Any:
         """log p(y|x) of targets ``(N,)`` or ``(N, D)``, nats, ``(N,)``.
@@ -151,8 +151,9 @@ class FittedEBM:
         """
         rows = self.scaling.rows(x)
         require_same_order(x, y)
-        targets = self.scaling.targets(y, len(rows)).to(self.device).split(BLOCK)
-        parts = [density.log_prob(t) for t, (_, density) in zip(targets, self._blocks(rows), strict=True)]
+        targets = self.scaling.targets(y, len(rows)).to(self.device)
+        blocks = targets.split(rows_at_a_time(self.target_dim))
+        parts = [density.log_prob(t) for t, (_, density) in zip(blocks, self._blocks(rows), strict=True)]
         return like_input(torch.cat(parts), x)
 
     def sample(self, x: Any, n: int = 1, *, seed: int | None = None) -> Any:
@@ -221,10 +222,14 @@ class FittedEBM:
             return map_tensors(lambda tensor: tensor[:0], one)
 
     def _blocks(self, rows: Tensor) -> Iterator[tuple[Any, GridDensity | ImportanceDensity]]:
-        """Features and density of `BLOCK` rows at a time."""
-        for block in rows.split(BLOCK):
+        """Features and density of some rows at a time; doubtful ones are named when all are done."""
+        doubtful = []
+        for block in rows.split(rows_at_a_time(self.target_dim)):
             features = self._features(block)
-            yield features, raw_density(self.model, features, self.scaling)
+            density, doubts = raw_density(self.model, features, self.scaling)
+            doubtful.append(doubts)
+            yield features, density
+        warn_doubtful(torch.cat(doubtful), self.target_dim)
 
     def _in_blocks(self, x: Any, summary: Callable[[Any, GridDensity | ImportanceDensity], Tensor]) -> Tensor:
         """A summary ``(B, ...)`` of every block's densities, of all rows."""

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from ebm.devices import usable_device
 from ebm.exceptions import ShapeError
 from ebm.fitting.config import FitConfig
+from ebm.fitting.criterion import held_out_nll
 from ebm.fitting.data import Scaling
-from ebm.fitting.density import held_out_nll
 from ebm.fitting.fitted import FittedEBM
 from ebm.fitting.loop import minimise
 from ebm.fitting.network import build_model, feature_size

@@ -1,0 +1,121 @@
+"""Mixtures of multivariate Student distributions, one per row: draws, densities, and how they learn."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+__all__ = ["StudentMixture", "cholesky", "standard_draws"]
+
+# Tails so heavy that weights of a Gaussian or an exponential density stay bounded.
+FREEDOM = 4
+# Share of the last component, which is as wide as all targets and never learns.
+DEFENSIVE = 0.05
+DEFENSIVE_WIDTH = 2.0
+# Least share of the components that learn, all together.
+EXPLORING = 0.05
+
+
+def standard_draws(count: int, dim: int, seed: int, device: torch.device) -> Tensor:
+    """Points of a scrambled Sobol sequence, ``(count, dim + 3)``, in (0, 1): of one row, or of all."""
+    engine = torch.quasirandom.SobolEngine(dim + 3, scramble=True, seed=seed)
+    return engine.draw(count, dtype=torch.float64).clamp(1e-9, 1 - 1e-9).to(device)
+
+
+@dataclass(frozen=True)
+class StudentMixture:
+    """Of K components per row, the last of which is the defensive one.
+
+    Attributes:
+        shares: ``(B, K)``, add up to 1.
+        means: ``(B, K, D)``.
+        factors: lower Cholesky factors of the scale matrices, ``(B, K, D, D)``.
+    """
+
+    shares: Tensor
+    means: Tensor
+    factors: Tensor
+
+    @classmethod
+    def of(cls, shares: Tensor, means: Tensor, covariances: Tensor) -> "StudentMixture":
+        """Components that learn, ``(B, K - 1, ...)``, and the defensive one beside them."""
+        batch, count, dim = means.shape
+        shares = (1 - EXPLORING) * shares + EXPLORING / count
+        wide = DEFENSIVE_WIDTH * torch.eye(dim, dtype=means.dtype, device=means.device)
+        return cls(
+            torch.cat(((1 - DEFENSIVE) * shares, shares.new_full((batch, 1), DEFENSIVE)), 1),
+            torch.cat((means, means.new_zeros(batch, 1, dim)), 1),
+            torch.cat((cholesky(covariances), wide.expand(batch, 1, dim, dim)), 1),
+        )
+
+    def draw(self, uniform: Tensor) -> Tensor:
+        """Draws ``(B, M, D)`` from points of the unit cube ``(M, D + 3)``; rows share the points."""
+        batch, _, dim = self.means.shape
+        edges = self.shares.double().cumsum(1)
+        chosen = torch.searchsorted(edges, (uniform[:, 0] * edges[:, -1:]).contiguous())
+        chosen = chosen.clamp(max=edges.shape[1] - 1)
+        chi_square = -2 * (uniform[:, 1] * uniform[:, 2]).log()  # of FREEDOM = 4 degrees
+        noise = torch.special.ndtri(uniform[:, 3:]) * (FREEDOM / chi_square).sqrt()[:, None]
+        noise = noise.to(self.means.dtype)
+        result = self.means.new_empty(batch, len(noise), dim)
+        for k in range(self.means.shape[1]):
+            moved = self.means[:, k, None] + noise @ self.factors[:, k].mT
+            result = torch.where((chosen == k)[..., None], moved, result)
+        return result
+
+    def log_components(self, y: Tensor) -> Tensor:
+        """Log-density of every component times its share, at ``(B, M, D)``, ``(B, K, M)``."""
+        dim, nu = y.shape[-1], FREEDOM
+        norm = math.lgamma(0.5 * (nu + dim)) - math.lgamma(0.5 * nu) - 0.5 * dim * math.log(nu * math.pi)
+        pieces = []
+        for k in range(self.means.shape[1]):
+            away = (y - self.means[:, k, None]).mT
+            white = torch.linalg.solve_triangular(self.factors[:, k], away, upper=False)
+            scale = self.factors[:, k].diagonal(dim1=-2, dim2=-1).log().sum(-1)
+            tail = -0.5 * (nu + dim) * (white.square().sum(1) / nu).log1p()
+            pieces.append(self.shares[:, k, None].log() + norm - scale[:, None] + tail)
+        return torch.stack(pieces, 1)
+
+    def log_prob(self, y: Tensor) -> Tensor:
+        """Log-density of the mixture at ``(B, M, D)``, ``(B, M)``."""
+        return self.log_components(y).logsumexp(1)
+
+    def learned(self, y: Tensor, parts: Tensor, log_weights: Tensor) -> "StudentMixture":
+        """One step of expectation and maximisation towards the density that weighted draws stand for.
+
+        Components that few draws speak for keep much of their covariance.
+
+        Args:
+            y: draws ``(B, M, D)``.
+            parts: `log_components` of them.
+            log_weights: log of density over mixture, up to a constant, ``(B, M)``.
+        """
+        dim, count = y.shape[-1], y.shape[1]
+        # Cut off where one draw would decide.
+        log_weights = log_weights - log_weights.logsumexp(1, keepdim=True)
+        log_weights = log_weights.clamp(max=-0.5 * math.log(count))
+        log_weights = log_weights - log_weights.logsumexp(1, keepdim=True)
+        mine = (parts - parts.logsumexp(1, keepdim=True) + log_weights[:, None])[:, :-1].exp()
+        shares = mine.sum(2)
+        within = mine / shares.clamp(min=1e-12)[..., None]
+        heard = (within.square().sum(2).clamp(min=1e-12).reciprocal() * (shares > 1e-6))[..., None]
+        trust = heard / (heard + 2 * dim)
+        means = torch.einsum("bkm,bmd->bkd", within, y)
+        means = trust * means + (1 - trust) * self.means[:, :-1]
+        covariances = []
+        for k in range(means.shape[1]):
+            away = y - means[:, k, None]
+            covariances.append(torch.einsum("bm,bmd,bme->bde", within[:, k], away, away))
+        before = self.factors[:, :-1] @ self.factors[:, :-1].mT
+        mixed = trust[..., None] * torch.stack(covariances, 1) + (1 - trust[..., None]) * before
+        return StudentMixture.of(shares / shares.sum(1, keepdim=True).clamp(min=1e-12), means, mixed)
+
+
+def cholesky(covariances: Tensor) -> Tensor:
+    """Factors of matrices ``(..., D, D)`` that rounding may have left without one."""
+    diagonal = covariances.diagonal(dim1=-2, dim2=-1)
+    floor = torch.diag_embed(1e-5 * diagonal + 1e-10)
+    factors, failed = torch.linalg.cholesky_ex(covariances + floor)
+    fallback = torch.diag_embed(diagonal.clamp(min=1e-10).sqrt())
+    return torch.where((failed > 0)[..., None, None], fallback, factors)
