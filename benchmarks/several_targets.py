@@ -122,8 +122,8 @@ def row(label: str, dim: int, truth: Truth, make: Callable[[], ebm.FittedEBM], c
     told = fitted.history.held_out_nll[fitted.history.best_epoch] if fitted.history.held_out_nll else math.nan
     mean, error = nll.mean().item(), nll.std().item() / math.sqrt(count)
     return (
-        f"{dim:>2}  {label:<6} {inside:8.1%} {width:7.2f}  {told:8.3f} {mean:8.3f} +- {error:.3f} {ideal:8.3f}"
-        f"  {fit_seconds:7.1f} {1000 * seconds / count:10.1f}  {len(caught)}"
+        f"{dim:>2}  {label:<6} {inside:8.1%} {width:7.2f}  {told:8.3f} {mean:8.3f} +- {error:.3f}"
+        f" {ideal:8.3f}  {fit_seconds:7.1f} {1000 * seconds / count:10.1f}  {len(caught)}"
     )
 
 

@@ -63,7 +63,7 @@ def _different(score: Score, y: Tensor, value: Tensor, count: int) -> Tensor:
     order = value.argsort(1, descending=True)
     y, value = _rows_of(y, order), value.gather(1, order)
     batch, starts, dim = y.shape
-    half_way = (0.5 * (y[:, :, None] + y[:, None])).reshape(batch, -1, dim)
+    half_way = (0.5 * (y[:, :, None] + y[:, None])).reshape(batch, starts**2, dim)
     half_way = score_in_chunks(score, half_way, batch, DEFAULT_CHUNK)
     joined = half_way.reshape(batch, starts, starts) >= value[:, :, None]  # with one that is higher
     again = joined.tril(-1).any(2)
@@ -132,7 +132,7 @@ def _covariances(score: Score, y: Tensor, inverse: Tensor) -> Tensor:
     width = inverse.diagonal(dim1=-2, dim2=-1).clamp(NARROWEST**2, WIDEST**2).sqrt()
     shifts = torch.diag_embed(0.5 * width)
     both = torch.stack((y[:, :, None] + shifts, y[:, :, None] - shifts), 2)
-    slope = score_and_gradient(score, both.reshape(batch, -1, dim)).gradient
+    slope = score_and_gradient(score, both.reshape(batch, 2 * count * dim, dim)).gradient
     up, down = slope.reshape(batch, count, 2, dim, dim).unbind(2)
     curvature = (down - up) / width[..., None]
     curvature = torch.nan_to_num(0.5 * (curvature + curvature.mT))

@@ -67,12 +67,6 @@ class Weighted(NamedTuple):
         """Estimate of log Z, ``(B,)``."""
         return (self.scores - self.log_q).logsumexp(1) - math.log(self.y.shape[1])
 
-    @property
-    def effective(self) -> Tensor:
-        """Effective sample size, ``(B,)``."""
-        weights = (self.scores - self.log_q).softmax(1)
-        return weights.square().sum(1).reciprocal()
-
 
 class Placed(NamedTuple):
     """A proposal for every row.
@@ -100,7 +94,7 @@ def place(
         known: further starts ``(B, K, D)``, such as the modes of the epoch before.
         seed: of the places where ascents start.
     """
-    probes = torch.special.ndtri(standard_draws(PROBES, like.shape[1], seed, like.device)[:, 3:])
+    probes = torch.special.ndtri(standard_draws(PROBES, like.shape[1], seed, like.device)[0, :, 3:])
     probes = probes.to(like.dtype)
     starts = _starts(score, NEAR * probes, len(like), effort.starts) if known is None else known
     around = FAR * _mirrored(probes, effort.around)
@@ -114,9 +108,9 @@ def place(
 
 
 def drawn(score: Score, mixture: StudentMixture, count: int, seed: int) -> Weighted:
-    """Draws from a proposal, scored."""
-    dim, device = mixture.means.shape[-1], mixture.means.device
-    return _weighted(score, mixture, standard_draws(count, dim, seed, device))[0]
+    """Draws from a proposal, scored; other ones for every row."""
+    batch, _, dim = mixture.means.shape
+    return _weighted(score, mixture, standard_draws(count, dim, seed, mixture.means.device, shifts=batch))[0]
 
 
 def _weighted(score: Score, mixture: StudentMixture, uniform: Tensor) -> tuple[Weighted, Tensor]:

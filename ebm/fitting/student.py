@@ -17,10 +17,27 @@ DEFENSIVE_WIDTH = 2.0
 EXPLORING = 0.05
 
 
-def standard_draws(count: int, dim: int, seed: int, device: torch.device) -> Tensor:
-    """Points of a scrambled Sobol sequence, ``(count, dim + 3)``, in (0, 1): of one row, or of all."""
+def standard_draws(count: int, dim: int, seed: int, device: torch.device, *, shifts: int = 1) -> Tensor:
+    """Points in (0, 1) of a scrambled Sobol sequence, of each row or shared by all.
+
+    Args:
+        count: M.
+        dim: D.
+        seed: of the scrambling and the shifts.
+        device: where they are wanted.
+        shifts: more than 1 gives so many copies, all moved (modulo 1) differently, so that their errors do
+            not add up over the rows.
+
+    Returns:
+        ``(shifts, M, D + 3)`` float64.
+    """
     engine = torch.quasirandom.SobolEngine(dim + 3, scramble=True, seed=seed)
-    return engine.draw(count, dtype=torch.float64).clamp(1e-9, 1 - 1e-9).to(device)
+    points = engine.draw(count, dtype=torch.float64)[None].to(device)
+    if shifts > 1:
+        generator = torch.Generator().manual_seed(seed)
+        move = torch.rand(shifts, 1, dim + 3, dtype=torch.float64, generator=generator)
+        points = (points + move.to(device)) % 1
+    return points.clamp(1e-9, 1 - 1e-9)
 
 
 @dataclass(frozen=True)
@@ -50,16 +67,16 @@ class StudentMixture:
         )
 
     def draw(self, uniform: Tensor) -> Tensor:
-        """Draws ``(B, M, D)`` from points of the unit cube ``(M, D + 3)``; rows share the points."""
-        batch, _, dim = self.means.shape
+        """Draws ``(B, M, D)`` from points of the unit cube, ``(B or 1, M, D + 3)``."""
+        batch, count, dim = self.means.shape
         edges = self.shares.double().cumsum(1)
-        chosen = torch.searchsorted(edges, (uniform[:, 0] * edges[:, -1:]).contiguous())
-        chosen = chosen.clamp(max=edges.shape[1] - 1)
-        chi_square = -2 * (uniform[:, 1] * uniform[:, 2]).log()  # of FREEDOM = 4 degrees
-        noise = torch.special.ndtri(uniform[:, 3:]) * (FREEDOM / chi_square).sqrt()[:, None]
+        at = uniform[..., 0].expand(batch, -1) * edges[:, -1:]
+        chosen = torch.searchsorted(edges, at.contiguous()).clamp(max=count - 1)
+        chi_square = -2 * (uniform[..., 1] * uniform[..., 2]).log()  # of FREEDOM = 4 degrees
+        noise = torch.special.ndtri(uniform[..., 3:]) * (FREEDOM / chi_square).sqrt()[..., None]
         noise = noise.to(self.means.dtype)
-        result = self.means.new_empty(batch, len(noise), dim)
-        for k in range(self.means.shape[1]):
+        result = self.means.new_empty(batch, uniform.shape[1], dim)
+        for k in range(count):
             moved = self.means[:, k, None] + noise @ self.factors[:, k].mT
             result = torch.where((chosen == k)[..., None], moved, result)
         return result

@@ -87,11 +87,11 @@ def test_two_branches_are_seen_where_a_mean_sees_none() -> None:
     assert len(fitted.density(at).credible_set(0.8).intervals[0]) == 2
 
 
-def test_several_targets_are_importance_sampled() -> None:
+def test_two_targets_have_a_density_of_both() -> None:
     x, y = line(300)
     both = np.stack([y, -0.01 * x[:, 1] + 0.001 * np.random.default_rng(5).normal(size=300)], 1)
     fitted = ebm.fit(x, both, progress=False, epochs=30, hidden=(16, 16))
-    assert isinstance(fitted.density(x[:2]), ebm.ImportanceDensity)
+    assert fitted.density(x[:2]).log_masses.shape == (2, 65, 65)
     assert fitted.predict(x).shape == (300, 2)
     assert fitted.predict(x, method="mode").shape == (300, 2)
     assert fitted.predict_interval(x).shape == (300, 2, 2)
