@@ -12,18 +12,17 @@ from ebm.density import GridDensity, ImportanceDensity
 from ebm.exceptions import EffectiveSampleSizeWarning, ResolutionWarning
 from ebm.fitting.data import Scaling
 from ebm.fitting.grids import GRID_POINTS, blurred, box_grid, line_grid
-from ebm.fitting.modes import Score
+from ebm.fitting.modes import Score, ascend
 from ebm.fitting.placement import THOROUGH, Placed, place
 from ebm.fitting.student import standard_draws
 from ebm.gradients import frozen_parameters
 from ebm.models import EnergyModel, Features, map_tensors, tensors_of
-from ebm.predict import gradient_ascent
 
 __all__ = ["Found", "climb", "raw_density", "rows_at_a_time", "warn_doubtful"]
 
 # Fewer effective samples leave more than two points of probability open in a tail of 5 %.
 FEW_EFFECTIVE = 100
-# Nats by which two estimates of log Z, one before and one after the last learning, may differ.
+# Nats by which log Z may differ from its estimate by the draws of the last learning round.
 UNSURE = 0.25
 # Rows that proposals are found for at a time.
 PLACED = 128
@@ -65,18 +64,21 @@ def raw_density(model: EnergyModel, features: Features, scaling: Scaling) -> Fou
     find = partial(_box if dim in GRID_POINTS else _samples, model, scaling)
     with torch.inference_mode(False), frozen_parameters(model):
         pieces = [find(part) for part in _parts(features, batch)]
-    joined = [torch.cat(column) for column in zip(*pieces)]
+    *joined, before = (torch.cat(column) for column in zip(*pieces))
     if dim in GRID_POINTS:
         density = GridDensity(raw_score, joined, batch_size=batch)
-        return Found(density, blurred(density.log_masses))
-    samples, log_q, before = joined
-    with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", EffectiveSampleSizeWarning
-        )  # it would count rows from the block's first
+        return Found(density, blurred(density.log_masses) | _unsure(density, before))
+    samples, log_q = joined
+    with warnings.catch_warnings():  # it would count rows from the block's first
+        warnings.simplefilter("ignore", EffectiveSampleSizeWarning)
         sampled = ImportanceDensity.from_samples(raw_score, samples, log_q)
-    unsure = (sampled.log_partition() - before).abs() > UNSURE
-    return Found(sampled, unsure | (sampled.effective_sample_size() < FEW_EFFECTIVE))
+    few = sampled.effective_sample_size() < FEW_EFFECTIVE
+    return Found(sampled, few | _unsure(sampled, before))
+
+
+def _unsure(density: GridDensity | ImportanceDensity, before: Tensor) -> Tensor:
+    """Whether the draws of the last learning round gave another log Z, ``(B,)``."""
+    return (density.log_partition() - before).abs() > UNSURE
 
 
 def _parts(features: Features, batch: int) -> Iterator[Features]:
@@ -94,21 +96,26 @@ def _placed(model: EnergyModel, features: Features) -> tuple[Score, Placed]:
 
 
 def _box(model: EnergyModel, scaling: Scaling, features: Features) -> tuple[Tensor, ...]:
-    """Axes of a grid over raw targets, D times ``(B, G)``."""
-    axes = torch.stack(box_grid(*_placed(model, features)), -1)
-    return scaling.raw(axes.double()).unbind(-1)
+    """Axes of a grid over raw targets, D times ``(B, G)``, and log Z as the last learning round saw it."""
+    score, placed = _placed(model, features)
+    axes = torch.stack(box_grid(score, placed), -1)
+    return *scaling.raw(axes.double()).unbind(-1), _raw_log_z(placed, scaling)
 
 
 def _samples(model: EnergyModel, scaling: Scaling, features: Features) -> tuple[Tensor, ...]:
     """Raw draws, their log-densities, and log Z as the last learning round saw it."""
     _, placed = _placed(model, features)
     y = placed.mixture.draw(standard_draws(THOROUGH.samples, scaling.target_dim, 0, placed.modes.device))
-    unit = scaling.y_scale.log().sum().item()
-    return (
-        scaling.raw(y.double()),
-        placed.mixture.log_prob(y).double() - unit,
-        placed.last.log_z.double() + unit,
-    )
+    log_q = placed.mixture.log_prob(y).double() - _log_unit(scaling)
+    return scaling.raw(y.double()), log_q, _raw_log_z(placed, scaling)
+
+
+def _raw_log_z(placed: Placed, scaling: Scaling) -> Tensor:
+    return placed.last.log_z.double() + _log_unit(scaling)
+
+
+def _log_unit(scaling: Scaling) -> float:
+    return scaling.y_scale.log().sum().item()
 
 
 def warn_doubtful(doubtful: Tensor, target_dim: int) -> None:
@@ -124,7 +131,7 @@ def warn_doubtful(doubtful: Tensor, target_dim: int) -> None:
     named = ", ".join(map(str, rows[:NAMED])) + (", ..." if len(rows) > NAMED else "")
     on_grid = target_dim in GRID_POINTS
     why = (
-        "are narrower than their grid can show"
+        "are narrower than their grid can show, or not what draws say"
         if on_grid
         else f"rest on fewer than {FEW_EFFECTIVE} effective samples, or on samples that disagree"
     )
@@ -143,7 +150,7 @@ def climb(model: EnergyModel, features: Features, candidates: Tensor, steps: int
         model: scores standardised targets.
         features: of B inputs.
         candidates: ``(B, S, D)``.
-        steps: of gradient ascent.
+        steps: of the ascent.
 
     Returns:
         ``(B, D)``; never less likely than any candidate.
@@ -151,11 +158,9 @@ def climb(model: EnergyModel, features: Features, candidates: Tensor, steps: int
     with torch.no_grad():
         best = model.score(features, candidates).argmax(1)
     start = candidates[torch.arange(len(best), device=best.device), best]
-
-    def score(y: Tensor) -> Tensor:
-        return model.score(features, y[:, None])[:, 0]
-
-    return gradient_ascent(score, start, steps=steps, step_length=0.01, decay=0.5).y
+    with torch.inference_mode(False), frozen_parameters(model):
+        own = map_tensors(torch.clone, features)
+        return ascend(partial(model.score, own), start.clone()[:, None], None, steps)[0][:, 0]
 
 
 def _raw_score(model: EnergyModel, features: Features, scaling: Scaling, y: Tensor) -> Tensor:

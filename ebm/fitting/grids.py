@@ -124,23 +124,16 @@ def _looked_around(score: Score, low: Tensor, high: Tensor, coarse: int) -> tupl
     mass = scores > scores.amax(1, keepdim=True) + math.log(NEGLIGIBLE_DENSITY)
     mass = mass.reshape(batch, *[coarse] * dim)
     step = (high - low) / (coarse - 1)
-    ends, goes_on = [], torch.zeros(batch, dtype=torch.bool, device=low.device)
+    lows, highs, goes_on = [], [], torch.zeros(batch, dtype=torch.bool, device=low.device)
     for d in range(dim):
-        others = [axis + 1 for axis in range(dim) if axis != d]
-        along = mass.any(others[0]) if dim == 2 else mass.amax(others)
+        along = mass.movedim(d + 1, 1).flatten(2).any(2)
         first = along.int().argmax(1)
         last = coarse - 1 - along.flip(1).int().argmax(1)
         width = high[:, d] - low[:, d]
-        below = low[:, d] + (first - 1) * step[:, d]
-        above = low[:, d] + (last + 1) * step[:, d]
-        ends.append(
-            (
-                torch.where(first == 0, low[:, d] - width, below),
-                torch.where(last == coarse - 1, high[:, d] + width, above),
-            )
-        )
+        lows.append(low[:, d] + torch.where(first == 0, -width, (first - 1) * step[:, d]))
+        highs.append(low[:, d] + torch.where(last == coarse - 1, 2 * width, (last + 1) * step[:, d]))
         goes_on |= (first == 0) | (last == coarse - 1)
-    return torch.stack([e[0] for e in ends], 1), torch.stack([e[1] for e in ends], 1), goes_on
+    return torch.stack(lows, 1), torch.stack(highs, 1), goes_on
 
 
 def blurred(log_masses: Tensor) -> Tensor:

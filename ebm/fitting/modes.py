@@ -9,12 +9,14 @@ from torch import Tensor
 from ebm.density.scoring import DEFAULT_CHUNK, score_in_chunks
 from ebm.gradients import score_and_gradient
 
-__all__ = ["Modes", "find_modes"]
+__all__ = ["Modes", "ascend", "find_modes"]
 
 Score = Callable[[Tensor], Tensor]
 
 # Lengths are in standard deviations of the targets.
 LONGEST_STEP = 1.0
+# Of the first step, as a multiple of the slope.
+FIRST_STEP = 0.01
 # A mode counts as no narrower and no wider than this.
 NARROWEST, WIDEST = 1e-4, 2.0
 
@@ -44,16 +46,15 @@ def find_modes(score: Score, starts: Tensor, around: Tensor, *, stages: tuple[in
         count: K, modes to go on with after the first stage; the different ones first, then the highest.
     """
     dim = starts.shape[-1]
-    first = 0.01 * torch.eye(dim, dtype=starts.dtype, device=starts.device)
-    y, value, inverse = _ascend(score, starts, first.expand(*starts.shape, dim), stages[0], guessed=True)
+    y, value, inverse = ascend(score, starts, None, stages[0])
     further = _rows_of(y, value.argmax(1, keepdim=True)) + around
-    found = _ascend(score, further, first.expand(*further.shape, dim), stages[0], guessed=True)
+    found = ascend(score, further, None, stages[0])
     y, value, inverse = (torch.cat(both, 1) for both in zip((y, value, inverse), found))
     kept = _different(score, y, value, min(count, y.shape[1]))
     value, y = value.gather(1, kept), _rows_of(y, kept)
     inverse = _covariances(score, y, _rows_of(inverse.flatten(2), kept).unflatten(2, (dim, dim)))
     for steps in stages[1:]:
-        y, value, inverse = _ascend(score, y, inverse, steps)
+        y, value, inverse = ascend(score, y, inverse, steps)
         inverse = _covariances(score, y, inverse)
     return Modes(y, value, inverse)
 
@@ -76,21 +77,22 @@ def _rows_of(values: Tensor, index: Tensor) -> Tensor:
     return values.gather(1, index[..., None].expand(-1, -1, values.shape[-1]))
 
 
-def _ascend(
-    score: Score, y: Tensor, inverse: Tensor, steps: int, *, guessed: bool = False
-) -> tuple[Tensor, Tensor, Tensor]:
+def ascend(score: Score, y: Tensor, inverse: Tensor | None, steps: int) -> tuple[Tensor, Tensor, Tensor]:
     """Quasi-Newton steps (BFGS); one that does not improve is undone and the next one half as long.
 
     Args:
         score: see `find_modes`.
         y: starts ``(B, K, D)``.
-        inverse: of the curvature, ``(B, K, D, D)``.
+        inverse: of the curvature, ``(B, K, D, D)``; None where nothing is known of it.
         steps: how many.
-        guessed: the first step tells the scale of `inverse`.
 
     Returns:
         Places, their scores, and the inverse curvature.
     """
+    guessed = inverse is None
+    if inverse is None:
+        first = FIRST_STEP * torch.eye(y.shape[-1], dtype=y.dtype, device=y.device)
+        inverse = first.expand(*y.shape, y.shape[-1])
     y, value, slope = score_and_gradient(score, y)
     length = torch.ones_like(value)
     for step in range(steps):

@@ -223,6 +223,22 @@ def test_a_model_its_features_and_chunks() -> None:
         ImportanceDensity.of(model, x, proposal, x.double(), 10)
 
 
+def test_samples_that_were_drawn_elsewhere() -> None:
+    drawn = PROPOSAL.sample(MEAN.expand(2, 4), 2000, generator=torch.Generator().manual_seed(0))
+    given = ImportanceDensity.from_samples(four, drawn.y, drawn.log_q)
+    own = ImportanceDensity(four, PROPOSAL, MEAN.expand(2, 4), 2000, torch.Generator().manual_seed(0))
+    assert torch.equal(given.log_partition(), own.log_partition())
+    assert torch.equal(given.mean(), own.mean())
+    with pytest.warns(EffectiveSampleSizeWarning, match="2 of 2"):
+        ImportanceDensity.from_samples(four, drawn.y[:, :5], drawn.log_q[:, :5])
+    with pytest.raises(ShapeError, match=r"log_q \(B, M\), got \(2, 2000, 4\) and \(2, 5\)"):
+        ImportanceDensity.from_samples(four, drawn.y, drawn.log_q[:, :5])
+    with pytest.raises(DomainError, match="number of samples"):
+        ImportanceDensity.from_samples(four, drawn.y[:, :0], drawn.log_q[:, :0])
+    with pytest.raises(DomainError, match="log_q"):
+        ImportanceDensity.from_samples(four, drawn.y, drawn.log_q * math.nan)
+
+
 def test_an_empty_batch_gives_empty_answers() -> None:
     density = ImportanceDensity(four, PROPOSAL, torch.zeros(0, 4), 20)
     assert density.mean().shape == density.mode().shape == (0, 4)

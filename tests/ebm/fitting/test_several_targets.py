@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -172,23 +173,51 @@ def test_a_mixture_of_students_is_a_density_and_draws_from_it() -> None:
         assert (drawn <= at).double().mean() == pytest.approx(below.item(), abs=0.01)
 
 
-@pytest.mark.parametrize("dim", [2, 4])
-def test_fitted_rows_do_not_depend_on_their_place(dim: int) -> None:
-    draw = np.random.default_rng(0)
-    x = draw.normal(size=(200, 3))
-    y = x @ draw.normal(size=(3, dim)) + 0.5 * draw.normal(size=(200, dim))
-    fitted = ebm.fit(x, y, epochs=5, hidden=16, progress=False)
-    scale = y.std(0)
-    one, all_rows = fitted.predict(x[150:151])[0], fitted.predict(x)[150]
-    np.testing.assert_allclose(one / scale, all_rows / scale, atol=2e-3)
-    one, all_rows = fitted.predict_interval(x[150:151])[0], fitted.predict_interval(x)[150]
-    np.testing.assert_allclose(one / scale[:, None], all_rows / scale[:, None], atol=0.02)
-    reported = fitted.history.held_out_nll
-    assert all(math.isfinite(value) for value in reported)
+@pytest.fixture(scope="module", params=[2, 4])
+def plane(request: pytest.FixtureRequest) -> tuple[ebm.FittedEBM, np.ndarray, np.ndarray]:
+    """A fit of linear targets, its inputs and its targets' standard deviations."""
+    dim, draw = request.param, np.random.default_rng(0)
+    x = draw.normal(size=(100, 3))
+    y = x @ draw.normal(size=(3, dim)) + 0.5 * draw.normal(size=(100, dim))
+    return ebm.fit(x, y, epochs=3, hidden=8, progress=False), x, y.std(0)
+
+
+def test_fitted_rows_do_not_depend_on_their_place(
+    plane: tuple[ebm.FittedEBM, np.ndarray, np.ndarray],
+) -> None:
+    fitted, x, scale = plane
+    alone, among = fitted.predict(x[70:71])[0], fitted.predict(x)[70]
+    np.testing.assert_allclose(alone / scale, among / scale, atol=2e-3)
+    alone, among = (fitted.predict_interval(rows)[-1] / scale[:, None] for rows in (x[70:71], x[:71]))
+    np.testing.assert_allclose(alone, among, atol=0.02)
     with torch.inference_mode():
-        np.testing.assert_allclose(
-            fitted.predict(x[150:151])[0] / scale, fitted.predict(x)[150] / scale, atol=2e-3
-        )
+        inside = fitted.predict(x[70:71])[0]
+    np.testing.assert_allclose(inside / scale, fitted.predict(x)[70] / scale, atol=2e-3)
+
+
+def test_the_mode_is_the_summit(plane: tuple[ebm.FittedEBM, np.ndarray, np.ndarray]) -> None:
+    fitted, x, scale = plane
+    mode = fitted.predict(x[:5], method="mode")
+    at_mode = fitted.log_prob(x[:5], mode)
+    for step in 0.02 * np.concatenate((np.diag(scale), -np.diag(scale))):
+        assert (fitted.log_prob(x[:5], mode + step) < at_mode + 1e-4).all()
+
+
+def test_doubts_of_all_blocks_are_told_once_by_row(
+    plane: tuple[ebm.FittedEBM, np.ndarray, np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fitted, x, _ = plane
+
+    def doubting(*args: Any) -> Found:
+        density, doubtful = raw_density(*args)
+        doubtful[-1] = True
+        return Found(density, doubtful)
+
+    monkeypatch.setattr("ebm.fitting.fitted.raw_density", doubting)
+    monkeypatch.setattr("ebm.fitting.fitted.rows_at_a_time", lambda dim: 2)
+    with pytest.warns(UserWarning, match=r"3 of 5 rows .*\(row 1, 3, 4\)") as caught:
+        fitted.predict(x[:5])
+    assert len(caught) == 1
 
 
 @pytest.mark.parametrize("dim", [2, 3, 4])
