@@ -1,6 +1,7 @@
 """Errors and warnings that EBMTrack raises on purpose: what was asked, what there is and what to do."""
 
 __all__ = [
+    "CoverageWarning",
     "DomainError",
     "EBMError",
     "EffectiveSampleSizeWarning",
@@ -49,6 +50,10 @@ class TruncationWarning(UserWarning):
 
 class EffectiveSampleSizeWarning(UserWarning):
     """So few samples carry an importance-sampled density that its figures mean little."""
+
+
+class CoverageWarning(UserWarning):
+    """Sets of a fitted density hold clearly fewer held-out rows than they promise."""
 
 
 class ResolutionWarning(UserWarning):

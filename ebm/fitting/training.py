@@ -14,6 +14,7 @@ from ebm.fitting.config import FitConfig
 from ebm.fitting.criterion import held_out_nll
 from ebm.fitting.data import Scaling
 from ebm.fitting.fitted import FittedEBM
+from ebm.fitting.honesty import warn_overconfident
 from ebm.fitting.loop import minimise
 from ebm.fitting.network import build_model, feature_size
 from ebm.fitting.recipes import loss_options, standardised_loss
@@ -43,7 +44,8 @@ def fit(
 
     Inputs and targets are standardised inside, rows are held out for early stopping by their true negative
     log-likelihood (on a grid for one target, by importance sampling for several), and the best weights are
-    kept. The same arguments and machine give the same result.
+    kept. The sets of 90 % of several targets are compared with the rows held out. The same arguments and
+    machine give the same result.
 
     What comes back answers questions:
 
@@ -74,6 +76,9 @@ def fit(
         InputError: if something is not numeric, or the device cannot be used.
         UnknownNameError: (a ValueError) for an unknown loss or option.
         NumericalError: if training fails from the start.
+
+    Warns:
+        CoverageWarning: if the sets of several targets hold clearly fewer held-out rows than they should.
     """
     own = {name: options.pop(name) for name in [*options] if name in FitConfig.__dataclass_fields__}
     config, place = FitConfig(loss=loss, **own), usable_device(device)
@@ -83,19 +88,21 @@ def fit(
     )
     small = feature_net is None and place.type == "cpu" and max(config.hidden) <= ONE_THREAD_WIDTH
     with _seeded(config.seed, place), using_threads(1) if small else nullcontext():
-        train, held = train.scaled(scaling, place), held.scaled(scaling, place)
+        train, measured = train.scaled(scaling, place), held.scaled(scaling, place)
         model = _network(train.x, scaling, config, feature_net).to(place)
         generator = torch.Generator(place).manual_seed(config.seed)
         history = minimise(
             model,
             _batch_loss(model, chosen, config, train, generator),
-            held_out_nll(model, held, scaling),
+            held_out_nll(model, measured, scaling),
             len(train.x),
             config,
             generator=generator,
             progress=progress,
         )
-    return FittedEBM(model, scaling, config, chosen, history, own_features=feature_net is not None)
+        fitted = FittedEBM(model, scaling, config, chosen, history, own_features=feature_net is not None)
+        warn_overconfident(fitted, held)
+    return fitted
 
 
 def _network(x: Tensor, scaling: Scaling, config: FitConfig, feature_net: nn.Module | None) -> Any:
