@@ -106,16 +106,17 @@ def known(truth: Truth, x: Tensor, y: Tensor) -> ebm.FittedEBM:
 
 def row(label: str, dim: int, truth: Truth, make: Callable[[], ebm.FittedEBM], count: int) -> str:
     """One line of the table."""
-    start = time.process_time()
-    fitted = make()
-    fit_seconds = time.process_time() - start
     x, y = truth.rows(count, seed=1)
-    start = time.process_time()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
+        start = time.process_time()
+        fitted = make()
+        fit_seconds = time.process_time() - start
+        start = time.process_time()
         low, high = fitted.predict_interval(x, LEVEL).unbind(-1)
         seconds = time.process_time() - start
         nll = -fitted.log_prob(x, y).cpu()
+    told_of = " ".join(sorted({warning.category.__name__ for warning in caught}))
     inside = ((low <= y) & (y <= high)).double().mean().item()
     width = (high - low).mean().item() / truth.width()
     ideal = -truth.log_prob(x, y[:, None])[:, 0].mean().item()
@@ -123,7 +124,7 @@ def row(label: str, dim: int, truth: Truth, make: Callable[[], ebm.FittedEBM], c
     mean, error = nll.mean().item(), nll.std().item() / math.sqrt(count)
     return (
         f"{dim:>2}  {label:<6} {inside:8.1%} {width:7.2f}  {told:8.3f} {mean:8.3f} +- {error:.3f}"
-        f" {ideal:8.3f}  {fit_seconds:7.1f} {1000 * seconds / count:10.1f}  {len(caught)}"
+        f" {ideal:8.3f}  {fit_seconds:7.1f} {1000 * seconds / count:10.1f}  {told_of}"
     )
 
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 import ebm
 from ebm.exceptions import OutlierWarning
+from ebm.fitting.criterion import BACKGROUND, held_out_nll
 from ebm.fitting.data import measure
-from ebm.fitting.density import BACKGROUND, held_out_nll
 from ebm.fitting.moments import moments
 from ebm.fitting.network import FAR, build_model
 from ebm.fitting.rows import Rows, prepare_rows, split_rows
