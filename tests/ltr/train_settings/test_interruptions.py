@@ -132,7 +132,7 @@ def test_checkpoints_that_cannot_be_gone_on_from_are_named(
     capsys.readouterr()
     assert main([*command, "--epochs=3"]) == 2
     message = capsys.readouterr().err
-    assert f"{second} ({len(whole) // 2} bytes) is truncated" in message
+    assert f"{second} is damaged: truncated" in message
     assert f"--resume {first}" in message
     assert main([*command, "--epochs=3", "--resume", str(first)]) == 0
 
