@@ -53,13 +53,14 @@ class Call:
 
 def pickled(value: Any, *, legacy: bool = False) -> bytes:
     """A pickle as `torch.save` makes it."""
-    stream = io.BytesIO()
-    pickler = pickle.Pickler(stream, 2)
-    view = (None,) if legacy else ()
-    pickler.persistent_id = lambda it: (  # type: ignore[method-assign]
-        ("storage", torch.FloatStorage, "0", "cpu", it.length, *view) if isinstance(it, Storage) else None
-    )
-    pickler.dump(value)
+    stream, view = io.BytesIO(), (None,) if legacy else ()
+
+    class Pickler(pickle.Pickler):
+        def persistent_id(self, item: Any) -> Any:
+            stored = ("storage", torch.FloatStorage, "0", "cpu", getattr(item, "length", 0), *view)
+            return stored if isinstance(item, Storage) else None
+
+    Pickler(stream, 2).dump(value)
     return stream.getvalue()
 
 
