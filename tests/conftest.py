@@ -3,7 +3,9 @@
 import os
 import signal
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
 import hypothesis
 import pytest
@@ -18,6 +20,13 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 hypothesis.settings.register_profile("ebmtrack", deadline=None)
 hypothesis.settings.load_profile("ebmtrack")
 torch.set_num_threads(int(os.environ.get("EBMTRACK_TEST_THREADS", "1")))
+
+
+@pytest.fixture(autouse=True)
+def environment_as_it_was() -> Iterator[None]:
+    """Variables that a command sets for its own process (``--workspace``) end with the test that ran it."""
+    with mock.patch.dict(os.environ):
+        yield
 
 
 @pytest.fixture
