@@ -49,7 +49,8 @@ class OpenCVVideo(Frames):
             )
         self.fps = float(fps) if np.isfinite(fps) and 0 < fps <= 1000 else DEFAULT_FPS
         self.time_base: Fraction | None = Fraction(1, _MILLISECONDS)
-        # Read from the container, or guessed from its length: `timed` drops it if the times speak against it.
+        # Read from the container's table of frames, or guessed from its length where there is none: such a
+        # guess is dropped by `timed` if the times speak against it.
         self.count: int | None = int(count) if np.isfinite(count) and count > 0 else None
         self.notes: list[str] = []
         if self.count is None or without_frame_table(path):
@@ -86,7 +87,7 @@ class OpenCVVideo(Frames):
         finally:
             capture.release()
         self.cut = torn_stream(self.path)
-        if self.count is not None and self.count > number:
+        if self.count is not None and self.count > number and without_frame_table(self.path):
             missing = self.count / self.fps - (last + 1 / self.fps)  # s
             if missing <= 0.5 * widest or missing * self.fps <= self.count - number - 1:
                 self.count = None
