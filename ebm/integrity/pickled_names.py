@@ -23,7 +23,8 @@ def named_globals(path: Path) -> list[str]:
             to the damage.
     """
     names: dict[str, None] = {}
-    with contextlib.suppress(OSError, zipfile.BadZipFile), _pickles(path) as stream:
+    # A directory of a zip that is damaged may also name its parts in no encoding, or be laid out impossibly.
+    with contextlib.suppress(OSError, ValueError, zipfile.BadZipFile), _pickles(path) as stream:
         for _ in range(LEGACY_PICKLES):
             # Whatever a hostile or damaged file brings the scanner to: nothing more is to be learned from it.
             with contextlib.suppress(ValueError, IndexError, OverflowError, EOFError, UnicodeError):

@@ -74,8 +74,8 @@ def detect_kind(root: Path) -> str:
         return "packed"
     if (root / "generated.json").is_file():
         layout = read_sealed_json(root / "generated.json").get("layout")
-        if layout in KINDS:
-            return str(layout)
+        if isinstance(layout, str) and layout in KINDS:
+            return layout
     if (root / "list.txt").is_file() or (root / "train" / "list.txt").is_file():
         return "got10k"
     if any(root.glob("TRAIN_*/anno")):

@@ -152,7 +152,8 @@ class ResultFolder:
             InputError: if it is another one.
         """
         suffix = path.stem.removeprefix(str(info.get("sequence", path.stem)))
-        claimed = info.get("files", {}).get(suffix)
+        files = info.get("files")
+        claimed = files.get(suffix) if isinstance(files, dict) else None
         if claimed is not None and claimed != sha256_of(path):
             raise InputError(
                 f"{path} is damaged or was changed after it was written. Run the tracker on it again; "

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ebm.exceptions import EBMError
+from ltr.dataset.opening import detect_kind
 from tests.field.file_kinds import KINDS, FileKind, same
 
 FLIPS = 60  # as many as the report that 47 of them went through
@@ -94,3 +95,9 @@ def test_a_file_cut_short_is_refused_or_made_anew(example: Example, share: float
         cut = content[: int(share * len(content))]
         assert example.outcome({name: cut}) == ("equal" if example.kind.rebuilt else "refused"), name
         example.outcome({name: content[:-1]})  # a last line without its end is still whole
+
+
+def test_plain_json_of_other_kinds_of_values_is_no_traceback(tmp_path: Path) -> None:
+    """Without their checksum such files are taken for older ones, and still may hold anything."""
+    (tmp_path / "generated.json").write_text('{"layout": {"otb": 1}}')
+    assert detect_kind(tmp_path) == "folder"
