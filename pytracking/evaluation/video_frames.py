@@ -1,5 +1,6 @@
 """What a video is to the rest of the code: frames in order, with their times, and those that are missing."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -51,14 +52,14 @@ class VideoSource(Protocol):
         """The images of those that can be read."""
 
 
-class Frames:
+class Frames(ABC):
     """The part that all sources share."""
 
     cut = ""
 
+    @abstractmethod
     def timed(self) -> Iterator[Frame]:
         """See `VideoSource`."""
-        raise NotImplementedError
 
     def frames(self) -> Iterator[np.ndarray]:
         """The images of the frames that can be read, uint8 RGB ``[H, W, 3]``."""

@@ -23,7 +23,7 @@ def end_truly(train: Callable[..., Any]) -> Callable[..., Any]:
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 return train(self, max_epochs, load_latest=load_latest, fail_safe=False)
-            except Exception:
+            except Exception:  # whatever a training may end with: PyTracking tries again, and so does this
                 if not fail_safe or attempt == ATTEMPTS:
                     raise
                 traceback.print_exc()
