@@ -16,6 +16,7 @@ OFFSETS = [0, 100, 130, 500, 900, 970]  # ms: six frames over 1.01 s
 
 try:
     import av as _AV
+    import av.subtitles.stream  # noqa: F401  loaded with the first stream, which may be while PyAV is hidden
 except ImportError:
     _AV = None
 
