@@ -75,6 +75,11 @@ class AVVideo(Frames):
             self.fps = float(rate) if rate and 0 < rate <= 1000 else DEFAULT_FPS
             self.time_base, self.count = stream.time_base, stream.frames or None
             self._length = _length(container, stream)
+            if self.count is None and stream.duration is None and container.duration is None:
+                self.notes.append(
+                    f"{self.path} does not state how long it is, like a recording that was broken off or a "
+                    "file whose beginning is damaged: it cannot be told whether frames are missing."
+                )
             decoded = (frame for frame, _ in self._decoded(container, stream) if frame is not None)
             first = next(decoded, None)
             if first is None:

@@ -294,3 +294,14 @@ def test_a_frame_of_an_avi_that_states_gigabytes(reader: str, tmp_path: Path) ->
     code, rows = track(video, tmp_path)
     assert code == 1
     assert len(rows) >= 13
+
+
+def test_a_file_that_states_no_length_says_so(tmp_path: Path) -> None:
+    """Without its first bytes an avi is read as a bare stream of JPEGs, and pictures may be gone."""
+    pyav()
+    whole = mjpeg(tmp_path / "a.avi")
+    assert open_video(whole).notes == []
+    bare = tmp_path / "bare.avi"
+    bare.write_bytes(whole.read_bytes()[64:])
+    (note,) = open_video(bare).notes
+    assert "does not state how long it is" in note
