@@ -6,7 +6,7 @@ import torch.nn.functional as F
 
 def sample_patch(im, pos, sample_sz, output_sz=None, mode="replicate", max_scale_change=None, is_mask=False):
     if mode != "replicate":
-        raise NotImplementedError(mode)
+        raise ValueError(f"the stand-in pads by replicating alone, not {mode!r}")
     size = torch.max(sample_sz.round(), torch.tensor(2.0)).long()
     top_left = pos.long() - (size - 1) / 2
     bottom_right = pos.long() + size / 2 + 1
