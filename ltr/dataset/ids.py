@@ -56,7 +56,7 @@ def plain_ids(content: Mapping[str, Any]) -> Mapping[str, Any]:
 
     Raises:
         InputError: if two images, categories or videos have one id, an annotation names an image that
-            is not among them, or its iscrowd is no number.
+            is not among them, or its iscrowd is neither 0 nor 1.
         KeyError, TypeError, ValueError, AttributeError: if it is no such file.
     """
     for part in ("images", "categories", "videos", "annotations"):
@@ -77,7 +77,7 @@ def plain_ids(content: Mapping[str, Any]) -> Mapping[str, Any]:
         entry["file_name"].encode()  # text that no file system can hold
     images = {entry["id"] for entry in content["images"]}
     for entry in content["annotations"]:
-        if not isinstance(entry.get("iscrowd", 0), int | float | None):
+        if entry.get("iscrowd") not in (None, 0, 1):
             raise InputError(
                 f"annotation {entry.get('id')} has the iscrowd {str(entry['iscrowd'])[:40]!r}, not 0 or 1."
             )

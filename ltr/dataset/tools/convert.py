@@ -49,12 +49,21 @@ def convert(source: Path, out: Path, images: Path | None = None, copy: bool = Fa
     if lines[0].lstrip().startswith(("{", "<")):
         write_atomic(out, "\n".join(lines) + "\n")
         return f"{out}: the text of {source} in UTF-8, otherwise as it was."
-    names = re.search("[;\t,]", lines[0]) and re.search(r"[A-Za-z_]{3}", lines[0])
-    if names and numbers_of(fields_of(lines[0])) is None:
+    if _names_columns(lines[0]):
         return _convert_table(source, lines, out)
     rows = [_box(source, number, line) for number, line in enumerate(lines, start=1)]
     write_atomic(out, "".join(f"{','.join(f'{value:.10g}' for value in row)}\n" for row in rows))
     return f"{out}: {len(rows)} boxes x,y,w,h. The first is {', '.join(f'{value:g}' for value in rows[0])}."
+
+
+def _names_columns(line: str) -> bool:
+    """Whether a line is the head of a table: several fields, some in letters, and none of them a number.
+
+    A row of boxes with ``nan`` in it, or a damaged row, has letters too, and numbers beside them.
+    """
+    fields = re.split("[;\t,]", line)
+    letters = re.search(r"[A-Za-z_]{3}", line) is not None
+    return len(fields) > 1 and letters and all(numbers_of([field.strip()]) is None for field in fields)
 
 
 def _decoded(source: Path) -> str:

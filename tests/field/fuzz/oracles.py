@@ -105,7 +105,7 @@ def own_json(file: Path) -> list[list[float]] | None:
         if not all(len(box) == 4 and all(map(_plain, box)) for box in boxes):
             return None
         return [[_float(value) for value in box] for box in boxes]
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
         return None
 
 

@@ -1,6 +1,7 @@
 """Ids of COCO-like files: as text, zero, twice."""
 
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,10 @@ def second_category(content: Content) -> None:
         (lambda c: c["images"][0].update(file_name="\ud800"), "is no COCO instances file"),
         (lambda c: c["annotations"][1].update(bbox=[1, 2, 3]), r"annotation 101 has the bbox \[1, 2, 3\]"),
         (lambda c: c["annotations"][1].update(iscrowd=[1]), r"annotation 101 has the iscrowd '\[1\]'"),
+        (
+            lambda c: c["annotations"][1].update(iscrowd=math.inf),
+            r"annotation 101 has the iscrowd 'inf', not 0 or 1",
+        ),
         (lambda c: c["annotations"][1].update(image_id=99), "annotation 101 is of image 99"),
     ],
 )

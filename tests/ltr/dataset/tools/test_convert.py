@@ -126,3 +126,12 @@ def test_numbers_that_are_no_frames_of_mot(tmp_path: Path, start: str) -> None:
     source.write_text(f"{start},10,8,24,18,1,-1,-1,-1\n")
     with pytest.raises(InputError, match="line 1"):
         convert(source, tmp_path / "new")
+
+
+@pytest.mark.parametrize("row", ["10;\uff17;nan;18.5", "1,1,10,8,-inf,18, ,-1,-1,-1", "10,.,infinity,19"])
+def test_a_damaged_row_is_not_the_head_of_a_table(row: str, tmp_path: Path) -> None:
+    source = tmp_path / "source.txt"
+    source.write_text(f"{row}\n11;9;25;19\n", encoding="utf-8")
+    with pytest.raises(InputError, match="line 1"):
+        convert(source, tmp_path / "new")
+    assert not (tmp_path / "new").exists()
