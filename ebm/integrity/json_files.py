@@ -64,8 +64,8 @@ def read_sealed_json(path: Path, *, said_of: Path | None = None) -> dict[str, An
         raise damaged(path, f"no valid JSON ({error})") from error
     if not isinstance(fields, dict):
         raise damaged(path, "it holds something else than named values")
-    claimed = fields.pop(FIELD, None)
-    if claimed is None:
+    unchecked, claimed = FIELD not in fields, fields.pop(FIELD, None)
+    if unchecked:
         note_unchecked(said_of or path)
     elif claimed != _digest(fields):
         raise damaged(

@@ -72,7 +72,8 @@ def generated_sequences(root: Path) -> list[str] | None:
     if not file.is_file():
         return None
     listed = read_sealed_json(file).get("sequences")
-    names = [entry.get("name") if isinstance(entry, dict) else entry for entry in listed or []]
+    entries = listed if isinstance(listed, list) else []
+    names = [entry.get("name") if isinstance(entry, dict) else entry for entry in entries]
     if not names or not all(isinstance(name, str) for name in names):
         raise InputError(f"{file} lists no sequences. Delete {root} and generate it again.")
     return [str(name) for name in names]

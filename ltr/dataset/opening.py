@@ -103,9 +103,9 @@ def open_path(path: Path, **options: Any) -> VideoDataset:
     from ltr.dataset.own_tables import open_csv, open_json
 
     path = path.expanduser()
-    file = next((path / name for name in (CSV_FILE, JSON_FILE) if (path / name).is_file()), path)
-    if file.suffix.lower() in {".csv", ".json"} and file.is_file():
-        return open_csv(file) if file.suffix.lower() == ".csv" else open_json(file)
+    table = _table_of(path)
+    if table is not None:
+        return open_csv(table) if table.suffix.lower() == ".csv" else open_json(table)
     if path.exists() and not path.is_dir():
         raise InputError(f"{path} is no folder of videos, no .csv table and no .json file.")
     kind = detect_kind(path)
@@ -114,11 +114,17 @@ def open_path(path: Path, **options: Any) -> VideoDataset:
     return KINDS.get(kind, _folder)(path, **options)
 
 
+def _table_of(path: Path) -> Path | None:
+    """The table that a path is, or that lies in it under the usual name; None if there is none."""
+    file = next((path / name for name in (CSV_FILE, JSON_FILE) if (path / name).is_file()), path)
+    return file if file.suffix.lower() in {".csv", ".json"} and file.is_file() else None
+
+
 def read_places(path: Path) -> list[Path]:
-    """The files and folders that `open_path` reads: the folder, or a table and the folders of its images."""
+    """The files and folders that `open_path` reads: the path itself and, of a table, the folders of images."""
     from ltr.dataset.listed import ListedVideos
 
-    if not path.is_file():
+    if _table_of(path) is None:
         return [path]
     try:
         dataset = open_path(path)

@@ -18,6 +18,7 @@ __all__ = ["AVVideo", "load_av"]
 _DEEP = 12  # bits; formats of up to 12 say how many of them are used, those of 16 do not
 _LOOKED_AT = 16  # frames from which black and white of a deep video are found
 _ONE_EACH = ("h264", "hevc")  # codecs with a picture to be shown in every packet
+_ROUNDED = 0.001  # s, to which Matroska states times and lengths
 _GIVE_UP = 1000  # faults of the container one after another, after which its end is reached
 
 
@@ -96,7 +97,7 @@ class AVVideo(Frames):
     def timed(self) -> Iterator[Frame]:
         """Every frame until the end of what can be decoded, and those that raise an error."""
         step, start, last, number = 1 / self.fps, None, -1 / self.fps, 0  # last: s after the first frame
-        widest, self._heard, self._hidden = step, [], 0
+        widest, back, self._heard, self._hidden = step, 0, [], 0
         offset: float | None = None  # s, of the first frame; lengths may count from it or from 0
         rhythm, self._pace, self._stamp = Rhythm(step), Rhythm(step), None
         with self._open() as container:
@@ -104,6 +105,7 @@ class AVVideo(Frames):
                 seconds = None if stamp is None or self.time_base is None else float(stamp * self.time_base)
                 offset = seconds if offset is None else offset
                 if seconds is not None and (start is None or seconds - start <= last):
+                    back += start is not None and seconds - start < last
                     start = seconds - (last + step)  # the first one, or a recording joined to another
                 now = last + step if seconds is None or start is None else seconds - start
                 rhythm.add(now - last)
@@ -113,7 +115,7 @@ class AVVideo(Frames):
         self.cut = self._loss(last + max(0.0, offset or 0.0), widest)
         if not self.cut:
             skipped = rhythm.said_of(self.path) or self._pace.said_of(self.path)
-            found = (joints(self.path), skipped)
+            found = (joints(self.path) or _turned_back(self.path, back), skipped)
             self.notes += [note for note in found if note and note not in self.notes]
 
     def _loss(self, last: float, widest: float) -> str:
@@ -123,7 +125,7 @@ class AVVideo(Frames):
             last: time of the last frame, s, as it is stored.
             widest: the longest time between two frames, s.
         """
-        if self.count is None and self._length is not None and self._length - last > 2 * widest:
+        if self.count is None and self._length is not None and self._length - last > 1.5 * widest + _ROUNDED:
             return f"{self.path} announces {self._length:.2f} s of pictures; they end at {last:.2f} s."
         if self._heard:
             return f"{self.path} is damaged, and frames may be missing: {self._heard[0]}."
@@ -214,6 +216,16 @@ def _length(container: Any, stream: Any) -> float | None:
     alone = len(container.streams.video) == len(container.streams)
     stated = container.duration if alone and container.format.name.startswith("matroska") else None
     return stated / 1e6 if length is None and stated else length
+
+
+def _turned_back(path: Path, times: int) -> str:
+    """That time stamps go back; empty if they do not."""
+    if not times:
+        return ""
+    return (
+        f"the times of {path} go back {times} times; they are counted on. Recordings were joined there, or it is "
+        "damaged and frames are missing."
+    )
 
 
 def _seconds(text: str) -> float | None:

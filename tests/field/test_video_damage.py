@@ -228,6 +228,28 @@ def test_a_webm_cut_within_its_last_second(tmp_path: Path) -> None:
     assert "announces 0.80 s of pictures; they end at" in said
 
 
+@pytest.mark.parametrize(("kind", "codec"), [("webm", "libvpx"), ("mkv", "libx264")])
+def test_the_last_frame_alone_is_missed(kind: str, codec: str, tmp_path: Path) -> None:
+    video = timed_video(tmp_path / f"a.{kind}", codec, range(0, 800, 40), **{"bf": "0"} if kind == "mkv" else {})
+    assert said_of(video) == (20, "")
+    video.write_bytes(video.read_bytes()[: frame_bytes(video, 19)])
+    count, said = said_of(video)
+    assert count == 19
+    assert "announces 0.80 s of pictures; they end at 0.72 s" in said
+
+
+def test_times_that_go_back_are_said(tmp_path: Path) -> None:
+    """One wrong time stamp moves all that follow, and hides how much is missing at the end."""
+    video = timed_video(tmp_path / "a.mkv", "libx264", range(0, 800, 40), bf="0")
+    data = bytearray(video.read_bytes())
+    at = data.index(b"\x81\x00\x50", frame_bytes(video, 2))  # track 1, 80 ms
+    data[at + 1 : at + 3] = (1104).to_bytes(2, "big")
+    video.write_bytes(data[: frame_bytes(video, 6)])
+    count, said = said_of(video)
+    assert count == 6
+    assert "go back 1 times" in said
+
+
 def test_damage_that_only_the_container_knows_of(tmp_path: Path) -> None:
     video = timed_video(tmp_path / "a.mkv", "mjpeg", range(0, 800, 40), "yuvj420p")
     at = frame_bytes(video, 9)

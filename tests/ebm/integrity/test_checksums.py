@@ -160,3 +160,11 @@ def test_arrays_come_back_in_their_order(tmp_path: Path) -> None:
 def test_the_checksum_of_a_file_is_that_of_other_tools(tmp_path: Path) -> None:
     (tmp_path / "f").write_bytes(b"x" * 3_000_000)
     assert sha256_of(tmp_path / "f") == hashlib.sha256(b"x" * 3_000_000).hexdigest()
+
+
+def test_a_checksum_of_another_kind_is_no_missing_one(tmp_path: Path) -> None:
+    write_sealed_json(tmp_path / "a.json", {"a": 1})
+    for value in (None, 3, ["x"]):
+        (tmp_path / "a.json").write_text(json.dumps({"a": 1, "sha256": value}))
+        with pytest.raises(InputError, match="its checksum does not fit"):
+            read_sealed_json(tmp_path / "a.json")

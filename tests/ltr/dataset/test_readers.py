@@ -141,9 +141,10 @@ def test_a_generated_root_has_its_own_list(tmp_path: Path) -> None:
     write_trackingnet(tmp_path / "trackingnet")
     (tmp_path / "trackingnet" / "generated.json").write_text('{"sequences": ["bb0_0", "TRAIN_10/aa10_1"]}')
     assert TrackingNet(tmp_path / "trackingnet", range(4)).names == ["TRAIN_0/bb0_0", "TRAIN_10/aa10_1"]
-    (tmp_path / "trackingnet" / "generated.json").write_text('{"sequences": []}')
-    with pytest.raises(InputError, match="lists no sequences"):
-        TrackingNet(tmp_path / "trackingnet")
+    for listed in ("[]", "1e300", '"bb0_0"', "[3]"):
+        (tmp_path / "trackingnet" / "generated.json").write_text(f'{{"sequences": {listed}}}')
+        with pytest.raises(InputError, match="lists no sequences"):
+            TrackingNet(tmp_path / "trackingnet")
 
 
 def test_got10k_labels_and_their_absence(tmp_path: Path) -> None:
