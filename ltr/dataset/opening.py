@@ -121,7 +121,7 @@ def _table_of(path: Path) -> Path | None:
 
 
 def read_places(path: Path) -> list[Path]:
-    """The files and folders that `open_path` reads: the path itself and, of a table, the folders of images."""
+    """The files and folders that `open_path` reads: the path and, of a table, its folders of images."""
     from ltr.dataset.listed import ListedVideos
 
     if _table_of(path) is None:

@@ -223,8 +223,8 @@ def _turned_back(path: Path, times: int) -> str:
     if not times:
         return ""
     return (
-        f"the times of {path} go back {times} times; they are counted on. Recordings were joined there, or it is "
-        "damaged and frames are missing."
+        f"the times of {path} go back {times} times; they are counted on. Recordings were joined there, or "
+        "it is damaged and frames are missing."
     )
 
 

@@ -230,7 +230,9 @@ def test_a_webm_cut_within_its_last_second(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("kind", "codec"), [("webm", "libvpx"), ("mkv", "libx264")])
 def test_the_last_frame_alone_is_missed(kind: str, codec: str, tmp_path: Path) -> None:
-    video = timed_video(tmp_path / f"a.{kind}", codec, range(0, 800, 40), **{"bf": "0"} if kind == "mkv" else {})
+    video = timed_video(
+        tmp_path / f"a.{kind}", codec, range(0, 800, 40), **{"bf": "0"} if kind == "mkv" else {}
+    )
     assert said_of(video) == (20, "")
     video.write_bytes(video.read_bytes()[: frame_bytes(video, 19)])
     count, said = said_of(video)
