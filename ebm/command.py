@@ -12,6 +12,7 @@ from typing import Any, TextIO
 
 from ebm.exceptions import EBMError
 from ebm.extras import EXTRA_OF, explain_missing
+from ebm.files import expanded
 from ebm.threads import sleep_when_idle
 
 __all__ = ["CommandParser", "local_path", "run_command", "run_guarded"]
@@ -43,11 +44,7 @@ def local_path(text: str) -> Path:
         raise argparse.ArgumentTypeError("expected a path, got an empty text")
     if _ADDRESS.match(text) and not Path(text).exists():
         raise argparse.ArgumentTypeError(f"{text} is an address; download it and name the file")
-    path = Path(text)
-    try:
-        return path.expanduser()
-    except RuntimeError:  # no home folder, or ~name of nobody: a file may well be called so
-        return path
+    return expanded(text)
 
 
 def run_command(

@@ -7,7 +7,15 @@ from typing import Any
 
 from ebm.exceptions import InputError
 
-__all__ = ["require_writable_folder", "write_atomic", "write_json"]
+__all__ = ["expanded", "require_writable_folder", "write_atomic", "write_json"]
+
+
+def expanded(path: str | Path) -> Path:
+    """A path whose ``~`` is the home folder.
+
+    ``~name`` where there is no such user, and ``~`` where there is no home, stay: files may be called so.
+    """
+    return Path(os.path.expanduser(path))
 
 
 def write_atomic(path: Path, content: str | bytes) -> None:

@@ -1,5 +1,6 @@
 """What a clone of visionml/pytracking looks like, and which of its files get a marked block."""
 
+import os
 from pathlib import Path
 
 from plugin_errors import PluginError
@@ -38,7 +39,7 @@ def require_clone(folder: Path) -> Path:
     Raises:
         PluginError: if `folder` is none; says what was looked for.
     """
-    root = folder.expanduser().resolve()
+    root = Path(os.path.expanduser(folder)).resolve()
     if not root.is_dir():
         raise PluginError(f"--pytracking {folder} is no folder. Give a clone of visionml/pytracking.")
     missing = []

@@ -10,6 +10,7 @@ from typing import Any
 import platformdirs
 
 from ebm.exceptions import InputError
+from ebm.files import expanded
 from ebm.lookup import lookup, unknown_name
 from ltr.admin.legacy_paths import read_legacy_paths
 
@@ -127,7 +128,7 @@ def _as_paths(file: Path, key: str, value: Any) -> list[Path]:
     values = value if isinstance(value, list) else [value]
     if not all(isinstance(v, str) and v for v in values):
         raise InputError(f"{file}: {key} must be a path in quotes, not {value!r}.")
-    return [file.parent / Path(v).expanduser() for v in values]
+    return [file.parent / expanded(v) for v in values]
 
 
 def _read_toml(file: Path) -> dict[str, list[Located]]:
@@ -162,7 +163,7 @@ def _read_environment() -> dict[str, list[Located]]:
             # Only networks is a list; a dataset root may legally contain the separator.
             parts = value.split(os.pathsep) if key == "networks" else [value]
             origin = f"environment variable {variable}"
-            found[key] = [Located(path=Path(part).expanduser(), origin=origin) for part in parts if part]
+            found[key] = [Located(path=expanded(part), origin=origin) for part in parts if part]
     return found
 
 
@@ -215,7 +216,7 @@ def locate_dataset(key: str, override: str | Path | None = None) -> Located | No
     """
     lookup("dataset", key, DATASETS)
     if override is not None:
-        return Located(path=Path(override).expanduser(), origin="argument")
+        return Located(path=expanded(override), origin="argument")
     return read_paths().datasets.get(key)
 
 

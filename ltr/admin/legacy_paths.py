@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ebm.exceptions import InputError
+from ebm.files import expanded
 
 __all__ = ["LEGACY_FILES", "read_legacy_assignments", "read_legacy_paths"]
 
@@ -77,5 +78,5 @@ def read_legacy_paths(clone: Path) -> dict[str, tuple[Path, str]]:
         for attribute, key in names.items():
             value = values.get(attribute, "").strip()
             if value and key not in found:
-                found[key] = (Path(value).expanduser(), f"{attribute} in {file}")
+                found[key] = (expanded(value), f"{attribute} in {file}")
     return found

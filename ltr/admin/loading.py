@@ -7,6 +7,7 @@ from typing import Any
 from torch import nn
 
 from ebm.exceptions import InputError
+from ebm.files import expanded
 from ltr.admin.backbone_weights import BackboneWeights, load_backbone_weights
 from ltr.admin.budget import MemoryBudget
 from ltr.admin.checkpoint_io import read_checkpoint, write_checkpoint
@@ -50,7 +51,7 @@ def load_network(
             no averaged weights and these are asked for.
         UnknownNameError: if an override is no parameter of the constructor.
     """
-    path = Path(path).expanduser()
+    path = expanded(path)
     path = latest_checkpoint(path) if path.is_dir() else path
     fields = read_checkpoint(path)
     constructor = fields.get("constructor")

@@ -3,8 +3,9 @@
 import argparse
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
+
+from ebm.files import expanded
 
 __all__ = ["add_workspace_option"]
 
@@ -20,7 +21,7 @@ class _UseWorkspace(argparse.Action):
         option_string: str | None = None,
     ) -> None:
         """Take the folder over."""
-        folder = Path(str(values)).expanduser()
+        folder = expanded(str(values))
         os.environ["EBMTRACK_WORKSPACE"] = str(folder)
         setattr(namespace, self.dest, folder)
 

@@ -15,6 +15,7 @@ import platformdirs
 from tqdm import tqdm
 
 from ebm.exceptions import InputError
+from ebm.files import expanded
 from ltr.data.video import Annotation
 from ltr.dataset.array_file import Arrays, read_arrays, write_arrays
 from ltr.dataset.store import AnnotationStore
@@ -31,7 +32,7 @@ _log = logging.getLogger(__name__)
 def cache_folder() -> Path:
     """The user's cache folder for index files; ``EBMTRACK_CACHE`` names another one."""
     named = os.environ.get("EBMTRACK_CACHE", "").strip()
-    return Path(named).expanduser() if named else Path(platformdirs.user_cache_dir("ebmtrack"))
+    return expanded(named) if named else Path(platformdirs.user_cache_dir("ebmtrack"))
 
 
 def index_file(dataset: str, root: Path) -> Path:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ebm.exceptions import EBMError, InputError
+from ebm.files import expanded
 from ebm.integrity.json_files import read_sealed_json
 from ebm.lookup import lookup, unknown_name
 from ltr.admin.environment import require_dataset_root
@@ -102,7 +103,7 @@ def open_path(path: Path, **options: Any) -> VideoDataset:
     """
     from ltr.dataset.own_tables import open_csv, open_json
 
-    path = path.expanduser()
+    path = expanded(path)
     table = _table_of(path)
     if table is not None:
         return open_csv(table) if table.suffix.lower() == ".csv" else open_json(table)

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from ebm.exceptions import InputError
+from ebm.files import expanded
 from ltr.data.listing import IMAGE_SUFFIXES
 from ltr.data.usable import Skipped
 from ltr.data.video import Annotation
@@ -76,7 +77,7 @@ class FolderVideos(SequenceFolders):
         Raises:
             InputError: if it is missing or holds no videos.
         """
-        folder = Path(root).expanduser()
+        folder = expanded(root)
         if not folder.is_dir():
             raise InputError(f"there is no folder {folder}.")
         present, self.without_boxes = _videos(folder)

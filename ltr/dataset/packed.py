@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from ebm.exceptions import InputError
+from ebm.files import expanded
 from ltr.data.usable import Skipped
 from ltr.data.video import Annotation, Slice
 from ltr.dataset.array_file import Arrays, read_arrays
@@ -109,7 +110,7 @@ class PackedVideos:
         Raises:
             InputError: if the index or a shard is missing, truncated or damaged, or sequences are missing.
         """
-        self.root = Path(root).expanduser()
+        self.root = expanded(root)
         meta, arrays = _read_index(self.root)
         self.name: str = meta["dataset"]
         self.is_video: bool = meta["is_video"]

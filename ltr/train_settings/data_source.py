@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ebm.exceptions import InputError
+from ebm.files import expanded
 from ebm.lookup import unknown_name
 from ltr.admin.environment import DATASETS, configured_datasets, require_dataset_root
 from ltr.train_settings.parts import FOLDER, READERS, DatasetShare
@@ -117,7 +118,7 @@ def _choose_selected(recipe: TrainRecipe, selection: Sequence[str], scale: str) 
     for text in asked:
         name, _, rest = text.partition(":")
         if text.startswith(FOLDER):
-            roots[_folder_name(Path(rest), roots)] = Path(rest).expanduser()
+            roots[_folder_name(Path(rest), roots)] = expanded(rest)
         elif name in READERS and rest in {"", PARTIAL}:
             roots[name] = require_dataset_root(name)
         elif text == GENERATED:

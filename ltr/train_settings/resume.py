@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ebm.exceptions import InputError
+from ebm.files import expanded
 from ltr.admin.loading import latest_checkpoint, read_checkpoint
 from ltr.train_settings.compare import comparable, flat_differences
 from ltr.train_settings.recipe import TrainRecipe
@@ -65,7 +66,7 @@ def find_start(
     if resume == "none":
         return None
     named = resume not in ("auto", "match")
-    path = Path(resume).expanduser() if named else folder.newest()
+    path = expanded(resume) if named else folder.newest()
     if path is None:
         return None
     if named and path.is_dir():

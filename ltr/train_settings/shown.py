@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ebm.exceptions import InputError
+from ebm.files import expanded
 from ltr.train_settings.recipe import TrainRecipe
 
 __all__ = ["FIXED", "read_shown", "show_recipe"]
@@ -56,7 +57,7 @@ def read_shown(file: Path, recipe: TrainRecipe) -> list[str]:
         InputError: if it cannot be read, a line is no assignment, or it is of another setting.
     """
     try:
-        lines = file.expanduser().read_text(encoding="utf-8").splitlines()
+        lines = expanded(file).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"--set @{file} cannot be read: {error}.") from error
     found = []

@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from ebm.exceptions import InputError
+from ebm.files import expanded
 from ebm.lookup import unknown_name
 from pytracking.evaluation.data import Sequence
 from pytracking.evaluation.results import ResultFolder, config_hash
@@ -149,7 +150,7 @@ def find_sources(wanted: str, results_root: Path) -> list[BoxSource]:
         raise InputError(f"{wanted!r} has no label before the '='; write LABEL={rest}, or {rest} alone.")
     if place == "first_box":
         return [FirstBoxSource(label if equals else "first_box")]
-    folder = Path(place).expanduser()
+    folder = expanded(place)
     if folder.is_dir() and not _is_under_root(place, results_root):
         return [FolderSource(label if equals else folder.name, ResultFolder(folder))]
     matches, remark = _chosen(place, results_root)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ebm.exceptions import InputError, UnknownNameError
+from ebm.files import expanded
 from ebm.lookup import lookup
 from ltr.admin.environment import configured_datasets, require_dataset_root, workspace
 from pytracking.evaluation.benchmarks import (
@@ -131,7 +132,7 @@ def find_root(
     if benchmark.root_key is not None:
         return require_dataset_root(benchmark.root_key, root)
     if root is not None:
-        folder = Path(root).expanduser()
+        folder = expanded(root)
         if not folder.is_dir():
             raise InputError(f"--root {folder} is no folder; leave it out to have the set generated.")
         return folder

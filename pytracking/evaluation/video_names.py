@@ -6,6 +6,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from ebm.exceptions import InputError
+from ebm.files import expanded
 
 __all__ = ["video_path"]
 
@@ -25,7 +26,7 @@ def video_path(text: str) -> Path:
     """
     if not text:
         raise InputError("The video's name is empty; name a video file or a folder of images.")
-    path = Path(text).expanduser() if text.startswith("~/") else Path(text)
+    path = expanded(text) if text.startswith("~/") else Path(text)
     if text == "-":
         raise InputError(
             "A video cannot be read from standard input. Write it to a file first: cat > clip.mp4, and name "

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ebm.exceptions import InputError
+from ebm.files import expanded
 from pytracking.parameter.base import Params
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def find_weights(
     if not params.needs_network:
         return WeightsChoice(path=None, how="this tracker has no network")
     if checkpoint is not None:
-        path = _given(Path(checkpoint).expanduser())
+        path = _given(expanded(checkpoint))
         return WeightsChoice(path=path, how="given as checkpoint", weights=weights)
     # Only here: with a checkpoint at hand nobody's paths file is read.
     from ltr.admin.environment import network_folders, workspace

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ebm.exceptions import InputError
-from ebm.files import require_writable_folder, write_atomic, write_json
+from ebm.files import expanded, require_writable_folder, write_atomic, write_json
 
 
 def test_a_file_replaces_its_predecessor_and_leaves_nothing_beside(tmp_path: Path) -> None:
@@ -56,3 +56,9 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path, monkeypatch: p
     with pytest.raises(KeyboardInterrupt):
         write_atomic(tmp_path / "a.txt", "new")
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("a.txt", "old")]
+
+
+def test_a_home_of_nobody_is_a_name_like_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    assert expanded("~/a") == Path("/home/me/a")
+    assert expanded("~nobody_of_this_name/a") == Path("~nobody_of_this_name/a")

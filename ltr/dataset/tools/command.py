@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ebm.command import CommandParser, local_path, run_command
 from ebm.exceptions import InputError
+from ebm.files import expanded
 from ebm.outputs import Output, require_outputs
 from ltr.dataset.tools.faults import first_few
 
@@ -116,7 +117,7 @@ def _locate(name: str, root: Path | None, split: str | None) -> tuple[Path, str 
         raise InputError(f"{name} has no splits; leave --split out.")
     if name in KINDS:
         return require_dataset_root(name, root), name
-    path = Path(name.removeprefix("folder:")).expanduser()
+    path = expanded(name.removeprefix("folder:"))
     if split:
         raise InputError(f"--split goes with a dataset's name, one of {', '.join(WITH_SPLITS)}.")
     if root is not None:

@@ -1,5 +1,6 @@
 """The backbone's starting weights from a file of one's own, where PyTracking knows a download alone."""
 
+import os
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -29,7 +30,7 @@ def build_network(build: Callable[..., Any], settings: Any, depth: int, weights:
     file = weights or getattr(settings.env, field, "")
     if not file:
         return build(backbone_pretrained=True, **options)
-    path = Path(str(file)).expanduser()
+    path = Path(os.path.expanduser(str(file)))
     if not path.is_file():
         raise FileNotFoundError(
             f"No file {path} of ImageNet weights. It is named by `backbone_weights` of the recipe or by "

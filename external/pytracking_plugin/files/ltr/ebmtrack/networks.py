@@ -1,6 +1,7 @@
 """Where the network of an added setting lies: with the other networks, or among this clone's checkpoints."""
 
 import importlib
+import os
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ def find_network(module: str, name: str) -> str:
 def _network_folders() -> list[Path]:
     value = _field("pytracking.evaluation.local", "local_env_settings", "network_path")
     values = value if isinstance(value, list | tuple) else [value] if value else []
-    return [Path(str(folder)).expanduser() for folder in values]
+    return [Path(os.path.expanduser(str(folder))) for folder in values]
 
 
 def _field(module: str, maker: str, name: str) -> object:
