@@ -49,6 +49,7 @@ class AVVideo(Frames):
         self._heard: list[str] = []  # errors of the container in the current reading
         self._hidden = 0  # pictures that were never shown, in the current reading
         self._pace, self._stamp = Rhythm(1 / DEFAULT_FPS), None  # type: Rhythm, int | None
+        self._begin: int | None = None  # earliest time stamp of data, in the current reading
         readable = self._probe()
         if not readable:
             raise InputError(
@@ -99,7 +100,7 @@ class AVVideo(Frames):
         step, start, last, number = 1 / self.fps, None, -1 / self.fps, 0  # last: s after the first frame
         widest, back, self._heard, self._hidden = step, 0, [], 0
         offset: float | None = None  # s, of the first frame; lengths may count from it or from 0
-        rhythm, self._pace, self._stamp = Rhythm(step), Rhythm(step), None
+        rhythm, self._pace, self._stamp, self._begin = Rhythm(step), Rhythm(step), None, None
         with self._open() as container:
             for frame, (stamp, fault) in self._decoded(container, container.streams.video[0]):
                 seconds = None if stamp is None or self.time_base is None else float(stamp * self.time_base)
@@ -115,8 +116,17 @@ class AVVideo(Frames):
         self.cut = self._loss(last + max(0.0, offset or 0.0), widest)
         if not self.cut:
             skipped = rhythm.said_of(self.path) or self._pace.said_of(self.path)
-            found = (joints(self.path) or _turned_back(self.path, back), skipped)
+            found = (joints(self.path) or _turned_back(self.path, back), skipped, self._late(offset))
             self.notes += [note for note in found if note and note not in self.notes]
+
+    def _late(self, first: float | None) -> str:
+        """That there is data from before the first frame, shown at `first` s, of which nothing is shown."""
+        if first is None or self._begin is None or self.time_base is None:
+            return ""
+        early = first - float(self._begin * self.time_base)
+        if early < 0.5 / self.fps:
+            return ""
+        return f"the first {early:.2f} s of {self.path} are not shown: they are hidden, or damaged."
 
     def _loss(self, last: float, widest: float) -> str:
         """What speaks for frames that are missing, besides those that cannot be decoded.
@@ -186,6 +196,8 @@ class AVVideo(Frames):
 
     def _step_to(self, packet: Any) -> None:
         """Take in the time at which a packet is to be decoded, even where a decoder mixes up the pictures."""
+        if packet.pts is not None and packet.size and packet.pts >= 0 and not packet.is_discard:
+            self._begin = packet.pts if self._begin is None else min(self._begin, packet.pts)
         if packet.dts is not None and packet.size:
             if self._stamp is not None:
                 self._pace.add(float((packet.dts - self._stamp) * packet.time_base))

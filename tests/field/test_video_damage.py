@@ -240,6 +240,17 @@ def test_the_last_frame_alone_is_missed(kind: str, codec: str, tmp_path: Path) -
     assert "announces 0.80 s of pictures; they end at 0.72 s" in said
 
 
+def test_a_first_frame_that_is_hidden_is_said(tmp_path: Path) -> None:
+    """One bit of VP8 hides a frame; of the first one neither times nor length tell that it is gone."""
+    video = timed_video(tmp_path / "a.webm", "libvpx", range(0, 800, 40))
+    data = bytearray(video.read_bytes())
+    data[data.index(b"\x9d\x01\x2a") - 3] &= ~0x10  # show_frame, in front of the start code of RFC 6386
+    video.write_bytes(data)
+    count, said = said_of(video)
+    assert count == 19
+    assert "the first 0.04 s" in said
+
+
 def test_times_that_go_back_are_said(tmp_path: Path) -> None:
     """One wrong time stamp moves all that follow, and hides how much is missing at the end."""
     video = timed_video(tmp_path / "a.mkv", "libx264", range(0, 800, 40), bf="0")
