@@ -26,11 +26,14 @@ def text_of(file: Path, wide: bool = False) -> str | None:
 
 
 def numbers(line: str) -> list[float] | None:
-    """Numbers with one comma, one semicolon or blanks between two; commas without blanks alone."""
-    row = line.strip()
+    """Numbers with one comma, one semicolon or blanks between two; commas without blanks alone.
+
+    One separator may close the row, also a semicolon that of commas, as in a matrix of MATLAB.
+    """
+    row = re.sub(r"\s*[,;]$", "", line.strip())
     if re.search(r"\S,\S", row) and re.search(r";|[^,;\s]\s+[^,;\s]", row):
         return None
-    fields = re.split(r"\s*[,;]\s*|\s+", re.sub(r"\s*[,;]\s*$", "", line.strip()))
+    fields = re.split(r"\s*[,;]\s*|\s+", row)
     return [float(field) for field in fields] if all(map(_NUMBER.fullmatch, fields)) else None
 
 
