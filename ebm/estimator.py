@@ -50,6 +50,7 @@ class EBMRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc, unused-
         weight_decay: of AdamW.
         validation: share of the rows held out for early stopping.
         patience: epochs without improvement before training ends.
+        members: networks whose densities are averaged, each with other rows held out.
         prediction: what `predict` returns of the density: its "mean", "mode" or "median".
         loss_options: numbers of the loss, for example ``{"num_samples": 256}``; None leaves them as they are.
         feature_net: a network of your own for the features.
@@ -79,6 +80,7 @@ class EBMRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc, unused-
         weight_decay: float = 1e-4,
         validation: float = 0.15,
         patience: int = 20,
+        members: int = 1,
         prediction: Method = "mean",
         loss_options: Mapping[str, Any] | None = None,
         feature_net: nn.Module | None = None,
@@ -94,6 +96,7 @@ class EBMRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc, unused-
         self.weight_decay = weight_decay
         self.validation = validation
         self.patience = patience
+        self.members = members
         self.prediction = prediction
         self.loss_options = loss_options
         self.feature_net = feature_net
@@ -148,6 +151,7 @@ class EBMRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc, unused-
             weight_decay=self.weight_decay,
             validation=self.validation,
             patience=self.patience,
+            members=self.members,
             seed=seed,
             **(self.loss_options or {}),
         )

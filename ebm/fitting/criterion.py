@@ -25,13 +25,14 @@ BACKGROUND = 0.01
 ROWS = 512
 
 
-def held_out_nll(model: EnergyModel, held: Rows, scaling: Scaling) -> Callable[[], HeldOut]:
+def held_out_nll(model: EnergyModel, held: Rows, scaling: Scaling, members: int = 1) -> Callable[[], HeldOut]:
     """A function that measures a network on held-out rows.
 
     Args:
-        model: scores standardised targets.
-        held: the rows, standardised, see `Rows.scaled`.
+        model: scores standardised targets; may be several networks side by side.
+        held: the rows, standardised, see `Rows.scaled`; of several members one after the other.
         scaling: for the unit of the result, and the range of the grid.
+        members: K.
 
     Returns:
         A function of nothing, to be called after every epoch: for several targets it looks for mass where the
@@ -41,20 +42,24 @@ def held_out_nll(model: EnergyModel, held: Rows, scaling: Scaling) -> Callable[[
     """
     offset = scaling.y_scale.log().sum().item()
     x, z, weights = held
-    share = weights / weights.sum()
-    blocks = torch.arange(len(z), device=z.device).split(ROWS)
+    own = weights.view(members, -1)
+    share = own / own.sum(1, keepdim=True)
+    count = max(1, ROWS // members)
+    places = torch.arange(len(z), device=z.device).view(members, -1)  # a member's rows in a row
+    blocks = [block.reshape(-1) for block in places.split(count, 1)]
     densities = [_Line(model, scaling) if scaling.target_dim == 1 else _Placing(model) for _ in blocks]
     floor = math.log(BACKGROUND) - (math.log(math.pi) + z.square().log1p()).sum(1)
 
     def measure() -> HeldOut:
-        total = torch.zeros(2, device=z.device)
+        total = torch.zeros(2, members, device=z.device)
         for rows, log_prob in zip(blocks, densities):
             with torch.no_grad():
                 features = model.extract(x[rows])
             log_p = log_prob(features, z[rows])
             mixed = torch.logaddexp(log_p + math.log1p(-BACKGROUND), floor[rows])
-            total -= (share[rows] * torch.stack((mixed, log_p))).sum(1)
-        criterion, nll = (total + offset).tolist()
+            parts = torch.stack((mixed, log_p)).view(2, members, -1)
+            total -= (share.flatten()[rows].view(members, -1) * parts).sum(2)
+        criterion, nll = total + offset
         return HeldOut(criterion, nll)
 
     return measure

@@ -16,15 +16,17 @@ from ebm.fitting.config import FitConfig
 from ebm.fitting.data import Scaling
 from ebm.fitting.fitted import FittedEBM
 from ebm.fitting.loop import History
-from ebm.fitting.network import AnchoredEBM, build_model
+from ebm.fitting.members import MemberMixture, network_of
+from ebm.fitting.network import OWN, AnchoredEBM, build_model
 from ebm.fitting.recipes import loss_options
 from ebm.integrity.checksums import sealed_zip
 from ebm.integrity.torch_files import read_torch_file
+from ebm.nn.members import side_by_side
 
 __all__ = ["load_fitted", "save_fitted"]
 
 FORMAT = "ebmtrack.fitted"
-VERSION = 1
+VERSION = 2  # 1 knew no members
 _SCALING = ("x_mean", "x_scale", "y_mean", "y_scale", "z_low", "z_high")
 _LIMITS = ("x_low", "x_high")  # files of earlier releases have none
 
@@ -36,14 +38,15 @@ def save_fitted(fitted: FittedEBM, path: Path) -> None:
         InputError: if the file cannot be written.
     """
     scaling, history = fitted.scaling, fitted.history
+    net = network_of(fitted.model)
     fields = {
         "format": FORMAT,
         "version": VERSION,
         "config": fitted.config.plain(),
         "loss_options": fitted.loss_options,
         "own_features": fitted.own_features,
-        "feature_dim": fitted.model.head.feature_dim,
-        "anchor": fitted.model.anchor,
+        "feature_dim": net.head.feature_dim,
+        "anchor": net.anchor,
         "x_shape": list(scaling.x_shape),
         "flat": scaling.flat,
         "x_names": scaling.x_names,
@@ -55,7 +58,7 @@ def save_fitted(fitted: FittedEBM, path: Path) -> None:
             "best_epoch": history.best_epoch,
             "seconds": history.seconds,
         },
-        "weights": {name: tensor.cpu() for name, tensor in fitted.model.state_dict().items()},
+        "weights": {name: tensor.cpu() for name, tensor in net.state_dict().items()},
     }
     buffer = io.BytesIO()
     torch.save(fields, buffer)
@@ -101,7 +104,7 @@ def _read(path: Path) -> dict[str, Any]:
     fields = read_torch_file(path)
     if not isinstance(fields, dict) or fields.get("format") != FORMAT:
         raise InputError(f"{path} is no fitted density: FittedEBM.save did not write it.")
-    if not isinstance(fields.get("version"), int) or fields["version"] != VERSION:
+    if not isinstance(fields.get("version"), int) or not 1 <= fields["version"] <= VERSION:
         raise InputError(
             f"{path} has version {fields.get('version')!r} of the format, this release reads {VERSION}; "
             "fit again, or install the release that wrote it."
@@ -173,8 +176,8 @@ def _names(fields: dict[str, Any], key: str, count: int) -> tuple[str, ...] | No
 
 def _model(
     fields: dict[str, Any], config: FitConfig, scaling: Scaling, feature_net: nn.Module | None
-) -> AnchoredEBM:
-    """The network with the weights of the file."""
+) -> AnchoredEBM | MemberMixture:
+    """The network with the weights of the file, or several."""
     own, weights = bool(fields["own_features"]), fields["weights"]
     if own and feature_net is None:
         raise InputError("it was fitted with a feature_net of your own; pass a module of that structure.")
@@ -189,7 +192,11 @@ def _model(
     sizes = (x_dim, *config.hidden, config.hidden[-1], config.hidden[-1])
     if len(sizes) > len(weights) + 3 or any(a * b > most for a, b in pairwise(sizes)):
         raise InputError("its weights are fewer than its layer sizes need.")
-    net = copy.deepcopy(feature_net)
-    model = build_model(x_dim, scaling.target_dim, config.hidden, float(fields["anchor"]), net)
+    members = config.members
+    if members > 1 and weights["head.joint.first.weight"].shape[0] != members:  # before they are made
+        raise InputError(f"its weights are not those of {members} networks.")
+    sizes_of = (x_dim, scaling.target_dim, config.hidden, float(fields["anchor"]))
+    nets = [build_model(*sizes_of, copy.deepcopy(feature_net)) for _ in range(members)]
+    model = nets[0] if members == 1 else side_by_side(nets, OWN if own else ())
     model.load_state_dict(weights)
-    return model
+    return model if members == 1 else MemberMixture(model, members, scaling)

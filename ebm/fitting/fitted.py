@@ -15,6 +15,7 @@ from ebm.fitting.config import FitConfig
 from ebm.fitting.data import Scaling, as_weights, like_input
 from ebm.fitting.density import climb, raw_density, rows_at_a_time, warn_doubtful
 from ebm.fitting.loop import History
+from ebm.fitting.members import MemberMixture
 from ebm.fitting.network import AnchoredEBM
 from ebm.fitting.tables import require_same_order
 from ebm.lookup import unknown_name
@@ -42,7 +43,7 @@ class FittedEBM:
     where the targets of the fit had none.
 
     Args:
-        model: network on standardised inputs and targets.
+        model: network on standardised inputs and targets, or several.
         scaling: between these and raw ones.
         config: what it was fitted with.
         loss_options: numbers of the loss.
@@ -52,7 +53,7 @@ class FittedEBM:
 
     def __init__(
         self,
-        model: AnchoredEBM,
+        model: AnchoredEBM | MemberMixture,
         scaling: Scaling,
         config: FitConfig,
         loss_options: dict[str, Any],

@@ -2,15 +2,19 @@
 
 import math
 import warnings
+from collections.abc import Iterator
 
 import torch
+from torch import Tensor
 
+from ebm.density import GridDensity, ImportanceDensity
 from ebm.exceptions import CoverageWarning
 from ebm.fitting.density import raw_density, rows_at_a_time
 from ebm.fitting.fitted import FittedEBM
+from ebm.fitting.members import member_of
 from ebm.fitting.rows import Rows
 
-__all__ = ["warn_overconfident"]
+__all__ = ["held_out_densities", "warn_overconfident"]
 
 LEVEL = 0.9
 # Fewer rows say too little; more would cost as much as the fit.
@@ -32,19 +36,37 @@ def warn_overconfident(fitted: FittedEBM, held: Rows) -> None:
     count = min(len(held.x), MOST)
     if fitted.target_dim == 1 or count < FEWEST:
         return
-    inside = 0
-    for rows in torch.arange(count).split(rows_at_a_time(fitted.target_dim)):
-        with torch.no_grad():
-            features = fitted.model.extract(fitted.scaling.inputs(held.x[rows], fitted.device))
-        density, _ = raw_density(fitted.model, features, fitted.scaling)
-        rank = density.highest_density_rank(held.y[rows].to(fitted.device))
-        inside += int((rank < LEVEL).sum())
-    short = LEVEL - inside / count
+    ranks = [density.highest_density_rank(y) for density, y in held_out_densities(fitted, held, count)]
+    inside = int((torch.cat(ranks) < LEVEL).sum())
+    share = inside / count
+    short = LEVEL - share
     if short > max(SHORT, ERRORS * math.sqrt(LEVEL * (1 - LEVEL) / count)):
         warnings.warn(
             f"the density of {fitted.target_dim} targets is too narrow: its sets of {LEVEL:.0%} hold "
-            f"{inside / count:.0%} of {count} held-out rows. Take its intervals as too short; more "
+            f"{share:.0%} of {count} held-out rows. Take its intervals as too short; more "
             "rows, more num_samples or another loss may help.",
             CoverageWarning,
             stacklevel=3,
         )
+
+
+def held_out_densities(
+    fitted: FittedEBM, held: Rows, most: int | None = None
+) -> Iterator[tuple[GridDensity | ImportanceDensity, Tensor]]:
+    """The density of every row held out by the network that did not see it, and the row's target.
+
+    Args:
+        fitted: the density; of several members each is asked for the rows that it held out.
+        held: raw rows, those of the first member first, and so on.
+        most: rows in all; None is all of them.
+    """
+    members = fitted.config.members
+    own = len(held.x) // members
+    wanted = own if most is None else min(own, -(-most // members))
+    for k in range(members):
+        model = member_of(fitted.model, k)
+        for rows in (k * own + torch.arange(wanted)).split(rows_at_a_time(fitted.target_dim)):
+            with torch.no_grad():
+                features = model.extract(fitted.scaling.inputs(held.x[rows], fitted.device))
+            density, _ = raw_density(model, features, fitted.scaling)
+            yield density, held.y[rows].to(fitted.device)

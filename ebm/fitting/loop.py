@@ -21,15 +21,15 @@ BatchLoss = Callable[[Tensor], Tensor]
 
 
 class HeldOut(NamedTuple):
-    """What held-out rows say of a network, both the smaller the better.
+    """What held-out rows say of a network, both the smaller the better; of K side by side, ``(K,)`` numbers.
 
     Attributes:
         criterion: decides which weights are kept, and when training ends.
         nll: mean negative log-likelihood, nats, of raw targets; is told.
     """
 
-    criterion: float
-    nll: float
+    criterion: float | Tensor
+    nll: float | Tensor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +39,8 @@ class History:
     Attributes:
         train_loss: mean loss of every epoch, in the unit of the loss.
         held_out_nll: mean held-out negative log-likelihood after every epoch, nats, of raw targets.
-        best_epoch: the epoch, from 0, whose weights were kept.
+        best_epoch: the epoch, from 0, whose weights were kept; of several members that of the last one, and
+            the other figures are their means.
         seconds: wall-clock time.
     """
 
@@ -63,7 +64,8 @@ def minimise(
 
     The learning rate falls to 0 along half a cosine over all epochs. Where the held-out value has not fallen
     for `patience` epochs before that, training goes back to the best weights and lets the learning rate fall
-    to 0 from there, over as many epochs: the noise of large steps is taken out either way.
+    to 0 from there, over as many epochs: the noise of large steps is taken out either way. Of several
+    networks side by side each keeps its own best weights; they go back when the last of them stops falling.
 
     Args:
         net: its parameters are trained; in training mode during steps, in evaluation mode otherwise.
@@ -130,20 +132,33 @@ class _Rate:
 
 
 class _Best:
-    """The smallest criterion so far and the weights it was measured with."""
+    """The smallest criterion so far, of every member, and the weights it was measured with."""
 
     def __init__(self, net: nn.Module) -> None:
-        self.net, self.value, self.epoch = net, math.inf, 0
+        self.net, self.epoch = net, 0
+        self.criterion: Tensor | None = None
         self.values: list[float] = []
         self.weights: dict[str, Tensor] = {}
 
     def offer(self, measured: HeldOut) -> None:
-        if not all(map(math.isfinite, measured)):
-            raise NumericalError(f"the held-out NLL is {measured.nll}.")
-        if measured.criterion < self.value:
-            self.value, self.epoch = measured.criterion, len(self.values)
+        criterion, nll = (torch.as_tensor(part).double().reshape(-1).cpu() for part in measured)
+        if not bool((criterion.isfinite() & nll.isfinite()).all()):
+            raise NumericalError(f"the held-out NLL is {', '.join(f'{value:g}' for value in nll.tolist())}.")
+        if self.criterion is None:
+            self.criterion = torch.full_like(criterion, math.inf)
+        better = criterion < self.criterion
+        if bool(better.any()):
+            self.epoch, self.criterion = len(self.values), torch.where(better, criterion, self.criterion)
+            self._keep(better)
+        self.values.append(nll.mean().item())
+
+    def _keep(self, better: Tensor) -> None:
+        """Weights of the members that are better; parameters of several have one row for each."""
+        if bool(better.all()):
             self.weights = {name: tensor.detach().clone() for name, tensor in self.net.state_dict().items()}
-        self.values.append(measured.nll)
+            return
+        for name, tensor in self.net.named_parameters():
+            self.weights[name][better] = tensor.detach()[better.to(tensor.device)]
 
     def settle_for_less(self, error: NumericalError) -> None:
         """Warn that training ended here, or raise where there is nothing to settle for."""

@@ -12,6 +12,8 @@ from ebm.nn import ConditionalEBM, MLPEnergyHead, mlp
 __all__ = ["AnchoredEBM", "build_model", "feature_size"]
 
 FAR = 10.0
+# The submodule that may be a network of the user's own, of any kind.
+OWN = ("feature_net",)
 
 
 class AnchoredEBM(ConditionalEBM):

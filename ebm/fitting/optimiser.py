@@ -38,7 +38,10 @@ class FlatAdamW:
         self.gradient = torch.zeros_like(self.values)
         self.mean, self.square = torch.zeros_like(self.values), torch.zeros_like(self.values)
         self.steps = 0
-        decays = [torch.full((p.numel(),), weight_decay if p.ndim > 1 else 0.0) for p in self.trained]
+        # By their names: biases of several networks side by side are a matrix.
+        biases = {id(p) for name, p in net.named_parameters() if p.ndim < 2 or name.endswith("bias")}
+        shares = [0.0 if id(p) in biases else weight_decay for p in self.trained]
+        decays = [torch.full((p.numel(),), share) for p, share in zip(self.trained, shares, strict=True)]
         self.decay = torch.cat(decays).to(self.values.device)
         for p, value, gradient in zip(self.trained, self._views(self.values), self._views(self.gradient)):
             p.data, p.grad = value, gradient

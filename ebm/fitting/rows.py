@@ -25,6 +25,10 @@ class Rows(NamedTuple):
     y: Tensor
     weights: Tensor
 
+    def chosen(self, rows: Tensor) -> "Rows":
+        """Those with the given indices, also several times."""
+        return Rows(self.x[rows], self.y[rows], self.weights[rows])
+
     def scaled(self, scaling: Scaling, device: torch.device) -> "Rows":
         """Raw rows as a network and its loss take them: standardised, float32 on `device`."""
         y = scaling.standardised(self.y).to(device, torch.float32)
@@ -39,8 +43,12 @@ def prepare_rows(
     *,
     share: float,
     seed: int,
+    members: int = 1,
 ) -> tuple[Rows, Rows, Scaling]:
     """Rows to train on and rows held out, raw, float64 on the CPU, and the scaling of the former.
+
+    Of several members, each with a split of its own, the rows of the first stand first, and so on; then the
+    scaling is that of all rows.
 
     Args:
         x: inputs ``(N, F)`` or ``(N, ...)``.
@@ -49,6 +57,7 @@ def prepare_rows(
         validation_data: rows to hold out; None draws them.
         share: of the rows, to hold out.
         seed: of the draw.
+        members: K.
 
     Raises:
         ShapeError: if shapes do not fit.
@@ -67,15 +76,33 @@ def prepare_rows(
         _warn_outliers(name, values, used)
     rows = Rows(inputs[used], targets[used], weights[used])
     if validation_data is None:
-        train, held = split_rows(len(rows.x), share, seed)
-        kept = Rows(*(part[train] for part in rows))
-        return kept, Rows(*(part[held] for part in rows)), measure(kept.x, kept.y, flat).named(x, y)
+        train, held = _splits(len(rows.x), share, seed, members)
+        kept = rows.chosen(train)
+        measured = kept if members == 1 else rows
+        return kept, rows.chosen(held), measure(measured.x, measured.y, flat).named(x, y)
     scaling = measure(rows.x, rows.y, flat).named(x, y)
     held_x = scaling.rows(validation_data[0])
     if not len(held_x):
         raise ShapeError("validation_data has no rows; leave it out to hold out a share of x.")
     held_y = scaling.targets(validation_data[1], len(held_x))
-    return rows, Rows(held_x, held_y, as_weights(None, len(held_x))), scaling
+    held_rows = Rows(held_x, held_y, as_weights(None, len(held_x)))
+    train = _in_orders(torch.arange(len(rows.x)).expand(members, -1), seed)
+    return rows.chosen(train), held_rows.chosen(torch.arange(len(held_x)).repeat(members)), scaling
+
+
+def _splits(count: int, share: float, seed: int, members: int) -> tuple[Tensor, Tensor]:
+    """Indices of every member's rows to train on, and of those that it holds out."""
+    pairs = [split_rows(count, share, seed + k) for k in range(members)]
+    train, held = (torch.stack(part) for part in zip(*pairs))
+    return _in_orders(train, seed), held.flatten()
+
+
+def _in_orders(rows: Tensor, seed: int) -> Tensor:
+    """Every member's rows ``(K, N)`` in an order of its own, so that batches differ, ``(K * N,)``."""
+    if len(rows) == 1:
+        return rows[0]
+    generator = torch.Generator().manual_seed(seed)
+    return torch.cat([own[torch.randperm(len(own), generator=generator)] for own in rows])
 
 
 def split_rows(count: int, share: float, seed: int) -> tuple[Tensor, Tensor]:

@@ -16,9 +16,11 @@ from ebm.fitting.data import Scaling
 from ebm.fitting.fitted import FittedEBM
 from ebm.fitting.honesty import warn_overconfident
 from ebm.fitting.loop import minimise
-from ebm.fitting.network import build_model, feature_size
+from ebm.fitting.members import MemberMixture
+from ebm.fitting.network import OWN, AnchoredEBM, build_model, feature_size
 from ebm.fitting.recipes import loss_options, standardised_loss
 from ebm.fitting.rows import Rows, prepare_rows
+from ebm.nn.members import side_by_side
 from ebm.threads import using_threads
 
 __all__ = ["fit"]
@@ -65,8 +67,8 @@ def fit(
         device: where to train and predict, for example "cuda".
         progress: show a bar, where tqdm is installed and the output is a terminal.
         **options: fields of `ebm.fitting.config.FitConfig` (``hidden``, ``epochs``, ``batch_size``,
-            ``learning_rate``, ``weight_decay``, ``validation``, ``patience``, ``seed``) and numbers of the
-            loss (`ebm.fitting.recipes.RECIPES`), all lengths in standard deviations of the target:
+            ``learning_rate``, ``weight_decay``, ``validation``, ``patience``, ``members``, ``seed``) and
+            numbers of the loss (`ebm.fitting.recipes.RECIPES`), all lengths in standard deviations of the target:
             ``sigmas``, ``num_samples``, ``beta``, ``label_sigma``, ``steps``, ``step_size``, ``sigma``.
 
     Raises:
@@ -84,29 +86,39 @@ def fit(
     config, place = FitConfig(loss=loss, **own), usable_device(device)
     chosen = loss_options(config.loss, options)
     train, held, scaling = prepare_rows(
-        x, y, sample_weight, validation_data, share=config.validation, seed=config.seed
+        *(x, y, sample_weight, validation_data),
+        share=config.validation,
+        seed=config.seed,
+        members=config.members,
     )
     small = feature_net is None and place.type == "cpu" and max(config.hidden) <= ONE_THREAD_WIDTH
     with _seeded(config.seed, place), using_threads(1) if small else nullcontext():
-        train, measured = train.scaled(scaling, place), held.scaled(scaling, place)
-        model = _network(train.x, scaling, config, feature_net).to(place)
+        rows = train.scaled(scaling, place)
+        net = _networks(rows.x, scaling, config, feature_net).to(place)
         generator = torch.Generator(place).manual_seed(config.seed)
         history = minimise(
-            model,
-            _batch_loss(model, chosen, config, train, generator),
-            held_out_nll(model, measured, scaling),
-            len(train.x),
+            net,
+            _batch_loss(net, chosen, config, rows, generator),
+            held_out_nll(net, held.scaled(scaling, place), scaling, config.members),
+            len(rows.x) // config.members,
             config,
             generator=generator,
             progress=progress,
         )
+        model = net if config.members == 1 else MemberMixture(net, config.members, scaling)
         fitted = FittedEBM(model, scaling, config, chosen, history, own_features=feature_net is not None)
         warn_overconfident(fitted, held)
     return fitted
 
 
-def _network(x: Tensor, scaling: Scaling, config: FitConfig, feature_net: nn.Module | None) -> Any:
-    """The network with fresh weights."""
+def _networks(x: Tensor, scaling: Scaling, config: FitConfig, feature_net: nn.Module | None) -> AnchoredEBM:
+    """The network with fresh weights, or several side by side."""
+    nets = [_network(x, scaling, config, feature_net) for _ in range(config.members)]
+    return nets[0] if config.members == 1 else side_by_side(nets, () if feature_net is None else OWN)
+
+
+def _network(x: Tensor, scaling: Scaling, config: FitConfig, feature_net: nn.Module | None) -> AnchoredEBM:
+    """A network with fresh weights."""
     reach = torch.maximum(scaling.z_low.abs(), scaling.z_high.abs()).max().item()
     # Two standard deviations of a Gaussian target; wider where targets have long tails.
     anchor = max(2.0, 0.5 * reach)
@@ -120,19 +132,22 @@ def _network(x: Tensor, scaling: Scaling, config: FitConfig, feature_net: nn.Mod
 
 
 def _batch_loss(
-    model: Any, options: dict[str, Any], config: FitConfig, train: Rows, generator: torch.Generator
+    model: AnchoredEBM, options: dict[str, Any], config: FitConfig, train: Rows, generator: torch.Generator
 ) -> Callable[[Tensor], Tensor]:
-    """Loss ``()`` of rows by index, weighted."""
+    """Loss ``()`` of rows by index, weighted; the sum of those of several members, each with its own rows."""
     x, z, weights = train
     # On a GPU a look at every batch would wait for the device; the epoch's mean is looked at anyway.
     check = x.device.type == "cpu"
     loss = standardised_loss(config.loss, options, model.target_dim, check_finite=check).to(x.device)
     weights = weights / weights.mean()
-    even = bool((weights == 1).all())
+    even, members = bool((weights == 1).all()), config.members
+    first = torch.arange(members, device=x.device)[:, None] * (len(x) // members)
 
     def batch_loss(rows: Tensor) -> Tensor:
+        rows = rows if members == 1 else (first + rows).flatten()
         output = loss(model, model.extract(x[rows]), z[rows], generator=generator)
-        return output.loss if even else (output.per_item * weights[rows]).mean()
+        mean = output.loss if even else (output.per_item * weights[rows]).mean()
+        return mean if members == 1 else mean * members
 
     return batch_loss
 

@@ -1,0 +1,73 @@
+"""A density that several networks agree on: the mean of their densities, each with its own share of rows."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from ebm.fitting.data import Scaling
+from ebm.fitting.density import Found, raw_density
+from ebm.fitting.network import AnchoredEBM
+from ebm.models import EnergyModel, Features, map_tensors
+from ebm.nn.members import one_of
+
+__all__ = ["MemberMixture", "member_of", "network_of"]
+
+
+class MemberMixture(EnergyModel):
+    """K networks as one energy: log of the mean of their densities over raw targets.
+
+    Args:
+        net: K networks side by side, see `ebm.nn.members.side_by_side`.
+        members: K.
+        scaling: between raw and standardised targets.
+    """
+
+    def __init__(self, net: AnchoredEBM, members: int, scaling: Scaling) -> None:
+        super().__init__()
+        self.net, self.members, self.scaling = net, members, scaling
+        self.target_dim = net.target_dim
+
+    @property
+    def anchor(self) -> float:
+        """See `AnchoredEBM`."""
+        return self.net.anchor
+
+    def member(self, k: int) -> AnchoredEBM:
+        """The k-th network, a copy."""
+        return one_of(self.net, k)
+
+    def extract(self, x: Tensor) -> Features:
+        """Features of all members ``(B, K, ...)``, and their log Z over raw targets ``(B, K)``."""
+        with torch.no_grad():
+            features = [self.member(k).extract(x) for k in range(self.members)]
+            found = self.of_members(features)
+        log_z = torch.stack([density.log_partition() for density, _ in found], 1)
+        return torch.stack(features, 1), log_z.float()
+
+    def of_members(self, features: list[Features]) -> list[Found]:
+        """The densities of every member over raw targets.
+
+        Args:
+            features: K times what a member's ``extract`` returned for B inputs.
+        """
+        return [raw_density(self.member(k), own, self.scaling) for k, own in enumerate(features)]
+
+    def score(self, features: Features, y: Tensor) -> Tensor:
+        """log p of raw targets, at standardised ones ``(B, M, D) -> (B, M)``, nats."""
+        own, log_z = features
+        batch, count = y.shape[:2]
+        grouped = map_tensors(lambda tensor: tensor.transpose(0, 1).flatten(0, 1), own)
+        scores = self.net.score(grouped, y.expand(self.members, *y.shape).flatten(0, 1))
+        each = scores.view(self.members, batch, count) - log_z.T[..., None]
+        return each.logsumexp(0) - math.log(self.members)
+
+
+def network_of(model: AnchoredEBM | MemberMixture) -> AnchoredEBM:
+    """The network, or those of all members side by side."""
+    return model.net if isinstance(model, MemberMixture) else model
+
+
+def member_of(model: AnchoredEBM | MemberMixture, k: int) -> AnchoredEBM:
+    """The k-th member, or the network itself where it is alone."""
+    return model.member(k) if isinstance(model, MemberMixture) else model
