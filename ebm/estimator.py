@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 from ebm.density import GridDensity, ImportanceDensity
-from ebm.fitting.fitted import FittedEBM, Method, require_method
+from ebm.fitting.answers import Method, require_method
+from ebm.fitting.fitted import FittedEBM
 from ebm.fitting.tables import NamedArray, names_of
 from ebm.fitting.training import fit
 
@@ -51,6 +52,7 @@ class EBMRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc, unused-
         validation: share of the rows held out for early stopping.
         patience: epochs without improvement before training ends.
         members: networks whose densities are averaged, each with other rows held out.
+        calibrate: widen intervals and sets until they hold the rows held out.
         prediction: what `predict` returns of the density: its "mean", "mode" or "median".
         loss_options: numbers of the loss, for example ``{"num_samples": 256}``; None leaves them as they are.
         feature_net: a network of your own for the features.
@@ -81,6 +83,7 @@ class EBMRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc, unused-
         validation: float = 0.15,
         patience: int = 20,
         members: int = 1,
+        calibrate: bool = False,
         prediction: Method = "mean",
         loss_options: Mapping[str, Any] | None = None,
         feature_net: nn.Module | None = None,
@@ -97,6 +100,7 @@ class EBMRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc, unused-
         self.validation = validation
         self.patience = patience
         self.members = members
+        self.calibrate = calibrate
         self.prediction = prediction
         self.loss_options = loss_options
         self.feature_net = feature_net
@@ -152,6 +156,7 @@ class EBMRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc, unused-
             validation=self.validation,
             patience=self.patience,
             members=self.members,
+            calibrate=self.calibrate,
             seed=seed,
             **(self.loss_options or {}),
         )
@@ -162,9 +167,9 @@ class EBMRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc, unused-
         """Point predictions, ``(N, F) -> (N,)`` or ``(N, D)``."""
         return self._checked().predict(self._inputs(X), method=self.prediction)
 
-    def predict_interval(self, X: Any, level: float = 0.9) -> Any:
-        """Equal-tailed intervals, ``(N, 2)`` or ``(N, D, 2)``, see `FittedEBM.predict_interval`."""
-        return self._checked().predict_interval(self._inputs(X), level)
+    def predict_interval(self, X: Any, level: float | Sequence[float] = 0.9, **options: Any) -> Any:
+        """Intervals, ``(N, 2)`` or ``(N, D, 2)``, and options: see `FittedEBM.predict_interval`."""
+        return self._checked().predict_interval(self._inputs(X), level, **options)
 
     def predict_density(self, X: Any) -> GridDensity | ImportanceDensity:
         """The whole density of every row, see `FittedEBM.density`."""

@@ -16,7 +16,7 @@ from ebm.fitting.tables import (
     require_names,
 )
 
-__all__ = ["Scaling", "as_inputs", "as_targets", "as_weights", "like_input", "measure"]
+__all__ = ["Scaling", "as_inputs", "as_targets", "as_weights", "like_input", "measure", "out_of_range"]
 
 # Beyond the targets seen, densities are first looked for this many standard deviations on either side.
 MARGIN = 2.0
@@ -147,6 +147,20 @@ def measure(x: Tensor, y: Tensor, flat: bool) -> Scaling:
     low, high = ((end - inputs.mean) / inputs.scale for end in (inputs.low, inputs.high))
     scaling = Scaling(shape, inputs.mean, inputs.scale, *targets, flat)
     return replace(scaling, x_low=low - reach, x_high=high + reach)
+
+
+def out_of_range(scaling: Scaling, rows: Tensor) -> Tensor:
+    """Whether raw rows ``(N, F)`` leave the range of those of the fit in any column, ``(N,)``.
+
+    Raises:
+        ShapeError: if rows are not flat, or the fit was saved by a release that did not keep the range.
+    """
+    if scaling.x_low is None or scaling.x_high is None or scaling.x_mean is None or scaling.x_scale is None:
+        raise ShapeError("the range of the inputs is known of flat rows, of fits of this release.")
+    z = (rows - scaling.x_mean) / scaling.x_scale
+    reach = torch.where(scaling.x_low < scaling.x_high, REACH, 0.0)
+    slack = 1e-9  # of rounding, in standard deviations
+    return ((z < scaling.x_low + reach - slack) | (z > scaling.x_high - reach + slack)).any(1)
 
 
 def as_inputs(x: Any, least: int = 1) -> Tensor:

@@ -13,6 +13,7 @@ from ebm.checks import require_finite
 from ebm.exceptions import EBMError, InputError
 from ebm.files import write_atomic
 from ebm.fitting.config import FitConfig
+from ebm.fitting.conformal import plain_calibration, read_calibration
 from ebm.fitting.data import Scaling
 from ebm.fitting.fitted import FittedEBM
 from ebm.fitting.loop import History
@@ -26,7 +27,7 @@ from ebm.nn.members import side_by_side
 __all__ = ["load_fitted", "save_fitted"]
 
 FORMAT = "ebmtrack.fitted"
-VERSION = 2  # 1 knew no members
+VERSION = 2  # 1 knew no members and no calibration
 _SCALING = ("x_mean", "x_scale", "y_mean", "y_scale", "z_low", "z_high")
 _LIMITS = ("x_low", "x_high")  # files of earlier releases have none
 
@@ -58,6 +59,7 @@ def save_fitted(fitted: FittedEBM, path: Path) -> None:
             "best_epoch": history.best_epoch,
             "seconds": history.seconds,
         },
+        "calibration": None if fitted.calibration is None else plain_calibration(fitted.calibration),
         "weights": {name: tensor.cpu() for name, tensor in net.state_dict().items()},
     }
     buffer = io.BytesIO()
@@ -130,6 +132,7 @@ def _rebuild(fields: dict[str, Any], feature_net: nn.Module | None) -> FittedEBM
             seconds=float(history["seconds"]),
         ),
         own_features=bool(fields["own_features"]),
+        calibration=read_calibration(fields.get("calibration"), scaling.target_dim),
     )
 
 

@@ -1,6 +1,7 @@
 """A density that several networks agree on: the mean of their densities, each with its own share of rows."""
 
 import math
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -11,7 +12,21 @@ from ebm.fitting.network import AnchoredEBM
 from ebm.models import EnergyModel, Features, map_tensors
 from ebm.nn.members import one_of
 
-__all__ = ["MemberMixture", "member_of", "network_of"]
+__all__ = ["MemberMixture", "Spread", "member_of", "network_of"]
+
+
+class Spread(NamedTuple):
+    """How far members agree.
+
+    Attributes:
+        variance: of the mean density, ``(N,)`` or ``(N, D)``.
+        between: variance of the members' means: what more rows like these would take away.
+        share: ``between / variance``, in [0, 1].
+    """
+
+    variance: Any
+    between: Any
+    share: Any
 
 
 class MemberMixture(EnergyModel):
@@ -52,6 +67,18 @@ class MemberMixture(EnergyModel):
             features: K times what a member's ``extract`` returned for B inputs.
         """
         return [raw_density(self.member(k), own, self.scaling) for k, own in enumerate(features)]
+
+    def spread(self, features: Features) -> Spread:
+        """The spread of raw targets ``(B, D)``.
+
+        Args:
+            features: what `extract` returned for B inputs.
+        """
+        own, _ = features
+        found = [density for density, _ in self.of_members(list(own.unbind(1)))]
+        between = torch.stack([density.mean() for density in found]).double().var(0, correction=0)
+        within = torch.stack([density.variance() for density in found]).double().mean(0)
+        return Spread(between + within, between, between / (between + within))
 
     def score(self, features: Features, y: Tensor) -> Tensor:
         """log p of raw targets, at standardised ones ``(B, M, D) -> (B, M)``, nats."""

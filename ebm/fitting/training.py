@@ -11,10 +11,11 @@ from torch import Tensor, nn
 from ebm.devices import usable_device
 from ebm.exceptions import ShapeError
 from ebm.fitting.config import FitConfig
+from ebm.fitting.conformal import Calibration, measure_scores
 from ebm.fitting.criterion import held_out_nll
 from ebm.fitting.data import Scaling
 from ebm.fitting.fitted import FittedEBM
-from ebm.fitting.honesty import warn_overconfident
+from ebm.fitting.honesty import held_out_densities, warn_overconfident
 from ebm.fitting.loop import minimise
 from ebm.fitting.members import MemberMixture
 from ebm.fitting.network import OWN, AnchoredEBM, build_model, feature_size
@@ -40,6 +41,7 @@ def fit(
     sample_weight: Any = None,
     device: str | torch.device = "cpu",
     progress: bool = True,
+    calibrate: bool = False,
     **options: Any,
 ) -> FittedEBM:
     """Fit a conditional density p(y|x) = exp f(x, y) / Z(x).
@@ -66,9 +68,11 @@ def fit(
         sample_weight: non-negative weight per row ``(N,)``; a row of weight 0 is left out.
         device: where to train and predict, for example "cuda".
         progress: show a bar, where tqdm is installed and the output is a terminal.
+        calibrate: widen intervals and sets until they hold the rows held out, as `FittedEBM.calibrate` does.
+            Early stopping has looked at them, so that the coverage is right but for little, not guaranteed.
         **options: fields of `ebm.fitting.config.FitConfig` (``hidden``, ``epochs``, ``batch_size``,
             ``learning_rate``, ``weight_decay``, ``validation``, ``patience``, ``members``, ``seed``) and
-            numbers of the loss (`ebm.fitting.recipes.RECIPES`), all lengths in standard deviations of the target:
+            numbers of the loss (`ebm.fitting.recipes.RECIPES`), lengths in standard deviations of the target:
             ``sigmas``, ``num_samples``, ``beta``, ``label_sigma``, ``steps``, ``step_size``, ``sigma``.
 
     Raises:
@@ -107,7 +111,10 @@ def fit(
         )
         model = net if config.members == 1 else MemberMixture(net, config.members, scaling)
         fitted = FittedEBM(model, scaling, config, chosen, history, own_features=feature_net is not None)
-        warn_overconfident(fitted, held)
+        if calibrate:
+            fitted.calibration = Calibration(scores=measure_scores(held_out_densities(fitted, held)))
+        else:
+            warn_overconfident(fitted, held)
     return fitted
 
 

@@ -1,0 +1,220 @@
+"""What a fitted conditional density is asked: predictions, intervals, sets, probabilities, draws."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Literal, get_args
+
+import torch
+from torch import Tensor
+
+from ebm.calibration import Reliability, crps, reliability_of_ranks
+from ebm.density import GridDensity, ImportanceDensity
+from ebm.exceptions import ShapeError
+from ebm.fitting.data import Scaling, as_weights, like_input
+from ebm.fitting.density import rows_at_a_time
+from ebm.fitting.tables import require_same_order
+from ebm.lookup import unknown_name
+
+__all__ = ["Answers", "Method", "require_method"]
+
+Method = Literal["mean", "mode", "median"]
+AnyDensity = GridDensity | ImportanceDensity
+Summary = Callable[[Any, AnyDensity], Tensor]
+
+
+def require_method(method: str) -> None:
+    """Check the name of a point prediction.
+
+    Raises:
+        UnknownNameError: (a ValueError) for another than "mean", "mode" and "median".
+    """
+    if method not in get_args(Method):
+        raise unknown_name("method of predict", str(method), get_args(Method))
+
+
+class Answers(ABC):
+    """The questions that need nothing but the densities of all rows.
+
+    Results are tensors where the input is a tensor, NumPy arrays otherwise; they have no target dimension
+    where the targets of the fit had none. Every question raises a ShapeError if the rows are not those of the
+    fit, and a DomainError if an entry is NaN or infinite.
+    """
+
+    scaling: Scaling
+
+    @property
+    @abstractmethod
+    def device(self) -> torch.device:
+        """Where the network is."""
+
+    @abstractmethod
+    def _blocks(self, rows: Tensor) -> Iterator[tuple[Any, AnyDensity]]:
+        """Features and density of some rows at a time; doubtful ones are named when all are done."""
+
+    @abstractmethod
+    def _mode(self, features: Any, density: AnyDensity) -> Tensor:
+        """The highest place of every density, raw ``(B, D)``."""
+
+    @property
+    def target_dim(self) -> int:
+        """D."""
+        return self.scaling.target_dim
+
+    def predict(self, x: Any, *, method: Method = "mean") -> Any:
+        """Point predictions.
+
+        Args:
+            x: inputs ``(N, F)``.
+            method: "mean" of the density, its "mode" (the best place found, then gradient ascent), or its
+                "median" (per target).
+
+        Returns:
+            ``(N,)`` or ``(N, D)``.
+
+        Raises:
+            UnknownNameError: (a ValueError) for another method.
+        """
+        require_method(method)
+        summary: Summary = {
+            "mean": lambda features, density: density.mean(),
+            "mode": self._mode,
+            "median": lambda features, density: self._columns(density, lambda d: density.quantile(0.5, d)),
+        }[method]
+        return self._shaped(self._in_blocks(x, summary), x)
+
+    def quantile(self, x: Any, p: float | Sequence[float]) -> Any:
+        """Quantiles of each target.
+
+        Args:
+            x: inputs ``(N, F)``.
+            p: a probability in [0, 1], or P of them.
+
+        Returns:
+            ``(N,)`` or ``(N, D)``, for several probabilities ``(N, P)`` or ``(N, D, P)``.
+
+        Raises:
+            DomainError: if a probability is outside [0, 1].
+        """
+        return self._shaped(
+            self._in_blocks(x, lambda _, density: self._columns(density, lambda d: density.quantile(p, d))), x
+        )
+
+    def cdf(self, x: Any, y: Any) -> Any:
+        """Probability that each target is at most `y`, ``(N,)`` or ``(N, D)`` as `y` is.
+
+        For labels it is their probability integral transform: uniform in [0, 1] where densities are honest.
+        """
+        return self._shaped(
+            self._with_targets(
+                x, y, lambda density, t: self._columns(density, lambda d: density.cdf(t[:, d], d))
+            ),
+            x,
+        )
+
+    def crps(self, x: Any, y: Any) -> Any:
+        """Continuous ranked probability score of each target, in its unit; lower is better.
+
+        Returns:
+            ``(N,)`` or ``(N, D)``.
+
+        Source: Gneiting and Raftery, JASA 2007, section 4.2.
+        """
+        return self._shaped(
+            self._with_targets(
+                x, y, lambda density, t: self._columns(density, lambda d: crps(density, t, d))
+            ),
+            x,
+        )
+
+    def log_prob(self, x: Any, y: Any) -> Any:
+        """log p(y|x) of targets ``(N,)`` or ``(N, D)``, nats, ``(N,)``."""
+        return like_input(self._with_targets(x, y, lambda density, t: density.log_prob(t)), x)
+
+    def reliability(
+        self, x: Any, y: Any, levels: Sequence[float] | None = None, *, kind: str = "highest-density"
+    ) -> Reliability:
+        """Share of targets inside their sets, level by level, as `ebm.calibration.reliability`; uncalibrated.
+
+        Args:
+            x: inputs ``(N, F)``.
+            y: targets ``(N,)`` or ``(N, D)``.
+            levels: in (0, 1); None is 0.05, 0.1 ... 0.95.
+            kind: "highest-density", or "equal-tailed" for the intervals of one target.
+
+        Raises:
+            UnknownNameError: (a ValueError) for another kind.
+            ShapeError: for equal-tailed intervals of several targets together.
+        """
+        if kind not in ("highest-density", "equal-tailed"):
+            raise unknown_name("kind of set", str(kind), ("highest-density", "equal-tailed"))
+        if kind == "highest-density":
+            rank = self._with_targets(x, y, lambda density, t: density.highest_density_rank(t))
+        elif self.target_dim > 1:
+            raise ShapeError("equal-tailed intervals are of one target; ask for kind='highest-density'.")
+        else:
+            rank = self._with_targets(x, y, lambda density, t: (2 * density.cdf(t[:, 0]) - 1).abs())
+        return reliability_of_ranks(rank.double().cpu(), levels)
+
+    def sample(self, x: Any, n: int = 1, *, seed: int | None = None) -> Any:
+        """Draws from p(y|x).
+
+        Args:
+            x: inputs ``(N, F)``.
+            n: draws per row.
+            seed: of the draws; None takes torch's global randomness.
+
+        Returns:
+            ``(N, n)`` or ``(N, n, D)``.
+        """
+        generator = None if seed is None else torch.Generator(self.device).manual_seed(seed)
+        drawn = self._in_blocks(x, lambda features, density: density.sample(n, generator))
+        return like_input(drawn[..., 0] if self.scaling.flat else drawn, x)
+
+    def score(self, x: Any, y: Any, sample_weight: Any = None) -> float:
+        """R^2 of the mean predictions, averaged over targets, as scikit-learn's regressors report it.
+
+        1 is perfect, 0 is what the mean of `y` achieves. A constant target scores 1 if it is met, else 0.
+
+        Raises:
+            ShapeError: if the shapes are not those of the fit, or there are fewer than two rows.
+        """
+        rows, targets = self._pair(x, y)
+        if len(rows) < 2:
+            raise ShapeError("R^2 needs at least two rows.")
+        weights = as_weights(sample_weight, len(rows))[:, None]
+        means = [density.mean() for _, density in self._blocks(rows)]
+        predicted = torch.cat(means).double().cpu()
+        left = (weights * (targets - predicted).square()).sum(0)
+        mean = (weights * targets).sum(0) / weights.sum()
+        total = (weights * (targets - mean).square()).sum(0)
+        share = torch.where(total > 0, left / torch.where(total > 0, total, 1.0), (left > 0).double())
+        return 1.0 - share.mean().item()
+
+    def _pair(self, x: Any, y: Any) -> tuple[Tensor, Tensor]:
+        """Checked raw rows and targets that belong together."""
+        rows = self.scaling.rows(x)
+        require_same_order(x, y)
+        return rows, self.scaling.targets(y, len(rows))
+
+    def _density_pairs(self, x: Any, y: Any) -> Iterator[tuple[AnyDensity, Tensor]]:
+        """Densities of some rows at a time, with their targets ``(B, D)``."""
+        rows, targets = self._pair(x, y)
+        blocks = targets.to(self.device).split(rows_at_a_time(self.target_dim))
+        for t, (_, density) in zip(blocks, self._blocks(rows), strict=True):
+            yield density, t
+
+    def _with_targets(self, x: Any, y: Any, of: Callable[[AnyDensity, Tensor], Tensor]) -> Tensor:
+        """Something ``(B, ...)`` of densities and targets ``(B, D)``, of all rows."""
+        return torch.cat([of(density, t) for density, t in self._density_pairs(x, y)])
+
+    def _in_blocks(self, x: Any, summary: Summary) -> Tensor:
+        """A summary ``(B, ...)`` of every block's densities, of all rows."""
+        return torch.cat([summary(*block) for block in self._blocks(self.scaling.rows(x))])
+
+    def _columns(self, density: AnyDensity, of: Callable[[int], Tensor]) -> Tensor:
+        """One result per target, stacked as ``(B, D, ...)``."""
+        return torch.stack([of(d) for d in range(self.target_dim)], 1)
+
+    def _shaped(self, result: Tensor, x: Any) -> Any:
+        """``(N, D, ...)`` in the shape of the targets of the fit."""
+        return like_input(result[:, 0] if self.scaling.flat else result, x)
