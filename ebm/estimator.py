@@ -56,6 +56,7 @@ class EBMRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc, unused-
         prediction: what `predict` returns of the density: its "mean", "mode" or "median".
         loss_options: numbers of the loss, for example ``{"num_samples": 256}``; None leaves them as they are.
         feature_net: a network of your own for the features.
+        base: a regressor on whose errors the density is fitted, such as a random forest.
         device: where to train and predict.
         progress: show a progress bar.
         random_state: an integer gives the same result every time; None does not.
@@ -87,6 +88,7 @@ class EBMRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc, unused-
         prediction: Method = "mean",
         loss_options: Mapping[str, Any] | None = None,
         feature_net: nn.Module | None = None,
+        base: Any = None,
         device: str | torch.device = "cpu",
         progress: bool = False,
         random_state: int | np.random.RandomState | None = None,
@@ -104,6 +106,7 @@ class EBMRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc, unused-
         self.prediction = prediction
         self.loss_options = loss_options
         self.feature_net = feature_net
+        self.base = base
         self.device = device
         self.progress = progress
         self.random_state = random_state
@@ -144,6 +147,7 @@ class EBMRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc, unused-
             NamedArray(y, y_names),
             loss=self.loss,
             feature_net=self.feature_net,
+            base=self.base,
             validation_data=validation_data,
             sample_weight=sample_weight,
             device=self.device,

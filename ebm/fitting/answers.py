@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor
@@ -15,11 +15,21 @@ from ebm.fitting.density import rows_at_a_time
 from ebm.fitting.tables import require_same_order
 from ebm.lookup import unknown_name
 
-__all__ = ["Answers", "Method", "require_method"]
+__all__ = ["Answers", "Block", "Method", "require_method"]
 
 Method = Literal["mean", "mode", "median"]
 AnyDensity = GridDensity | ImportanceDensity
-Summary = Callable[[Any, AnyDensity], Tensor]
+
+
+class Block(NamedTuple):
+    """Some rows' densities, the features that they come from, and the scaling around these rows' centres."""
+
+    density: AnyDensity
+    features: Any
+    scaling: Scaling
+
+
+Summary = Callable[[Block], Tensor]
 
 
 def require_method(method: str) -> None:
@@ -48,11 +58,11 @@ class Answers(ABC):
         """Where the network is."""
 
     @abstractmethod
-    def _blocks(self, rows: Tensor) -> Iterator[tuple[Any, AnyDensity]]:
-        """Features and density of some rows at a time; doubtful ones are named when all are done."""
+    def _blocks(self, rows: Tensor) -> Iterator[Block]:
+        """Densities of some rows at a time."""
 
     @abstractmethod
-    def _mode(self, features: Any, density: AnyDensity) -> Tensor:
+    def _mode(self, block: Block) -> Tensor:
         """The highest place of every density, raw ``(B, D)``."""
 
     @property
@@ -76,9 +86,9 @@ class Answers(ABC):
         """
         require_method(method)
         summary: Summary = {
-            "mean": lambda features, density: density.mean(),
+            "mean": lambda block: block.density.mean(),
             "mode": self._mode,
-            "median": lambda features, density: self._columns(density, lambda d: density.quantile(0.5, d)),
+            "median": lambda block: self._columns(block.density, lambda d: block.density.quantile(0.5, d)),
         }[method]
         return self._shaped(self._in_blocks(x, summary), x)
 
@@ -96,7 +106,10 @@ class Answers(ABC):
             DomainError: if a probability is outside [0, 1].
         """
         return self._shaped(
-            self._in_blocks(x, lambda _, density: self._columns(density, lambda d: density.quantile(p, d))), x
+            self._in_blocks(
+                x, lambda block: self._columns(block.density, lambda d: block.density.quantile(p, d))
+            ),
+            x,
         )
 
     def cdf(self, x: Any, y: Any) -> Any:
@@ -167,7 +180,7 @@ class Answers(ABC):
             ``(N, n)`` or ``(N, n, D)``.
         """
         generator = None if seed is None else torch.Generator(self.device).manual_seed(seed)
-        drawn = self._in_blocks(x, lambda features, density: density.sample(n, generator))
+        drawn = self._in_blocks(x, lambda block: block.density.sample(n, generator))
         return like_input(drawn[..., 0] if self.scaling.flat else drawn, x)
 
     def score(self, x: Any, y: Any, sample_weight: Any = None) -> float:
@@ -182,7 +195,7 @@ class Answers(ABC):
         if len(rows) < 2:
             raise ShapeError("R^2 needs at least two rows.")
         weights = as_weights(sample_weight, len(rows))[:, None]
-        means = [density.mean() for _, density in self._blocks(rows)]
+        means = [block.density.mean() for block in self._blocks(rows)]
         predicted = torch.cat(means).double().cpu()
         left = (weights * (targets - predicted).square()).sum(0)
         mean = (weights * targets).sum(0) / weights.sum()
@@ -200,8 +213,8 @@ class Answers(ABC):
         """Densities of some rows at a time, with their targets ``(B, D)``."""
         rows, targets = self._pair(x, y)
         blocks = targets.to(self.device).split(rows_at_a_time(self.target_dim))
-        for t, (_, density) in zip(blocks, self._blocks(rows), strict=True):
-            yield density, t
+        for t, block in zip(blocks, self._blocks(rows), strict=True):
+            yield block.density, t
 
     def _with_targets(self, x: Any, y: Any, of: Callable[[AnyDensity, Tensor], Tensor]) -> Tensor:
         """Something ``(B, ...)`` of densities and targets ``(B, D)``, of all rows."""
@@ -209,7 +222,7 @@ class Answers(ABC):
 
     def _in_blocks(self, x: Any, summary: Summary) -> Tensor:
         """A summary ``(B, ...)`` of every block's densities, of all rows."""
-        return torch.cat([summary(*block) for block in self._blocks(self.scaling.rows(x))])
+        return torch.cat([summary(block) for block in self._blocks(self.scaling.rows(x))])
 
     def _columns(self, density: AnyDensity, of: Callable[[int], Tensor]) -> Tensor:
         """One result per target, stacked as ``(B, D, ...)``."""

@@ -60,7 +60,11 @@ class Scaling:
     @property
     def target_dim(self) -> int:
         """D."""
-        return self.y_mean.shape[0]
+        return self.y_scale.shape[0]
+
+    def around(self, centres: Tensor | None) -> "Scaling":
+        """The same for errors of predictions ``(B, D)``; its raw targets are then ``(B, M, D)`` alone."""
+        return self if centres is None else replace(self, y_mean=self.y_mean.to(centres) + centres[:, None])
 
     def named(self, x: Any, y: Any) -> "Scaling":
         """The same with the names that the columns of `x` and `y` have."""
@@ -157,10 +161,12 @@ def out_of_range(scaling: Scaling, rows: Tensor) -> Tensor:
     """
     if scaling.x_low is None or scaling.x_high is None or scaling.x_mean is None or scaling.x_scale is None:
         raise ShapeError("the range of the inputs is known of flat rows, of fits of this release.")
-    z = (rows - scaling.x_mean) / scaling.x_scale
-    reach = torch.where(scaling.x_low < scaling.x_high, REACH, 0.0)
+    own = slice(rows.shape[1])  # predictions of a base may follow
+    low, high = scaling.x_low[own], scaling.x_high[own]
+    z = (rows - scaling.x_mean[own]) / scaling.x_scale[own]
+    reach = torch.where(low < high, REACH, 0.0)
     slack = 1e-9  # of rounding, in standard deviations
-    return ((z < scaling.x_low + reach - slack) | (z > scaling.x_high - reach + slack)).any(1)
+    return ((z < low + reach - slack) | (z > high - reach + slack)).any(1)
 
 
 def as_inputs(x: Any, least: int = 1) -> Tensor:

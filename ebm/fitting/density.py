@@ -52,7 +52,7 @@ def raw_density(model: EnergyModel, features: Features, scaling: Scaling) -> Fou
     Args:
         model: scores standardised targets.
         features: of B inputs, as ``model.extract`` returned them.
-        scaling: between raw and standardised targets.
+        scaling: between raw and standardised targets, around each row's own centre where it has one.
     """
     first = next(tensors_of(features))
     batch, dim, device = first.shape[0], scaling.target_dim, first.device
@@ -64,14 +64,14 @@ def raw_density(model: EnergyModel, features: Features, scaling: Scaling) -> Fou
     find = partial(_box if dim in GRID_POINTS else _samples, model, scaling)
     with torch.inference_mode(False), frozen_parameters(model):
         pieces = [find(part) for part in _parts(features, batch)]
-    *joined, before = (torch.cat(column) for column in zip(*pieces))
+    places, *log_q, before = (torch.cat(column) for column in zip(*pieces))
+    places = scaling.raw(places.double())
     if dim in GRID_POINTS:
-        density = GridDensity(raw_score, joined, batch_size=batch)
+        density = GridDensity(raw_score, places.unbind(-1), batch_size=batch)
         return Found(density, blurred(density.log_masses) | _unsure(density, before))
-    samples, log_q = joined
     with warnings.catch_warnings():  # it would count rows from the block's first
         warnings.simplefilter("ignore", EffectiveSampleSizeWarning)
-        sampled = ImportanceDensity.from_samples(raw_score, samples, log_q)
+        sampled = ImportanceDensity.from_samples(raw_score, places, log_q[0])
     few = sampled.effective_sample_size() < FEW_EFFECTIVE
     return Found(sampled, few | _unsure(sampled, before))
 
@@ -96,18 +96,17 @@ def _placed(model: EnergyModel, features: Features) -> tuple[Score, Placed]:
 
 
 def _box(model: EnergyModel, scaling: Scaling, features: Features) -> tuple[Tensor, ...]:
-    """Axes of a grid over raw targets, D times ``(B, G)``, and log Z as the last learning round saw it."""
+    """Axes of a grid ``(B, G, D)``, standardised, and log Z as the last learning round saw it."""
     score, placed = _placed(model, features)
-    axes = torch.stack(box_grid(score, placed), -1)
-    return *scaling.raw(axes.double()).unbind(-1), _raw_log_z(placed, scaling)
+    return torch.stack(box_grid(score, placed), -1), _raw_log_z(placed, scaling)
 
 
 def _samples(model: EnergyModel, scaling: Scaling, features: Features) -> tuple[Tensor, ...]:
-    """Raw draws, their log-densities, and log Z as the last learning round saw it."""
+    """Standardised draws, their raw log-densities, and log Z as the last learning round saw it."""
     _, placed = _placed(model, features)
     y = placed.mixture.draw(standard_draws(THOROUGH.samples, scaling.target_dim, 0, placed.modes.device))
     log_q = placed.mixture.log_prob(y).double() - _log_unit(scaling)
-    return scaling.raw(y.double()), log_q, _raw_log_z(placed, scaling)
+    return y, log_q, _raw_log_z(placed, scaling)
 
 
 def _raw_log_z(placed: Placed, scaling: Scaling) -> Tensor:

@@ -12,6 +12,7 @@ from torch import nn
 from ebm.checks import require_finite
 from ebm.exceptions import EBMError, InputError
 from ebm.files import write_atomic
+from ebm.fitting.base import PointPredictor
 from ebm.fitting.config import FitConfig
 from ebm.fitting.conformal import plain_calibration, read_calibration
 from ebm.fitting.data import Scaling
@@ -46,6 +47,7 @@ def save_fitted(fitted: FittedEBM, path: Path) -> None:
         "config": fitted.config.plain(),
         "loss_options": fitted.loss_options,
         "own_features": fitted.own_features,
+        "on_base": fitted.base is not None,
         "feature_dim": net.head.feature_dim,
         "anchor": net.anchor,
         "x_shape": list(scaling.x_shape),
@@ -68,7 +70,11 @@ def save_fitted(fitted: FittedEBM, path: Path) -> None:
 
 
 def load_fitted(
-    path: str | Path, *, feature_net: nn.Module | None = None, device: str | torch.device = "cpu"
+    path: str | Path,
+    *,
+    feature_net: nn.Module | None = None,
+    base: PointPredictor | None = None,
+    device: str | torch.device = "cpu",
 ) -> FittedEBM:
     """Read what `FittedEBM.save` wrote; no code in the file runs.
 
@@ -76,16 +82,17 @@ def load_fitted(
         path: the file.
         feature_net: where the density was fitted with a network of your own: a module of the same structure;
             its copy gets the weights of the file.
+        base: where the density was fitted on a predictor's errors: ``fitted.base``, kept by you (joblib).
         device: where to predict.
 
     Raises:
         InputError: if the file is missing, damaged, no fitted density or of another version, its numbers do
-            not fit each other, or `feature_net` is missing, not called for or of another structure.
+            not fit each other, or `feature_net` or `base` is missing, not called for or of another structure.
     """
     path = Path(path)
     fields = _read(path)
     try:
-        fitted = _rebuild(fields, feature_net)
+        fitted = _rebuild(fields, feature_net, base)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     except (
@@ -114,9 +121,10 @@ def _read(path: Path) -> dict[str, Any]:
     return fields
 
 
-def _rebuild(fields: dict[str, Any], feature_net: nn.Module | None) -> FittedEBM:
+def _rebuild(fields: dict[str, Any], feature_net: nn.Module | None, base: PointPredictor | None) -> FittedEBM:
     """The density that the fields describe."""
     config = FitConfig(**fields["config"])
+    _require_base(bool(fields.get("on_base", False)), base)
     scaling = _scaling(fields)
     model = _model(fields, config, scaling, feature_net)
     history = fields["history"]
@@ -133,6 +141,7 @@ def _rebuild(fields: dict[str, Any], feature_net: nn.Module | None) -> FittedEBM
         ),
         own_features=bool(fields["own_features"]),
         calibration=read_calibration(fields.get("calibration"), scaling.target_dim),
+        base=base,
     )
 
 
@@ -140,7 +149,8 @@ def _scaling(fields: dict[str, Any]) -> Scaling:
     """Scaling whose numbers are finite and fit each other."""
     numbers, x_shape = dict(fields["scaling"]), tuple(int(n) for n in fields["x_shape"])
     flat_rows = numbers["x_mean"] is not None
-    width = x_shape if flat_rows else None
+    on_base = bool(fields.get("on_base", False))  # whose predictions are further columns
+    width = (x_shape[0] + len(numbers["y_mean"]) * on_base,) if flat_rows else None
     targets = dict.fromkeys(_SCALING[2:], tuple(numbers["y_mean"].shape))
     limits = {name: width for name in _LIMITS if numbers.setdefault(name, None) is not None}
     expected = {"x_mean": width, "x_scale": width} | targets | limits
@@ -167,6 +177,13 @@ def _scaling(fields: dict[str, Any]) -> Scaling:
     )
 
 
+def _require_base(wanted: bool, base: PointPredictor | None) -> None:
+    if wanted and base is None:
+        raise InputError("it was fitted on the errors of a predictor of your own; pass it as base.")
+    if base is not None and not wanted:
+        raise InputError("it was fitted without a base; load it without one.")
+
+
 def _names(fields: dict[str, Any], key: str, count: int) -> tuple[str, ...] | None:
     """Names of columns; files of earlier releases have none."""
     names = fields.get(key)
@@ -175,6 +192,11 @@ def _names(fields: dict[str, Any], key: str, count: int) -> tuple[str, ...] | No
     if len(names) != count or not all(isinstance(name, str) for name in names):
         raise InputError(f"{key} are {names!r}, expected {count} names.")
     return tuple(names)
+
+
+def _columns(scaling: Scaling) -> int:
+    """Columns that the network gets."""
+    return scaling.x_shape[0] if scaling.x_mean is None else len(scaling.x_mean)
 
 
 def _model(
@@ -189,7 +211,7 @@ def _model(
     for name, tensor in weights.items():
         if tensor.is_floating_point():
             require_finite(name, tensor)
-    x_dim = fields["feature_dim"] if own else scaling.x_shape[0]
+    x_dim = fields["feature_dim"] if own else _columns(scaling)
     # A changed file must not have the network built larger than the weights that it holds.
     most = sum(tensor.numel() for tensor in weights.values())
     sizes = (x_dim, *config.hidden, config.hidden[-1], config.hidden[-1])

@@ -10,6 +10,8 @@ from torch import Tensor
 from ebm.density import GridDensity, ImportanceDensity
 from ebm.devices import usable_device
 from ebm.exceptions import InputError
+from ebm.fitting.answers import Block
+from ebm.fitting.base import PointPredictor, predicted
 from ebm.fitting.config import FitConfig
 from ebm.fitting.conformal import Calibration
 from ebm.fitting.data import Scaling, like_input, out_of_range
@@ -36,6 +38,7 @@ class FittedEBM(Guarantees):
         history: what happened while it was trained.
         own_features: whether the feature network is the user's own.
         calibration: see `Guarantees`.
+        base: the user's predictor, whose errors the density is one of; None where there is none.
     """
 
     def __init__(
@@ -48,10 +51,11 @@ class FittedEBM(Guarantees):
         *,
         own_features: bool = False,
         calibration: Calibration | None = None,
+        base: PointPredictor | None = None,
     ) -> None:
         self.model, self.scaling, self.config = model.eval(), scaling, config
         self.loss_options, self.history, self.own_features = loss_options, history, own_features
-        self.calibration = calibration
+        self.calibration, self.base = calibration, base
 
     @property
     def device(self) -> torch.device:
@@ -78,9 +82,9 @@ class FittedEBM(Guarantees):
             ShapeError: if the rows are not those of the fit.
             DomainError: if an entry is NaN or infinite.
         """
-        density, doubtful = raw_density(self.model, self._features(self.scaling.rows(x)), self.scaling)
+        block, doubtful = self._block(self.scaling.rows(x))
         warn_doubtful(doubtful, self.target_dim)
-        return density
+        return block.density
 
     def spread(self, x: Any) -> Spread:
         """How far the members agree, row by row.
@@ -96,9 +100,7 @@ class FittedEBM(Guarantees):
         rows = self.scaling.rows(x)
         if not isinstance(self.model, MemberMixture):
             raise InputError("one network has nobody to disagree with; fit with members=4.")
-        blocks = [
-            self.model.spread(self._features(block)) for block in rows.split(rows_at_a_time(self.target_dim))
-        ]
+        blocks = [self.model.spread(block.features) for block in self._blocks(rows)]
         return Spread(*(self._shaped(torch.cat(part), x) for part in zip(*blocks)))
 
     def out_of_range(self, x: Any) -> Any:
@@ -131,24 +133,33 @@ class FittedEBM(Guarantees):
             f"held-out NLL {nll:.4g} after epoch {self.history.best_epoch})"
         )
 
-    def _features(self, rows: Tensor) -> Any:
+    def _features(self, rows: Tensor, centres: Tensor | None) -> Any:
+        """What the network makes of raw rows and of the base's predictions for them ``(B, D)``."""
+        rows = rows if centres is None else torch.cat((rows, centres), 1)
         with torch.no_grad():
             if len(rows):
                 return self.model.extract(self.scaling.inputs(rows, self.device))
             # A feature network of the user's own need not know what to do with an empty batch.
-            one = self.model.extract(torch.zeros(1, *self.scaling.x_shape, device=self.device))
+            one = self.model.extract(torch.zeros(1, *rows.shape[1:], device=self.device))
             return map_tensors(lambda tensor: tensor[:0], one)
 
-    def _blocks(self, rows: Tensor) -> Iterator[tuple[Any, GridDensity | ImportanceDensity]]:
-        """Features and density of some rows at a time; doubtful ones are named when all are done."""
+    def _block(self, rows: Tensor) -> tuple[Block, Tensor]:
+        """Densities of raw rows, and which of them are doubtful ``(B,)``."""
+        centres = None if self.base is None else predicted(self.base, rows, self.target_dim)
+        features = self._features(rows, centres)
+        scaling = self.scaling.around(None if centres is None else centres.to(self.device))
+        density, doubtful = raw_density(self.model, features, scaling)
+        return Block(density, features, scaling), doubtful
+
+    def _blocks(self, rows: Tensor) -> Iterator[Block]:
+        """See `Answers`; doubtful densities are named when all are done."""
         doubtful = []
-        for block in rows.split(rows_at_a_time(self.target_dim)):
-            features = self._features(block)
-            density, doubts = raw_density(self.model, features, self.scaling)
+        for some in rows.split(rows_at_a_time(self.target_dim)):
+            block, doubts = self._block(some)
             doubtful.append(doubts)
-            yield features, density
+            yield block
         warn_doubtful(torch.cat(doubtful), self.target_dim)
 
-    def _mode(self, features: Any, density: GridDensity | ImportanceDensity) -> Tensor:
-        start = self.scaling.standardised(density.mode()).float()
-        return self.scaling.raw(climb(self.model, features, start[:, None]).double())
+    def _mode(self, block: Block) -> Tensor:
+        start = block.scaling.standardised(block.density.mode()[:, None]).float()
+        return block.scaling.raw(climb(self.model, block.features, start).double()[:, None])[:, 0]

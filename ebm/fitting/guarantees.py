@@ -139,7 +139,7 @@ class Guarantees(Answers):
         rows = self.scaling.rows(x)
         least = self._least(self._chosen(calibrated, groups, len(rows)), level, score, len(rows))
         found, start = [], 0
-        for _, density in self._blocks(rows):
+        for density, *_ in self._blocks(rows):
             assert isinstance(density, GridDensity)
             own = least[start : start + density.batch_size].to(self.device)
             threshold = least_density(density, own) if score == "rank" else own
@@ -220,7 +220,7 @@ class Guarantees(Answers):
                 pairs = zip(columns, levels)
                 wider = torch.stack([calibration.threshold(c, one) for c, one in pairs], -1)[codes]
         found, start = [], 0
-        for _, density in self._blocks(rows):
+        for density, *_ in self._blocks(rows):
             own = held[start : start + density.batch_size].to(self.device)
             found.append(torch.stack([_ends(density, own[:, d], d) for d in range(dim)], 1))
             start += density.batch_size

@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 
 from ebm.devices import usable_device
 from ebm.exceptions import ShapeError
+from ebm.fitting.base import PointPredictor, build_on
 from ebm.fitting.config import FitConfig
 from ebm.fitting.conformal import Calibration, measure_scores
 from ebm.fitting.criterion import held_out_nll
@@ -39,6 +41,7 @@ def fit(
     feature_net: nn.Module | None = None,
     validation_data: tuple[Any, Any] | None = None,
     sample_weight: Any = None,
+    base: PointPredictor | None = None,
     device: str | torch.device = "cpu",
     progress: bool = True,
     calibrate: bool = False,
@@ -66,6 +69,8 @@ def fit(
             hidden layers. A copy is trained. Flat rows reach it standardised, others as they are, float32.
         validation_data: ``(x, y)`` to hold out, in place of a random share of the rows.
         sample_weight: non-negative weight per row ``(N,)``; a row of weight 0 is left out.
+        base: a predictor with ``fit`` and ``predict``, such as a forest of scikit-learn. The density is then
+            that of its errors, on rows that it did not see (cross-validation in five folds).
         device: where to train and predict, for example "cuda".
         progress: show a bar, where tqdm is installed and the output is a terminal.
         calibrate: widen intervals and sets until they hold the rows held out, as `FittedEBM.calibrate` does.
@@ -89,12 +94,7 @@ def fit(
     own = {name: options.pop(name) for name in [*options] if name in FitConfig.__dataclass_fields__}
     config, place = FitConfig(loss=loss, **own), usable_device(device)
     chosen = loss_options(config.loss, options)
-    train, held, scaling = prepare_rows(
-        *(x, y, sample_weight, validation_data),
-        share=config.validation,
-        seed=config.seed,
-        members=config.members,
-    )
+    train, held, scaling, base = _prepared(x, y, sample_weight, validation_data, base, config)
     small = feature_net is None and place.type == "cpu" and max(config.hidden) <= ONE_THREAD_WIDTH
     with _seeded(config.seed, place), using_threads(1) if small else nullcontext():
         rows = train.scaled(scaling, place)
@@ -110,12 +110,31 @@ def fit(
             progress=progress,
         )
         model = net if config.members == 1 else MemberMixture(net, config.members, scaling)
-        fitted = FittedEBM(model, scaling, config, chosen, history, own_features=feature_net is not None)
+        own_net = feature_net is not None
+        fitted = FittedEBM(model, scaling, config, chosen, history, own_features=own_net, base=base)
         if calibrate:
             fitted.calibration = Calibration(scores=measure_scores(held_out_densities(fitted, held)))
         else:
             warn_overconfident(fitted, held)
     return fitted
+
+
+def _prepared(
+    x: Any,
+    y: Any,
+    sample_weight: Any,
+    validation_data: tuple[Any, Any] | None,
+    base: PointPredictor | None,
+    config: FitConfig,
+) -> tuple[Rows, Rows, Scaling, PointPredictor | None]:
+    """Rows to train on, rows held out, their scaling, and the base fitted to all rows."""
+    chosen = {"share": config.validation, "seed": config.seed, "members": config.members}
+    if base is None:
+        return *prepare_rows(x, y, sample_weight, validation_data, **chosen), None  # type: ignore[arg-type]
+    built = build_on(base, x, y, sample_weight, validation_data, config.seed)
+    own = prepare_rows(built.x, built.y, sample_weight, built.validation, **chosen)  # type: ignore[arg-type]
+    scaling = replace(own[2], x_shape=(len(built.x[0]) - own[2].target_dim,)).named(x, y)
+    return own[0], own[1], scaling, built.base
 
 
 def _networks(x: Tensor, scaling: Scaling, config: FitConfig, feature_net: nn.Module | None) -> AnchoredEBM:
