@@ -182,8 +182,11 @@ class _TolerantFile(io.FileIO):
 
 def _tolerant(stream: io.TextIOWrapper, lost: list[OSError]) -> TextIO:
     stream.flush()
+    file = _TolerantFile(stream.fileno(), lost)
+    # Under PYTHONUNBUFFERED there is no buffer, and none may be added: lines would wait.
+    buffer: Any = file if isinstance(stream.buffer, io.RawIOBase) else io.BufferedWriter(file)
     return io.TextIOWrapper(
-        io.BufferedWriter(_TolerantFile(stream.fileno(), lost)),
+        buffer,
         encoding=stream.encoding,
         errors="backslashreplace",
         line_buffering=stream.line_buffering,

@@ -1,6 +1,7 @@
 """How commands start and end: negative numbers, names that a terminal cannot show, readers that leave."""
 
 import argparse
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -161,3 +162,21 @@ def test_no_output_at_all_is_no_error(tmp_path: Path, closed: str) -> None:
     """A file opened later must not take the number of standard output, which C libraries print to."""
     assert shell(f"$RUN done {closed}", tmp_path).returncode == 0
     assert (tmp_path / "done").read_text() == "finished"
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_output_that_is_not_buffered_stays_so(tmp_path: Path, stream: str) -> None:
+    """As in containers, whose images set the variable: what was printed is there also after a kill."""
+    (tmp_path / "script.py").write_text(
+        "import os, sys\nfrom ebm.command import run_guarded\n"
+        f"run_guarded(lambda: print('told', end='', file=sys.{stream}) or os._exit(3))\n"
+    )
+    unbuffered = subprocess.run(
+        [sys.executable, "script.py"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (unbuffered.returncode, getattr(unbuffered, stream)) == (3, "told")
