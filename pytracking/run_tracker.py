@@ -11,7 +11,6 @@ if __name__ == "__main__":  # the packages beside this file, whatever else of th
 
 try:
     from ebm.command import CommandParser, local_path, run_command
-    from ebm.exceptions import InputError
     from pytracking.evaluation.command import (
         add_dataset_options,
         add_tracker_options,
@@ -69,6 +68,7 @@ def build_parser() -> argparse.ArgumentParser:
     group = parser.add_argument_group("evaluation")
     group.add_argument(
         "--compare",
+        action="extend",
         nargs="+",
         default=[],
         metavar="RESULTS",
@@ -148,18 +148,11 @@ def _require_usable(
 ) -> None:
     """Refuse before hours of tracking what would be told after them."""
     from ebm.outputs import Output, require_outputs
-    from pytracking.analysis.sources import find_sources
+    from pytracking.analysis.extract import shared_sequences
+    from pytracking.analysis.gathering import gather_sources
 
-    for wanted in args.compare:
-        if wanted == spec.label:  # which this run will give
-            continue
-        for source in find_sources(wanted, root):
-            lacking = [sequence.name for sequence in sequences if not source.has(sequence)]
-            if lacking and not args.allow_missing:
-                raise InputError(
-                    f"--compare {wanted} has no result of {lacking[0]} ({len(lacking)} of "
-                    f"{_count(len(sequences))}). Leave it out, or pass --allow-missing."
-                )
+    given = [wanted for wanted in args.compare if wanted != spec.label]  # which this run will give
+    shared_sequences(sequences, gather_sources(given, root), args.allow_missing)
     require_outputs(
         [Output(name="the folder of results", path=spec.folder(root), folder=True)],
         {**read_by_dataset(args, dataset), "the weights": spec.weights.files},

@@ -24,7 +24,7 @@ from pytracking.analysis.sources import BoxSource
 from pytracking.evaluation.data import Sequence, check_names
 from pytracking.evaluation.datasets import BENCHMARKS
 
-__all__ = ["Evaluation", "evaluate"]
+__all__ = ["Evaluation", "evaluate", "shared_sequences"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,7 +138,7 @@ def evaluate(
     check_names(sequence.name for sequence in sequences)
     refuse_shared_labels(sources)
     _refuse_hidden_truth(sequences)
-    used, left_out = _shared(sequences, sources, allow_missing)
+    used, left_out = shared_sequences(sequences, sources, allow_missing)
     labels = list(dict.fromkeys(source.label for source in sources))
     trackers = []
     for label in labels:
@@ -169,9 +169,19 @@ def _refuse_hidden_truth(sequences: List[Sequence]) -> None:
         )
 
 
-def _shared(
+def shared_sequences(
     sequences: List[Sequence], sources: List[BoxSource], allow_missing: bool
 ) -> tuple[list[Sequence], list[str]]:
+    """The sequences that every source has a result of, and the names of the others.
+
+    Args:
+        sequences: of one dataset.
+        sources: runs of trackers.
+        allow_missing: leave sequences out, as long as some are left; otherwise they are refused.
+
+    Raises:
+        InputError: naming the first result that is missing.
+    """
     missing: dict[str, str] = {}
     for source in sources:
         for sequence in sequences:
@@ -180,10 +190,10 @@ def _shared(
     used = [sequence for sequence in sequences if sequence.name not in missing]
     if missing and (not allow_missing or not used):
         name, label = next(iter(missing.items()))
+        some = "Run it on them, or pass --allow-missing to evaluate only the sequences that all have."
         raise InputError(
-            f"{label} has no result of sequence {name} ({len(missing)} of {len(sequences)} sequences "
-            "lack a result of some tracker). Run it on them, or pass --allow-missing to evaluate only the "
-            "sequences that all have."
+            f"{label} has no result of sequence {name} ({len(missing)} of {len(sequences)} sequences lack a "
+            f"result of some tracker). {some if used else 'There is no sequence that all have results of.'}"
         )
     return used, list(missing)
 

@@ -210,7 +210,7 @@ def test_a_wrong_comparison_is_told_before_the_work(
     track += ["--results", str(tmp_path / "results"), "--compare"]
     assert main([*track, "nobody/none"]) == 2
     assert main([*track, f"label={tmp_path / 'empty'}"]) == 2
-    assert "has no result of Walk (1 of 1 sequence)" in capsys.readouterr().err
+    assert "has no result of sequence Walk (1 of 1 sequences" in capsys.readouterr().err
     assert not (tmp_path / "results").exists()
     assert main([*track, "first_box/default"]) == 0  # what this run gives
 

@@ -50,6 +50,28 @@ def test_a_sequence_run_id_and_comparison(
     assert [path.name.split("-")[0] for path in (tmp_path / "r/first_box").iterdir()] == ["default_003"]
 
 
+def test_comparisons_that_cannot_be_shown_are_refused_before_the_run(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number, names in enumerate((("Deer", "Walking"), ("Deer", "Walking"), ("Deer",), ("Other",))):
+        (tmp_path / f"t{number}").mkdir()
+        for name in names:
+            (tmp_path / f"t{number}/{name}.txt").write_text("1,1,9,9\n" * 6)
+    one, two, half, none = (str(tmp_path / f"t{number}") for number in range(4))
+    for words, allow, message in (
+        ([f"a={one}", "--compare", f"a={two}"], [], "are two trackers"),
+        ([half], [], "--allow-missing"),
+        ([none], ["--allow-missing"], "no sequence that all have"),
+    ):
+        assert run(root, tmp_path, "--compare", *words, *allow) == 2
+        assert message in capsys.readouterr().err
+        assert not (tmp_path / "r").exists()
+    assert run(root, tmp_path, "--compare", f"a={one}", "--compare", half, "--allow-missing") == 0
+    out = capsys.readouterr().out
+    assert "\na " in out
+    assert "\nt2 " in out
+
+
 def test_the_older_spelling_of_dataset(root: Path, tmp_path: Path) -> None:
     arguments = ["first_box", "default", "--dataset_name", "generated", "--root", str(root)]
     assert main([*arguments, "--results", str(tmp_path / "r"), "--sequence", "0"]) == 0
