@@ -13,7 +13,7 @@ try:
     from ebm.command import CommandParser, local_path, run_command
     from pytracking.evaluation.command import (
         add_dataset_options,
-        names_of,
+        open_by_options,
         read_by_dataset,
         results_root,
         tell,
@@ -88,23 +88,12 @@ def _run(args: argparse.Namespace) -> int:
     from pytracking.analysis.gathering import gather_sources
     from pytracking.analysis.protocols import protocol_for
     from pytracking.analysis.tables import FORMATS, format_table, per_sequence_table, score_table
-    from pytracking.evaluation.datasets import choose_dataset, open_dataset
 
     protocol_for(args.protocol, "")
     lookup("table format", args.format, FORMATS)
     root = results_root(args.results_root)
     sources = gather_sources(args.results, root)
-    dataset, note = choose_dataset(args.dataset)
-    if note:
-        print(note, file=sys.stderr)
-    sequences = open_dataset(
-        dataset,
-        args.root,
-        sequences=names_of(args.sequence),
-        allow_missing=args.allow_missing,
-        scale=args.scale,
-        tell=tell,
-    )
+    dataset, sequences = open_by_options(args, lambda note: print(note, file=sys.stderr))
     out = args.out or _default_folder(dataset)
     _require_apart(out, read_by_dataset(args, dataset), sources)
     evaluation = evaluate(sequences, sources, rule=args.protocol, allow_missing=args.allow_missing)

@@ -14,10 +14,9 @@ try:
     from pytracking.evaluation.command import (
         add_dataset_options,
         add_tracker_options,
-        names_of,
+        open_by_options,
         read_by_dataset,
         results_root,
-        tell,
         whole_number,
     )
 except ImportError as error:  # started as a script by a Python that the project is not installed in
@@ -100,24 +99,13 @@ def _run(args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from pytracking.analysis.protocols import protocol_for
-    from pytracking.evaluation.datasets import choose_dataset, open_dataset
     from pytracking.evaluation.running import run_dataset
     from pytracking.evaluation.spec import make_spec
     from pytracking.parameter import find_parameters
 
     find_parameters(args.tracker, args.parameter)  # a wrong name is told before anything is read
     protocol_for(args.protocol, "")
-    dataset, note = choose_dataset(args.dataset)
-    if note:
-        print(note)
-    sequences = open_dataset(
-        dataset,
-        args.root,
-        sequences=names_of(args.sequence),
-        allow_missing=args.allow_missing,
-        scale=args.scale,
-        tell=tell,
-    )
+    dataset, sequences = open_by_options(args, print)
     spec = make_spec(
         args.tracker,
         args.parameter,

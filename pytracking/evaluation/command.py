@@ -2,15 +2,20 @@
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ebm.command import local_path
 from ltr.admin.workspace_option import add_workspace_option
 
+if TYPE_CHECKING:
+    from pytracking.evaluation.data import Sequence
+
 __all__ = [
     "add_dataset_options",
     "add_tracker_options",
-    "names_of",
+    "open_by_options",
     "read_by_dataset",
     "results_root",
     "tell",
@@ -84,10 +89,36 @@ def whole_number(text: str) -> int:
     return value
 
 
-def names_of(options: list[str] | None) -> list[str] | None:
+def _names_of(options: list[str] | None) -> list[str] | None:
     """Names of a repeatable option whose values may hold several with commas; None without any."""
     names = [name.strip() for option in options or [] for name in option.split(",")]
     return [name for name in names if name] or None
+
+
+def open_by_options(args: argparse.Namespace, say: Callable[[str], None]) -> "tuple[str, list[Sequence]]":
+    """The name of the data set that `add_dataset_options` chose, and its sequences.
+
+    Args:
+        args: what was parsed.
+        say: told which data set is taken where none was named.
+
+    Raises:
+        InputError, UnknownNameError: as `open_dataset`.
+    """
+    from pytracking.evaluation.datasets import choose_dataset, open_dataset
+
+    dataset, note = choose_dataset(args.dataset)
+    if note:
+        say(note)
+    sequences = open_dataset(
+        dataset,
+        args.root,
+        sequences=_names_of(args.sequence),
+        allow_missing=args.allow_missing,
+        scale=args.scale,
+        tell=tell,
+    )
+    return dataset, sequences
 
 
 def tell(note: str) -> None:
