@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +58,11 @@ class Sequence:
     def init_box(self) -> np.ndarray:
         """The box a tracker starts from: xywh, px, ``[4]``."""
         return self.ground_truth[0].copy()
+
+    @cached_property
+    def digest(self) -> str:
+        """See `sequence_digest`; taken once: every tracker and every rule of an evaluation asks for it."""
+        return sequence_digest(self)
 
 
 def check_sequence(sequence: Sequence) -> Sequence:

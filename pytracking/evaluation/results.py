@@ -22,7 +22,7 @@ from ebm.files import write_atomic
 from ebm.integrity.checksums import sha256_of
 from ebm.integrity.json_files import read_sealed_json, sealed_text
 from ltr.dataset.annotations import read_boxes
-from pytracking.evaluation.data import Sequence, plain_name, sequence_digest
+from pytracking.evaluation.data import Sequence, plain_name
 
 __all__ = [
     "ResultFolder",
@@ -91,7 +91,7 @@ class ResultFolder:
             "sequence": sequence.name,
             "dataset": sequence.dataset,
             "frames": len(sequence),
-            "digest": sequence_digest(sequence),
+            "digest": sequence.digest,
             "timed": result.timed,
             "files": {suffix: _checksum(text.encode()) for suffix, text in texts.items()},
         }
@@ -109,7 +109,7 @@ class ResultFolder:
             counts = {len(file.read_text(encoding="utf-8").splitlines()) for file in files}
         except (OSError, ValueError):
             return False
-        return counts == {len(sequence)} and info.get("digest") == sequence_digest(sequence)
+        return counts == {len(sequence)} and info.get("digest") == sequence.digest
 
     def made_on_other_data(self, sequence: Sequence) -> bool:
         """Whether the record of a result carries the fingerprint of other images or another annotation."""
@@ -117,7 +117,7 @@ class ResultFolder:
             info = self._info(sequence.name)
         except InputError:  # a damaged record says nothing
             return False
-        return info.get("digest") not in (None, sequence_digest(sequence))
+        return info.get("digest") not in (None, sequence.digest)
 
     def discard(self, sequence: Sequence) -> None:
         """Remove the box file of a result that is not to be used again."""

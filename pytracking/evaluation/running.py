@@ -8,7 +8,7 @@ from pathlib import Path
 from ebm.exceptions import InputError
 from ebm.integrity.json_files import write_sealed_json
 from ebm.threads import core_limit, in_words, threads_for, using_threads
-from pytracking.evaluation.data import Sequence, check_names, sequence_digest
+from pytracking.evaluation.data import Sequence, check_names
 from pytracking.evaluation.results import ResultFolder
 from pytracking.evaluation.single import Outcome, Progress, run_one
 from pytracking.evaluation.spec import TrackerSpec
@@ -163,7 +163,7 @@ def _record(
     datasets = dict(known)
     for sequence in sequences:
         entry = datasets.setdefault(sequence.dataset, {"sequences": {}})
-        entry["sequences"][sequence.name] = sequence_digest(sequence)
+        entry["sequences"][sequence.name] = sequence.digest
         entry["workers"] = workers
     manifest = spec.manifest(device) | {"datasets": datasets}
     write_sealed_json(folder.path / "manifest.json", manifest, allow_nan=True)
