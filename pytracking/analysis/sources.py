@@ -120,8 +120,16 @@ class FolderSource:
         return bare if there and not self.folder.file(sequence.name).is_file() else sequence.name
 
     def boxes(self, sequence: Sequence) -> np.ndarray:
-        """The saved boxes, xywh, px, ``[T, 4]``."""
-        return self.folder.boxes(self._name(sequence))
+        """The saved boxes, xywh, px, ``[T, 4]``, read-only; read once for all rules that score them."""
+        name = self._name(sequence)
+        if name not in self._read:
+            self._read[name] = self.folder.boxes(name)
+            self._read[name].setflags(write=False)
+        return self._read[name]
+
+    @cached_property
+    def _read(self) -> dict[str, np.ndarray]:
+        return {}
 
     def fps(self, sequence: Sequence) -> float | None:
         """Frames over the summed times, initialisation included; None unless there is one for every frame."""
