@@ -1,7 +1,6 @@
 """Video files by PyAV: exact times, the frames that are damaged, any depth, upright."""
 
 from collections.abc import Iterator
-from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import numpy as np
 from ebm.exceptions import InputError
 from ltr.data.depth import Levels, find_levels, to_eight_bits
 from pytracking.evaluation.video_damage import Rhythm, joints, listening, torn_stream
-from pytracking.evaluation.video_frames import DEFAULT_FPS, Frame, Frames
+from pytracking.evaluation.video_frames import DEFAULT_FPS, Frame, VideoSource
 
 __all__ = ["AVVideo", "load_av"]
 
@@ -31,7 +30,7 @@ def load_av() -> Any | None:
     return av
 
 
-class AVVideo(Frames):
+class AVVideo(VideoSource):
     """A video file, read with PyAV."""
 
     def __init__(self, path: Path) -> None:
@@ -42,9 +41,7 @@ class AVVideo(Frames):
         """
         self.path, self._av = path, load_av()
         self._levels: Levels | None = None
-        self.notes: list[str] = []
-        self.fps, self.count = DEFAULT_FPS, None  # type: float, int | None
-        self.time_base: Fraction | None = None
+        self.notes = []
         self._length: float | None = None  # s, of the track of pictures alone
         self._heard: list[str] = []  # errors of the container in the current reading
         self._hidden = 0  # pictures that were never shown, in the current reading

@@ -9,7 +9,7 @@ import numpy as np
 
 from ebm.exceptions import InputError
 from pytracking.evaluation.video_damage import torn_stream, without_frame_table
-from pytracking.evaluation.video_frames import DEFAULT_FPS, Frame, Frames
+from pytracking.evaluation.video_frames import DEFAULT_FPS, Frame, VideoSource
 
 __all__ = ["OpenCVVideo"]
 
@@ -20,7 +20,7 @@ _TICK = 1e-4  # s; frames of a damaged file that are closer than this have one t
 _OFF_THE_GRID = 0.08  # share of the time between two frames; a millisecond at 80 frames/s
 
 
-class OpenCVVideo(Frames):
+class OpenCVVideo(VideoSource):
     """A video file, read with OpenCV, which turns it upright, and turned from BGR to RGB."""
 
     def __init__(self, path: Path) -> None:
@@ -48,11 +48,11 @@ class OpenCVVideo(Frames):
                 "PyAV, which reads all of them: pip install 'ebmtrack[eval]'."
             )
         self.fps = float(fps) if np.isfinite(fps) and 0 < fps <= 1000 else DEFAULT_FPS
-        self.time_base: Fraction | None = Fraction(1, _MILLISECONDS)
+        self.time_base = Fraction(1, _MILLISECONDS)
         # Read from the container's table of frames, or guessed from its length where there is none: such a
         # guess is dropped by `timed` if the times speak against it.
-        self.count: int | None = int(count) if np.isfinite(count) and count > 0 else None
-        self.notes: list[str] = []
+        self.count = int(count) if np.isfinite(count) and count > 0 else None
+        self.notes = []
         if self.count is None or without_frame_table(path):
             self.notes.append(
                 f"{path} was read without PyAV, by OpenCV, which does not tell whether frames of it "

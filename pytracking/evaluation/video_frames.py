@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
@@ -13,7 +12,7 @@ from ebm.exceptions import InputError
 from ltr.data.image_loader import read_image
 from ltr.data.listing import IMAGE_SUFFIXES, image_names
 
-__all__ = ["DEFAULT_FPS", "Frame", "Frames", "ImageFolder", "VideoSource", "rate_of"]
+__all__ = ["DEFAULT_FPS", "Frame", "ImageFolder", "VideoSource", "rate_of"]
 
 DEFAULT_FPS = 30.0
 
@@ -28,7 +27,7 @@ class Frame:
     fault: str = ""  # why there is no image, or that a decoder repaired it
 
 
-class VideoSource(Protocol):
+class VideoSource(ABC):
     """Frames in order.
 
     Attributes:
@@ -43,30 +42,18 @@ class VideoSource(Protocol):
     time_base: Fraction | None
     count: int | None
     notes: list[str]
-    cut: str
-
-    def timed(self) -> Iterator[Frame]:
-        """Every frame from the first, also those that cannot be read, as far as they are known."""
-
-    def frames(self) -> Iterator[np.ndarray]:
-        """The images of those that can be read."""
-
-
-class Frames(ABC):
-    """The part that all sources share."""
-
-    cut = ""
+    cut: str = ""
 
     @abstractmethod
     def timed(self) -> Iterator[Frame]:
-        """See `VideoSource`."""
+        """Every frame from the first, also those that cannot be read, as far as they are known."""
 
     def frames(self) -> Iterator[np.ndarray]:
         """The images of the frames that can be read, uint8 RGB ``[H, W, 3]``."""
         return (frame.image for frame in self.timed() if frame.image is not None)
 
 
-class ImageFolder(Frames):
+class ImageFolder(VideoSource):
     """The images of a folder, sorted as a person would: 2.jpg before 10.jpg."""
 
     def __init__(self, path: Path, fps: float = DEFAULT_FPS) -> None:
@@ -80,9 +67,9 @@ class ImageFolder(Frames):
             kinds = ", ".join(sorted(IMAGE_SUFFIXES))
             raise InputError(f"{path} holds no images ({kinds}).")
         self.fps = fps
-        self.time_base: Fraction | None = None
-        self.count: int | None = len(self.paths)
-        self.notes: list[str] = []
+        self.time_base = None
+        self.count = len(self.paths)
+        self.notes = []
 
     def timed(self) -> Iterator[Frame]:
         """Every image, decoded when it is asked for."""
