@@ -1,6 +1,7 @@
 """Video files by PyAV: exact times, the frames that are damaged, any depth, upright."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -43,12 +44,7 @@ class AVVideo(VideoSource):
         self._levels: Levels | None = None
         self.notes = []
         self._length: float | None = None  # s, of the track of pictures alone
-        self._heard: list[str] = []  # errors of the container in the current reading
-        self._hidden = 0  # pictures that were never shown, in the current reading
-        self._pace, self._stamp = Rhythm(1 / DEFAULT_FPS), None  # type: Rhythm, int | None
-        self._begin: int | None = None  # earliest time stamp of data, in the current reading
-        readable = self._probe()
-        if not readable:
+        if not self._probe():
             raise InputError(
                 f"{path} cannot be read as a video: no frame in it can be decoded. It is damaged or empty, "
                 "or its codec is unknown here. Convert it to H.264 mp4, or unpack it to a folder of images "
@@ -79,7 +75,8 @@ class AVVideo(VideoSource):
                     f"{self.path} does not state how long it is, like a recording that was broken off or a "
                     "file whose beginning is damaged: it cannot be told whether frames are missing."
                 )
-            decoded = (frame for frame, _ in self._decoded(container, stream) if frame is not None)
+            reading = _Reading(self._av, container, Rhythm(1 / self.fps))
+            decoded = (frame for frame, _ in reading.frames() if frame is not None)
             first = next(decoded, None)
             if first is None:
                 return False
@@ -95,11 +92,11 @@ class AVVideo(VideoSource):
     def timed(self) -> Iterator[Frame]:
         """Every frame until the end of what can be decoded, and those that raise an error."""
         step, start, last, number = 1 / self.fps, None, -1 / self.fps, 0  # last: s after the first frame
-        widest, back, self._heard, self._hidden = step, 0, [], 0
+        widest, back, rhythm = step, 0, Rhythm(step)
         offset: float | None = None  # s, of the first frame; lengths may count from it or from 0
-        rhythm, self._pace, self._stamp, self._begin = Rhythm(step), Rhythm(step), None, None
         with self._open() as container:
-            for frame, (stamp, fault) in self._decoded(container, container.streams.video[0]):
+            reading = _Reading(self._av, container, Rhythm(step))
+            for frame, (stamp, fault) in reading.frames():
                 seconds = None if stamp is None or self.time_base is None else float(stamp * self.time_base)
                 offset = seconds if offset is None else offset
                 if seconds is not None and (start is None or seconds - start <= last):
@@ -110,56 +107,88 @@ class AVVideo(VideoSource):
                 widest, last = max(widest, now - last), now
                 yield Frame(number, last, None if frame is None else self._pixels(frame), fault)
                 number += 1
-        self.cut = self._loss(last + max(0.0, offset or 0.0), widest)
+        self.cut = self._loss(reading, last + max(0.0, offset or 0.0), widest)
         if not self.cut:
-            skipped = rhythm.said_of(self.path) or self._pace.said_of(self.path)
-            found = (joints(self.path) or _turned_back(self.path, back), skipped, self._late(offset))
+            skipped = rhythm.said_of(self.path) or reading.pace.said_of(self.path)
+            late = self._late(reading.begin, offset)
+            found = (joints(self.path) or _turned_back(self.path, back), skipped, late)
             self.notes += [note for note in found if note and note not in self.notes]
 
-    def _late(self, first: float | None) -> str:
-        """That there is data from before the first frame, shown at `first` s, of which nothing is shown."""
-        if first is None or self._begin is None or self.time_base is None:
+    def _late(self, begin: int | None, first: float | None) -> str:
+        """That there is data from `begin` on, before the first frame, shown at `first` s, that is not shown."""
+        if first is None or begin is None or self.time_base is None:
             return ""
-        early = first - float(self._begin * self.time_base)
+        early = first - float(begin * self.time_base)
         if early < 0.5 / self.fps:
             return ""
         return f"the first {early:.2f} s of {self.path} are not shown: they are hidden, or damaged."
 
-    def _loss(self, last: float, widest: float) -> str:
+    def _loss(self, reading: "_Reading", last: float, widest: float) -> str:
         """What speaks for frames that are missing, besides those that cannot be decoded.
 
         Args:
+            reading: that has come to its end.
             last: time of the last frame, s, as it is stored.
             widest: the longest time between two frames, s.
         """
         if self.count is None and self._length is not None and self._length - last > 1.5 * widest + _ROUNDED:
             return f"{self.path} announces {self._length:.2f} s of pictures; they end at {last:.2f} s."
-        if self._heard:
-            return f"{self.path} is damaged, and frames may be missing: {self._heard[0]}."
-        if self._hidden > 0:
+        if reading.heard:
+            return f"{self.path} is damaged, and frames may be missing: {reading.heard[0]}."
+        if reading.hidden > 0:
             return (
-                f"{self.path}: {self._hidden} frames cannot be decoded, since others that they are made from "
-                "are damaged or missing; they have no rows."
+                f"{self.path}: {reading.hidden} frames cannot be decoded, since others that they are made "
+                "from are damaged or missing; they have no rows."
             )
         return torn_stream(self.path)
 
-    def _decoded(self, container: Any, stream: Any) -> Iterator[tuple[Any | None, tuple[int | None, str]]]:
-        """Frames of PyAV in the order in which they are shown, None for those that raised an error.
+    def _pixels(self, frame: Any) -> np.ndarray:
+        if self._levels is not None:
+            image = to_eight_bits(_samples(frame), self._levels)
+        else:
+            image = frame.to_ndarray(format="rgb24")
+        return np.ascontiguousarray(np.rot90(image, round(frame.rotation / 90) % 4))
 
-        A packet that raises is one frame; its time stamp tells its place among those that come out later.
+
+@dataclass
+class _Reading:
+    """One pass over the pictures of an open file, and what it has met.
+
+    Args:
+        av: PyAV.
+        container: the open file.
+        pace: takes the steps in time from packet to packet.
+        heard: errors of the container.
+        hidden: pictures that were never shown.
+        begin: earliest time stamp of data.
+    """
+
+    av: Any
+    container: Any
+    pace: Rhythm
+    heard: list[str] = field(default_factory=list)
+    hidden: int = 0
+    begin: int | None = None
+    _stamp: int | None = None  # of the last packet
+
+    def frames(self) -> Iterator[tuple[Any | None, tuple[int | None, str]]]:
+        """Frames of PyAV in the order in which they are shown, with time stamp and fault.
+
+        None is a frame that raised an error. A packet that raises is one frame; its time stamp tells its place
+        among those that come out later.
         """
-        stream.thread_type = (
-            "NONE"  # by slices, PyAV's default, FFmpeg does not tell what it repaired in H.264
-        )
+        stream = self.container.streams.video[0]
+        # By slices, PyAV's default, FFmpeg does not tell what it repaired in H.264.
+        stream.thread_type = "NONE"
         failed: dict[int, str] = {}
         counts = stream.codec_context is not None and stream.codec_context.name in _ONE_EACH
-        for packet in self._packets(container, stream):
-            self._hidden += counts and packet.size > 0
+        for packet in self._packets(stream):
+            self.hidden += counts and packet.size > 0
             try:
                 frames = packet.decode()
-            except self._av.FFmpegError as error:  # type: ignore[union-attr]
+            except self.av.FFmpegError as error:
                 reason = f"it cannot be decoded ({error.strerror})"
-                self._hidden -= counts and packet.size > 0
+                self.hidden -= counts and packet.size > 0
                 if packet.pts is None:
                     yield None, (None, reason)
                 else:
@@ -167,7 +196,7 @@ class AVVideo(VideoSource):
                 continue
             for frame in frames:
                 counts = counts and not frame.interlaced_frame  # whose two fields may be packets of their own
-                self._hidden = self._hidden - 1 if counts else 0
+                self.hidden = self.hidden - 1 if counts else 0
                 if frame.pts is not None:
                     for stamp in sorted(stamp for stamp in failed if stamp < frame.pts):
                         yield None, (stamp, failed.pop(stamp))
@@ -175,17 +204,17 @@ class AVVideo(VideoSource):
         for stamp in sorted(failed):
             yield None, (stamp, failed[stamp])
 
-    def _packets(self, container: Any, stream: Any) -> Iterator[Any]:
+    def _packets(self, stream: Any) -> Iterator[Any]:
         """Packets until the end; what the container has lost is passed over."""
-        packets, faults = container.demux(stream), 0
+        packets, faults = self.container.demux(stream), 0
         while faults < _GIVE_UP:
             try:
-                with listening(self._av, container, self._heard):
+                with listening(self.av, self.container, self.heard):
                     packet = next(packets)
             except (StopIteration, EOFError):
                 return
-            except self._av.FFmpegError:  # type: ignore[union-attr]
-                packets, faults = container.demux(stream), faults + 1
+            except self.av.FFmpegError:
+                packets, faults = self.container.demux(stream), faults + 1
                 continue
             faults = 0
             self._step_to(packet)
@@ -194,18 +223,11 @@ class AVVideo(VideoSource):
     def _step_to(self, packet: Any) -> None:
         """Take in the time at which a packet is to be decoded, even where a decoder mixes up the pictures."""
         if packet.pts is not None and packet.size and packet.pts >= 0 and not packet.is_discard:
-            self._begin = packet.pts if self._begin is None else min(self._begin, packet.pts)
+            self.begin = packet.pts if self.begin is None else min(self.begin, packet.pts)
         if packet.dts is not None and packet.size:
             if self._stamp is not None:
-                self._pace.add(float((packet.dts - self._stamp) * packet.time_base))
+                self.pace.add(float((packet.dts - self._stamp) * packet.time_base))
             self._stamp = packet.dts
-
-    def _pixels(self, frame: Any) -> np.ndarray:
-        if self._levels is not None:
-            image = to_eight_bits(_samples(frame), self._levels)
-        else:
-            image = frame.to_ndarray(format="rgb24")
-        return np.ascontiguousarray(np.rot90(image, round(frame.rotation / 90) % 4))
 
 
 def _is_deep(frame: Any) -> bool:
