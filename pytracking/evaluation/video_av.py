@@ -174,8 +174,8 @@ class _Reading:
     def frames(self) -> Iterator[tuple[Any | None, tuple[int | None, str]]]:
         """Frames of PyAV in the order in which they are shown, with time stamp and fault.
 
-        None is a frame that raised an error. A packet that raises is one frame; its time stamp tells its place
-        among those that come out later.
+        None is a frame that raised an error. A packet that raises is one frame; its time stamp tells its
+        place among those that come out later.
         """
         stream = self.container.streams.video[0]
         # By slices, PyAV's default, FFmpeg does not tell what it repaired in H.264.

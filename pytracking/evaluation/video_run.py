@@ -48,6 +48,18 @@ class Outcome:
     cut: str = ""  # that the pictures end early, where no number of frames is announced
     states: Counter[str] = field(default_factory=Counter)  # frames by the tracker's state
 
+    def count(self, frame: Frame, state: str) -> None:
+        """Take in a frame, and the tracker's state if it could be read."""
+        self.frames += 1
+        if frame.image is None:
+            self.unreadable.append(frame.number)
+            self.reason = self.reason or frame.fault
+            return
+        self.tracked += 1
+        self.states[state] += 1
+        if frame.fault:
+            self.repaired.append(frame.number)
+
     def opinions(self) -> str:
         """How many frames had which state, and that this is no measure of the boxes."""
         counts = ", ".join(f"{self.states[state]} {state}" for state in _COLOURS)
@@ -159,26 +171,19 @@ def track_video(
     image: np.ndarray | None = None
     row = Row(np.array(box), float("nan"), UNREADABLE)
     for frame in _with_bar(source):
-        found.frames += 1
         if frame.image is None:
-            found.unreadable.append(frame.number)
-            found.reason = found.reason or frame.fault
             row = Row(row.box, float("nan"), UNREADABLE)
-            if image is None:
-                early.append(frame)
-            else:
-                sink.add(image, frame, row)
-            continue
-        if frame.fault:
-            found.repaired.append(frame.number)
-        new = _answer(tracker, frame, box if image is None else None, video)
-        for waiting in early:  # nothing can be shown before a size is known
-            sink.add(np.zeros_like(frame.image), waiting, row)
-        early.clear()
-        image, row = frame.image, new
-        sink.add(image, frame, row)
-        found.tracked += 1
-        found.states[row.state] += 1
+        else:
+            new = _answer(tracker, frame, box if image is None else None, video)
+            for waiting in early:  # nothing can be shown before a size is known
+                sink.add(np.zeros_like(frame.image), waiting, row)
+            early.clear()
+            image, row = frame.image, new
+        if image is None:
+            early.append(frame)
+        else:
+            sink.add(image, frame, row)
+        found.count(frame, row.state)
     if image is None:
         raise InputError(f"{video} holds no frame that can be read. {found.reason}".rstrip())
     found.announced, found.cut = source.count, source.cut
