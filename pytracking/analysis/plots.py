@@ -102,16 +102,21 @@ def draw_plot(evaluation: Evaluation, kind: str = "success") -> "Figure":
                 label=name,
             )
         axes.set_title(f"{plot.title}: {evaluation.title}", fontweight="bold", fontsize=11)
-        axes.set_xlabel(plot.x_label)
-        axes.set_ylabel(plot.y_label)
-        axes.set_xlim(float(plot.thresholds[0]), float(plot.thresholds[-1]))
-        axes.set_ylim(0, 100)
-        axes.grid(color="0.85", linewidth=0.6)
-        axes.set_axisbelow(True)
-        for side in ("top", "right"):
-            axes.spines[side].set_visible(False)
+        _dress(axes, plot)
         _place_legend(figure, axes, len(evaluation.trackers))
     return figure
+
+
+def _dress(axes: Any, plot: PlotKind) -> None:
+    """Names, limits and grid of the axes."""
+    axes.set_xlabel(plot.x_label)
+    axes.set_ylabel(plot.y_label)
+    axes.set_xlim(float(plot.thresholds[0]), float(plot.thresholds[-1]))
+    axes.set_ylim(0, 100)
+    axes.grid(color="0.85", linewidth=0.6)
+    axes.set_axisbelow(True)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
 
 
 def _figure_class() -> Any:
