@@ -7,6 +7,7 @@ keeps what it has finished, so that a second call only prints the result.
 
 import argparse
 import os
+import shlex
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -68,7 +69,12 @@ def build_parser() -> argparse.ArgumentParser:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--workspace", type=local_path, help="where everything is written (default: ./runs)")
+    parser.add_argument(
+        "--workspace",
+        type=local_path,
+        metavar="DIR",
+        help="where everything is written (default: as configured, else ./runs)",
+    )
     parser.add_argument("--scale", choices=("tiny", "demo", "full"), default="demo", help="of the videos")
     parser.add_argument("--epochs", type=int, help="epochs of training (default: as the setting says)")
     parser.add_argument("--samples", type=int, help="samples an epoch (default: as the setting says)")
@@ -126,7 +132,9 @@ def run_demo(options: DemoOptions) -> int:
     Returns: 0, or the exit code of a training that was stopped.
     """
     from ebm.devices import resolve_device
+    from ltr.admin.environment import workspace
 
+    usual = os.path.realpath(workspace())  # asked for now: training sets it for this process
     require_outputs([Output(name="--workspace", path=options.workspace, folder=True)])
     resolve_device(options.device)  # one that is not there is told now, not when the videos are drawn
     steps = _Steps()
@@ -147,7 +155,8 @@ def run_demo(options: DemoOptions) -> int:
     evaluation = _evaluate(videos, specs, options)
     _report(evaluation, videos, specs, options)
     print(f"\nDone in {steps.elapsed()}. Track a video of your own:")
-    print(f"  ebmtrack video {TRACKER} {PARAMETERS} VIDEO --box x,y,w,h --out tracked.mp4")
+    place = "" if str(options.workspace) == usual else f" --workspace {shlex.quote(str(options.workspace))}"
+    print(f"  ebmtrack video {TRACKER} {PARAMETERS} VIDEO --box x,y,w,h --out tracked.mp4{place}")
     return 0
 
 

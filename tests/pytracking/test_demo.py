@@ -20,7 +20,12 @@ def test_the_demo_ends_with_a_table_and_files_and_a_second_call_only_prints(
     assert "2 processes of 8 samples" in first
     plots = tmp_path / "result_plots" / "demo"
     assert {"success_plot.png", "success_plot.pdf", "scores.csv"} <= {path.name for path in plots.iterdir()}
-    assert len(list(plots.glob("*.mp4"))) == 1
+    [video] = plots.glob("*.mp4")
+    last = first.splitlines()[-1].split()  # the command that tracks a video with what was trained
+    assert (last[0], last[-2:]) == ("ebmtrack", ["--workspace", str(tmp_path)])
+    places = {"VIDEO": str(video), "x,y,w,h": "20,20,40,40", "tracked.mp4": str(tmp_path / "t.mp4")}
+    assert main([places.get(word, word) for word in last[1:]]) == 0
+    assert str(tmp_path / "checkpoints") in capsys.readouterr().out
     assert main(command) == 0
     again = capsys.readouterr().out
     assert "Training is finished" in again
