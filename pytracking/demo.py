@@ -221,7 +221,8 @@ def _spec(checkpoint: Path, options: DemoOptions) -> "TrackerSpec":
 def _track(videos: "list[Video]", specs: "dict[str, TrackerSpec]", options: DemoOptions) -> None:
     from pytracking.evaluation.running import run_dataset
 
-    for label, spec in specs.items():
+    for label in (UNTRAINED, TRAINED):  # `ebmtrack evaluate` takes the newest of two configurations
+        spec = specs[label]
         print(f"{label}: {spec.weights.path}", flush=True)
         root = options.workspace / "tracking_results"
         report = run_dataset(videos, spec, results_root=root, workers=options.workers)

@@ -26,6 +26,11 @@ def test_the_demo_ends_with_a_table_and_files_and_a_second_call_only_prints(
     places = {"VIDEO": str(video), "x,y,w,h": "20,20,40,40", "tracked.mp4": str(tmp_path / "t.mp4")}
     assert main([places.get(word, word) for word in last[1:]]) == 0
     assert str(tmp_path / "checkpoints") in capsys.readouterr().out
+    rows = [line.split("|") for line in first.splitlines() if line.startswith("DiMP-NCE+ small, trained ")]
+    options = ["--dataset", "generated", "--scale", "tiny", "--workspace", str(tmp_path)]
+    assert main(["evaluate", "dimp/nce_plus_small", *options]) == 0
+    shown = [line.split("|") for line in capsys.readouterr().out.splitlines() if line.startswith("dimp/")]
+    assert shown[0][1] == rows[0][1]  # the trained network's results are what its name stands for
     assert main(command) == 0
     again = capsys.readouterr().out
     assert "Training is finished" in again
