@@ -115,7 +115,7 @@ class AVVideo(VideoSource):
             self.notes += [note for note in found if note and note not in self.notes]
 
     def _late(self, begin: int | None, first: float | None) -> str:
-        """That there is data from `begin` on, before the first frame, shown at `first` s, that is not shown."""
+        """That there is data from time stamp `begin` on, and the first frame is shown later, at `first` s."""
         if first is None or begin is None or self.time_base is None:
             return ""
         early = first - float(begin * self.time_base)
