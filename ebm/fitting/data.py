@@ -127,18 +127,22 @@ class Scaling:
         return z * self.y_scale.to(z) + self.y_mean.to(z)
 
 
-def measure(x: Tensor, y: Tensor, flat: bool) -> Scaling:
+def measure(
+    x: Tensor, y: Tensor, flat: bool, wrong_x: Tensor | None = None, wrong_y: Tensor | None = None
+) -> Scaling:
     """Scaling by the mean and standard deviation of the given rows.
 
     Args:
         x: inputs ``(N, ...)``, float64.
         y: targets ``(N, D)``, float64.
         flat: see `Scaling`.
+        wrong_x: which entries of `x` are outliers, see `moments`.
+        wrong_y: which entries of `y`.
 
     Raises:
         DomainError: if a target column is constant: there is no density to learn.
     """
-    target = moments(y)
+    target = moments(y, wrong_y)
     if bool(target.constant.any()):
         _refuse_constant(y, int(target.constant.nonzero()[0]), flat)
     low, high = ((end - target.mean) / target.scale for end in (target.low, target.high))
@@ -146,7 +150,7 @@ def measure(x: Tensor, y: Tensor, flat: bool) -> Scaling:
     shape = tuple(x.shape[1:])
     if x.ndim != 2:
         return Scaling(shape, None, None, *targets, flat)
-    inputs = moments(x)
+    inputs = moments(x, wrong_x)
     reach = torch.where(inputs.constant, 0.0, REACH)
     low, high = ((end - inputs.mean) / inputs.scale for end in (inputs.low, inputs.high))
     scaling = Scaling(shape, inputs.mean, inputs.scale, *targets, flat)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-__all__ = ["OUTLYING", "Moments", "moments"]
+__all__ = ["OUTLYING", "Moments", "moments", "outliers"]
 
 # Robust standard deviations from the median beyond which an entry has no say in mean and deviation: a Laplace
 # target gets there once in a billion rows, a wrong unit or a slipped digit at once.
@@ -39,13 +39,17 @@ class Moments(NamedTuple):
     outlying: Tensor
 
 
-def moments(values: Tensor) -> Moments:
-    """Moments of columns ``(N, F)``, float64, without the entries that are gross outliers.
+def moments(values: Tensor, wrong: Tensor | None = None) -> Moments:
+    """Moments of columns without the entries that are gross outliers.
 
-    Without outliers these are mean and standard deviation, to the bit: an entry is left out only if it lies
-    more than `OUTLYING` robust deviations (from quantiles) from the median.
+    Without outliers these are mean and standard deviation, to the bit.
+
+    Args:
+        values: finite, ``(N, F)`` float64, N >= 1; in the unit of the result.
+        wrong: which entries are `outliers`, ``(N, F)`` bool, where these rows are a part of those that this
+            was asked of; None asks it of these rows. A column in which all are is taken as it is.
     """
-    outlying = _outlying(values)
+    outlying = outliers(values) if wrong is None else wrong & ~wrong.all(0)
     kept = (~outlying).to(values.dtype)
     count = kept.sum(0)
     typical = torch.where(outlying, 0.0, values)
@@ -66,8 +70,17 @@ def moments(values: Tensor) -> Moments:
     )
 
 
-def _outlying(values: Tensor) -> Tensor:
-    """Which entries lie too far from their column's median, ``(N, F)``."""
+def outliers(values: Tensor) -> Tensor:
+    """Which entries lie more than `OUTLYING` robust standard deviations from their column's median.
+
+    The robust deviation is a distance of two quantiles over that of a standard Gaussian's.
+
+    Args:
+        values: finite, ``(N, F)`` float64, in any unit.
+
+    Returns:
+        ``(N, F)`` bool; none of fewer than `FEWEST` rows, nor of a column with one value in almost all rows.
+    """
     if len(values) < FEWEST:
         return torch.zeros_like(values, dtype=torch.bool)
     some = values[:: -(-len(values) // _MOST_ROWS)].sort(0).values

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ebm.exceptions import DomainError, OutlierWarning, ShapeError
 from ebm.fitting.data import Scaling, as_inputs, as_targets, as_weights, measure
-from ebm.fitting.moments import OUTLYING, moments
+from ebm.fitting.moments import OUTLYING, outliers
 from ebm.fitting.tables import require_same_order
 
 __all__ = ["Rows", "prepare_rows", "split_rows"]
@@ -72,22 +72,31 @@ def prepare_rows(
     require_same_order(x, y)
     weights = as_weights(sample_weight, len(inputs))
     used = weights > 0
-    for name, values in (("x", inputs), ("y", targets)):
-        _warn_outliers(name, values, used)
     rows = Rows(inputs[used], targets[used], weights[used])
+    wrong = [_outliers(name, part, used) for name, part in (("x", rows.x), ("y", rows.y))]
     if validation_data is None:
         train, held = _splits(len(rows.x), share, seed, members)
         kept = rows.chosen(train)
-        measured = kept if members == 1 else rows
-        return kept, rows.chosen(held), measure(measured.x, measured.y, flat).named(x, y)
-    scaling = measure(rows.x, rows.y, flat).named(x, y)
-    held_x = scaling.rows(validation_data[0])
+        if members == 1:
+            scaling = measure(
+                kept.x, kept.y, flat, *(None if part is None else part[train] for part in wrong)
+            )
+        else:
+            scaling = measure(rows.x, rows.y, flat, *wrong)
+        return kept, rows.chosen(held), scaling.named(x, y)
+    scaling = measure(rows.x, rows.y, flat, *wrong).named(x, y)
+    held_rows = _given(scaling, *validation_data)
+    train = _in_orders(torch.arange(len(rows.x)).expand(members, -1), seed)
+    again = torch.arange(len(held_rows.x)).repeat(members)
+    return rows.chosen(train), held_rows.chosen(again), scaling
+
+
+def _given(scaling: Scaling, x: Any, y: Any) -> Rows:
+    """Rows that the user holds out, checked against those of the fit."""
+    held_x = scaling.rows(x)
     if not len(held_x):
         raise ShapeError("validation_data has no rows; leave it out to hold out a share of x.")
-    held_y = scaling.targets(validation_data[1], len(held_x))
-    held_rows = Rows(held_x, held_y, as_weights(None, len(held_x)))
-    train = _in_orders(torch.arange(len(rows.x)).expand(members, -1), seed)
-    return rows.chosen(train), held_rows.chosen(torch.arange(len(held_x)).repeat(members)), scaling
+    return Rows(held_x, scaling.targets(y, len(held_x)), as_weights(None, len(held_x)))
 
 
 def _splits(count: int, share: float, seed: int, members: int) -> tuple[Tensor, Tensor]:
@@ -120,21 +129,28 @@ def split_rows(count: int, share: float, seed: int) -> tuple[Tensor, Tensor]:
     return order[held:].sort().values, order[:held].sort().values
 
 
-def _warn_outliers(name: str, values: Tensor, used: Tensor) -> None:
-    """Name the rows of ``(N, F)`` that are gross outliers among those used ``(N,)``."""
+def _outliers(name: str, values: Tensor, used: Tensor) -> Tensor | None:
+    """Which entries of the rows used, ``(N, F)``, are gross outliers; None of rows that are not flat.
+
+    Args:
+        name: of `values`, for the warning.
+        values: of the rows used.
+        used: which of the user's rows these are, ``(N_all,)``.
+
+    Warns:
+        OutlierWarning: with the places of these rows among the user's.
+    """
     if values.ndim != 2:
-        return
-    numbers = used.nonzero()[:, 0]
-    wrong = moments(values[used]).outlying.any(1)
-    if not bool(wrong.any()):
-        return
-    rows = [int(numbers[i]) for i in wrong.nonzero()[:NAMED, 0]]
-    count = int(wrong.sum())
-    named = ", ".join(map(str, rows)) + (", ..." if count > len(rows) else "")
-    warnings.warn(
-        f"{count} of {len(numbers)} rows have a value of {name} more than {OUTLYING:g} robust standard "
-        f"deviations from the median (row {named}). They are used, but have no say in the scale; leave them "
-        "out if they are errors.",
-        OutlierWarning,
-        stacklevel=4,
-    )
+        return None
+    wrong = outliers(values)
+    rows = used.nonzero()[wrong.any(1), 0].tolist()
+    if rows:
+        named = ", ".join(map(str, rows[:NAMED])) + (", ..." if len(rows) > NAMED else "")
+        warnings.warn(
+            f"{len(rows)} of {len(values)} rows have a value of {name} more than {OUTLYING:g} robust "
+            f"standard deviations from the median (row {named}). They are used, but have no say in the "
+            "scale; leave them out if they are errors.",
+            OutlierWarning,
+            stacklevel=4,
+        )
+    return wrong

@@ -70,6 +70,24 @@ def test_outlying_rows_are_named_by_their_place_in_the_data() -> None:
     assert "(row 7)" in told[1]
 
 
+def test_a_row_named_has_no_say_in_the_scale_of_however_few_rows_are_trained_on() -> None:
+    x, y = waves(22, 0)
+    train, _ = split_rows(22, 0.15, 0)  # fewer than tell an outlier by themselves
+    y[int(train[3])] = 1e6
+    with pytest.warns(OutlierWarning, match="have no say in the scale"):
+        kept, _, scaling = prepare_rows(x, y, None, None, share=0.15, seed=0)
+    assert kept.y.max() == 1e6
+    assert scaling.y_scale.item() < 2
+
+
+def test_a_column_of_nothing_but_outliers_is_taken_as_it_is() -> None:
+    values = torch.tensor([[1e6, 0.0], [2e6, 1.0]], dtype=torch.float64)
+    wrong = torch.tensor([[True, False], [True, False]])
+    found = moments(values, wrong)
+    assert found.mean.tolist() == [1.5e6, 0.5]
+    assert found.scale.tolist() == [0.5e6, 0.5]
+
+
 def test_ordinary_rows_are_not_named() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
