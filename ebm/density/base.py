@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from numpy.typing import NDArray
@@ -21,9 +21,6 @@ from ebm.density.credible import CredibleSet
 from ebm.density.scoring import BatchScore, score_in_chunks
 from ebm.exceptions import DomainError, NumericalError, ShapeError
 from ebm.numbers import labels_like, listed, number_tensor, plain, require_number
-
-if TYPE_CHECKING:
-    from ebm.density.grid import GridDensity
 
 __all__ = ["Density", "require_dim", "require_level"]
 
@@ -140,7 +137,7 @@ class Density(ABC):
         """How many places carry the density, between 1 and N, ``(B,)``."""
 
     @abstractmethod
-    def marginal(self, dims: int | Sequence[int]) -> "GridDensity":
+    def marginal(self, dims: int | Sequence[int]) -> "Density":
         """Density of some coordinates (at most three), in the order given, on a grid."""
 
     def variance(self) -> Tensor:
