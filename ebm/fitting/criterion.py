@@ -38,7 +38,14 @@ def held_out_nll(model: EnergyModel, held: Rows, scaling: Scaling, members: int 
         A function of nothing, to be called after every epoch: for several targets it looks for mass where the
         call before found it. Its values are weighted means over the rows, nats, of raw targets. -log p(y|x)
         is told; -log of p(y|x) with a background of `BACKGROUND` Cauchy decides: a wrong row costs it as much
-        after every epoch; it would drown all others in the former.
+        after every epoch; it would drown all others in the former. The background is a product of D standard
+        Cauchy densities of the standardised targets.
+
+    Raises:
+        NumericalError: (the function) if a score is NaN or +inf, or a row has no density anywhere.
+
+    Source: the model of gross errors of Huber, "Robust Estimation of a Location Parameter", 1964, with the
+        errors Cauchy.
     """
     offset = scaling.y_scale.log().sum().item()
     x, z, weights = held

@@ -53,6 +53,15 @@ def raw_density(model: EnergyModel, features: Features, scaling: Scaling) -> Fou
         model: scores standardised targets.
         features: of B inputs, as ``model.extract`` returned them.
         scaling: between raw and standardised targets, around each row's own centre where it has one.
+
+    Returns:
+        Densities of B items over raw targets, float64, on the device of the features.
+
+    Raises:
+        NumericalError: if a score is NaN or +inf, or an item has no density anywhere.
+
+    Warns:
+        TruncationWarning: of one target, if a density goes on beyond all that was searched.
     """
     first = next(tensors_of(features))
     batch, dim, device = first.shape[0], scaling.target_dim, first.device

@@ -34,6 +34,17 @@ def line_grid(
 
     A density may be a thousand times narrower than the range of all targets. Its score is smooth even so: a
     coarse search sees the rise on both sides of a peak that lies between two of its places.
+
+    Args:
+        model: scores standardised targets, D = 1.
+        features: of B inputs, as ``model.extract`` returned them.
+        scaling: for the range of the training targets, where the search begins.
+        points: G.
+        coarse: places of the search over that range.
+
+    Returns:
+        Increasing, in standard deviations of the targets, without a graph. The ends lie one place of the
+        search beyond the last that has `NEGLIGIBLE` of the highest density.
     """
     places, scores = _searched(model, features, float(scaling.z_low), float(scaling.z_high), coarse)
     inside = scores > scores.amax(1, keepdim=True) + math.log(NEGLIGIBLE)
@@ -49,6 +60,8 @@ def _searched(
     model: EnergyModel, features: Features, low: float, high: float, coarse: int
 ) -> tuple[Tensor, Tensor]:
     """Places over the range of the targets, and beyond it where an item's density goes on there.
+
+    All lengths are in standard deviations of the targets.
 
     The range is that of the training targets, and a density may leave it: at an input that was never seen, or
     where the target drifts. Each step beyond is twice as wide as the one before. What is found there counts
@@ -90,6 +103,12 @@ def box_grid(score: Score, placed: Placed) -> tuple[Tensor, ...]:
     Args:
         score: ``(B, M, D) -> (B, M)``, D = 2 or 3.
         placed: its draws tell where the mass is; a coarse grid then looks whether it goes on beyond them.
+
+    Returns:
+        In standard deviations of the targets; G of `GRID_POINTS`, the same for every axis.
+
+    Raises:
+        NumericalError: if a score is NaN or +inf.
     """
     y, scores = placed.last.y, placed.last.scores
     inside = (scores > scores.amax(1, keepdim=True) + math.log(NEGLIGIBLE_DENSITY))[..., None]
@@ -140,7 +159,11 @@ def blurred(log_masses: Tensor) -> Tensor:
     """Which rows' densities are too narrow for their grid, by `BLURRED`, ``(B,)``.
 
     Args:
-        log_masses: of the cells of an equally spaced grid, ``(B, G, ...)``, adding up to 1 as masses.
+        log_masses: of the cells of an equally spaced grid, nats, ``(B, G, ...)``, adding up to 1 as masses.
+
+    Returns:
+        bool. Every other point of every axis makes a grid of its own, 2^D of them: the estimates of log Z by
+        the trapezoid rule on each are compared with that on all points.
     """
     dim = log_masses.ndim - 1
     worst = log_masses.new_zeros(log_masses.shape[0])

@@ -27,8 +27,11 @@ def warn_overconfident(fitted: FittedEBM, held: Rows) -> None:
     """Look at the highest-density sets of held-out rows; one target has its own means and is left out.
 
     Args:
-        fitted: the density.
-        held: raw rows.
+        fitted: the density, D > 1.
+        held: raw rows, N of them; the first `MOST` are looked at, and nothing is said of fewer than `FEWEST`.
+
+    Raises:
+        NumericalError: if a score is NaN or +inf.
 
     Warns:
         CoverageWarning: if the sets of 90 % hold clearly fewer of the rows.

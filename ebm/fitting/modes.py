@@ -26,8 +26,9 @@ class Modes(NamedTuple):
 
     Attributes:
         places: ``(B, K, D)``.
-        scores: ``(B, K)``.
-        covariances: inverse curvature of the score, ``(B, K, D, D)``.
+        scores: nats, ``(B, K)``.
+        covariances: inverse curvature of the score, ``(B, K, D, D)``, in the square of the places' unit; its
+            eigenvalues are kept between the squares of `NARROWEST` and `WIDEST`.
     """
 
     places: Tensor
@@ -44,6 +45,13 @@ def find_modes(score: Score, starts: Tensor, around: Tensor, *, stages: tuple[in
         around: offsets from the best mode of further starts, ``(A, D)``: other modes lie on any side of it.
         stages: steps of each ascent.
         count: K, modes to go on with after the first stage; the different ones first, then the highest.
+
+    Returns:
+        K modes per row, or S + A where these are fewer; several may be one and the same.
+
+    Raises:
+        DomainError: if the score does not depend on its targets.
+        NumericalError: if a score half-way between two of the places is NaN or +inf.
     """
     dim = starts.shape[-1]
     y, value, inverse = ascend(score, starts, None, stages[0])
@@ -82,12 +90,18 @@ def ascend(score: Score, y: Tensor, inverse: Tensor | None, steps: int) -> tuple
 
     Args:
         score: see `find_modes`.
-        y: starts ``(B, K, D)``.
+        y: starts ``(B, K, D)``, in standard deviations of the targets.
         inverse: of the curvature, ``(B, K, D, D)``; None where nothing is known of it.
-        steps: how many.
+        steps: how many, each one score with its gradient of all places.
 
     Returns:
-        Places, their scores, and the inverse curvature.
+        Places ``(B, K, D)``, never less likely than the starts; their scores ``(B, K)``; and what was learned
+        of the inverse curvature ``(B, K, D, D)``. All without a graph.
+
+    Raises:
+        DomainError: if the score does not depend on its targets.
+
+    Source: Nocedal and Wright, "Numerical Optimization", 2006, eq. 6.17 (BFGS) and 6.20 (the first scale).
     """
     guessed = inverse is None
     if inverse is None:

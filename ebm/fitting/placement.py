@@ -53,9 +53,9 @@ class Weighted(NamedTuple):
     """Draws and what they say.
 
     Attributes:
-        y: ``(B, M, D)``.
-        log_q: log-density of the mixture that they were drawn from, ``(B, M)``.
-        scores: ``(B, M)``.
+        y: in standard deviations of the targets, ``(B, M, D)``.
+        log_q: log-density of the mixture that they were drawn from, nats, ``(B, M)``.
+        scores: nats, ``(B, M)``.
     """
 
     y: Tensor
@@ -64,7 +64,7 @@ class Weighted(NamedTuple):
 
     @property
     def log_z(self) -> Tensor:
-        """Estimate of log Z, ``(B,)``."""
+        """Importance sampling's estimate of log Z, nats, of standardised targets, ``(B,)``."""
         return (self.scores - self.log_q).logsumexp(1) - math.log(self.y.shape[1])
 
 
@@ -73,7 +73,7 @@ class Placed(NamedTuple):
 
     Attributes:
         mixture: the proposal.
-        modes: that it began with, ``(B, K, D)``.
+        modes: that it began with, ``(B, K, D)``; starts of the next search, see `place`.
         last: draws of the last round, from what the proposal was then.
     """
 
@@ -91,8 +91,19 @@ def place(
         score: of standardised targets, ``(B, M, D) -> (B, M)``, differentiable.
         like: ``(B, D)``, for its shape, dtype and device.
         effort: what it may cost.
-        known: further starts ``(B, K, D)``, such as the modes of the epoch before.
+        known: starts ``(B, K, D)`` in place of probes, such as the modes of the epoch before.
         seed: of the places where ascents start.
+
+    Returns:
+        The proposal, in standard deviations of the targets. Its mixture has learned from `last`; nothing has
+        been drawn from it yet.
+
+    Raises:
+        DomainError: if the score does not depend on its targets.
+        NumericalError: if a score is NaN or +inf.
+
+    Source: Cappé et al., "Population Monte Carlo", 2004, and `StudentMixture.learned`; the start by Laplace's
+        method: Tierney and Kadane, "Accurate Approximations for Posterior Moments", 1986.
     """
     probes = torch.special.ndtri(standard_draws(PROBES, like.shape[1], seed, like.device)[0, :, 3:])
     probes = probes.to(like.dtype)
@@ -108,7 +119,11 @@ def place(
 
 
 def drawn(score: Score, mixture: StudentMixture, count: int, seed: int) -> Weighted:
-    """Draws from a proposal, scored; other ones for every row."""
+    """Draws from a proposal ``(B, count, D)``, scored; other ones for every row.
+
+    Raises:
+        NumericalError: if a score is NaN or +inf.
+    """
     batch, _, dim = mixture.means.shape
     return _weighted(score, mixture, standard_draws(count, dim, seed, mixture.means.device, shifts=batch))[0]
 

@@ -29,7 +29,9 @@ def standard_draws(count: int, dim: int, seed: int, device: torch.device, *, shi
             not add up over the rows.
 
     Returns:
-        ``(shifts, M, D + 3)`` float64.
+        ``(shifts, M, D + 3)`` float64: column 0 chooses a component, 1 and 2 its tail, the rest are noise.
+
+    Source: Cranley and Patterson, "Randomization of Number Theoretic Methods", 1976, for the shifts.
     """
     engine = torch.quasirandom.SobolEngine(dim + 3, scramble=True, seed=seed)
     points = engine.draw(count, dtype=torch.float64)[None].to(device)
@@ -42,12 +44,16 @@ def standard_draws(count: int, dim: int, seed: int, device: torch.device, *, shi
 
 @dataclass(frozen=True)
 class StudentMixture:
-    """Of K components per row, the last of which is the defensive one.
+    """Of K components per row with `FREEDOM` degrees of freedom, the last of which is the defensive one.
+
+    Lengths are in standard deviations of the targets.
 
     Attributes:
         shares: ``(B, K)``, add up to 1.
         means: ``(B, K, D)``.
         factors: lower Cholesky factors of the scale matrices, ``(B, K, D, D)``.
+
+    Source: Hesterberg, "Weighted average importance sampling and defensive mixture distributions", 1995.
     """
 
     shares: Tensor
@@ -56,7 +62,14 @@ class StudentMixture:
 
     @classmethod
     def of(cls, shares: Tensor, means: Tensor, covariances: Tensor) -> "StudentMixture":
-        """Components that learn, ``(B, K - 1, ...)``, and the defensive one beside them."""
+        """Components that learn, and the defensive one beside them.
+
+        Args:
+            shares: ``(B, K - 1)``, adding up to 1; raised where they are less than `EXPLORING` leaves each.
+            means: ``(B, K - 1, D)``.
+            covariances: ``(B, K - 1, D, D)``, taken for scale matrices: the components are twice as wide in
+                the square as what they are placed on.
+        """
         batch, count, dim = means.shape
         shares = (1 - EXPLORING) * shares + EXPLORING / count
         wide = DEFENSIVE_WIDTH * torch.eye(dim, dtype=means.dtype, device=means.device)
@@ -82,7 +95,7 @@ class StudentMixture:
         return result
 
     def log_components(self, y: Tensor) -> Tensor:
-        """Log-density of every component times its share, at ``(B, M, D)``, ``(B, K, M)``."""
+        """Log-density of every component times its share, at ``(B, M, D)``, nats, ``(B, K, M)``."""
         dim, nu = y.shape[-1], FREEDOM
         norm = math.lgamma(0.5 * (nu + dim)) - math.lgamma(0.5 * nu) - 0.5 * dim * math.log(nu * math.pi)
         pieces = []
@@ -95,18 +108,24 @@ class StudentMixture:
         return torch.stack(pieces, 1)
 
     def log_prob(self, y: Tensor) -> Tensor:
-        """Log-density of the mixture at ``(B, M, D)``, ``(B, M)``."""
+        """Log-density of the mixture at ``(B, M, D)``, nats, ``(B, M)``."""
         return self.log_components(y).logsumexp(1)
 
     def learned(self, y: Tensor, parts: Tensor, log_weights: Tensor) -> "StudentMixture":
-        """One step of expectation and maximisation towards the density that weighted draws stand for.
+        """One round of adaptive importance sampling: the components move to where weighted draws have mass.
 
-        Components that few draws speak for keep much of their covariance.
+        Every draw counts for each component by its posterior share. Means and covariances are those of the
+        draws, without the weights by distance of a Student distribution's likelihood: the scales that come of
+        it are the wider ones. Components that few draws speak for keep much of what they had.
 
         Args:
-            y: draws ``(B, M, D)``.
-            parts: `log_components` of them.
-            log_weights: log of density over mixture, up to a constant, ``(B, M)``.
+            y: draws ``(B, M, D)`` of this mixture.
+            parts: `log_components` of them, nats, ``(B, K, M)``.
+            log_weights: log of density over mixture, nats, up to a constant, ``(B, M)``.
+
+        Source: Cappé, Douc, Guillin, Marin and Robert, "Adaptive importance sampling in general mixture
+            classes", 2008; weights cut at sqrt(M) times their mean: Ionides, "Truncated importance sampling",
+            2008.
         """
         dim, count = y.shape[-1], y.shape[1]
         # Cut off where one draw would decide.
@@ -130,7 +149,7 @@ class StudentMixture:
 
 
 def cholesky(covariances: Tensor) -> Tensor:
-    """Factors of matrices ``(..., D, D)`` that rounding may have left without one."""
+    """Lower Cholesky factors of matrices ``(..., D, D)``; of their diagonal where rounding left none."""
     diagonal = covariances.diagonal(dim1=-2, dim2=-1)
     floor = torch.diag_embed(1e-5 * diagonal + 1e-10)
     factors, failed = torch.linalg.cholesky_ex(covariances + floor)
