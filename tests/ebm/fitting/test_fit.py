@@ -13,7 +13,6 @@ from torch import nn
 
 import ebm
 from ebm.exceptions import DomainError, InputError, NumericalError, ShapeError, UnknownNameError
-from ebm.fitting import training
 
 QUICK = {"progress": False, "hidden": (16,), "epochs": 3}
 
@@ -293,47 +292,3 @@ print("fitted", *fitted.predict(x).shape)
 """
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("fitted 40\n", "")
-
-
-def test_small_networks_are_trained_by_one_thread_and_torch_is_left_as_it_was(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    seen: list[int] = []
-    minimise = training.minimise
-
-    def spy(*args: Any, **options: Any) -> Any:
-        seen.append(torch.get_num_threads())
-        return minimise(*args, **options)
-
-    monkeypatch.setattr(training, "minimise", spy)
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    try:
-        for options in ({}, {"hidden": (256,)}, {"feature_net": torch.nn.Linear(2, 4)}):
-            ebm.fit(X, Y, **{**QUICK, "epochs": 1, **options})
-        with pytest.raises(NumericalError):
-            ebm.fit(X, Y, **{**QUICK, "learning_rate": 1e30})
-        assert torch.get_num_threads() == 2
-    finally:
-        torch.set_num_threads(before)
-    assert seen == [1, 2, 2, 1]
-
-
-def test_memory_does_not_grow_with_the_rows_to_predict(
-    fitted_line: ebm.FittedEBM, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    largest: list[int] = []
-    score = fitted_line.model.score
-
-    def spy(features: Any, y: torch.Tensor) -> torch.Tensor:
-        largest.append(y.numel())
-        return score(features, y)
-
-    monkeypatch.setattr(fitted_line.model, "score", spy)
-    for count in (600, 2400):
-        rows = np.zeros((count, 2))
-        largest.clear()
-        fitted_line.predict(rows)
-        fitted_line.predict_interval(rows)
-        fitted_line.log_prob(rows, np.zeros(count))
-        assert max(largest) <= 512 * 256  # a block of rows on the coarse grid
