@@ -1,6 +1,7 @@
 """`EBMRegressor`: conditional densities with the conventions of scikit-learn: pipelines, searches, scores."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from torch import nn
 
 from ebm.density import GridDensity, ImportanceDensity
 from ebm.fitting.answers import Method, require_method
+from ebm.fitting.config import FitConfig
 from ebm.fitting.fitted import FittedEBM
 from ebm.fitting.tables import NamedArray, names_of
 from ebm.fitting.training import fit
@@ -32,6 +34,8 @@ except ImportError as error:
 __all__ = ["EBMRegressor"]
 
 OPTION = "loss_options__"
+# What the estimator and the configuration of a fit call by the same names.
+BUDGET = tuple(field.name for field in fields(FitConfig) if field.name not in ("loss", "seed"))
 
 
 class EBMRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc, unused-ignore]
@@ -152,16 +156,9 @@ class EBMRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc, unused-
             sample_weight=sample_weight,
             device=self.device,
             progress=self.progress,
-            hidden=self.hidden,
-            epochs=self.epochs,
-            batch_size=self.batch_size,
-            learning_rate=self.learning_rate,
-            weight_decay=self.weight_decay,
-            validation=self.validation,
-            patience=self.patience,
-            members=self.members,
             calibrate=self.calibrate,
             seed=seed,
+            **{name: getattr(self, name) for name in BUDGET},
             **(self.loss_options or {}),
         )
         self.n_iter_ = len(self.fitted_.history.held_out_nll)
