@@ -40,7 +40,8 @@ class ParametricDensity(ABC):
         Raises:
             ShapeError: if the shape does not fit.
         """
-        y = labels_like("y", y, self.mean())
+        if not isinstance(y, Tensor):  # the steps of a training need no mean
+            y = labels_like("y", y, self.mean())
         shape = f"(B={self.batch_size}, [M,] D={self.target_dim})"
         require_last_dim("y", y, self.target_dim, shape, rank=3 if y.ndim == 3 else 2)
         if y.shape[0] != self.batch_size:
