@@ -12,7 +12,7 @@ from ebm.density import GridDensity, ImportanceDensity
 from ebm.fitting.answers import Method, require_method
 from ebm.fitting.config import FitConfig
 from ebm.fitting.fitted import FittedEBM
-from ebm.fitting.tables import NamedArray, names_of
+from ebm.fitting.tables import NamedArray, names_of, require_same_order
 from ebm.fitting.training import fit
 
 try:
@@ -136,13 +136,16 @@ class EBMRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc, unused-
             validation_data: ``(X, y)`` to hold out for early stopping in place of a share of the rows.
 
         Raises:
-            ValueError: if a value is NaN, infinite or outside its domain, or shapes do not fit.
+            ValueError: if a value is outside its domain, or shapes, columns or the order of rows do not fit.
             TypeError: for a sparse matrix.
         """
         require_method(self.prediction)
+        require_same_order(X, y)  # arrays, which scikit-learn makes of tables, have no index
+        require_same_order(X, sample_weight, "sample_weight")
         y_names = names_of(y)
         X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True, multi_output=True)
         if validation_data is not None:
+            require_same_order(*validation_data)
             validation_data = (self._inputs(validation_data[0]), validation_data[1])
         # A range that every generator of torch and NumPy takes.
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
@@ -178,6 +181,7 @@ class EBMRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc, unused-
 
     def log_prob(self, X: Any, y: Any) -> Any:
         """log p(y|x) of targets, nats, ``(N,)``; its mean is a score for model selection."""
+        require_same_order(X, y)
         return self._checked().log_prob(self._inputs(X), y)
 
     def __sklearn_tags__(self) -> Any:

@@ -26,7 +26,7 @@ class Rows(NamedTuple):
     weights: Tensor
 
     def chosen(self, rows: Tensor) -> "Rows":
-        """Those with the given indices, also several times."""
+        """Those with the given indices, also several times, or of a mask ``(N,)``."""
         return Rows(self.x[rows], self.y[rows], self.weights[rows])
 
     def scaled(self, scaling: Scaling, device: torch.device) -> "Rows":
@@ -62,17 +62,18 @@ def prepare_rows(
     Raises:
         ShapeError: if shapes do not fit.
         DomainError: if a value is outside its domain, there are too few rows, or a target is constant.
-        InputError: if something is not numeric.
+        InputError: if something is not numeric, or tables label the same rows in another order.
 
     Warns:
         OutlierWarning: if rows lie more than `OUTLYING` robust deviations from the median.
     """
+    require_same_order(x, y)
+    require_same_order(x, sample_weight, "sample_weight")
     inputs = as_inputs(x)
     targets, flat = as_targets(y, len(inputs))
-    require_same_order(x, y)
     weights = as_weights(sample_weight, len(inputs))
     used = weights > 0
-    rows = Rows(inputs[used], targets[used], weights[used])
+    rows = Rows(inputs, targets, weights).chosen(used)
     wrong = [_outliers(name, part, used) for name, part in (("x", rows.x), ("y", rows.y))]
     if validation_data is None:
         train, held = _splits(len(rows.x), share, seed, members)
@@ -85,18 +86,18 @@ def prepare_rows(
             scaling = measure(rows.x, rows.y, flat, *wrong)
         return kept, rows.chosen(held), scaling.named(x, y)
     scaling = measure(rows.x, rows.y, flat, *wrong).named(x, y)
-    held_rows = _given(scaling, *validation_data)
+    require_same_order(*validation_data)
+    held_rows = _given(scaling.rows(validation_data[0]), validation_data[1], scaling)
     train = _in_orders(torch.arange(len(rows.x)).expand(members, -1), seed)
     again = torch.arange(len(held_rows.x)).repeat(members)
     return rows.chosen(train), held_rows.chosen(again), scaling
 
 
-def _given(scaling: Scaling, x: Any, y: Any) -> Rows:
-    """Rows that the user holds out, checked against those of the fit."""
-    held_x = scaling.rows(x)
-    if not len(held_x):
+def _given(x: Tensor, y: Any, scaling: Scaling) -> Rows:
+    """Rows that the user holds out, ``(N, ...)`` as they are and targets of any kind."""
+    if not len(x):
         raise ShapeError("validation_data has no rows; leave it out to hold out a share of x.")
-    return Rows(held_x, scaling.targets(y, len(held_x)), as_weights(None, len(held_x)))
+    return Rows(x, scaling.targets(y, len(x)), as_weights(None, len(x)))
 
 
 def _splits(count: int, share: float, seed: int, members: int) -> tuple[Tensor, Tensor]:

@@ -92,22 +92,27 @@ def require_names(what: str, given: Names | None, known: Names | None) -> None:
     )
 
 
-def require_same_order(x: Any, y: Any) -> None:
+def require_same_order(x: Any, other: Any, name: str = "y") -> None:
     """Refuse two tables of pandas that label the same rows in another order: rows are matched by place.
+
+    Args:
+        x: the inputs.
+        other: what belongs to them, row by row; anything but a table of pandas has no order of its own.
+        name: of `other`, for the message.
 
     Raises:
         InputError: if the order differs.
     """
-    one: Any = getattr(x, "index", None)
-    other: Any = getattr(y, "index", None)
-    if not hasattr(one, "symmetric_difference") or not hasattr(other, "symmetric_difference"):
+    here: Any = getattr(x, "index", None)
+    there: Any = getattr(other, "index", None)
+    if not hasattr(here, "symmetric_difference") or not hasattr(there, "symmetric_difference"):
         return
-    if one.equals(other) or len(one) != len(other) or not (one.is_unique and other.is_unique):
+    if here.equals(there) or len(here) != len(there) or not (here.is_unique and there.is_unique):
         return
-    if not len(one.symmetric_difference(other)):
+    if not len(here.symmetric_difference(there)):
         raise InputError(
-            "x and y have the same index in another order, and rows are matched by place; "
-            "sort one like the other, y = y.loc[x.index], or drop the index with reset_index(drop=True)."
+            f"x and {name} have the same index in another order, and rows are matched by place; sort one "
+            f"like the other, {name} = {name}.loc[x.index], or drop the index with reset_index(drop=True)."
         )
 
 
@@ -185,7 +190,7 @@ def _as_numbers(name: str, values: Any) -> NDArray[Any]:
     except (TypeError, ValueError) as error:
         raise InputError(
             f"{name} must be numbers in a regular array, got {type(values).__name__} ({error}); "
-            "encode categories as numbers first."
+            + ("pass its toarray()." if hasattr(values, "toarray") else "encode categories as numbers first.")
         ) from error
     if array.dtype.kind not in "biuf":
         raise InputError(

@@ -84,7 +84,8 @@ def fit(
         ShapeError: if shapes do not fit.
         DomainError: if a value is NaN, infinite or outside its domain, there are too few rows, or a target
             column is constant.
-        InputError: if something is not numeric, or the device cannot be used.
+        InputError: if something is not numeric, tables label the same rows in another order, or the device
+            cannot be used.
         UnknownNameError: (a ValueError) for an unknown loss or option.
         NumericalError: if training fails from the start.
 

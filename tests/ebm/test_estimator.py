@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import ebm
-from ebm.exceptions import DomainError, UnknownNameError
+from ebm.exceptions import DomainError, InputError, UnknownNameError
 
 pytest.importorskip("sklearn", minversion="1.6")
 
@@ -194,6 +194,18 @@ def test_names_reach_the_fitted_density() -> None:
         model.predict(frame[["b", "a", "c"]])
     with pytest.raises(ValueError, match="another order"):
         model.log_prob(frame, two[["v", "u"]])
+
+
+def test_tables_whose_rows_are_mixed_up_are_refused() -> None:
+    pd = pytest.importorskip("pandas")
+    frame, y = pd.DataFrame(X), pd.Series(Y)
+    mixed = y.sample(frac=1, random_state=0)
+    model = EBMRegressor(**QUICK)
+    for arguments in ((frame, mixed), (frame, y, mixed.abs()), (frame, y, None, (frame, mixed))):
+        with pytest.raises(InputError, match="the same index in another order"):
+            model.fit(*arguments)
+    with pytest.raises(InputError, match="the same index in another order"):
+        model.fit(frame, y).log_prob(frame, mixed)
 
 
 def test_no_rows_no_predictions() -> None:

@@ -126,6 +126,23 @@ def test_the_index_plays_no_part_unless_it_tells_that_rows_are_mixed_up(fitted: 
             call(FRAME, shuffled)
 
 
+def test_weights_and_rows_held_out_are_not_mixed_up_either(fitted: ebm.FittedEBM) -> None:
+    weights = pd.Series(np.arange(1.0, 25.0))
+    shuffled = weights.sample(frac=1, random_state=0)
+    for call in (fitted.score, lambda x, y, w: ebm.fit(x, y, sample_weight=w, **QUICK)):
+        call(FRAME, Y, weights)
+        with pytest.raises(InputError, match=r"x and sample_weight .* sample_weight\.loc\[x\.index\]"):
+            call(FRAME, Y, shuffled)
+    with pytest.raises(InputError, match="x and y have the same index in another order"):
+        ebm.fit(FRAME, Y, validation_data=(FRAME, Y.sample(frac=1, random_state=0)), **QUICK)
+
+
+def test_a_sparse_matrix_is_refused_with_the_way_to_a_dense_one() -> None:
+    sparse = pytest.importorskip("scipy.sparse")
+    with pytest.raises(InputError, match=r"got csr_matrix .*pass its toarray\(\)"):
+        ebm.fit(sparse.csr_matrix(X), Y, **QUICK)
+
+
 @pytest.mark.parametrize("part", [FRAME["a"], FRAME.iloc[0]])
 def test_a_single_column_or_row_is_no_table(fitted: ebm.FittedEBM, part: Any) -> None:
     with pytest.raises(ShapeError, match=r"one column is x\.to_frame\(\), one row x\.to_frame\(\)\.T"):
