@@ -12,6 +12,7 @@ from ebm.density import GridDensity, ImportanceDensity
 from ebm.fitting.answers import Method, require_method
 from ebm.fitting.config import FitConfig
 from ebm.fitting.fitted import FittedEBM
+from ebm.fitting.rows import held_out_pair
 from ebm.fitting.tables import NamedArray, names_of, require_same_order
 from ebm.fitting.training import fit
 
@@ -145,8 +146,8 @@ class EBMRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc, unused-
         y_names = names_of(y)
         X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True, multi_output=True)
         if validation_data is not None:
-            require_same_order(*validation_data)
-            validation_data = (self._inputs(validation_data[0]), validation_data[1])
+            held_x, held_y = held_out_pair(validation_data)
+            validation_data = (self._inputs(held_x), held_y)
         # A range that every generator of torch and NumPy takes.
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         self.fitted_ = fit(

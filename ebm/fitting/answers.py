@@ -192,6 +192,7 @@ class Answers(ABC):
             ShapeError: if the shapes are not those of the fit, or there are fewer than two rows.
         """
         rows, targets = self._pair(x, y)
+        require_same_order(x, sample_weight, "sample_weight")
         if len(rows) < 2:
             raise ShapeError("R^2 needs at least two rows.")
         weights = as_weights(sample_weight, len(rows))[:, None]

@@ -6,12 +6,12 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from ebm.exceptions import DomainError, OutlierWarning, ShapeError
+from ebm.exceptions import DomainError, InputError, OutlierWarning, ShapeError
 from ebm.fitting.data import Scaling, as_inputs, as_targets, as_weights, measure
 from ebm.fitting.moments import OUTLYING, outliers
 from ebm.fitting.tables import require_same_order
 
-__all__ = ["Rows", "prepare_rows", "split_rows"]
+__all__ = ["Rows", "held_out_pair", "prepare_rows", "split_rows"]
 
 FEWEST_ROWS = 4
 # Outliers that a warning names.
@@ -67,6 +67,27 @@ def prepare_rows(
     Warns:
         OutlierWarning: if rows lie more than `OUTLYING` robust deviations from the median.
     """
+    rows, wrong, flat = _used(x, y, sample_weight)
+    if validation_data is None:
+        train, held = _splits(len(rows.x), share, seed, members)
+        kept = rows.chosen(train)
+        if members == 1:
+            scaling = measure(
+                kept.x, kept.y, flat, *(part if part is None else part[train] for part in wrong)
+            )
+        else:
+            scaling = measure(rows.x, rows.y, flat, *wrong)
+        return kept, rows.chosen(held), scaling.named(x, y)
+    scaling = measure(rows.x, rows.y, flat, *wrong).named(x, y)
+    held_x, held_y = held_out_pair(validation_data)
+    held_rows = _given(scaling.rows(held_x), held_y, scaling)
+    train = _in_orders(torch.arange(len(rows.x)).expand(members, -1), seed)
+    again = torch.arange(len(held_rows.x)).repeat(members)
+    return rows.chosen(train), held_rows.chosen(again), scaling
+
+
+def _used(x: Any, y: Any, sample_weight: Any) -> tuple[Rows, tuple[Tensor | None, Tensor | None], bool]:
+    """Checked rows that have weight, which of their entries are outliers, and whether y was ``(N,)``."""
     require_same_order(x, y)
     require_same_order(x, sample_weight, "sample_weight")
     inputs = as_inputs(x)
@@ -74,23 +95,22 @@ def prepare_rows(
     weights = as_weights(sample_weight, len(inputs))
     used = weights > 0
     rows = Rows(inputs, targets, weights).chosen(used)
-    wrong = [_outliers(name, part, used) for name, part in (("x", rows.x), ("y", rows.y))]
-    if validation_data is None:
-        train, held = _splits(len(rows.x), share, seed, members)
-        kept = rows.chosen(train)
-        if members == 1:
-            scaling = measure(
-                kept.x, kept.y, flat, *(None if part is None else part[train] for part in wrong)
-            )
-        else:
-            scaling = measure(rows.x, rows.y, flat, *wrong)
-        return kept, rows.chosen(held), scaling.named(x, y)
-    scaling = measure(rows.x, rows.y, flat, *wrong).named(x, y)
-    require_same_order(*validation_data)
-    held_rows = _given(scaling.rows(validation_data[0]), validation_data[1], scaling)
-    train = _in_orders(torch.arange(len(rows.x)).expand(members, -1), seed)
-    again = torch.arange(len(held_rows.x)).repeat(members)
-    return rows.chosen(train), held_rows.chosen(again), scaling
+    return rows, (_outliers("x", rows.x, used), _outliers("y", rows.y, used)), flat
+
+
+def held_out_pair(validation_data: Any) -> tuple[Any, Any]:
+    """Inputs and targets that the user holds out, of any kind.
+
+    Raises:
+        InputError: if it is no pair, or its tables label the same rows in another order.
+    """
+    if not isinstance(validation_data, tuple | list) or len(validation_data) != 2:
+        got = type(validation_data).__name__
+        size = f" of {len(validation_data)}" if isinstance(validation_data, tuple | list) else ""
+        raise InputError(f"validation_data must be a pair (x, y), got a {got}{size}.")
+    x, y = validation_data
+    require_same_order(x, y)
+    return x, y
 
 
 def _given(x: Tensor, y: Any, scaling: Scaling) -> Rows:
@@ -152,6 +172,6 @@ def _outliers(name: str, values: Tensor, used: Tensor) -> Tensor | None:
             f"standard deviations from the median (row {named}). They are used, but have no say in the "
             "scale; leave them out if they are errors.",
             OutlierWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
     return wrong

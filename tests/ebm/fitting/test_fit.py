@@ -216,6 +216,8 @@ NAN = np.where(np.arange(20) == 3, np.nan, Y)
         (X, Y, {"loss": "nce", "beta": 0.1}, UnknownNameError, r"option of loss cnce, nce\+"),
         (X, Y, {"device": "cuda:99"}, InputError, "Device 'cuda:99' was asked for, but torch sees"),
         (X, Y, {"device": "gpu"}, InputError, "Unknown device 'gpu'"),
+        (X, Y, {"validation_data": (X,)}, InputError, r"pair \(x, y\), got a tuple of 1"),
+        (X, Y, {"validation_data": X}, InputError, r"pair \(x, y\), got a ndarray"),
         (X, Y, {"validation": 1.0}, DomainError, "share of the rows"),
         (X, Y, {"epochs": 0}, DomainError, "epochs must be an integer >= 1"),
         (X, Y, {"hidden": ()}, DomainError, "at least one layer"),

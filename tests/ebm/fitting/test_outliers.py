@@ -99,8 +99,9 @@ def test_one_wrong_row_does_not_decide_the_fit(held_out: bool, value: float) -> 
     x, y = waves(400, 0)
     train, held = split_rows(len(x), 0.15, 0)
     y[int((held if held_out else train)[3])] = value
-    with pytest.warns(OutlierWarning, match="1 of 400 rows"):
+    with pytest.warns(OutlierWarning, match="1 of 400 rows") as caught:
         fitted = ebm.fit(x, y, progress=False, epochs=20, batch_size=32)
+    assert caught[0].filename == __file__  # where the user is told to look
     assert fitted.score(*waves(1000, 1)) > 0.75  # 0.82 without the row; it was 0.20, 0.01 and -564
 
 
