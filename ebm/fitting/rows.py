@@ -172,6 +172,6 @@ def _outliers(name: str, values: Tensor, used: Tensor) -> Tensor | None:
             f"standard deviations from the median (row {named}). They are used, but have no say in the "
             "scale; leave them out if they are errors.",
             OutlierWarning,
-            stacklevel=5,
+            stacklevel=6,
         )
     return wrong
