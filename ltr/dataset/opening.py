@@ -13,7 +13,7 @@ from ltr.data.video import VideoDataset
 from ltr.dataset.packed import PackedVideos, is_packed
 from ltr.dataset.subfolders import subfolders
 
-__all__ = ["KINDS", "detect_kind", "open_dataset", "open_path", "read_places"]
+__all__ = ["KINDS", "detect_kind", "open_dataset", "open_path", "places_of", "read_places"]
 
 CSV_FILE, JSON_FILE = "annotations.csv", "annotations.json"
 
@@ -123,14 +123,18 @@ def _table_of(path: Path) -> Path | None:
 
 def read_places(path: Path) -> list[Path]:
     """The files and folders that `open_path` reads: the path and, of a table, its folders of images."""
-    from ltr.dataset.listed import ListedVideos
-
     if _table_of(path) is None:
         return [path]
     try:
-        dataset = open_path(path)
+        return places_of(path, open_path(path))
     except EBMError:  # told by whoever opens it to use it
         return [path]
+
+
+def places_of(path: Path, dataset: VideoDataset) -> list[Path]:
+    """As `read_places`, of a dataset that has been opened from that path already."""
+    from ltr.dataset.listed import ListedVideos
+
     return [path, *(dataset.places() if isinstance(dataset, ListedVideos) else [])]
 
 

@@ -130,18 +130,15 @@ def _locate(name: str, root: Path | None, split: str | None) -> tuple[Path, str 
     return path, None
 
 
-def _read(path: Path) -> dict[str, list[Path]]:
-    from ltr.dataset.opening import read_places
-
-    return {"the data set": read_places(path)}
-
-
 def _check(options: argparse.Namespace) -> int:
+    from ltr.dataset.opening import read_places
     from ltr.dataset.tools.layouts import check_dataset
 
     path, kind = _locate(options.name, options.root, options.split)
     if options.json is not None and str(options.json) != "-":
-        require_outputs([Output(name="--json", path=options.json, stream=True)], _read(path))
+        require_outputs(
+            [Output(name="--json", path=options.json, stream=True)], {"the data set": read_places(path)}
+        )
     return show_report(check_dataset(path, kind, options.split, options.deep), options)
 
 
@@ -162,12 +159,11 @@ def show_report(report: "Report", options: argparse.Namespace) -> int:
 
 def _pack(options: argparse.Namespace) -> int:
     from ltr.dataset.chosen import WithoutSequences
-    from ltr.dataset.opening import open_dataset, open_path
+    from ltr.dataset.opening import open_dataset, open_path, places_of
     from ltr.dataset.packing import pack_dataset
     from ltr.dataset.tools.readable import unpackable
 
     path, kind = _locate(options.name, options.root, options.split)
-    require_outputs([Output(name="--out", path=options.out, folder=True, owned=True)], _read(path))
 
     def opened(allow_missing: bool) -> "VideoDataset":
         chosen = {"split": options.split} if options.split else {}
@@ -175,7 +171,12 @@ def _pack(options: argparse.Namespace) -> int:
             chosen["allow_missing"] = True
         return open_path(path, **chosen) if kind is None else open_dataset(kind, path, **chosen)
 
-    report, broken = unpackable(opened(True), path, kind, options.split)
+    dataset = opened(True)
+    require_outputs(
+        [Output(name="--out", path=options.out, folder=True, owned=True)],
+        {"the data set": places_of(path, dataset)},
+    )
+    report, broken = unpackable(dataset, path, kind, options.split)
     if report.faults:
         print(f"{report.to_text()}\n", file=sys.stderr)
     if broken and not options.skip_broken:
@@ -184,7 +185,8 @@ def _pack(options: argparse.Namespace) -> int:
             f"{first_few(sorted(broken))}. "
             "Repair them, or leave them out with --skip-broken."
         )
-    dataset = opened(options.allow_missing or options.skip_broken)
+    if not (options.allow_missing or options.skip_broken):
+        dataset = opened(False)
     left_out = broken | set(getattr(dataset, "missing", ()))
     if left_out:
         dataset = WithoutSequences(dataset, broken)

@@ -11,6 +11,8 @@ from ltr.data.image_loader import read_image
 from ltr.data.listing import natural_key
 from ltr.data.video import VideoDataset
 from ltr.dataset import open_dataset
+from ltr.dataset.annotations import make_annotation
+from ltr.dataset.listed import ListedSequence, ListedVideos
 from ltr.dataset.opening import detect_kind, open_path, read_places
 from ltr.dataset.own_folders import FolderVideos
 from ltr.dataset.own_tables import open_csv, open_json
@@ -99,9 +101,18 @@ def test_a_table(tmp_path: Path) -> None:
     assert dataset.annotation(1).boxes[3, 0] == 1.5
     assert dataset.frame_path(1, 3) == tmp_path / "run/img/frame3.jpg"
     assert read_places(file) == [file, tmp_path / "run", tmp_path / "walk"]
-    assert read_places(tmp_path) == [tmp_path]
+    assert read_places(tmp_path) == [tmp_path, tmp_path / "run", tmp_path / "walk"]
+    assert read_places(tmp_path / "run") == [tmp_path / "run"]
     file = write_table(tmp_path, ["walk,2,1,2,3,4"], "Video; Image; X; Y; Width; Height".replace("; ", ","))
     assert open_csv(file).annotation(0).visible[2]
+
+
+def test_places_name_each_folder_once_and_every_image_beside_the_file(tmp_path: Path) -> None:
+    files = ["a/img/0.jpg", "a/img/1.jpg", "a/2.jpg", "./b/0.jpg", "0.jpg", "./1.jpg", "./2.jpg", "/c/0.jpg"]
+    annotation = make_annotation(np.array([[0.0, 0.0, 9.0, 9.0]] * len(files)))
+    dataset = ListedVideos("own", tmp_path, [ListedSequence("all", files, annotation)])
+    inside = [tmp_path / name for name in ("0.jpg", "1.jpg", "2.jpg", "a", "b")]
+    assert dataset.places() == [Path("/c"), *inside]
 
 
 @pytest.mark.parametrize(
