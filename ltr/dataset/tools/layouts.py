@@ -5,7 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from tqdm import tqdm
@@ -22,7 +22,7 @@ from ltr.dataset.own_folders import FolderVideos
 from ltr.dataset.packed import PackedVideos
 from ltr.dataset.subfolders import subfolders
 from ltr.dataset.tools.faults import WHOLE, Finding, Report
-from ltr.dataset.tools.sequences import check_annotation, check_image, check_sequence, check_sizes
+from ltr.dataset.tools.sequences import check_annotation, check_image, check_sequence, check_sizes, image_size
 from ltr.dataset.trackingnet import TRACKINGNET_SETS, TrackingNet
 
 __all__ = ["check_dataset"]
@@ -155,6 +155,7 @@ def _check_trackingnet(root: Path, split: str | None, deep: bool) -> tuple[list[
 def _check_files(dataset: VideoDataset, deep: bool) -> list[Checked]:
     """Sequences of a reader that lists its images: each is there, and whole where `deep`."""
     seen: set[Path | Slice] = set()
+    size_of = cache(image_size)  # many objects of COCO lie in one image
 
     def one(index: int) -> Checked:
         name, annotation = dataset.sequence_name(index), dataset.annotation(index)
@@ -171,7 +172,7 @@ def _check_files(dataset: VideoDataset, deep: bool) -> list[Checked]:
                 found += [Finding(name, kind, detail)] if kind else []
         first = dataset.frame_path(index, 0)
         if isinstance(first, Path):
-            found += check_sizes(name, [first], annotation.boxes)
+            found += check_sizes(name, [size_of(first)], annotation.boxes)
         return found, count
 
     bar = tqdm(range(len(dataset)), f"Checking {dataset.name}", leave=False, unit="seq", delay=2)

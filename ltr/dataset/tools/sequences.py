@@ -1,7 +1,7 @@
 """Check one sequence of a folder: its annotation, its images, and whether they belong together."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,7 @@ from ltr.dataset.annotations import read_boxes, read_flags, read_levels
 from ltr.dataset.base import FULLY_SEEN, SequenceFiles
 from ltr.dataset.tools.faults import Finding, first_few
 
-__all__ = ["MIN_LENGTH", "check_annotation", "check_image", "check_sequence", "check_sizes"]
+__all__ = ["MIN_LENGTH", "check_annotation", "check_image", "check_sequence", "check_sizes", "image_size"]
 
 MIN_LENGTH = 20  # frames; training leaves shorter sequences out
 _HEADER = 1 << 16  # bytes in which a JPEG states its size
@@ -61,7 +61,7 @@ def _ends_well(path: Path) -> bool:
         return file.read(2) == JPEG_END
 
 
-def _image_size(path: Path) -> tuple[int, int] | None:
+def image_size(path: Path) -> tuple[int, int] | None:
     """Width and height of a JPEG, from its first bytes; None if they do not tell."""
     try:
         with path.open("rb") as file:
@@ -160,10 +160,11 @@ def _numbering(name: str, files: SequenceFiles, images: dict[str, int], count: i
         yield Finding(name, "annotation too short", f"no box for {first_few(extra)}")
 
 
-def check_sizes(name: str, paths: list[Path], boxes: npt.NDArray[np.float32] | None) -> Iterator[Finding]:
-    """A change of resolution, as far as some images show it; boxes outside of it."""
-    sizes = [size for size in map(_image_size, paths) if size is not None]
-    distinct = list(dict.fromkeys(sizes))
+def check_sizes(
+    name: str, sizes: Iterable[tuple[int, int] | None], boxes: npt.NDArray[np.float32] | None
+) -> Iterator[Finding]:
+    """A change of resolution, as far as the sizes of some images show it; boxes outside of it."""
+    distinct = list(dict.fromkeys(size for size in sizes if size is not None))
     if len(distinct) > 1:
         shown = ", ".join(f"{width} x {height}" for width, height in distinct)
         yield Finding(name, "resolution change", f"{shown} px", note=True)
@@ -220,8 +221,8 @@ def check_sequence(
         if kind:
             problems.setdefault(kind, []).append(detail)
     found += [Finding(name, kind, first_few(details, 3)) for kind, details in problems.items()]
-    paths = [files.frames / image for image in looked]
-    found += check_sizes(name, paths, annotation.boxes if annotation is not None else None)
+    sizes = (image_size(files.frames / image) for image in looked)
+    found += check_sizes(name, sizes, annotation.boxes if annotation is not None else None)
     return found, len(images)
 
 

@@ -1,12 +1,10 @@
 """Packed datasets: the same frames and boxes, resumable, and clear about damage."""
 
-import gc
 import os
 import pickle
 import resource
 import subprocess
 import sys
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,9 +13,8 @@ import numpy as np
 import pytest
 
 from ebm.exceptions import DomainError, InputError
-from ltr.data import video
 from ltr.data.image_loader import read_image
-from ltr.data.video import Slice, VideoDataset
+from ltr.data.video import VideoDataset
 from ltr.dataset import Got10k, LaSOT, MSCOCOSeq, PackedVideos, TrackingNet, open_dataset, packing
 from ltr.dataset.array_file import read_arrays, write_arrays
 from ltr.dataset.own_folders import FolderVideos
@@ -296,13 +293,3 @@ def test_pictures_of_14_bits_are_packed_as_they_are_seen(tmp_path: Path) -> None
         image = read_image(packed.frame_path(0, frame))
         np.testing.assert_array_equal(image, read_image(loose.frame_path(0, frame)))
         assert image.max() == white
-
-
-def test_shards_are_closed_when_they_are_dropped(tmp_path: Path) -> None:
-    (tmp_path / "shard-00000.bin").write_bytes(b"abcd")
-    with warnings.catch_warnings(record=True) as said:
-        warnings.simplefilter("always")
-        assert Slice(str(tmp_path / "shard-00000.bin"), 1, 2).read_bytes() == b"bc"
-        video._opened.cache_clear()
-        gc.collect()
-    assert [str(warning.message) for warning in said if warning.category is ResourceWarning] == []

@@ -3,13 +3,10 @@
 import json
 import os
 import shutil
-import threading
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 
@@ -19,7 +16,6 @@ from ltr.dataset.base import generated_sequences
 from ltr.dataset.generated import ensure_generated
 from ltr.dataset.generated.plans import adapted_plan
 from ltr.dataset.packing import pack_dataset
-from ltr.dataset.tools import layouts
 from ltr.dataset.tools.command import main
 from ltr.dataset.tools.faults import Report
 from ltr.dataset.tools.layouts import check_dataset
@@ -261,43 +257,3 @@ def test_packed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     os.truncate(tmp_path / "p/shard-00000.bin", 9)
     assert main(["check", str(tmp_path / "p")]) == 2
     assert "shard-00000.bin has 9 bytes instead of" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("deep", [False, True])
-def test_work_that_waits_is_done_by_several_threads_and_told_in_order(deep: bool) -> None:
-    workers = set()
-
-    def one(index: int) -> layouts.Checked:
-        time.sleep(0.01 if index % 3 else 0.03)
-        workers.add(threading.get_ident())
-        return [], index
-
-    assert [count for _, count in layouts._worked(one, 30, deep)] == list(range(30))
-    assert len(workers) > 1
-    assert list(layouts._worked(one, 0, deep)) == []
-
-
-def test_links_that_lead_back_are_named(tmp_path: Path) -> None:
-    one = tmp_path / "one"
-    one.mkdir()
-    for number in range(3):
-        cv2.imwrite(str(one / f"{number}.jpg"), np.zeros((30, 40, 3), dtype=np.uint8))
-    (one / "groundtruth.txt").write_text("1,1,5,5\n" * 3)
-    (tmp_path / "again").symlink_to(one)
-    (tmp_path / "around").symlink_to(tmp_path)
-    report = check_dataset(tmp_path)
-    left = {finding.sequence: finding.detail for finding in report.findings if finding.kind == "left out"}
-    assert left == dict.fromkeys(("again", "around"), "a link to what is there already")
-    assert not report.faults
-
-
-@pytest.mark.parametrize(("box", "outside"), [([10, 10, 5, 5], False), ([1000, 1000, 5, 5], True)])
-def test_a_listed_box_outside_its_image(tmp_path: Path, box: list[int], outside: bool) -> None:
-    cv2.imwrite(str(tmp_path / "a.jpg"), np.zeros((30, 40, 3), dtype=np.uint8))
-    content = {
-        "images": [{"id": 0, "file_name": "a.jpg"}],
-        "annotations": [{"id": 0, "image_id": 0, "bbox": box}],
-    }
-    (tmp_path / "annotations.json").write_text(json.dumps(content))
-    kinds = [finding.kind for finding in check_dataset(tmp_path / "annotations.json").faults]
-    assert kinds == ["box outside image"] * outside
