@@ -24,10 +24,8 @@ __all__ = [
     "write_checkpoint",
 ]
 
-_TIMES, _SPARE = (
-    8,
-    1 << 24,
-)  # numbers made while building, beside the weights that stay: by the initialisation
+# Building may make so many times the numbers of the weights that stay, and some: for their first values.
+_TIMES, _SPARE = 8, 1 << 24
 _EPOCH = re.compile(r"_ep(\d+)\.(?:pth\.tar|safetensors)$")
 
 

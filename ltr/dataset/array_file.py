@@ -20,6 +20,15 @@ Arrays = dict[str, npt.NDArray[Any]]
 _MAGIC = b"EBMTARR1"
 _ALIGN = 64  # bytes; arrays begin at multiples of it
 _CHUNK = 1 << 24  # bytes read at once while checking
+_FAULTS = (  # of a file that is not what it says
+    OSError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+)
 
 
 def _padded(length: int) -> int:
@@ -101,30 +110,35 @@ def read_arrays(path: Path, what: str) -> tuple[dict[str, Any], Arrays]:
         header, begin = _header(path)
         arrays: Arrays = {}
         for name, entry in header["arrays"].items():
-            shape, dtype = tuple(entry["shape"]), np.dtype(entry["dtype"])
-            sizes = (entry["offset"], *shape)
-            if not all(isinstance(n, int) and n >= 0 for n in sizes) or (
-                entry["offset"] + math.prod(shape) * dtype.itemsize > header["size"]
-            ):
-                raise ValueError(f"its part {name!r} would lie outside of it")
-            array: npt.NDArray[Any] = np.empty(shape, dtype)
-            if array.size:
-                array = np.asarray(
-                    np.memmap(path, dtype, mode="c", offset=begin + entry["offset"], shape=shape)
-                )
-            if _crc(array) != entry["crc"]:
-                raise ValueError(f"its part {name!r} is damaged")
-            arrays[name] = array
+            arrays[name] = _checked(path, name, entry, begin, header["size"])
     except FileNotFoundError as error:
         raise InputError(f"{what} {path} is missing.") from error
-    except (
-        OSError,
-        ValueError,
-        LookupError,
-        TypeError,
-        AttributeError,
-        ArithmeticError,
-        RecursionError,
-    ) as error:
+    except _FAULTS as error:
         raise InputError(f"{what} {path} cannot be used: {error}.") from error
     return header["meta"], arrays
+
+
+def _checked(path: Path, name: str, entry: Mapping[str, Any], begin: int, size: int) -> npt.NDArray[Any]:
+    """An array of a file, every byte of it checked.
+
+    Args:
+        path: the file.
+        name: of the array.
+        entry: what the header says of it.
+        begin: where the arrays begin, bytes.
+        size: of all of them, bytes.
+
+    Raises:
+        ValueError: if it would lie elsewhere, or its bytes are not those that were written.
+    """
+    offset, shape, dtype = entry["offset"], tuple(entry["shape"]), np.dtype(entry["dtype"])
+    if not all(isinstance(n, int) and n >= 0 for n in (offset, *shape)) or (
+        offset + math.prod(shape) * dtype.itemsize > size
+    ):
+        raise ValueError(f"its part {name!r} would lie outside of it")
+    array: npt.NDArray[Any] = np.empty(shape, dtype)
+    if array.size:
+        array = np.asarray(np.memmap(path, dtype, mode="c", offset=begin + offset, shape=shape))
+    if _crc(array) != entry["crc"]:
+        raise ValueError(f"its part {name!r} is damaged")
+    return array

@@ -67,17 +67,7 @@ def _parse(file: Path) -> _Objects:
     """
     content = read_json(file)
     try:
-        plain_ids(content)
-        rows = {image["id"]: row for row, image in enumerate(content["images"])}
-        names = [image["file_name"].encode() for image in content["images"]]
-        objects: list[dict[str, Any]] = content["annotations"]
-        boxes = _boxes(objects)
-        ids = np.array([_whole(o["id"]) for o in objects], dtype=np.int64)
-        image = np.array([rows[o["image_id"]] for o in objects], dtype=np.int32)
-        crowd = np.array([bool(o.get("iscrowd", 0)) for o in objects], dtype=bool)
-        kinds = {kind["id"]: row for row, kind in enumerate(content.get("categories", []))}
-        categories = [kind["name"].encode() for kind in content.get("categories", [])] + [b""]
-        category = np.array([kinds.get(o.get("category_id"), len(kinds)) for o in objects], dtype=np.int32)
+        every, crowd = _every_object(content)
     except InputError as error:
         raise InputError(f"{file}: {error}") from error
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -85,23 +75,45 @@ def _parse(file: Path) -> _Objects:
             f"{file} is no COCO instances file ({type(error).__name__}: {error}). Get "
             "instances_<split>.json from the COCO annotations archive."
         ) from error
-    _refuse_repeated(file, ids, image, names)
-    has_area = np.isfinite(boxes).all(axis=1) & (boxes[:, 2] > 0) & (boxes[:, 3] > 0)
+    _refuse_repeated(file, every)
+    has_area = np.isfinite(every.boxes).all(axis=1) & (every.boxes[:, 2:] > 0).all(axis=1)
     keep = ~crowd & has_area
     if not keep.any():
-        raise InputError(
-            f"{file} has no object to track: {len(objects)} objects, all crowds or without area."
-        )
-    return _Objects(
-        ids=ids[keep],
-        boxes=boxes[keep],
-        image=image[keep],
-        files=np.array(names),
-        category=category[keep],
-        categories=np.array(categories),
-        crowds=ids[crowd],
-        without_area=ids[~crowd & ~has_area],
+        raise InputError(f"{file} has no object to track: {len(keep)} objects, all crowds or without area.")
+    return replace(
+        every,
+        ids=every.ids[keep],
+        boxes=every.boxes[keep],
+        image=every.image[keep],
+        category=every.category[keep],
+        crowds=every.ids[crowd],
+        without_area=every.ids[~crowd & ~has_area],
     )
+
+
+def _every_object(content: Any) -> tuple[_Objects, npt.NDArray[np.bool_]]:
+    """All objects of an instances file, and which of them are crowds.
+
+    Raises:
+        InputError: if an id or a box is not one.
+        KeyError, TypeError, ValueError, AttributeError: if the content is of no such file.
+    """
+    plain_ids(content)
+    rows = {image["id"]: row for row, image in enumerate(content["images"])}
+    objects: list[dict[str, Any]] = content["annotations"]
+    kinds = {kind["id"]: row for row, kind in enumerate(content.get("categories", []))}
+    ids = np.array([_whole(o["id"]) for o in objects], dtype=np.int64)
+    every = _Objects(
+        ids=ids,
+        boxes=_boxes(objects),
+        image=np.array([rows[o["image_id"]] for o in objects], dtype=np.int32),
+        files=np.array([image["file_name"].encode() for image in content["images"]]),
+        category=np.array([kinds.get(o.get("category_id"), len(kinds)) for o in objects], dtype=np.int32),
+        categories=np.array([kind["name"].encode() for kind in content.get("categories", [])] + [b""]),
+        crowds=ids[:0],
+        without_area=ids[:0],
+    )
+    return every, np.array([bool(o.get("iscrowd", 0)) for o in objects], dtype=bool)
 
 
 def _boxes(objects: list[dict[str, Any]]) -> npt.NDArray[np.float32]:
@@ -118,16 +130,15 @@ def _whole(value: Any) -> int:
     return value
 
 
-def _refuse_repeated(
-    file: Path, ids: npt.NDArray[np.int64], image: npt.NDArray[np.int32], names: list[bytes]
-) -> None:
+def _refuse_repeated(file: Path, every: _Objects) -> None:
     """Make sure that image and id together name one object."""
-    pairs, counts = np.unique(np.stack([image.astype(np.int64), ids], axis=1), axis=0, return_counts=True)
+    pairs = np.stack([every.image.astype(np.int64), every.ids], axis=1)
+    pairs, counts = np.unique(pairs, axis=0, return_counts=True)
     if (counts > 1).any():
         row, number = pairs[int(np.argmax(counts > 1))]
         raise InputError(
             f"{file}: {int((counts > 1).sum())} ids of annotations are given twice, first {number} in "
-            f"{names[row].decode()}. Number the annotations anew."
+            f"{bytes(every.files[row]).decode()}. Number the annotations anew."
         )
 
 

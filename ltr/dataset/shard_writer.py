@@ -15,9 +15,9 @@ import numpy.typing as npt
 from ebm.exceptions import InputError
 from ltr.dataset.packed import shard_name
 
-_log = logging.getLogger(__name__)
-
 __all__ = ["PROGRESS_FILE", "ShardWriter"]
+
+_log = logging.getLogger(__name__)
 
 PROGRESS_FILE = "pack.progress"
 RECORD = 4  # numbers of a picture's record

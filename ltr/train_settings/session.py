@@ -1,9 +1,7 @@
 """One training run: puts recipe, data, network and loop together."""
 
-import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -24,23 +22,21 @@ from ltr.train_settings.build import (
     build_network,
     build_optimiser,
     count_parameters,
-    network_type,
 )
 from ltr.train_settings.data_source import choose_data, open_data
 from ltr.train_settings.head import Run, head_lines
 from ltr.train_settings.overrides import RunOptions
-from ltr.train_settings.places import require_places, run_folder
+from ltr.train_settings.places import require_places, run_output
 from ltr.train_settings.recipe import TrainRecipe
 from ltr.train_settings.resources import CpuPlan, plan_cpu, shared_memory_note
 from ltr.train_settings.resume import Start, find_start, make_way
 from ltr.train_settings.streams import build_streams
-from ltr.trainers.checkpoints import CheckpointFolder
 from ltr.trainers.division import Division, divide
 from ltr.trainers.dry_run import dry_run
 from ltr.trainers.launch import expected_world, launch, under_torchrun
 from ltr.trainers.random_state import seed_everything
 from ltr.trainers.sinks import SinkContext, check_requests, open_sinks
-from ltr.trainers.sole_writer import check_space, sole_writer
+from ltr.trainers.sole_writer import check_space
 from ltr.trainers.trainer import Trainer
 from ltr.trainers.world import World
 
@@ -106,8 +102,8 @@ def _train(recipe: TrainRecipe, options: RunOptions, device: torch.device) -> in
     decoder = choose_decoder(options.decoder)
     choice = choose_data(recipe, options.datasets, "tiny" if options.dry_run else options.scale)
     root = options.workspace if options.workspace is not None else workspace()
-    require_places(run_folder(root, recipe), options, choice)
-    with _output(root, recipe, options) as folder, launch(options.processes, options.arguments) as join:
+    require_places(root, recipe, options, choice)
+    with run_output(root, recipe, options) as folder, launch(options.processes, options.arguments) as join:
         world = join(device)
         say = speaker(world)
         with world.in_turns():
@@ -122,10 +118,9 @@ def _train(recipe: TrainRecipe, options: RunOptions, device: torch.device) -> in
         if choice.note:
             say(choice.note)
         seed_everything(recipe.seed)
+        generate = partial(_generate, root, choice.scale, options.workers)
         with world.in_turns():  # weights may be downloaded, data generated
-            resumed = None if start is None else start.backbone
-            network = build_network(recipe, options.backbone_weights, resumed)
-            generate = partial(_generate, root, choice.scale, options.workers)
+            network = build_network(recipe, options.backbone_weights, start.backbone if start else None)
             data = open_data(choice, generate, options.validate)
         division = divide(recipe.batch_size, world, recipe.groups)
         run = Run(
@@ -141,8 +136,7 @@ def _train(recipe: TrainRecipe, options: RunOptions, device: torch.device) -> in
             world=world,
             decoder=decoder,
         )
-        # Images are read in this process, if not by workers, beside a network that needs the cores.
-        with using_threads(run.plan.threads, opencv=1):
+        with using_threads(run.plan.threads, opencv=1):  # images that are read here leave it the cores
             return _carry_out(run, options, start)
 
 
@@ -151,19 +145,6 @@ def _plan(options: RunOptions, device: torch.device, world: World, network: Buil
     cores = available_cores() if under_torchrun() else core_limit()
     count = count_parameters(network.net)["all"]
     return plan_cpu(device.type != "cpu", cores, options.workers, options.threads, world.local_size, count)
-
-
-@contextmanager
-def _output(root: Path, recipe: TrainRecipe, options: RunOptions) -> Iterator[CheckpointFolder]:
-    """The folder of the run's files, which no other run may use meanwhile; a passing one of a dry run."""
-    kind = network_type(recipe)
-    if not options.dry_run:
-        path = run_folder(root, recipe)
-        with sole_writer(path) if expected_world(options.processes).is_main else nullcontext():
-            yield CheckpointFolder(path, kind, options.keep)
-        return
-    with tempfile.TemporaryDirectory(prefix="ebmtrack-") as folder:
-        yield CheckpointFolder(Path(folder), kind, options.keep)
 
 
 def speaker(world: World) -> Callable[[str], None]:

@@ -22,6 +22,7 @@ __all__ = [
     "TensorBoardSink",
     "VisdomSink",
     "check_requests",
+    "folders_of",
     "open_sinks",
 ]
 

@@ -189,7 +189,7 @@ def cheap() -> Iterator[None]:
                 "ltr.admin.loading.load_network",
                 lambda path: (mock.Mock(parameters=list), {"epoch": 1, "weights": ""}),
             ),
-            ("ltr.train_settings.session._output", instead_of_training),
+            ("ltr.train_settings.session.run_output", instead_of_training),
             ("ltr.dataset.generated.sheet.contact_sheet", instead_of_a_picture),
             ("ltr.dataset.generated.workspace.ensure_generated", instead_of_drawing),
             (study, lambda plan, folder, show: instead_of_a_study(folder)),

@@ -36,30 +36,20 @@ def sample_patch(
         The patch ``[1, C, h, w]``, and float ``[1, 4]`` top, left, bottom, right of the crop in `im`, px.
     """
     limits = (im.shape[-2], im.shape[-1])
-    sizes = _pair(sample_sz)
-    if mode in MODES[1:]:
+    sizes, move = _pair(sample_sz), mode in MODES[1:]
+    if move:
         sizes = _shrunk(sizes, limits, mode, max_scale_change)
     wanted = None if output_sz is None else [int(value) for value in _pair(output_sz)]
-    step = 1
-    if wanted is not None:
-        step = max(int(float((sizes / sizes.new_tensor(wanted)).min()) - 0.1), 1)
+    step = 1 if wanted is None else max(int(float((sizes / sizes.new_tensor(wanted)).min()) - 0.1), 1)
     # Round half to even, as in the original.
     counts = [max(int(value), 2) for value in (sizes / step).round()]
     offsets = [int(value) % step for value in pos.tolist()]
     middles = [(int(value) - offset) // step for value, offset in zip(pos.tolist(), offsets)]
     im = im[..., offsets[0] :: step, offsets[1] :: step]
-    first = [
-        _first(middle, count, limit, mode in MODES[1:])
-        for middle, count, limit in zip(middles, counts, im.shape[-2:])
-    ]
-    patch = _take(im, first, counts, mode, is_mask)
+    first = [_first(*along, move) for along in zip(middles, counts, im.shape[-2:])]
     last = [start + count for start, count in zip(first, counts)]
     corners = torch.tensor([[step * float(edge) for edge in (*first, *last)]])
-    if wanted is None or list(patch.shape[-2:]) == wanted:
-        return patch.clone(), corners
-    if is_mask:
-        return functional.interpolate(patch, wanted, mode="nearest"), corners
-    return functional.interpolate(patch, wanted, mode="bilinear", align_corners=False), corners
+    return _resized(_take(im, first, counts, mode, is_mask), wanted, is_mask), corners
 
 
 def _pair(sizes: Tensor) -> Tensor:
@@ -95,3 +85,12 @@ def _take(im: Tensor, first: list[int], counts: list[int], mode: str, is_mask: b
     rows, columns = (w.clamp(0, limit - 1) for w, limit in zip(wanted, (height, width)))
     patch = im[..., rows, :][..., columns]
     return patch * ((rows == wanted[0])[:, None] & (columns == wanted[1])) if is_mask else patch
+
+
+def _resized(patch: Tensor, wanted: list[int] | None, is_mask: bool) -> Tensor:
+    """A patch at the size (h, w) that is wanted; a copy where that is its own."""
+    if wanted is None or list(patch.shape[-2:]) == wanted:
+        return patch.clone()
+    if is_mask:
+        return functional.interpolate(patch, wanted, mode="nearest")
+    return functional.interpolate(patch, wanted, mode="bilinear", align_corners=False)
