@@ -15,7 +15,16 @@ import numpy.typing as npt
 from ltr.data.jpeg import tiff_tag
 from ltr.data.listing import image_names
 
-__all__ = ["Levels", "decode_samples", "find_levels", "folder_levels", "tiff_samples", "to_eight_bits"]
+__all__ = [
+    "PNG_START",
+    "Levels",
+    "decode_samples",
+    "find_levels",
+    "folder_levels",
+    "may_be_deep",
+    "tiff_samples",
+    "to_eight_bits",
+]
 
 Samples = npt.NDArray[Any]  # [H, W, 3] RGB of any type
 
@@ -24,6 +33,7 @@ _LOOKED_AT = 16  # pictures, spread over the folder
 _OUTLIERS = 1e-4  # share of pixels at either end that do not count: a camera has dead pixels
 _PEDESTAL = 0.25  # data in less than this share of its range is stretched, as that of thermal cameras
 _TIFF = (b"II*\0", b"MM\0*")
+PNG_START = b"\x89PNG\r\n\x1a\n"
 
 
 @dataclass(frozen=True)
@@ -43,6 +53,8 @@ def decode_samples(data: bytes) -> Samples | None:
     Returns: ``[H, W, 3]`` RGB of any type; None if it cannot be decoded.
     """
     raw = np.frombuffer(data, dtype=np.uint8)
+    if data.startswith(PNG_START) and not may_be_deep(data):
+        return cv2.imdecode(raw, cv2.IMREAD_COLOR_RGB)  # the most frequent case, without a second pass
     bits, kind = tiff_samples(data)
     if kind == 3 or bits > 16:  # the conversion to colours fails on these
         image = cv2.imdecode(raw, cv2.IMREAD_UNCHANGED)
@@ -55,6 +67,13 @@ def decode_samples(data: bytes) -> Samples | None:
     # with red first.
     image = cv2.imdecode(raw, cv2.IMREAD_COLOR_BGR | cv2.IMREAD_ANYDEPTH)
     return None if image is None else _red_first(image)
+
+
+def may_be_deep(data: bytes) -> bool:
+    """Whether a picture that is no JPEG may have more than 8 bits, by the first bytes of its file."""
+    if data.startswith(PNG_START):
+        return data[24:25] == b"\x10"  # bits of a sample, in the header that comes first
+    return not data.startswith((b"BM", b"GIF8")) and not (data[:4] == b"RIFF" and data[8:12] == b"WEBP")
 
 
 def _red_first(image: Samples) -> Samples:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from ebm.exceptions import InputError
 from ltr.data.decoders import OPENCV, Decoder, DecodingError, decode_deep
-from ltr.data.depth import Levels, folder_levels, tiff_samples
+from ltr.data.depth import PNG_START, Levels, folder_levels, may_be_deep, tiff_samples
 from ltr.data.jpeg import jpeg_header
 from ltr.data.video import Slice
 
@@ -30,7 +30,6 @@ __all__ = [
 ImageSource: TypeAlias = Path | Slice  # where the bytes of an image lie
 
 JPEG_START, JPEG_END = b"\xff\xd8", b"\xff\xd9"
-_PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG_SCAN, _PNG_END = b"\xff\xda", b"IEND"
 
 REMEDY_FILE = "Extract or download it again."
@@ -51,7 +50,7 @@ def is_cut_off(data: bytes) -> bool:
         ):  # nearly always; and a file cut right behind its thumbnail has no scan to decode
             return False
         return data.rfind(JPEG_END) < data.rfind(_JPEG_SCAN)
-    if data.startswith(_PNG):
+    if data.startswith(PNG_START):
         return data.rfind(_PNG_END) < 0
     return False
 
@@ -65,7 +64,7 @@ def _why_not(data: bytes, remedy: str) -> str:
     depth = _unusual_depth(data)
     if depth:
         return f"{depth}, which no decoder here reads. Convert it to a PNG of 8 or 16 bits."
-    if data.startswith((JPEG_START, _PNG)) or _is_known(data):
+    if data.startswith((JPEG_START, PNG_START)) or _is_known(data):
         return f"the image is corrupt: it cannot be decoded. {remedy}"
     return (
         f"no decoder for this kind of file (it starts with {data[:8]!r}). Convert it to JPEG or PNG; if it "
@@ -95,8 +94,9 @@ def _deep_samples(file: Path) -> npt.NDArray[np.generic] | None:
 
 
 def _samples(data: bytes) -> npt.NDArray[np.generic] | None:
+    """The samples of a picture of more than 8 bits; None of any other, or if it cannot be decoded."""
     try:
-        samples = None if data.startswith(JPEG_START) else decode_deep(data)
+        samples = decode_deep(data) if not data.startswith(JPEG_START) and may_be_deep(data) else None
     except DecodingError:
         return None
     return None if samples is None or samples.dtype == np.uint8 else samples
@@ -175,7 +175,7 @@ class EncodedImage:
 
     @property
     def is_deep(self) -> bool:
-        """Whether its samples have more than 8 bits; decodes what is no JPEG."""
+        """Whether its samples have more than 8 bits; decodes it where its first bytes do not tell."""
         return not self.can_reduce and _samples(self.data) is not None
 
     @property

@@ -81,6 +81,19 @@ def test_pictures_of_8_bits_are_as_they_are_and_nothing_is_said(
     assert not open_image(tmp_path / "a.png").is_deep
 
 
+@pytest.mark.parametrize("suffix", [".png", ".bmp", ".webp"])
+def test_a_picture_of_8_bits_is_told_by_its_head(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
+) -> None:
+    cv2.imwrite(str(tmp_path / f"a{suffix}"), ramp(255, np.uint8))
+    cv2.imwrite(str(tmp_path / "b.png"), ramp(255, np.uint16))
+    cv2.imwrite(str(tmp_path / "c.tif"), ramp(255, np.uint16))
+    assert open_image(tmp_path / "b.png").is_deep
+    assert open_image(tmp_path / "c.tif").is_deep
+    monkeypatch.delattr(cv2, "imdecode")
+    assert not open_image(tmp_path / f"a{suffix}").is_deep
+
+
 def test_a_thermal_camera_is_stretched_and_a_dead_pixel_does_not_count() -> None:
     assert find_levels([ramp(8500, np.uint16, 7000)]) == Levels(7000, 8500)
     dark = np.tile(ramp(1000, np.uint16), (5, 1))
