@@ -15,7 +15,7 @@ from ebm.extras import EXTRA_OF, explain_missing
 from ebm.files import expanded
 from ebm.threads import sleep_when_idle
 
-__all__ = ["CommandParser", "local_path", "run_command", "run_guarded"]
+__all__ = ["CommandParser", "local_path", "run_command", "run_guarded", "script_imports"]
 
 _OWN_PACKAGES = ("ebm", "ltr", "pytracking")
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/+[^/]")
@@ -96,19 +96,44 @@ def _guarded(body: Callable[[], int], interrupted: str) -> int:
     except EBMError as error:
         return _refused(str(error))
     except ModuleNotFoundError as error:
-        if error.name is None or error.name.split(".")[0] in _OWN_PACKAGES:
-            raise
-        if error.name.split(".")[0] in EXTRA_OF:
-            return _refused(str(explain_missing("this command", error.name.split(".")[0])))
-        return _refused(
-            f"this Python ({sys.executable}) lacks the module {error.name}. Run 'bash install.sh' once and "
-            "use .venv/bin/python."
-        )
+        return _refused(_what_is_missing(error))
     except OSError as error:  # a disk that filled up, a folder that went away
         return _refused(str(error))
     except KeyboardInterrupt:
         print(f"interrupted: {interrupted}" if interrupted else "interrupted", file=sys.stderr)
         return 130
+
+
+@contextmanager
+def script_imports(name: str) -> Iterator[None]:
+    """Imports of a file that may be started as a script; what they lack ends it as it would end its command.
+
+    Args:
+        name: the file's ``__name__``. Where another file imports it, the error is left to that one.
+
+    Raises:
+        SystemExit: of a script, with 2, after a line that says what is missing and how to get it.
+    """
+    try:
+        yield
+    except ImportError as error:
+        if name != "__main__":
+            raise
+        what = _what_is_missing(error) if isinstance(error, ModuleNotFoundError) else str(error)
+        raise SystemExit(_refused(what)) from error
+
+
+def _what_is_missing(error: ModuleNotFoundError) -> str:
+    """Which module this Python lacks, and how to get it; of our own the error is a fault, and is raised."""
+    module = (error.name or "").split(".")[0]
+    if not module or module in _OWN_PACKAGES:
+        raise error
+    if module in EXTRA_OF:
+        return str(explain_missing("this command", module))
+    return (
+        f"this Python ({sys.executable}) lacks the module {error.name}. Run 'bash install.sh' once and "
+        "use .venv/bin/python."
+    )
 
 
 def _refused(message: str) -> int:

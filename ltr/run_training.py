@@ -9,11 +9,10 @@ from pathlib import Path
 if __name__ == "__main__":  # the packages beside this file, whatever else of these names is on the path
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-try:
-    from ebm.command import CommandParser, local_path, run_command
-except ModuleNotFoundError as error:  # started as a script by a Python that the project is not installed in
-    print(f"error: {error}. Run 'bash install.sh' once and use .venv/bin/python.", file=sys.stderr)
-    raise SystemExit(2) from error
+from ebm.command import CommandParser, local_path, run_command, script_imports
+
+with script_imports(__name__):
+    from ltr.admin.workspace_option import add_workspace_option
 
 __all__ = ["build_parser", "main"]
 
@@ -187,9 +186,7 @@ def _add_file_options(group: argparse._ArgumentGroup) -> None:
         metavar="LIST",
         help="where the numbers of each epoch go as well: tensorboard[=DIR], visdom[=HOST:PORT]",
     )
-    group.add_argument(
-        "--workspace", type=local_path, metavar="DIR", help="where checkpoints go (default: ./runs)"
-    )
+    add_workspace_option(group)
     group.add_argument(
         "--scale",
         choices=("tiny", "demo", "full"),

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 if __name__ == "__main__":  # the packages beside this file, whatever else of these names is on the path
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-try:
-    from ebm.command import CommandParser, local_path, run_command
+from ebm.command import CommandParser, local_path, run_command, script_imports
+
+with script_imports(__name__):
     from pytracking.evaluation.command import (
         add_dataset_options,
         open_by_options,
@@ -18,9 +19,6 @@ try:
         results_root,
         tell,
     )
-except ImportError as error:  # started as a script by a Python that the project is not installed in
-    print(f"error: {error}. Run 'bash install.sh' once and use .venv/bin/python.", file=sys.stderr)
-    raise SystemExit(2) from error
 
 if TYPE_CHECKING:
     from pytracking.analysis.extract import Evaluation

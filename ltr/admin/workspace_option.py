@@ -5,7 +5,7 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from ebm.files import expanded
+from ebm.command import local_path
 
 __all__ = ["add_workspace_option"]
 
@@ -21,15 +21,15 @@ class _UseWorkspace(argparse.Action):
         option_string: str | None = None,
     ) -> None:
         """Take the folder over."""
-        folder = expanded(str(values))
-        os.environ["EBMTRACK_WORKSPACE"] = str(folder)
-        setattr(namespace, self.dest, folder)
+        os.environ["EBMTRACK_WORKSPACE"] = str(values)
+        setattr(namespace, self.dest, values)
 
 
-def add_workspace_option(parser: argparse.ArgumentParser) -> None:
+def add_workspace_option(parser: argparse._ActionsContainer) -> None:
     """``--workspace DIR``, which comes before the environment variable and paths.toml."""
     parser.add_argument(
         "--workspace",
+        type=local_path,
         action=_UseWorkspace,
         metavar="DIR",
         help="folder of checkpoints, results and generated sets (default: as configured, else ./runs)",

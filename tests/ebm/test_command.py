@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ebm.command import CommandParser, local_path, run_command
-from ebm.exceptions import InputError
+from ebm.command import CommandParser, local_path, run_command, script_imports
+from ebm.exceptions import InputError, MissingPackageError
 
 SCRIPT = """
 import sys
@@ -105,6 +105,32 @@ def test_what_ends_a_command(
 
     assert run_command(CommandParser(), body, [], interrupted="all is kept") == code
     assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (MissingPackageError("cv2 is needed", name="cv2"), "error: cv2 is needed"),
+        (ModuleNotFoundError("No module named 'cv2'", name="cv2"), "error: cv2 is needed for this command"),
+        (ModuleNotFoundError("No module named 'numpy'", name="numpy"), "lacks the module numpy"),
+        (ImportError("libGL.so.1: cannot open"), "error: libGL.so.1: cannot open"),
+    ],
+)
+def test_what_a_script_cannot_import_ends_it_in_a_line(
+    error: ImportError, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended, script_imports("__main__"):
+        raise error
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err
+    with pytest.raises(type(error)), script_imports("pytracking.evaluate"):  # the importer's to handle
+        raise error
+    assert capsys.readouterr().err == ""
+
+
+def test_a_script_does_not_hide_what_we_forgot() -> None:
+    with pytest.raises(ModuleNotFoundError), script_imports("__main__"):
+        raise ModuleNotFoundError("No module named 'ebm.gone'", name="ebm.gone")
 
 
 def test_a_fault_of_our_own_keeps_its_traceback() -> None:
