@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ebm.exceptions import InputError
 from ebm.files import write_atomic
+from ebm.outputs import Output, require_outputs
 from ltr.dataset.foreign import commas_mixed, decimal_reading, fields_of, is_mot, numbers_of
 from ltr.dataset.listed import list_images
 from ltr.dataset.own_folders import BOX_FILES
@@ -35,7 +36,8 @@ def convert(source: Path, out: Path, images: Path | None = None, copy: bool = Fa
         What was written, and how to use it, for the user.
 
     Raises:
-        InputError: if the source is nothing of the kind, naming its line, or `out` is there already.
+        InputError: if the source is nothing of the kind, naming its line; if `out` is there already, lies
+            in the folder of pictures, or cannot be written.
     """
     if out.exists() or out.is_symlink():
         raise InputError(f"{out} is there already; give a new name, so that nothing is overwritten.")
@@ -172,6 +174,7 @@ def _numbered(images: Path) -> dict[int, Path]:
 
 def _convert_mot(source: Path, lines: list[str], out: Path, images: Path, copy: bool) -> str:
     """A folder for each target: its frames from first to last, and a box or a row of zeros for each."""
+    require_outputs([Output(name="--out", path=out, folder=True)], {"the folder of pictures": images})
     targets, ignored = _targets(source, lines)
     numbered = _numbered(images)
     needed = {frame for target in targets.values() for frame in target.boxes}
@@ -181,17 +184,17 @@ def _convert_mot(source: Path, lines: list[str], out: Path, images: Path, copy: 
             f"{images} lacks the pictures of {len(missing)} frames of {source}, first number {missing[0]}."
         )
     video = next(part for part in (images.parent.name, images.name, "video") if part)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    made = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
     try:
-        for identity, target in targets.items():
-            _write_target(made / f"{video}-{identity:02d}", target, numbered, copy)
-        made.chmod(0o755)
-        made.rename(out)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as part:
+            made = Path(part) / out.name
+            for identity, target in targets.items():
+                _write_target(made / f"{video}-{identity:02d}", target, numbered, copy)
+            made.rename(out)
     except OSError as error:
-        raise InputError(f"{out} cannot be written ({error.strerror}).") from error
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
+        raise InputError(
+            f"{out} cannot be written ({error.strerror or error}). Choose another place."
+        ) from error
     left = f"; {ignored} rows with the flag 0 were left out" if ignored else ""
     boxes = sum(len(target.boxes) for target in targets.values())
     return f"{out}: {len(targets)} targets, {boxes} boxes{left}.\nuse it: folder:{out}"

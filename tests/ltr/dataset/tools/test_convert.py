@@ -111,6 +111,18 @@ def test_nothing_that_is_there_is_overwritten(tmp_path: Path, place: str) -> Non
     assert {path: path.read_text() for path in tmp_path.iterdir()} == before
 
 
+@pytest.mark.parametrize(
+    ("place", "message"),
+    [("street/img1/new", "lies in the folder of pictures"), ("street/gt/gt.txt/new", "cannot be written")],
+)
+def test_a_place_that_is_not_for_writing(tmp_path: Path, place: str, message: str) -> None:
+    source = mot(tmp_path / "street")
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(InputError, match=message):
+        convert(source, tmp_path / place)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
 def test_options_of_mot_belong_to_mot(tmp_path: Path) -> None:
     source = tmp_path / "a.txt"
     source.write_text("1;2;3;4\n")
