@@ -81,7 +81,10 @@ def load_strictly(module: nn.Module, state: Mapping[str, Tensor], where: str) ->
         )
     for key, value in filled.items():
         if not value.isfinite().all():
-            raise InputError(f"{where} holds NaN or infinite numbers in {key}; use an earlier epoch.")
+            raise InputError(
+                f"{where} holds NaN or infinite numbers in {key}; use another file (of a training: one of "
+                "an earlier epoch)."
+            )
     module.load_state_dict(filled)
 
 

@@ -62,6 +62,6 @@ def test_weights_that_are_not_finite_are_named(value: float) -> None:
     before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
     state = {name: tensor.clone() for name, tensor in before.items()}
     state["1.running_var"][1] = value
-    with pytest.raises(InputError, match=r"^The checkpoint holds NaN or infinite numbers in 1\.running_var"):
+    with pytest.raises(InputError, match=r"^The checkpoint holds NaN .* in 1\.running_var; use another file"):
         load_strictly(net, state, "The checkpoint")
     assert all(torch.equal(tensor, before[name]) for name, tensor in net.state_dict().items())
