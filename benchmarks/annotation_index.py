@@ -12,6 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from ebm.integrity.json_files import write_sealed_json
 from ltr.data.usable import usable_sequences
 from ltr.dataset import LaSOT
 from ltr.dataset.index import index_file
@@ -51,7 +52,7 @@ def measure(folder: Path, sequences: int, frames: int) -> None:
     names = write_tree(root, sequences, frames)
     first, later = seconds(root, names), [seconds(root, names) for _ in range(5)]
     size = index_file("lasot", root).stat().st_size
-    (root / "generated.json").write_text('{"layout": "lasot", "sequences": ["' + '", "'.join(names) + '"]}')
+    write_sealed_json(root / "generated.json", {"layout": "lasot", "sequences": names})
     start, spent = time.perf_counter(), time.process_time()
     report = check_dataset(root, "lasot")
     checked, spent = time.perf_counter() - start, time.process_time() - spent
