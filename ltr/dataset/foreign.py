@@ -40,13 +40,18 @@ def fields_of(line: str) -> list[str]:
 
     A comma or semicolon at its end closes a row, as some programs write it.
     """
-    row = re.sub(r"\s*[,;]$", "", line.strip())
+    row = _closed(line)
     return _SEPARATOR.split(row) if row else []
+
+
+def _closed(line: str) -> str:
+    """A row without what closes it."""
+    return re.sub(r"\s*[,;]$", "", line.strip())
 
 
 def commas_mixed(line: str) -> bool:
     """Whether commas with nothing after them stand beside another separator: ``12,5 30,0``."""
-    separators = set(_SEPARATOR.findall(line.strip().strip(";")))
+    separators = set(_SEPARATOR.findall(_closed(line).strip(";")))
     return "," in separators and len(separators) > 1
 
 

@@ -34,7 +34,8 @@ def test_rows_that_can_be_read_in_two_ways_are_refused(tmp_path: Path, text: str
 
 
 @pytest.mark.parametrize(
-    "text", ["1, 2, 3, 4", "1,2,3,4,", "1; 2; 3; 4", " 1.5 \t 2 3 4 ", "1 ,2 ,3 ,4", "1,2,3,4;"]
+    "text",
+    ["1, 2, 3, 4", "1,2,3,4,", "1; 2; 3; 4", " 1.5 \t 2 3 4 ", "1 ,2 ,3 ,4", "1,2,3,4;", "1, 2, 3, 4,"],
 )
 def test_rows_with_one_reading_are_read(tmp_path: Path, text: str) -> None:
     (tmp_path / "a.txt").write_text(text)
