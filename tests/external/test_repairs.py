@@ -48,6 +48,26 @@ class Crashing(BaseTrainer):
         self.calls = getattr(self, "calls", 0) + 1
         raise self.settings
 
+class Stumbling(BaseTrainer):
+    done = ()
+
+    def train_epoch(self):
+        self.done += (self.epoch,)
+        if len(self.done) == 1:
+            raise ValueError("once")
+
+    def load_checkpoint(self):
+        pass  # there is none yet
+
+    def save_checkpoint(self):
+        pass
+
+def stumbled():
+    trainer = Stumbling(None, [], None, None)
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        trainer.train(2)
+    return trainer.done
+
 def crashed(error):
     trainer = Crashing(None, [], None, error)
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
@@ -85,6 +105,7 @@ print(json.dumps({
     "nowhere": outcome(lambda: got10k("", "votval")),
     "whole": len(got10k(training_places.env_settings().got10k_dir, "votval").sequences),
     "absent": weights("/absent.pth"), "other": weights("/other.pth"),
+    "stumble": stumbled(),
     "crash": crashed(ValueError("bad batch")), "interrupt": crashed(KeyboardInterrupt()),
     "ltr": broken("ltr.admin.local", training_places),
     "pytracking": broken("pytracking.evaluation.local", tracking_places),
@@ -129,6 +150,7 @@ def test_the_repairs_mend_it(clone: Path, install: Run, in_clone: Run) -> None:
     assert "No list.txt in got10k_dir = ''" in found["nowhere"]
     assert "absent.pth of ImageNet weights" in found["absent"]
     assert "other.pth holds no weights of this ResNet-50" in found["other"]
+    assert found["stumble"] == [1, 1, 2]  # the epoch that failed is made again
     assert found["crash"] == ["ValueError: bad batch", 10]
     assert found["interrupt"] == ["KeyboardInterrupt: ", 1]
     for side in ("ltr", "pytracking"):

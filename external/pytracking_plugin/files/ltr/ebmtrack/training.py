@@ -20,6 +20,7 @@ def end_truly(train: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(train)
     def run(self: Any, max_epochs: int, load_latest: bool = False, fail_safe: bool = True) -> Any:
         allow_checkpoints()
+        begun = getattr(self, "epoch", 0)
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 return train(self, max_epochs, load_latest=load_latest, fail_safe=False)
@@ -29,6 +30,8 @@ def end_truly(train: Callable[..., Any]) -> Callable[..., Any]:
                 traceback.print_exc()
                 print(f"Attempt {attempt} of {ATTEMPTS} failed; again from the last checkpoint.")
                 load_latest = True
+                # The epoch that failed is not done; where there is a checkpoint, it says which are.
+                self.epoch = begun
         return None
 
     return run
