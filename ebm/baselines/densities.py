@@ -97,14 +97,14 @@ class ParametricDensity(ABC):
         """The value that y_dim stays below with probability p.
 
         Args:
-            p: a probability in [0, 1], or P of them; 0 and 1 may give infinity.
+            p: a probability in [0, 1], P of them, or P per input ``(B, P)``; 0 and 1 may give infinity.
             dim: coordinate of the target.
 
         Returns:
             ``(B,)``, or ``(B, P)``.
 
         Raises:
-            ShapeError: if `p` has more than one dimension.
+            ShapeError: if `p` has another shape.
             DomainError: if a probability is outside [0, 1], there is no such coordinate, or this density has
                 no closed cumulative distribution.
         """
@@ -160,15 +160,16 @@ def probabilities(p: Levels, like: Tensor) -> tuple[Tensor, bool]:
     """Probabilities for every input ``(B, P)`` in the dtype of `like` ``(B,)``, and whether one was given.
 
     Raises:
-        ShapeError: for more than one dimension.
+        ShapeError: for another shape.
         DomainError: (a ValueError) for an entry outside [0, 1], or NaN.
     """
     row = number_tensor("p", p, like.dtype, like.device)
-    if row.ndim > 1:
-        raise ShapeError(f"expected one probability or P of them, got shape {tuple(row.shape)}.")
+    if row.ndim > 2 or (row.ndim == 2 and row.shape[0] != like.shape[0]):
+        expected = f"(), (P,) or (B={like.shape[0]}, P)"
+        raise ShapeError(f"expected probabilities of shape {expected}, got {tuple(row.shape)}.")
     if checks_values(row, None) and not bool(((row >= 0) & (row <= 1)).all()):
         raise DomainError(f"probabilities must lie in [0, 1], got {p!r}.")
-    return row.reshape(1, -1).expand(like.shape[0], -1), row.ndim == 0
+    return (row if row.ndim == 2 else row.reshape(1, -1).expand(like.shape[0], -1)), row.ndim == 0
 
 
 def normal_like(tensor: Tensor, shape: tuple[int, ...], generator: torch.Generator | None) -> Tensor:

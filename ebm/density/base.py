@@ -121,7 +121,7 @@ class Density(ABC):
         """Quantiles of coordinate `dim`.
 
         Args:
-            p: a probability in [0, 1], or P of them.
+            p: a probability in [0, 1], P of them, or P per item ``(B, P)``.
             dim: coordinate.
 
         Returns:
@@ -239,11 +239,12 @@ class Density(ABC):
     def _probabilities(self, p: Levels) -> tuple[Tensor, bool]:
         """Probabilities for every item ``(B, P)``, float64, and whether one number was given."""
         row = number_tensor("p", p, torch.float64, self._scores.device)
-        if row.ndim > 1:
-            raise ShapeError(f"expected one probability or P of them, got shape {tuple(row.shape)}.")
+        if row.ndim > 2 or (row.ndim == 2 and row.shape[0] != self.batch_size):
+            expected = f"(), (P,) or (B={self.batch_size}, P)"
+            raise ShapeError(f"expected probabilities of shape {expected}, got {tuple(row.shape)}.")
         if not bool(((row >= 0) & (row <= 1)).all()):
             raise DomainError(f"probabilities must lie in [0, 1], got {p!r}.")
-        return row.reshape(1, -1).expand(self.batch_size, -1), row.ndim == 0
+        return (row if row.ndim == 2 else row.reshape(1, -1).expand(self.batch_size, -1)), row.ndim == 0
 
     def _positions(self, t: float | Tensor) -> tuple[Tensor, bool]:
         """Values of one coordinate for every item ``(B, T)``, float64, and whether there is one per item."""

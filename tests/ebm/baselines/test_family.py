@@ -229,8 +229,10 @@ def test_questions_to_a_density_are_checked(name: str) -> None:
     for p in (-0.1, 1.1, math.nan, [0.5, 2.0]):
         with pytest.raises(DomainError, match=r"in \[0, 1\]"):
             density.quantile(p)
-    with pytest.raises(ShapeError, match="one probability"):
-        density.quantile(torch.full((4, 2), 0.5))
+    with pytest.raises(ShapeError, match="expected probabilities"):
+        density.quantile(torch.full((3, 2), 0.5))
+    each = torch.tensor([[0.1], [0.3], [0.5], [0.9]])
+    torch.testing.assert_close(density.quantile(each)[:, 0], density.quantile(each[:, 0]).diagonal())
     with pytest.raises(DomainError, match="level"):
         density.credible_interval(1.0)
     with pytest.raises(DomainError, match="dim must be"):

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ebm.density import CredibleSet, Density, GridDensity, ImportanceDensity
+from ebm.exceptions import ShapeError
 from ebm.models import EnergyModel
 from ebm.proposals import GaussianMixtureProposal
 
@@ -96,6 +97,10 @@ def test_answers_are_the_gaussians(density: Density) -> None:
         torch.testing.assert_close(density.cdf(centre[:, dim], dim), half, atol=0.03, rtol=0)
         torch.testing.assert_close(density.quantile(0.5, dim), centre[:, dim], atol=0.05, rtol=0)
         assert density.quantile((0.1, 0.2, 0.3), dim).shape == (B, 3)
+        each = torch.tensor([[0.1], [0.5], [0.9]])
+        torch.testing.assert_close(
+            density.quantile(each, dim)[:, 0], density.quantile(each[:, 0], dim).diagonal()
+        )
         marginal = density.marginal(dim)
         assert isinstance(marginal, GridDensity)
         torch.testing.assert_close(marginal.mean(), density.mean()[:, dim, None], atol=0.01, rtol=0)
@@ -151,6 +156,8 @@ def test_targets_of_another_kind_are_refused_before_they_are_scored(density: Den
         density.log_prob(torch.zeros(B, D, dtype=torch.bool))
     whole = torch.ones(B, D, dtype=torch.long)
     assert torch.equal(density.log_prob(whole), density.log_prob(whole.float()))
+    with pytest.raises(ShapeError, match=r"probabilities of shape \(\), \(P,\) or \(B=3, P\), got \(2, 1\)"):
+        density.quantile(torch.full((2, 1), 0.5))
     with pytest.raises(ValueError, match="must be an integer >= 1, got 0"):
         density.sample(0)
     with pytest.raises(ValueError, match=r"level must lie in \(0, 1\), got 1"):
