@@ -23,7 +23,8 @@ EXTRA_OF = {  # module -> the extra that brings it
     "vot": "vot-toolkit",
     "visdom": "viz",
     "matplot2tikz": "tikz",
-    "onnxruntime": "onnx",
+    **dict.fromkeys(("onnx", "onnxruntime", "onnxscript"), "onnx"),
+    "skpro": "skpro",
 }
 _OPENCV_CHOICE = " (beside another package's OpenCV: 'ebmtrack[track-without-opencv]')"
 

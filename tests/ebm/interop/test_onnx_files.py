@@ -1,0 +1,128 @@
+"""A fit as an ONNX file: onnxruntime gives the density and the energy of the fit."""
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+import ebm
+from ebm.exceptions import InputError, MissingPackageError, ShapeError
+from ebm.fitting import FittedEBM
+from ebm.interop import export_onnx
+from ebm.interop.onnx_files import MODULES
+
+needs_onnx = pytest.mark.skipif(
+    any(importlib.util.find_spec(name) is None for name in MODULES),
+    reason="not installed: pip install -e '.[onnx]' brings it",
+)
+
+
+class Fold(nn.Module):
+    """A feature network for inputs that are no rows of a table."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(6, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layer(x.flatten(1)).tanh()
+
+
+class Choosy(Fold):
+    """One that no graph can hold: what it does depends on the values."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x) if bool(x.sum() > 1e9) else super().forward(-x)
+
+
+@pytest.fixture(scope="module")
+def line() -> FittedEBM:
+    """A line that goes on beyond the range of its targets, in a unit of its own."""
+    rng = np.random.default_rng(0)
+    x = np.linspace(0, 1, 200)[:, None]
+    return ebm.fit(x, 1000 + 50 * x[:, 0] + rng.standard_normal(200), epochs=30, seed=0)
+
+
+def run(path: Path, **inputs: np.ndarray[Any, Any]) -> list[np.ndarray[Any, Any]]:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    return session.run(None, inputs)
+
+
+@needs_onnx
+def test_the_density_in_the_file_is_that_of_the_fit(line: FittedEBM, tmp_path: Path) -> None:
+    path = tmp_path / "line.onnx"
+    export_onnx(line, path)
+    x = np.array([[0.1], [0.5], [1.8], [3.0], [-4.0]])  # the last three leave the range
+    grid, log_density = run(path, x=x)
+    density = line.density(x)
+    np.testing.assert_allclose(grid, density.axes[0].points, rtol=1e-6)
+    expected = density.log_masses - density.axes[0].widths.log()
+    np.testing.assert_allclose(log_density, expected, atol=2e-3)
+    np.testing.assert_allclose(np.trapezoid(np.exp(log_density), grid), 1, atol=1e-9)
+    assert run(path, x=np.zeros((1, 1)))[0].shape == (1, 1024)
+
+
+@needs_onnx
+@pytest.mark.parametrize("kind", ["several targets", "own features"])
+def test_the_energy_in_the_file_is_that_of_the_fit(kind: str, tmp_path: Path) -> None:
+    own, dim = kind == "own features", 1 if kind == "own features" else 3
+    rng = np.random.default_rng(1)
+    x, y = rng.standard_normal((40, 2, 3) if own else (40, 3)), 5 * rng.standard_normal((40, dim))
+    fitted = ebm.fit(x, y, feature_net=Fold() if own else None, epochs=2, hidden=(8,), seed=0)
+    path = tmp_path / "energy.onnx"
+    export_onnx(fitted, path, output="energy")
+    places = 5 * rng.standard_normal((5, 7, dim))
+    (f,) = run(path, x=x[:5], y=places)
+    away = f - fitted.density(x[:5]).log_prob(torch.from_numpy(places)).numpy()
+    np.testing.assert_allclose(away, np.broadcast_to(away[:, :1], f.shape), atol=1e-4)
+
+
+@needs_onnx
+def test_what_no_graph_can_hold_is_refused_and_nothing_is_overwritten(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    fitted = ebm.fit(
+        rng.standard_normal((40, 6)), rng.standard_normal(40), feature_net=Choosy(), epochs=1, seed=0
+    )
+    path = tmp_path / "kept.onnx"
+    path.write_text("kept")
+    with pytest.raises(InputError, match="cannot be written as ONNX"):
+        export_onnx(fitted, path, output="energy")
+    assert path.read_text() == "kept"
+
+
+@needs_onnx
+def test_a_file_that_says_something_else_is_not_written(
+    line: FittedEBM, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import onnxruntime
+
+    class Wrong(onnxruntime.InferenceSession):
+        def run(self, *args: Any) -> list[Any]:
+            return [value * 1.01 for value in super().run(*args)]
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", Wrong)
+    with pytest.raises(InputError, match=r"differs from the fit by .* it was not written"):
+        export_onnx(line, tmp_path / "wrong.onnx", output="energy")
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_is_asked_wrongly_is_said(
+    line: FittedEBM, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(ValueError, match="did you mean 'density'"):
+        export_onnx(line, tmp_path / "a.onnx", output="densty")
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name in MODULES else find(name))
+    with pytest.raises(MissingPackageError, match=r"onnx, onnxscript, onnxruntime are needed .*\[onnx\]"):
+        export_onnx(line, tmp_path / "a.onnx")
+    rng = np.random.default_rng(1)
+    plane = ebm.fit(rng.standard_normal((40, 1)), rng.standard_normal((40, 2)), epochs=1, seed=0)
+    with pytest.raises(ShapeError, match="the fit D=2: output='energy' gives"):
+        export_onnx(plane, tmp_path / "a.onnx")
+    assert not list(tmp_path.iterdir())
