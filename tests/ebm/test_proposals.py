@@ -79,26 +79,6 @@ def test_one_component_serves_all_dimensions_of_a_draw(generator: torch.Generato
     assert torch.corrcoef(offsets.T)[0, 1].item() > 0.3
 
 
-def test_same_seed_same_draws_and_the_centre_only_moves_them() -> None:
-    center = torch.tensor([[1.0, 2, 3, 4], [50, 60, 4, 5]])
-    first = tracking().sample(center, 16, generator=torch.Generator().manual_seed(3))
-    again = tracking().sample(center, 16, generator=torch.Generator().manual_seed(3))
-    assert torch.equal(first.y, again.y)
-    assert torch.equal(first.log_q, again.log_q)
-    torch.testing.assert_close(first.y, center[:, None] + first.offsets)
-    assert not torch.equal(first.offsets[0], first.offsets[1])
-
-
-def test_shared_draws_are_the_same_for_the_whole_batch(generator: torch.Generator) -> None:
-    center = torch.tensor([[0.0], [100.0]])
-    proposal = GaussianMixtureProposal([0.1, 0.8])
-    draws = proposal.sample(center, 32, generator=generator, share_across_batch=True)
-    assert draws.offsets.shape == (1, 32, 1)
-    assert draws.log_q.shape == (2, 32)
-    torch.testing.assert_close(draws.y - center[:, None], draws.offsets.expand(2, -1, -1), atol=1e-4, rtol=0)
-    assert torch.equal(draws.log_q[0], draws.log_q[1])
-
-
 @given(
     seed=st.integers(0, 10_000), dim=st.integers(1, 5), components=st.integers(1, 4), batch=st.integers(0, 3)
 )

@@ -119,15 +119,6 @@ def test_answers_are_the_gaussians(density: Density) -> None:
     )
 
 
-def test_equal_generators_draw_equal_samples(density: Density) -> None:
-    first, second = (density.sample(20, torch.Generator().manual_seed(5)) for _ in range(2))
-    assert torch.equal(first, second)
-    assert not torch.equal(first, density.sample(20, torch.Generator().manual_seed(6)))
-    # Half of what is drawn lies in half of the mass.
-    inside = density.credible_set(0.5).contains(density.sample(3000, torch.Generator().manual_seed(7)))
-    torch.testing.assert_close(inside.float().mean(1), torch.full((B,), 0.5), atol=0.05, rtol=0)
-
-
 def test_no_inputs_give_no_answers(make: Callable[[Tensor], Density]) -> None:
     density = make(torch.zeros(0, D))
     for question, shape in QUESTIONS.items():
