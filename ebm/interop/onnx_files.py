@@ -6,8 +6,9 @@ import io
 import math
 import warnings
 from contextlib import redirect_stdout
+from functools import partial
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 import torch
 from torch import Tensor, nn
@@ -17,8 +18,12 @@ from ebm.density.axes import Axis
 from ebm.exceptions import InputError, ShapeError
 from ebm.extras import explain_missing
 from ebm.files import expanded, write_atomic
+from ebm.fitting.data import Scaling
 from ebm.fitting.fitted import FittedEBM
 from ebm.fitting.grids import COARSE_POINTS, GRID_POINTS, NEGLIGIBLE
+from ebm.fitting.members import MemberMixture, member_of
+from ebm.fitting.modes import Score
+from ebm.fitting.network import AnchoredEBM
 from ebm.lookup import unknown_name
 
 __all__ = ["Output", "export_onnx"]
@@ -30,44 +35,23 @@ MODULES = ("onnx", "onnxscript", "onnxruntime")
 AGREEMENT = 1e-4
 
 
-class EnergyGraph(nn.Module):
-    """f of raw inputs ``(N, ...)`` and raw targets ``(N, M, D)``, all float64, ``(N, M)``."""
+class Line(nn.Module):
+    """Grids over the mass of densities of one target, as `ebm.fitting.grids.line_grid` finds them.
 
-    def __init__(self, fitted: FittedEBM) -> None:
-        super().__init__()
-        self.model, self.scaling = copy.deepcopy(fitted.model).cpu().eval(), fitted.scaling
-
-    def forward(self, x: Tensor, y: Tensor) -> Tensor:
-        """Scores."""
-        return self.score(self.features(x), y)
-
-    def features(self, x: Tensor) -> Tensor:
-        """What the network makes of raw inputs."""
-        return self.model.extract(self.scaling.inputs(x, torch.device("cpu")))
-
-    def score(self, features: Tensor, y: Tensor) -> Tensor:
-        """Scores of raw targets given features."""
-        return self.model.score(features, self.scaling.standardised(y).float()).double()
-
-
-class DensityGraph(EnergyGraph):
-    """Grid and log-density of raw inputs, ``(N, ...) -> (N, G), (N, G)``, for one target.
-
-    The search for each row's mass is that of `ebm.fitting.grids.line_grid`, with its loop unrolled: a graph
-    has none that ends by what it sees.
+    Its loop is unrolled: a graph has none that ends by what it sees.
 
     Args:
-        fitted: the fit.
+        scaling: between raw and standardised targets.
         points: G.
         widenings: how often the search goes beyond the range of the training targets.
     """
 
     places: Tensor
 
-    def __init__(self, fitted: FittedEBM, points: int, widenings: int) -> None:
-        super().__init__(fitted)
-        self.points, self.widenings, self.coarse = points, widenings, COARSE_POINTS[1]
-        low, high = fitted.scaling.z_low.item(), fitted.scaling.z_high.item()
+    def __init__(self, scaling: Scaling, points: int, widenings: int) -> None:
+        super().__init__()
+        self.scaling, self.points, self.widenings, self.coarse = scaling, points, widenings, COARSE_POINTS[1]
+        low, high = scaling.z_low[0].item(), scaling.z_high[0].item()
         parts, step = [torch.linspace(low, high, self.coarse)], high - low
         for _ in range(widenings):
             below = torch.linspace(low - step, low, self.coarse + 1)[:-1]
@@ -76,17 +60,16 @@ class DensityGraph(EnergyGraph):
             low, high, step = low - step, high + step, 2 * step
         self.register_buffer("places", torch.cat(parts))
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
-        """Raw targets in increasing order, and nats."""
-        features = self.features(x)
-        everywhere = self.places[None, :, None].expand(x.shape[0], -1, -1)
-        ends = self._ends(self.model.score(features, everywhere))
+    def forward(self, score: Score, count: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Grid, log-density and log Z over raw targets, ``(N, G), (N, G), (N, 1)``, of N = `count` rows."""
+        ends = self._ends(score(self.places[None, :, None].expand(count, -1, -1)))
         t = torch.linspace(0, 1, self.points)
         z = ends[:, :1] + (ends[:, 1:] - ends[:, :1]) * t
         grid = self.scaling.raw(z[..., None].double())
-        scores = self.score(features, grid)
+        scores = score(self.scaling.standardised(grid).float()).double()
         widths = Axis(grid[..., 0]).widths
-        return grid[..., 0], scores - (scores + widths.log()).logsumexp(1, keepdim=True)
+        log_z = (scores + widths.log()).logsumexp(1, keepdim=True)
+        return grid[..., 0], scores - log_z, log_z
 
     def _ends(self, scores: Tensor) -> Tensor:
         """Where the mass of each row begins and ends, standardised, of scores at all places, ``(N, 2)``."""
@@ -103,6 +86,57 @@ class DensityGraph(EnergyGraph):
         low = torch.where(mass, index, count).amin(1) - 1  # one place further on either side
         high = torch.where(mass, index, -1).amax(1) + 1
         return self.places[torch.stack((low, high), 1).clamp(0, count - 1)]
+
+
+class DensityGraph(nn.Module):
+    """Grid and log-density of raw inputs, ``(N, ...) -> (N, G), (N, G)``, for one target.
+
+    Args:
+        fitted: the fit.
+        points: G.
+        widenings: see `Line`.
+    """
+
+    def __init__(self, fitted: FittedEBM, points: int, widenings: int) -> None:
+        super().__init__()
+        model, self.scaling = copy.deepcopy(fitted.model).cpu().eval(), fitted.scaling
+        members = model.members if isinstance(model, MemberMixture) else 1
+        self.members = nn.ModuleList(member_of(model, k) for k in range(members))
+        self.line = Line(fitted.scaling, points, widenings) if fitted.target_dim == 1 else None
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Raw targets in increasing order, and nats."""
+        found: tuple[Tensor, ...] = self.searched()(self.score_of(x), x.shape[0])
+        return found[:2]
+
+    def searched(self) -> Line:
+        """The search, which only one target has."""
+        if self.line is None:
+            raise ShapeError("only densities of one target are laid out on a line.")
+        return self.line
+
+    def score_of(self, x: Tensor) -> Score:
+        """The score of standardised targets given raw inputs; that of members is a log-density."""
+        inputs, rows = self.scaling.inputs(x, torch.device("cpu")), x.shape[0]
+        members = [cast(AnchoredEBM, member) for member in self.members]
+        each = [partial(member.score, member.extract(inputs)) for member in members]
+        if len(each) == 1:
+            return each[0]
+        log_z = [self.searched()(score, rows)[2].float() for score in each]
+
+        def mixed(z: Tensor) -> Tensor:
+            normalised = [score(z) - own for score, own in zip(each, log_z, strict=True)]
+            return torch.stack(normalised).logsumexp(0) - math.log(len(each))
+
+        return mixed
+
+
+class EnergyGraph(DensityGraph):
+    """f of raw inputs ``(N, ...)`` and raw targets ``(N, M, D)``, all float64, ``(N, M)``."""
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:  # type: ignore[override]
+        """Scores."""
+        return self.score_of(x)(self.scaling.standardised(y).float()).double()
 
 
 def export_onnx(
@@ -127,42 +161,51 @@ def export_onnx(
         fitted: the fit.
         path: of the file, replaced if it exists.
         output: see above.
-        points: of the grid.
+        points: of the grid; of several members, also of the grids that their log Z are summed up on.
         widenings: how often the search for mass goes beyond the range of the training targets, twice as far
             each time: 4 reach 31 times that range. The fit itself takes up to 12, one by one as a row needs
             them; in a file every one costs 512 scores per row.
 
     Raises:
         MissingPackageError: without the extra ``onnx``.
-        ShapeError: for a density of several targets.
+        ShapeError: for a density of several targets, or members of such a fit.
         UnknownNameError: (a ValueError) for another `output`.
         InputError: if the network cannot be exported, the file does not agree with it or cannot be written.
     """
-    if output not in get_args(Output):
-        raise unknown_name("output of export_onnx", str(output), get_args(Output))
-    if output == "density" and fitted.target_dim > 1:
-        raise ShapeError(
-            f"a grid in an ONNX file has one target, the fit D={fitted.target_dim}: "
-            "output='energy' gives f(x, y)."
-        )
-    missing = [name for name in MODULES if importlib.util.find_spec(name) is None]
-    if missing:
-        raise explain_missing("ONNX files", *missing)
+    _require_possible(fitted, output)
     x = torch.randn(3, *fitted.scaling.x_shape, generator=torch.Generator().manual_seed(0)).double()
     if fitted.scaling.x_mean is not None and fitted.scaling.x_scale is not None:
         x = x * fitted.scaling.x_scale + fitted.scaling.x_mean
+    points, widenings = require_count("points", points, least=2), require_count("widenings", widenings, 0)
     if output == "density":
-        points, widenings = require_count("points", points, least=2), require_count("widenings", widenings, 0)
         content = _exported(DensityGraph(fitted, points, widenings), (x,), ("y", "log_density"))
     else:
         y = fitted.scaling.raw(
             torch.linspace(-1, 1, 4).double()[None, :, None].expand(3, -1, fitted.target_dim)
         )
-        content = _exported(EnergyGraph(fitted), (x, y), ("f",))
+        content = _exported(EnergyGraph(fitted, points, widenings), (x, y), ("f",))
     write_atomic(expanded(path), content)
 
 
-def _exported(graph: EnergyGraph, inputs: tuple[Tensor, ...], names: tuple[str, ...]) -> bytes:
+def _require_possible(fitted: FittedEBM, output: str) -> None:
+    if output not in get_args(Output):
+        raise unknown_name("output of export_onnx", str(output), get_args(Output))
+    if fitted.target_dim > 1 and output == "density":
+        raise ShapeError(
+            f"a grid in an ONNX file has one target, the fit D={fitted.target_dim}: "
+            "output='energy' gives f(x, y)."
+        )
+    if fitted.target_dim > 1 and isinstance(fitted.model, MemberMixture):
+        raise ShapeError(
+            f"members are averaged by their log Z, which a file finds for one target, and the fit has "
+            f"D={fitted.target_dim}: fit with members=1."
+        )
+    missing = [name for name in MODULES if importlib.util.find_spec(name) is None]
+    if missing:
+        raise explain_missing("ONNX files", *missing)
+
+
+def _exported(graph: DensityGraph, inputs: tuple[Tensor, ...], names: tuple[str, ...]) -> bytes:
     """The content of the file, after it has been run on the inputs.
 
     Raises:
@@ -191,7 +234,7 @@ def _exported(graph: EnergyGraph, inputs: tuple[Tensor, ...], names: tuple[str, 
     return content
 
 
-def _require_agreement(graph: EnergyGraph, inputs: tuple[Tensor, ...], content: bytes) -> None:
+def _require_agreement(graph: DensityGraph, inputs: tuple[Tensor, ...], content: bytes) -> None:
     import onnxruntime  # type: ignore[import-untyped, import-not-found, unused-ignore]
 
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])

@@ -69,6 +69,24 @@ def test_the_density_in_the_file_is_that_of_the_fit(line: FittedEBM, tmp_path: P
 
 
 @needs_onnx
+def test_members_are_averaged_in_the_file_too(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    x = np.linspace(0, 1, 80)[:, None]
+    fitted = ebm.fit(x, 30 * x[:, 0] + rng.standard_normal(80), epochs=5, hidden=(8,), members=2, seed=0)
+    path = tmp_path / "members.onnx"
+    export_onnx(fitted, path)
+    grid, log_density = run(path, x=x[::20])
+    density = fitted.density(x[::20])
+    np.testing.assert_allclose(grid, density.axes[0].points, rtol=1e-5, atol=1e-4)
+    np.testing.assert_allclose(
+        log_density, density.log_prob(torch.from_numpy(grid)[..., None]).numpy(), atol=2e-3
+    )
+    plane = ebm.fit(x, np.stack((x[:, 0], rng.standard_normal(80)), 1), epochs=1, members=2, seed=0)
+    with pytest.raises(ShapeError, match="members are averaged by their log Z, .* D=2: fit with members=1"):
+        export_onnx(plane, path, output="energy")
+
+
+@needs_onnx
 @pytest.mark.parametrize("kind", ["several targets", "own features"])
 def test_the_energy_in_the_file_is_that_of_the_fit(kind: str, tmp_path: Path) -> None:
     own, dim = kind == "own features", 1 if kind == "own features" else 3

@@ -77,12 +77,14 @@ def test_every_density_in_closed_form_keeps_the_contract(name: str) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:the densities of")
-@pytest.mark.parametrize(("dim", "tolerance"), [(1, 0.02), (2, 0.03), (4, 0.15)])
-def test_the_density_of_a_fit_keeps_the_contract(dim: int, tolerance: float) -> None:
+@pytest.mark.parametrize(
+    ("dim", "members", "tolerance"), [(1, 1, 0.02), (1, 2, 0.02), (2, 1, 0.03), (4, 1, 0.15)]
+)
+def test_the_density_of_a_fit_keeps_the_contract(dim: int, members: int, tolerance: float) -> None:
     source = torch.Generator().manual_seed(0)
     x = torch.randn(200, 2, generator=source)
     y = (x[:, :1] + 0.5 * torch.randn(200, dim, generator=source)).squeeze(-1)
-    fitted = ebm.fit(x, y, epochs=15, seed=0)
+    fitted = ebm.fit(x, y, epochs=15, members=members, seed=0)
     check_density(lambda rows: fitted.density(x[rows]), tolerance=tolerance, draws=2000)
 
 
