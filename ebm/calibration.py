@@ -93,7 +93,7 @@ def pit(densities: Densities, y: Labels, dim: int = 0) -> Tensor:
         ShapeError: if there are not as many labels as items.
         DomainError: (a ValueError) if there is no such coordinate.
     """
-    return torch.cat([density.cdf(part[:, dim], dim) for density, part in _pairs(densities, y, dim)])
+    return torch.cat([density.cdf(part[:, dim], dim) for density, part in paired(densities, y, dim)])
 
 
 def ranks(densities: Densities, y: Labels, *, region: Region = "highest-density", dim: int = 0) -> Tensor:
@@ -118,7 +118,7 @@ def ranks(densities: Densities, y: Labels, *, region: Region = "highest-density"
     if region == "equal-tailed":
         return (2 * pit(densities, y, dim) - 1).abs()
     return torch.cat(
-        [_weighted(density).highest_density_rank(part) for density, part in _pairs(densities, y)]
+        [_weighted(density).highest_density_rank(part) for density, part in paired(densities, y)]
     )
 
 
@@ -217,7 +217,7 @@ def crps(densities: Densities, y: Labels, dim: int = 0) -> Tensor:
 
     Source: Gneiting and Raftery, JASA 2007, section 4.2.
     """
-    return torch.cat([_crps_of(density, part[:, dim], dim) for density, part in _pairs(densities, y, dim)])
+    return torch.cat([_crps_of(density, part[:, dim], dim) for density, part in paired(densities, y, dim)])
 
 
 def _crps_of(density: Distribution, y: Tensor, dim: int) -> Tensor:
@@ -244,8 +244,18 @@ def _weighted(density: Distribution) -> Density:
     )
 
 
-def _pairs(densities: Densities, y: Labels, dim: int = 0) -> list[tuple[Distribution, Tensor]]:
-    """Every density with its labels, checked; labels that are no tensor become like the density."""
+def paired(densities: Densities, y: Labels, dim: int = 0) -> list[tuple[Distribution, Tensor]]:
+    """Every density with its labels.
+
+    Args:
+        densities: one density of B items, or several whose items add up to B.
+        y: labels ``(B, D)``; what is no tensor becomes like the density.
+        dim: a coordinate that must exist.
+
+    Raises:
+        ShapeError: if there are not as many labels as items.
+        DomainError: (a ValueError) if there is no such coordinate.
+    """
     parts = list(densities) if isinstance(densities, Sequence) else [densities]
     labels = y if isinstance(y, Tensor) else number_tensor("y", y, torch.float64)
     if not parts:

@@ -1,0 +1,97 @@
+"""Scores of predicted distributions: row by row, summed up beside the marginal, and by place in the input.
+
+Names are imported when they are first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ebm.crps import crps_from_cells, crps_from_gaussian, crps_from_samples
+    from ebm.scores.arrays import (
+        energy_score_from_samples,
+        pinball_from_quantiles,
+        threshold_crps_from_cells,
+        threshold_crps_from_samples,
+        winkler_from_ends,
+    )
+    from ebm.scores.evaluation import Evaluation, compare, evaluate
+    from ebm.scores.marginal import Marginal
+    from ebm.scores.rows import (
+        crps,
+        energy_score,
+        log_score,
+        pinball_loss,
+        sharpness,
+        threshold_crps,
+        width,
+        winkler_score,
+    )
+    from ebm.scores.summary import Score, summarise
+    from ebm.scores.tables import Table
+
+__all__ = [
+    "Evaluation",
+    "Marginal",
+    "Score",
+    "Table",
+    "compare",
+    "crps",
+    "crps_from_cells",
+    "crps_from_gaussian",
+    "crps_from_samples",
+    "energy_score",
+    "energy_score_from_samples",
+    "evaluate",
+    "log_score",
+    "pinball_from_quantiles",
+    "pinball_loss",
+    "sharpness",
+    "summarise",
+    "threshold_crps",
+    "threshold_crps_from_cells",
+    "threshold_crps_from_samples",
+    "width",
+    "winkler_from_ends",
+    "winkler_score",
+]
+
+_HOME = {
+    "ebm.crps": ("crps_from_cells", "crps_from_gaussian", "crps_from_samples"),
+    "ebm.scores.arrays": (
+        "energy_score_from_samples",
+        "pinball_from_quantiles",
+        "threshold_crps_from_cells",
+        "threshold_crps_from_samples",
+        "winkler_from_ends",
+    ),
+    "ebm.scores.evaluation": ("Evaluation", "compare", "evaluate"),
+    "ebm.scores.marginal": ("Marginal",),
+    "ebm.scores.rows": (
+        "crps",
+        "energy_score",
+        "log_score",
+        "pinball_loss",
+        "sharpness",
+        "threshold_crps",
+        "width",
+        "winkler_score",
+    ),
+    "ebm.scores.summary": ("Score", "summarise"),
+    "ebm.scores.tables": ("Table",),
+}
+_MODULE = {name: module for module, names in _HOME.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    """A public name, imported when it is first used."""
+    if name not in _MODULE:
+        raise AttributeError(f"module 'ebm.scores' has no attribute {name!r}")
+    value = getattr(import_module(_MODULE[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """Public names, loaded or not."""
+    return sorted({*globals(), *__all__})
