@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         winkler_from_ends,
     )
     from ebm.scores.evaluation import Evaluation, compare, evaluate
+    from ebm.scores.local import Bin, LocalCoverage, inside_interval, local_coverage
     from ebm.scores.marginal import Marginal
     from ebm.scores.rows import (
         crps,
@@ -27,13 +28,18 @@ if TYPE_CHECKING:
         width,
         winkler_score,
     )
+    from ebm.scores.slabs import Held, Slab, worst_feature_slab, worst_slab
     from ebm.scores.summary import Score, summarise
     from ebm.scores.tables import Table
 
 __all__ = [
+    "Bin",
     "Evaluation",
+    "Held",
+    "LocalCoverage",
     "Marginal",
     "Score",
+    "Slab",
     "Table",
     "compare",
     "crps",
@@ -43,6 +49,8 @@ __all__ = [
     "energy_score",
     "energy_score_from_samples",
     "evaluate",
+    "inside_interval",
+    "local_coverage",
     "log_score",
     "pinball_from_quantiles",
     "pinball_loss",
@@ -54,6 +62,8 @@ __all__ = [
     "width",
     "winkler_from_ends",
     "winkler_score",
+    "worst_feature_slab",
+    "worst_slab",
 ]
 
 _HOME = {
@@ -66,6 +76,7 @@ _HOME = {
         "winkler_from_ends",
     ),
     "ebm.scores.evaluation": ("Evaluation", "compare", "evaluate"),
+    "ebm.scores.local": ("Bin", "LocalCoverage", "inside_interval", "local_coverage"),
     "ebm.scores.marginal": ("Marginal",),
     "ebm.scores.rows": (
         "crps",
@@ -77,6 +88,7 @@ _HOME = {
         "width",
         "winkler_score",
     ),
+    "ebm.scores.slabs": ("Held", "Slab", "worst_feature_slab", "worst_slab"),
     "ebm.scores.summary": ("Score", "summarise"),
     "ebm.scores.tables": ("Table",),
 }
