@@ -15,7 +15,7 @@ if TYPE_CHECKING:
         threshold_crps_from_samples,
         winkler_from_ends,
     )
-    from ebm.scores.evaluation import Evaluation, compare, evaluate
+    from ebm.scores.evaluation import Evaluation, compare, evaluate, inside
     from ebm.scores.local import Bin, LocalCoverage, inside_interval, local_coverage
     from ebm.scores.marginal import Marginal
     from ebm.scores.rows import (
@@ -49,6 +49,7 @@ __all__ = [
     "energy_score",
     "energy_score_from_samples",
     "evaluate",
+    "inside",
     "inside_interval",
     "local_coverage",
     "log_score",
@@ -75,7 +76,7 @@ _HOME = {
         "threshold_crps_from_samples",
         "winkler_from_ends",
     ),
-    "ebm.scores.evaluation": ("Evaluation", "compare", "evaluate"),
+    "ebm.scores.evaluation": ("Evaluation", "compare", "evaluate", "inside"),
     "ebm.scores.local": ("Bin", "LocalCoverage", "inside_interval", "local_coverage"),
     "ebm.scores.marginal": ("Marginal",),
     "ebm.scores.rows": (

@@ -79,7 +79,7 @@ def winkler_from_ends(low: Any, high: Any, y: Any, level: float) -> Tensor:
         DomainError: (a ValueError) if an upper end is below the lower one, the level outside (0, 1), or an
             entry NaN or infinite.
 
-    Source: Winkler, JASA 1972; Gneiting and Raftery, JASA 2007, eq. 43.
+    Source: Winkler, JASA 1972; Gneiting and Raftery, JASA 2007, section 6.2.
     """
     low, high, y = _real("low", low), _real("high", high), _real("y", y)
     if y.ndim != 1 or low.shape != y.shape or high.shape != y.shape:
@@ -172,7 +172,7 @@ def energy_score_from_samples(samples: Any, y: Any, weights: Any = None, *, fair
         DomainError: (a ValueError) if an entry is NaN or infinite, a weight negative, or one sample is all
             there is and `fair` is asked for.
 
-    Source: Gneiting and Raftery, JASA 2007, eq. 22; Ferro, QJRMS 2014 for `fair`.
+    Source: Gneiting and Raftery, JASA 2007, section 4.3; Ferro, QJRMS 2014 for `fair`.
     """
     points, y = _real("samples", samples), _real("y", y)
     fits = points.ndim == 3 and points.shape[1] > 0 and y.shape == (points.shape[0], points.shape[2])

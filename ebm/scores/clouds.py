@@ -1,13 +1,15 @@
 """Weighted points that stand for densities: for energy scores, and for transformed targets."""
 
-from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from ebm.calibration import Distribution
 from ebm.density import GridDensity, ImportanceDensity
-from ebm.density.axes import grid_points
+from ebm.density.axes import grid_points, interpolate
+from ebm.density.base import Levels, require_dim
+from ebm.numbers import number_tensor
 
 __all__ = ["Cloud", "cloud_of"]
 
@@ -15,33 +17,71 @@ __all__ = ["Cloud", "cloud_of"]
 MOST_POINTS = 1000
 
 
-@dataclass(frozen=True)
 class Cloud:
-    """Weighted points of B densities.
+    """Weighted points of B densities, which every score but the log score takes like a density.
 
-    Attributes:
+    Args:
         points: ``(B, M, D)`` float64.
         weights: with sum 1 per item, ``(B, M)``; None is 1/M each.
+
+    Attributes:
+        batch_size: B.
+        target_dim: D.
     """
 
-    points: Tensor
-    weights: Tensor | None = None
+    def __init__(self, points: Tensor, weights: Tensor | None = None) -> None:
+        self.points, self.weights = points, weights
+        self.batch_size, self.target_dim = points.shape[0], points.shape[2]
+
+    def mean(self) -> Tensor:
+        """``(B, D)``."""
+        return torch.einsum("bm,bmd->bd", self._share, self.points)
+
+    def std(self) -> Tensor:
+        """Standard deviation per coordinate, ``(B, D)``."""
+        away = self.points - self.mean()[:, None]
+        return torch.einsum("bm,bmd->bd", self._share, away.square()).sqrt()
+
+    def quantile(self, p: Levels, dim: int = 0) -> Tensor:
+        """Quantiles of one coordinate, ``(B,)`` or ``(B, P)``; a point is the middle of its weight."""
+        values, middle = self._ordered(dim)
+        levels = number_tensor("p", p, torch.float64, values.device)
+        result = interpolate(middle, values, levels.reshape(1, -1).expand(self.batch_size, -1))
+        return result[:, 0] if levels.ndim == 0 else result
+
+    def cdf(self, t: Tensor, dim: int = 0) -> Tensor:
+        """Probability that one coordinate is at most `t`, ``(B,) -> (B,)``; the inverse of `quantile`."""
+        values, middle = self._ordered(dim)
+        at = t.to(values)[:, None]
+        found = interpolate(values, middle, at)[:, 0]
+        found = torch.where(at[:, 0] < values[:, 0], 0, found)
+        return torch.where(at[:, 0] > values[:, -1], 1, found)
 
     def thinned(self, most: int) -> "Cloud":
         """At most `most` points, equally weighted: those at equal steps of the cumulative weight, in order.
 
         No chance is involved, and no row depends on another.
         """
-        if self.points.shape[1] <= most or self.weights is None:
+        if self.points.shape[1] <= most:
             return self
-        total = self.weights.double().cumsum(-1)
+        total = self._share.cumsum(-1)
         at = (torch.arange(most, dtype=torch.float64, device=total.device) + 0.5) / most
         index = torch.searchsorted(total, at * total[:, -1:]).clamp(max=total.shape[1] - 1)
-        return Cloud(self.points.gather(1, index[..., None].expand(-1, -1, self.points.shape[-1])))
+        return Cloud(self.points.gather(1, index[..., None].expand(-1, -1, self.target_dim)))
 
-    def scaled(self, scale: Tensor) -> "Cloud":
-        """Coordinates divided by `scale` ``(D,)``."""
-        return replace(self, points=self.points / scale)
+    @cached_property
+    def _share(self) -> Tensor:
+        """Weights, ``(B, M)``."""
+        count = self.points.shape[1]
+        return (
+            self.points.new_full(self.points.shape[:2], 1 / count) if self.weights is None else self.weights
+        )
+
+    def _ordered(self, dim: int) -> tuple[Tensor, Tensor]:
+        """One coordinate in order, and the weight below the middle of each point, both ``(B, M)``."""
+        values, order = self.points[..., require_dim(dim, self.target_dim)].sort(-1)
+        share = self._share.gather(-1, order)
+        return values, share.cumsum(-1) - share / 2
 
 
 def cloud_of(density: Distribution, most: int = MOST_POINTS) -> Cloud:
@@ -57,6 +97,8 @@ def cloud_of(density: Distribution, most: int = MOST_POINTS) -> Cloud:
     Raises:
         TypeError: if the density offers neither quantiles nor draws.
     """
+    if isinstance(density, Cloud):
+        return density.thinned(most)
     if density.target_dim == 1 and hasattr(density, "quantile"):
         steps = (torch.arange(most, dtype=torch.float64) + 0.5) / most
         return Cloud(density.quantile(steps.tolist())[..., None].double())

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from torch import Tensor
 
 from ebm.calibration import Densities, ranks
-from ebm.density.base import require_level
+from ebm.density.base import Labels, require_level
 from ebm.exceptions import DomainError, ShapeError
 from ebm.lookup import lookup, unknown_name
 from ebm.scores.marginal import Marginal, target_rows
@@ -26,7 +26,7 @@ from ebm.scores.rows import (
 from ebm.scores.summary import Kind, Score
 from ebm.scores.tables import Table
 
-__all__ = ["Evaluation", "compare", "evaluate"]
+__all__ = ["Evaluation", "compare", "evaluate", "inside"]
 
 # Of some densities, or of the marginal, per row.
 Rows = Callable[[Densities], Tensor]
@@ -196,12 +196,23 @@ def _of_coordinate(
     yield f"Winkler {of_level}", "ratio", partial(winkler_score, y=y, level=level, dim=dim)
     yield f"width {of_level}", "ratio", partial(width, level=level, dim=dim)
     yield "sharpness", "ratio", partial(sharpness, dim=dim)
-    yield f"coverage {of_level}", "share", partial(_inside, y=y, level=level, dim=dim)
+    yield f"coverage {of_level}", "share", partial(inside, y=y, level=level, dim=dim)
 
 
-def _inside(densities: Densities, y: Any, level: float, dim: int) -> Tensor:
-    """1 where the equal-tailed interval holds the label, else 0, ``(B,)`` float64."""
-    return (ranks(densities, y, region="equal-tailed", dim=dim) <= level).double()
+def inside(densities: Densities, y: Labels, level: float = 0.9, dim: int = 0) -> Tensor:
+    """1 where the equal-tailed interval of one coordinate holds the label, else 0, ``(B,)`` float64.
+
+    Args:
+        densities: one density of B items, or several whose items add up to B.
+        y: labels ``(B, D)``.
+        level: in (0, 1).
+        dim: coordinate.
+
+    Raises:
+        ShapeError: if there are not as many labels as items.
+        DomainError: (a ValueError) if the level or the coordinate does not exist.
+    """
+    return (ranks(densities, y, region="equal-tailed", dim=dim) <= require_level(level)).double()
 
 
 def _shared(evaluations: Mapping[str, Evaluation]) -> list[str]:

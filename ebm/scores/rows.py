@@ -24,7 +24,7 @@ from ebm.scores.arrays import (
     threshold_crps_from_samples,
     winkler_from_ends,
 )
-from ebm.scores.clouds import MOST_POINTS, cloud_of
+from ebm.scores.clouds import MOST_POINTS, Cloud, cloud_of
 from ebm.scores.marginal import Marginal
 
 __all__ = [
@@ -188,8 +188,8 @@ def sharpness(densities: Densities, dim: int = 0) -> Tensor:
 def energy_score(densities: Densities, y: Labels, *, scale: Any = None, points: int = MOST_POINTS) -> Tensor:
     """Energy score of all coordinates together, ``E|X - y| - E|X - X'| / 2``.
 
-    A density stands in by at most `points` of its places, see `Cloud`; all of them cost the square of their
-    number.
+    For D = 1 it is the CRPS. A density of more stands in by at most `points` of its places, see `Cloud`; all
+    of them cost the square of their number.
 
     Args:
         densities: one density of B items, or several whose items add up to B.
@@ -224,10 +224,12 @@ def energy_score(densities: Densities, y: Labels, *, scale: Any = None, points: 
 
 def _energy_of(density: Distribution, y: Tensor, scale: Tensor, points: int) -> Tensor:
     scale = scale.to(y.device)
+    if density.target_dim == 1:
+        return _crps_between(density, y, (-math.inf, math.inf), 0) / scale
     if isinstance(density, Marginal):
         return density.energy_score(y, scale)
-    cloud = cloud_of(density, points).scaled(scale)
-    return energy_score_from_samples(cloud.points, y / scale, cloud.weights)
+    cloud = cloud_of(density, points)
+    return energy_score_from_samples(cloud.points / scale, y / scale, cloud.weights)
 
 
 def _crps_between(density: Distribution, y: Tensor, ends: tuple[float, float], dim: int) -> Tensor:
@@ -240,6 +242,8 @@ def _crps_between(density: Distribution, y: Tensor, ends: tuple[float, float], d
     if isinstance(density, ImportanceDensity):
         weights = density.log_weights.double().exp()
         return threshold_crps_from_samples(density.samples[..., dim], y[:, dim], low, high, weights)
+    if isinstance(density, Cloud):
+        return threshold_crps_from_samples(density.points[..., dim], y[:, dim], low, high, density.weights)
     steps = ((torch.arange(MOST_POINTS, dtype=torch.float64) + 0.5) / MOST_POINTS).tolist()
     return threshold_crps_from_samples(_ask(density, "quantile")(steps, dim), y[:, dim], low, high)
 

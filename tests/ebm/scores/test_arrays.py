@@ -117,6 +117,35 @@ def test_the_energy_score_of_one_coordinate_is_the_crps(samples: list[float], y:
     torch.testing.assert_close(found, crps_from_samples(x, label, weights), atol=1e-9, rtol=1e-9)
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(NUMBERS, min_size=2, max_size=6),
+    NUMBERS,
+    st.floats(0.1, 10),
+    NUMBERS,
+)
+def test_scores_move_and_stretch_with_the_unit(
+    values: list[float], y: float, unit: float, shift: float
+) -> None:
+    x, label = torch.tensor([sorted(values)], dtype=torch.float64), torch.tensor([y], dtype=torch.float64)
+    levels = torch.linspace(0.1, 0.9, len(values), dtype=torch.float64)
+
+    def scores(x: Tensor, label: Tensor, cut: float) -> Tensor:
+        both = torch.stack((x, -x), -1)
+        return torch.cat(
+            (
+                pinball_from_quantiles(x, levels, label)[0],
+                winkler_from_ends(x[:, 0], x[:, -1], label, 0.8),
+                threshold_crps_from_samples(x, label, low=cut),
+                energy_score_from_samples(both, torch.stack((label, -label), -1)),
+            )
+        )
+
+    found = scores(unit * x + shift, unit * label + shift, shift)
+    torch.testing.assert_close(found, unit * scores(x, label, 0.0), atol=1e-8, rtol=1e-8)
+    assert bool((found > -1e-8).all())
+
+
 @pytest.mark.parametrize("radius", [0.0, 1.0, 2.5])
 def test_energy_score_of_a_gaussian_in_three_dimensions(radius: float) -> None:
     draws = torch.randn(1, 3000, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))

@@ -107,8 +107,9 @@ def test_a_density_without_what_a_score_needs_is_named() -> None:
 
     with pytest.raises(TypeError, match="Bare has no log_prob"):
         log_score(Bare(), Y)
+    Bare.target_dim = 2
     with pytest.raises(TypeError, match="neither quantiles nor draws"):
-        energy_score(Bare(), Y)
+        energy_score(Bare(), Y.expand(-1, 2))
 
 
 def test_the_marginal_scores_like_its_samples() -> None:
@@ -131,12 +132,12 @@ def test_the_marginal_scores_like_its_samples() -> None:
 
 def test_the_kernels_of_the_marginal_integrate_to_one_and_bear_a_far_label() -> None:
     targets = labels_and_means(3000, seed=2)[0]
-    at = torch.linspace(-400, 400, 40_001, dtype=torch.float64)
+    at = torch.linspace(-400, 400, 4001, dtype=torch.float64)
     log_p = Marginal(targets, len(at)).log_prob(at[:, None])
-    assert log_p.exp().sum().item() * 0.02 == pytest.approx(1, abs=1e-3)
+    assert log_p.exp().sum().item() * 0.2 == pytest.approx(1, abs=1e-3)
     # The truth is N(0, 5): its mean log score is its entropy.
-    fresh = labels_and_means(3000, seed=3)[0]
-    found = log_score(Marginal(targets, 3000), fresh).mean().item()
+    fresh = labels_and_means(2000, seed=3)[0]
+    found = log_score(Marginal(targets, 2000), fresh).mean().item()
     assert found == pytest.approx(0.5 * math.log(2 * math.pi * math.e * 5), abs=0.05)
     assert 10 < log_score(Marginal(targets), torch.tensor([[1000.0]])).item() < 40
 
