@@ -202,15 +202,7 @@ def _of_coordinate(
 def inside(densities: Densities, y: Labels, level: float = 0.9, dim: int = 0) -> Tensor:
     """1 where the equal-tailed interval of one coordinate holds the label, else 0, ``(B,)`` float64.
 
-    Args:
-        densities: one density of B items, or several whose items add up to B.
-        y: labels ``(B, D)``.
-        level: in (0, 1).
-        dim: coordinate.
-
-    Raises:
-        ShapeError: if there are not as many labels as items.
-        DomainError: (a ValueError) if the level or the coordinate does not exist.
+    Arguments and errors are those of `winkler_score`.
     """
     return (ranks(densities, y, region="equal-tailed", dim=dim) <= require_level(level)).double()
 

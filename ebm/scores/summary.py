@@ -11,6 +11,7 @@ from torch import Tensor
 from ebm.exceptions import ShapeError
 from ebm.lookup import unknown_name
 from ebm.numbers import number_tensor
+from ebm.scores.slabs import Held
 from ebm.scores.tables import number_with_error, share
 
 __all__ = ["Score", "summarise"]
@@ -48,8 +49,11 @@ class Score:
 
     @cached_property
     def standard_error(self) -> float:
-        """Standard error of the mean, for independent rows; NaN for fewer than two, or infinite scores."""
-        return _error(self.values)
+        """Standard error of the mean, for independent rows; NaN for fewer than two, or infinite scores.
+
+        Of a share as in `Held`, so that it is not 0 where all rows agree.
+        """
+        return _error(self.values) if self.kind != "share" else self._held.standard_error
 
     @cached_property
     def skill(self) -> float:
@@ -85,6 +89,10 @@ class Score:
         if self.kind == "nats":
             return number_with_error(self.skill, self.skill_standard_error) + " nats"
         return share(self.skill, self.skill_standard_error)
+
+    @property
+    def _held(self) -> Held:
+        return Held(int(self.values.sum()), self.count)
 
     def __str__(self) -> str:
         return f"{self.name} {self.figure}"

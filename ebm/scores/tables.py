@@ -80,7 +80,7 @@ def number_with_error(value: float, error: float) -> str:
     """A number to the second digit of its standard error, as in ``0.206 ± 0.012``."""
     if not math.isfinite(value):
         return str(value)
-    if not (math.isfinite(error) and error > 0):
+    if not (math.isfinite(error) and error > 1e-9 * abs(value)):  # what is constant but for rounding has none
         return f"{value:.4g}"
     decimals = max(0, 1 - math.floor(math.log10(error)))
     return f"{value:.{decimals}f} ± {error:.{decimals}f}"
