@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -244,6 +244,19 @@ def _weighted(density: Distribution) -> Density:
     )
 
 
+def require_distribution(density: Any) -> None:
+    """Raise a TypeError for what is no density.
+
+    Raises:
+        TypeError: if it lacks what `Distribution` names.
+    """
+    if not isinstance(density, Distribution):
+        raise TypeError(
+            f"expected a density, got {type(density).__name__}; a fitted model has fitted.density(x), an "
+            "EBMRegressor model.predict_density(x)."
+        )
+
+
 def paired(densities: Densities, y: Labels, dim: int = 0) -> list[tuple[Distribution, Tensor]]:
     """Every density with its labels.
 
@@ -255,11 +268,14 @@ def paired(densities: Densities, y: Labels, dim: int = 0) -> list[tuple[Distribu
     Raises:
         ShapeError: if there are not as many labels as items.
         DomainError: (a ValueError) if there is no such coordinate.
+        TypeError: if one is no density.
     """
     parts = list(densities) if isinstance(densities, Sequence) else [densities]
     labels = y if isinstance(y, Tensor) else number_tensor("y", y, torch.float64)
     if not parts:
         raise ShapeError("expected at least one density, got none.")
+    for part in parts:
+        require_distribution(part)
     sizes = [density.batch_size for density in parts]
     count = parts[0].target_dim
     if any(density.target_dim != count for density in parts) or labels.shape != (sum(sizes), count):

@@ -9,12 +9,14 @@ from typing import Any, Literal
 from torch import Tensor
 
 from ebm.calibration import Densities, ranks
-from ebm.density.base import Labels, require_level
+from ebm.density.base import Labels, Levels, require_level
 from ebm.exceptions import DomainError, ShapeError
 from ebm.lookup import lookup, unknown_name
+from ebm.numbers import listed
 from ebm.scores.marginal import Marginal, target_rows
 from ebm.scores.rows import (
     crps,
+    density_list,
     energy_score,
     log_score,
     pinball_loss,
@@ -77,7 +79,7 @@ def evaluate(
     *,
     marginal: Any = None,
     level: float = 0.9,
-    quantiles: Sequence[float] = (0.1, 0.5, 0.9),
+    quantiles: Levels = (0.1, 0.5, 0.9),
     between: tuple[float, float] | None = None,
     names: Sequence[str] | None = None,
 ) -> Evaluation:
@@ -102,7 +104,7 @@ def evaluate(
         DomainError: (a ValueError) if a level, threshold or label is outside its domain.
         TypeError: if a density lacks what a score is computed from.
     """
-    labels = target_rows("y", y)
+    labels, parts = target_rows("y", y), density_list(densities)
     dim = labels.shape[1]
     reference = _reference(marginal, labels)
     known = [f"y{d}" for d in range(dim)] if names is None else [str(name) for name in names]
@@ -117,7 +119,6 @@ def evaluate(
         return Score(name, values, None if kind == "share" else rows(reference).to(values.device), kind)
 
     given = labels.cpu().numpy()  # every density takes them in its own dtype
-    parts = densities if isinstance(densities, list | tuple) else [densities]
     scores: list[Score] = []
     if all(hasattr(part, "log_prob") for part in parts):
         scores.append(score("log score", "nats", partial(log_score, y=given)))
@@ -126,7 +127,7 @@ def evaluate(
         scores.append(score("energy score", "ratio", partial(energy_score, y=given, scale=scale)))
     for d in range(dim):
         suffix = f" {known[d]}" if dim > 1 else ""
-        for name, kind, rows in _of_coordinate(given, d, level, quantiles, between):
+        for name, kind, rows in _of_coordinate(given, d, level, listed(quantiles), between):
             scores.append(score(name + suffix, kind, rows))
     return Evaluation(
         tuple(scores), "the marginal of these labels" if marginal is None else "the given marginal"
@@ -150,7 +151,13 @@ def compare(
         DomainError: (a ValueError) if there is no method or no score.
         ShapeError: if they were scored on different numbers of rows.
         UnknownNameError: (a ValueError) if a method lacks a score, or for another `show`.
+        TypeError: if something is no `Evaluation`.
     """
+    wrong = [name for name, found in evaluations.items() if not isinstance(found, Evaluation)]
+    if wrong:
+        raise TypeError(
+            f"expected an Evaluation of every method, as evaluate returns it; not so of {wrong[0]!r}."
+        )
     if show not in ("mean", "skill"):
         raise unknown_name("figure", str(show), ("mean", "skill"))
     shared = _shared(evaluations) if scores is None else list(scores)
@@ -174,6 +181,10 @@ def compare(
 
 def _reference(marginal: Any, labels: Tensor) -> Marginal:
     """The marginal for as many rows as there are labels."""
+    if marginal is None and len(labels) < 2:
+        raise ShapeError(
+            f"{len(labels)} labels have no marginal; pass that of the training targets: marginal=y_train."
+        )
     targets = marginal.targets if isinstance(marginal, Marginal) else labels if marginal is None else marginal
     return Marginal(targets, len(labels))
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from ebm.checks import require_count, require_finite
 from ebm.density.base import Labels, Levels, require_dim
 from ebm.exceptions import DomainError, ShapeError
+from ebm.fitting.tables import as_tensor
 from ebm.numbers import number_tensor
 from ebm.scores.arrays import energy_score_from_samples, require_thresholds
 
@@ -22,13 +23,14 @@ BACKGROUND, FREEDOM = 0.01, 3.0
 
 
 def target_rows(name: str, y: Any) -> Tensor:
-    """Targets ``(N,)`` or ``(N, D)`` as ``(N, D)`` float64, finite.
+    """Targets ``(N,)`` or ``(N, D)`` as ``(N, D)`` float64 on the CPU, finite.
 
     Raises:
         ShapeError: for another shape.
-        DomainError: (a ValueError) if an entry is NaN or infinite, or no number.
+        DomainError: (a ValueError) if an entry is NaN or infinite.
+        InputError: if the entries are no numbers.
     """
-    rows = number_tensor(name, y, torch.float64)
+    rows = as_tensor(name, y)
     if rows.ndim not in (1, 2) or (rows.ndim == 2 and rows.shape[1] == 0):
         raise ShapeError(f"expected {name} of shape (N,) or (N, D), got {tuple(rows.shape)}.")
     require_finite(name, rows)

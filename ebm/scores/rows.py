@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ebm.calibration import Densities, Distribution, paired
+from ebm.calibration import Densities, Distribution, paired, require_distribution
 from ebm.density import GridDensity, ImportanceDensity
 from ebm.density.base import Labels, Levels, require_level
 from ebm.exceptions import DomainError, ShapeError
@@ -29,6 +29,7 @@ from ebm.scores.marginal import Marginal
 
 __all__ = [
     "crps",
+    "density_list",
     "energy_score",
     "log_score",
     "pinball_loss",
@@ -164,7 +165,7 @@ def width(densities: Densities, level: float = 0.9, dim: int = 0) -> Tensor:
         DomainError: (a ValueError) if the level or the coordinate does not exist.
         TypeError: if a density has no quantiles.
     """
-    pairs = [_ends(part, level, dim) for part in _listed(densities)]
+    pairs = [_ends(part, level, dim) for part in density_list(densities)]
     return torch.cat([high - low for low, high in pairs])
 
 
@@ -182,7 +183,7 @@ def sharpness(densities: Densities, dim: int = 0) -> Tensor:
 
     Source: Gneiting, Balabdaoui and Raftery, JRSS B 2007.
     """
-    return torch.cat([_ask(part, "std")()[:, dim].double() for part in _listed(densities)])
+    return torch.cat([_ask(part, "std")()[:, dim].double() for part in density_list(densities)])
 
 
 def energy_score(densities: Densities, y: Labels, *, scale: Any = None, points: int = MOST_POINTS) -> Tensor:
@@ -255,10 +256,18 @@ def _ends(density: Distribution, level: float, dim: int) -> tuple[Tensor, Tensor
     return low, high
 
 
-def _listed(densities: Densities) -> list[Distribution]:
+def density_list(densities: Densities) -> list[Distribution]:
+    """One density or several as a list.
+
+    Raises:
+        ShapeError: for none.
+        TypeError: if one is no density.
+    """
     parts = list(densities) if isinstance(densities, Sequence) else [densities]
     if not parts:
         raise ShapeError("expected at least one density, got none.")
+    for part in parts:
+        require_distribution(part)
     return parts
 
 

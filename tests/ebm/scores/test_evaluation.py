@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import ebm.scores
-from ebm.exceptions import DomainError, ShapeError, UnknownNameError
+from ebm.exceptions import DomainError, InputError, ShapeError, UnknownNameError
 from ebm.scores import Marginal, Table, compare, crps, evaluate, summarise
 from ebm.scores.tables import number_with_error
 from tests.ebm.scores.densities import gaussian, labels_and_means, round_gaussian
@@ -81,7 +81,14 @@ def test_several_targets_have_an_energy_score_and_names() -> None:
 
 def test_float32_densities_take_labels_of_any_kind() -> None:
     density = ebm.GridDensity(lambda y: -0.5 * y[..., 0].square(), torch.linspace(-6, 6, 101), batch_size=5)
-    found = evaluate(density, [0.1, -0.3, 0.2, 1.0, 2.0], level=0.5)
+    found = evaluate(density, [0.1, -0.3, 0.2, 1.0, 2.0], level=0.5, quantiles=0.5)
+    assert [score.name for score in found.scores][2:4] == ["pinball 0.5", "Winkler 50 %"]
+    with pytest.raises(TypeError, match="expected a density, got float"):
+        evaluate(0.5, [1.0])
+    with pytest.raises(TypeError, match="expected a density, got str"):
+        ebm.scores.width(["density"])
+    with pytest.raises(InputError, match="y"):
+        evaluate(density, ["a"] * 5)
     assert found["log score"].mean > 0.9
 
 
@@ -105,6 +112,8 @@ def test_methods_side_by_side() -> None:
         compare({**evaluations, "few": evaluate(gaussian(MEAN[:9]), Y[:9])}, ["CRPS"])
     with pytest.raises(UnknownNameError):
         compare(evaluations, ["CRPS"], show="skil")
+    with pytest.raises(TypeError, match="not so of 'a'"):
+        compare({"a": 3})
 
 
 def test_a_table_as_text_markdown_and_latex() -> None:
