@@ -46,6 +46,21 @@ def test_honest_sets_are_called_so() -> None:
     assert ": too narrow;" in local_coverage(*made("nowhere"), 0.95, directions=10).verdict()
 
 
+def test_of_honest_sets_few_places_are_named_and_the_half_that_judges_is_not_biased() -> None:
+    draw = torch.Generator().manual_seed(0)
+    named, chosen, held = 0, [], []
+    for seed in range(200):
+        x = torch.randn(400, 3, generator=draw)
+        inside = torch.rand(400, generator=draw) < 0.9
+        found = local_coverage(x, inside, 0.9, bins=1, directions=5, seed=seed + 1000)
+        named += "worst where" in found.verdict()
+        chosen.append(found.worst.chosen.coverage)
+        held.append(found.worst.held.coverage)
+    assert named / 200 < 0.07  # two standard errors on one side: 2.3 % and a little for small counts
+    assert np.mean(chosen) < 0.75
+    assert abs(np.mean(held) - 0.9) < 3 * np.std(held) / math.sqrt(200)
+
+
 def test_the_place_of_a_failure_is_found_and_named() -> None:
     found = local_coverage(*made("x1"), 0.9, directions=10, names=("age", "size", "mass", "kind"))
     slab = found.worst_feature
