@@ -66,13 +66,13 @@ def winkler_from_ends(low: Any, high: Any, y: Any, level: float) -> Tensor:
     Lowest on average for the interval between the quantiles (1 - level) / 2 and (1 + level) / 2.
 
     Args:
-        low: lower ends ``(B,)``.
-        high: upper ends ``(B,)``.
+        low: lower ends ``(B,)``; -inf where there is none.
+        high: upper ends ``(B,)``; inf where there is none.
         y: labels ``(B,)``.
         level: in (0, 1).
 
     Returns:
-        ``(B,)``, in the unit of y.
+        ``(B,)``, in the unit of y; infinite where an end is.
 
     Raises:
         ShapeError: if the shapes differ.
@@ -81,13 +81,16 @@ def winkler_from_ends(low: Any, high: Any, y: Any, level: float) -> Tensor:
 
     Source: Winkler, JASA 1972; Gneiting and Raftery, JASA 2007, section 6.2.
     """
-    low, high, y = _real("low", low), _real("high", high), _real("y", y)
+    low, high = (number_tensor(n, v, torch.float64) for n, v in (("low", low), ("high", high)))
+    y = _real("y", y)
     if y.ndim != 1 or low.shape != y.shape or high.shape != y.shape:
         got = f"{tuple(low.shape)}, {tuple(high.shape)} and {tuple(y.shape)}"
         raise ShapeError(f"expected low, high and y of shape (B,), got {got}.")
-    if bool((high < low).any()):
-        row = int((high < low).nonzero()[0])
-        raise DomainError(f"high[{row}] = {high[row].item():g} is below low[{row}] = {low[row].item():g}.")
+    wrong = ~(low <= high) | (low == math.inf) | (high == -math.inf)
+    if bool(wrong.any()):
+        row = int(wrong.nonzero()[0])
+        got = f"low[{row}] = {low[row].item():g} and high[{row}] = {high[row].item():g}"
+        raise DomainError(f"low must not be above high, but {got}.")
     outside = (low - y).clamp(min=0) + (y - high).clamp(min=0)
     return high - low + 2 / (1 - require_level(level)) * outside
 

@@ -5,7 +5,6 @@ they are given. Greater is better, as scikit-learn has it, except for coverage, 
 """
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
@@ -13,23 +12,15 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from ebm.calibration import Densities, Distribution
+from ebm.calibration import Distribution
 from ebm.density.base import Labels, require_level
-from ebm.exceptions import InputError, ShapeError
+from ebm.exceptions import InputError
 from ebm.fitting.data import as_weights
-from ebm.scores.arrays import require_thresholds
-from ebm.scores.evaluation import inside
+from ebm.scores.arrays import require_thresholds, winkler_from_ends
+from ebm.scores.local import inside_interval
 from ebm.scores.marginal import target_rows
-from ebm.scores.rows import (
-    crps,
-    energy_score,
-    log_score,
-    pinball_loss,
-    threshold_crps,
-    width,
-    winkler_score,
-)
-from ebm.scores.transformed import TransformedDensity, Transformer, transformed
+from ebm.scores.rows import crps, energy_score, log_score, pinball_loss, threshold_crps
+from ebm.scores.seen_through import Predicted, row_count, seen_through
 
 __all__ = [
     "SCORERS",
@@ -52,12 +43,9 @@ __all__ = [
     "winkler_scorer",
 ]
 
-# Rows whose densities are held at a time.
-MOST_ROWS = 256
-
 
 class _Rows(Protocol):
-    def __call__(self, densities: Densities, y: Labels) -> Tensor:
+    def __call__(self, rows: Predicted, y: Labels) -> Tensor:
         """Per row."""
 
 
@@ -67,7 +55,7 @@ class Scorer:
 
     Attributes:
         name: what it is called in results.
-        rows: score per row, of densities and labels.
+        rows: score per row, of predictions and labels.
         sign: -1 where less is better.
         level: where given, the score is how far the mean stays from it, negated.
     """
@@ -94,13 +82,10 @@ class Scorer:
         """
         labels = target_rows("y", y)
         weights = as_weights(sample_weight, len(labels))
-        values, start = [], 0
-        for density in _predicted(estimator, X, len(labels)):
-            part = labels[start : start + density.batch_size]
-            values.append(self.rows(density, part.numpy()).double().cpu())
-            start += density.batch_size
-        every = torch.cat(values)
-        _require_inverse(every, isinstance(density, TransformedDensity))
+        blocks = list(seen_through(estimator, X, len(labels)))
+        parts = labels.split([block.count for block in blocks])
+        every = torch.cat([self.rows(block, y.numpy()).double().cpu() for block, y in zip(blocks, parts)])
+        _require_inverse(every, bool(blocks[0].chain))
         used = weights > 0  # infinity times no weight is none
         mean = (weights[used] * every[used]).sum().item() / weights.sum().item()
         return self.sign * mean if self.level is None else -abs(mean - self.level)
@@ -120,32 +105,35 @@ def predicted(estimator: Any, X: Any) -> list[Distribution]:
         TypeError: if the estimator predicts no density.
         ShapeError: if there is no row.
     """
-    return list(_predicted(estimator, X, _count(X)))
+    return [block.density() for block in seen_through(estimator, X, row_count(X))]
 
 
 def coverage_scorer(level: float) -> Scorer:
-    """Share of the labels inside equal-tailed intervals: to look at, not to maximise.
+    """Share of the labels inside the intervals of the model: to look at, not to maximise.
+
+    Intervals are those of ``predict_interval`` where the model has it, with its guarantee if it was
+    calibrated, else the equal-tailed ones of the density.
 
     Raises:
         DomainError: (a ValueError) if the level is not in (0, 1).
     """
-    return Scorer(f"coverage_{_percent(level)}", partial(_each, partial(inside, level=level)), 1.0)
+    return Scorer(f"coverage_{_percent(level)}", partial(_interval, _inside, level), 1.0)
 
 
 def coverage_error_scorer(level: float) -> Scorer:
-    """How far the coverage is from its level, negated; level in (0, 1)."""
-    rows = partial(_each, partial(inside, level=level))
+    """How far the coverage is from its level, negated; see `coverage_scorer`."""
+    rows = partial(_interval, _inside, level)
     return Scorer(f"neg_coverage_error_{_percent(level)}", rows, level=require_level(level))
 
 
 def winkler_scorer(level: float) -> Scorer:
-    """Winkler's interval score, negated; level in (0, 1)."""
-    return Scorer(f"neg_winkler_{_percent(level)}", partial(_each, partial(winkler_score, level=level)))
+    """Winkler's score of the model's intervals, negated; see `coverage_scorer`."""
+    return Scorer(f"neg_winkler_{_percent(level)}", partial(_interval, winkler_from_ends, level))
 
 
 def width_scorer(level: float) -> Scorer:
-    """Width of equal-tailed intervals, negated; level in (0, 1)."""
-    return Scorer(f"neg_width_{_percent(level)}", partial(_each, partial(_width, level=level)))
+    """Width of the model's intervals, negated; see `coverage_scorer`."""
+    return Scorer(f"neg_width_{_percent(level)}", partial(_interval, _width, level))
 
 
 def pinball_scorer(level: float) -> Scorer:
@@ -164,18 +152,34 @@ def _percent(level: float) -> str:
     return f"{100 * require_level(level):g}"
 
 
-def _each(score: Any, densities: Densities, y: Labels) -> Tensor:
+def _joint(score: Any, rows: Predicted, y: Labels) -> Tensor:
+    """A score of all coordinates together, ``(B,)``."""
+    return score(rows.density(), y)
+
+
+def _each(score: Any, rows: Predicted, y: Labels) -> Tensor:
     """A score of one coordinate, averaged over all of them, ``(B,)``."""
-    return torch.stack([score(densities, y, dim=d) for d in range(y.shape[1])]).mean(0)
+    density = rows.density()
+    return torch.stack([score(density, y, dim=d) for d in range(y.shape[1])]).mean(0)
 
 
-def _width(densities: Densities, y: Labels, level: float, dim: int) -> Tensor:
-    return width(densities, level, dim)
+def _interval(score: Any, level: float, rows: Predicted, y: Labels) -> Tensor:
+    """A score of intervals, averaged over the coordinates, ``(B,)``."""
+    ends = rows.intervals(level, y.shape[1])
+    return torch.stack([score(*ends[:, d].unbind(-1), y[:, d], level) for d in range(y.shape[1])]).mean(0)
 
 
-neg_log_likelihood = Scorer("neg_log_likelihood", log_score)
+def _inside(low: Tensor, high: Tensor, y: Labels, level: float) -> Tensor:
+    return inside_interval(low, high, y).double()
+
+
+def _width(low: Tensor, high: Tensor, y: Labels, level: float) -> Tensor:
+    return high - low
+
+
+neg_log_likelihood = Scorer("neg_log_likelihood", partial(_joint, log_score))
 neg_crps = Scorer("neg_crps", partial(_each, crps))
-neg_energy_score = Scorer("neg_energy_score", energy_score)
+neg_energy_score = Scorer("neg_energy_score", partial(_joint, energy_score))
 neg_winkler_90, neg_width_90 = winkler_scorer(0.9), width_scorer(0.9)
 coverage_50, coverage_90, coverage_95 = (coverage_scorer(level) for level in (0.5, 0.9, 0.95))
 neg_coverage_error_90 = coverage_error_scorer(0.9)
@@ -194,56 +198,6 @@ SCORERS: dict[str, Scorer] = {
         coverage_95,
     )
 }
-
-
-def _predicted(estimator: Any, x: Any, count: int) -> Iterator[Distribution]:
-    """Densities of some rows at a time."""
-    if _count(x) != count or not count:
-        raise ShapeError(
-            f"expected as many rows of X as labels, and at least one; got {_count(x)} and {count}."
-        )
-    model, x, chain = _seen_through(estimator, x)
-    predict = getattr(model, "predict_density", None) or getattr(model, "density", None)
-    if predict is None:
-        raise _no_density(model)
-    for start in range(0, count, MOST_ROWS):
-        part = slice(start, min(start + MOST_ROWS, count))
-        yield transformed(predict(x.iloc[part] if hasattr(x, "iloc") else x[part]), chain)
-
-
-def _seen_through(estimator: Any, x: Any) -> tuple[Any, Any, tuple[Transformer, ...]]:
-    """The regressor inside, the inputs that it gets, and the target's transformers, the outermost first."""
-    chain: list[Transformer] = []
-    while True:
-        if hasattr(estimator, "best_estimator_"):
-            estimator = estimator.best_estimator_
-        elif hasattr(estimator, "named_steps"):
-            x = estimator[:-1].transform(x) if len(estimator.steps) > 1 else x
-            estimator = estimator.steps[-1][1]
-        elif hasattr(estimator, "regressor_") and hasattr(estimator, "transformer_"):
-            chain.append(estimator.transformer_)
-            estimator = estimator.regressor_
-        else:
-            return estimator, x, tuple(chain)
-
-
-def _no_density(model: Any) -> TypeError:
-    """Why there is no density: not fitted yet, or the wrong kind of estimator."""
-    kind = type(model).__name__
-    if hasattr(model, "get_params"):
-        from sklearn.utils.validation import (  # type: ignore[import-untyped, unused-ignore]
-            check_is_fitted,
-        )
-
-        check_is_fitted(model)
-    return TypeError(
-        f"{kind} predicts no density: these scorers need predict_density, as EBMRegressor has it, "
-        "by itself or inside a Pipeline, a search (with refit) or a TransformedTargetRegressor."
-    )
-
-
-def _count(x: Any) -> int:
-    return int(x.shape[0]) if hasattr(x, "shape") else len(x)
 
 
 def _require_inverse(values: Tensor, is_transformed: bool) -> None:

@@ -15,7 +15,7 @@ from ebm.exceptions import NumericalError, ShapeError
 from ebm.scores.clouds import MOST_POINTS, Cloud, cloud_of
 from ebm.scores.marginal import target_rows
 
-__all__ = ["TransformedDensity", "Transformer", "transformed"]
+__all__ = ["TransformedDensity", "Transformer", "brought_back", "transformed"]
 
 Array = NDArray[np.float64]
 
@@ -106,13 +106,23 @@ def transformed(density: Distribution, chain: Sequence[Transformer]) -> Distribu
         return density
     cloud = cloud_of(density, MOST_POINTS)
     batch, count, dim = cloud.points.shape
-    flat = _back(chain, cloud.points.reshape(-1, dim).cpu().numpy())
-    if flat.shape[1] != dim:
-        raise ShapeError(
-            f"the transform of the target takes {flat.shape[1]} numbers to {dim}: it has no inverse."
-        )
-    points = torch.from_numpy(flat).reshape(batch, count, dim).to(cloud.points.device)
+    flat = brought_back(chain, cloud.points.reshape(-1, dim).cpu().numpy())
+    points = flat.reshape(batch, count, dim).to(cloud.points.device)
     return TransformedDensity(points, cloud.weights, density, chain)
+
+
+def brought_back(chain: Sequence[Transformer], z: Array) -> Tensor:
+    """The targets that transformed ones ``(N, D)`` stand for, ``(N, D)`` float64.
+
+    Raises:
+        ShapeError: if the transformers change the number of coordinates.
+    """
+    y = _back(chain, z)
+    if y.shape != z.shape:
+        raise ShapeError(
+            f"the transform of the target takes {y.shape[1]} numbers to {z.shape[1]}: no inverse."
+        )
+    return torch.from_numpy(y)
 
 
 def _forward(chain: Sequence[Transformer], y: Array) -> Array:

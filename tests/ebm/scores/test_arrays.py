@@ -186,8 +186,11 @@ def test_misuse_is_told() -> None:
         pinball_from_quantiles([[1.0]], [1.5], [1.0])
     with pytest.raises(DomainError, match=r"quantiles\[0, 0\] is nan"):
         pinball_from_quantiles([[math.nan]], [0.5], [1.0])
-    with pytest.raises(DomainError, match=r"high\[1\] = 1 is below low\[1\] = 2"):
+    with pytest.raises(DomainError, match=r"low\[1\] = 2 and high\[1\] = 1"):
         winkler_from_ends([0, 2], [1, 1], [0, 0], 0.9)
+    with pytest.raises(DomainError, match=r"low\[0\] = nan"):
+        winkler_from_ends([math.nan], [1], [0], 0.9)
+    assert winkler_from_ends([-math.inf], [1], [2], 0.9).item() == math.inf
     with pytest.raises(DomainError, match="level"):
         winkler_from_ends([0], [1], [0], 90)
     with pytest.raises(ShapeError, match="low, high and y"):

@@ -227,7 +227,7 @@ def test_the_regressor_of_this_package_in_blocks(monkeypatch: pytest.MonkeyPatch
     ).all()
     model.fit(X, Z)
     expected = model.log_prob(X, Z).mean()
-    monkeypatch.setattr("ebm.scores.sklearn_scorers.MOST_ROWS", 70)
+    monkeypatch.setattr("ebm.scores.seen_through.MOST_ROWS", 70)
     assert neg_log_likelihood(model, X, Z) == pytest.approx(expected, abs=1e-5)
     assert neg_log_likelihood(model.fitted_, X, Z) == pytest.approx(expected, abs=1e-5)
     pandas = pytest.importorskip("pandas")
@@ -236,6 +236,42 @@ def test_the_regressor_of_this_package_in_blocks(monkeypatch: pytest.MonkeyPatch
     assert neg_crps(again, frame, pandas.Series(Z)) == pytest.approx(neg_crps(model, X, Z), rel=1e-6)
     table = evaluate(predicted(again, frame), Z, marginal=Z)
     assert table["log score"].mean == pytest.approx(-expected, abs=1e-5)
+
+
+class WithIntervals(LinearGaussian):
+    """Intervals that are not the density's: 2 to either side, the first row's upper end infinite."""
+
+    def predict_interval(self, X: Any, level: float) -> Any:
+        ends = self.predict(X)[:, None] + [-2.0, 2.0]
+        ends[0, 1] = math.inf
+        return ends
+
+
+def test_intervals_are_those_that_the_model_gives() -> None:
+    x, z = X[:200], Z[:200]  # one block of rows
+    model = WithIntervals(0.5).fit(x, z)
+    away = z - model.predict(x)
+    inside = np.abs(away) <= 2
+    inside[0] = away[0] >= -2
+    assert coverage_90(model, x, z) == pytest.approx(inside.mean())
+    assert neg_width_90(model, x, z) == -math.inf
+    skipped = np.r_[0, np.ones(199)]
+    assert neg_width_90(model, x, z, sample_weight=skipped) == pytest.approx(-4)
+    beyond = (np.abs(away[1:]) - 2).clip(min=0)
+    assert neg_winkler_90(model, x, z, sample_weight=skipped) == pytest.approx(-(4 + 20 * beyond).mean())
+    for func, inverse, y in ((np.log, np.exp, np.exp(z)), (lambda v: -v, lambda v: -v, -z)):
+        whole = TransformedTargetRegressor(WithIntervals(0.5), func=func, inverse_func=inverse).fit(x, y)
+        assert coverage_90(whole, x, y) == pytest.approx(inside.mean())
+        assert neg_width_90(whole, x, y) == -math.inf
+
+
+def test_a_calibrated_regressor_is_scored_by_its_guarantee() -> None:
+    model = ebm.estimator.EBMRegressor(hidden=(8,), epochs=2, random_state=0, calibrate=True).fit(X, Z)
+    for level in (0.5, 0.9):
+        low, high = model.predict_interval(X, level).T
+        assert coverage_scorer(level)(model, X, Z) == ((low <= Z) & (high >= Z)).mean()
+    plain = model.fitted_.predict_interval(X, 0.9, calibrated=False)
+    assert neg_width_90(model, X, Z) != pytest.approx(-(plain[:, 1] - plain[:, 0]).mean(), rel=1e-3)
 
 
 def test_scorers_are_pickled_and_named() -> None:
