@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -21,6 +21,10 @@ from ebm.fitting.loop import History
 from ebm.fitting.members import MemberMixture, Spread
 from ebm.fitting.network import AnchoredEBM
 from ebm.models import map_tensors
+
+if TYPE_CHECKING:
+    from ebm.interop import DensityDistribution
+    from ebm.scores import Evaluation
 
 __all__ = ["FittedEBM"]
 
@@ -85,6 +89,31 @@ class FittedEBM(Guarantees):
         block, doubtful = self._block(self.scaling.rows(x))
         warn_doubtful(doubtful, self.target_dim)
         return block.density
+
+    def distribution(self, x: Any) -> "DensityDistribution":
+        """`density` as a `torch.distributions.Distribution`, see `ebm.interop.to_distribution`."""
+        from ebm.interop import to_distribution
+
+        return to_distribution(self.density(x))
+
+    def evaluate(self, x: Any, y: Any, **options: Any) -> "Evaluation":
+        """Every score of `ebm.scores` on labelled rows, beside that of the marginal; prints as a table.
+
+        Args:
+            x: inputs ``(N, F)``.
+            y: targets ``(N,)`` or ``(N, D)``.
+            **options: of `ebm.scores.evaluate`, such as ``marginal=`` targets of the training rows.
+
+        Raises:
+            ShapeError: if the rows are not those of the fit.
+            DomainError: if an entry is NaN or infinite.
+        """
+        from ebm.scores import evaluate
+
+        rows, targets = self._pair(x, y)
+        options.setdefault("names", self.scaling.y_names)
+        densities = [block.density for block in self._blocks(rows)]
+        return evaluate(densities, targets.to(self.device), **options)
 
     def spread(self, x: Any) -> Spread:
         """How far the members agree, row by row.

@@ -190,6 +190,11 @@ def export_onnx(
 def _require_possible(fitted: FittedEBM, output: str) -> None:
     if output not in get_args(Output):
         raise unknown_name("output of export_onnx", str(output), get_args(Output))
+    if fitted.base is not None:
+        raise InputError(
+            "the density is one of the errors of a predictor of your own, which a file cannot hold; "
+            "export it your own way, and fit without a base."
+        )
     if fitted.target_dim > 1 and output == "density":
         raise ShapeError(
             f"a grid in an ONNX file has one target, the fit D={fitted.target_dim}: "

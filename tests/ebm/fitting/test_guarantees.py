@@ -226,3 +226,11 @@ def test_members_disagree_where_there_are_no_rows_and_the_range_is_told() -> Non
     assert many.out_of_range([[1.0], [9.0], [-1.0], [x.max()], [x.min()]]).tolist() == [
         *(False, True, True, False, False)
     ]
+
+
+def test_a_fit_is_scored_and_becomes_a_distribution(fitted: ebm.FittedEBM) -> None:
+    x, y = two_branches(40, 5)
+    evaluation = fitted.evaluate(x, y, marginal=two_branches(100, 6)[1])
+    assert "crps" in evaluation.table().markdown().lower()
+    distribution = fitted.distribution(x)
+    np.testing.assert_allclose(distribution.log_prob(torch.as_tensor(y)), fitted.log_prob(x, y), rtol=1e-6)
