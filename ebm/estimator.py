@@ -49,6 +49,7 @@ class EBMRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc, unused-
 
     Args:
         loss: see `ebm.fit`, as all arguments up to `patience`.
+        model: "energy", or a density in closed form for comparison: "gaussian", "laplace", "mdn-4" ...
         hidden: layer sizes.
         epochs: most passes over the data.
         batch_size: rows per step; None chooses.
@@ -81,6 +82,7 @@ class EBMRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc, unused-
         self,
         *,
         loss: str = "nce+",
+        model: str = "energy",
         hidden: Sequence[int] = (32, 32),
         epochs: int = 150,
         batch_size: int | None = None,
@@ -99,6 +101,7 @@ class EBMRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc, unused-
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.loss = loss
+        self.model = model
         self.hidden = hidden
         self.epochs = epochs
         self.batch_size = batch_size

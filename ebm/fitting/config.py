@@ -11,6 +11,8 @@ from ebm.numbers import plain_fields, require_number
 
 __all__ = ["FitConfig"]
 
+# Densities in closed form beside the energy, see `ebm.baselines`.
+MODEL_NAMES = ("energy", "gaussian", "laplace", "mdn-2", "mdn-4", "mdn-8")
 LOSS_NAMES = ("cnce", "dsm", "kld-is", "ml-is", "ml-mcmc", "nce", "nce+", "sm")
 
 
@@ -20,6 +22,8 @@ class FitConfig:
 
     Attributes:
         loss: "nce+" (default), "nce", "cnce", "ml-is", "kld-is", "ml-mcmc", "dsm" or "sm".
+        model: "energy" (default), or a density in closed form, trained by its own likelihood, for comparison:
+            "gaussian", "laplace", or a mixture of 2, 4 or 8 Gaussians, such as "mdn-4". No loss is used then.
         hidden: layer sizes of the network on the input; the layers for the target and the joint ones have
             the size of the last entry.
         epochs: most passes over the training rows; the learning rate falls to 0 along half a cosine.
@@ -39,6 +43,7 @@ class FitConfig:
     """
 
     loss: str = "nce+"
+    model: str = "energy"
     hidden: tuple[int, ...] = (32, 32)
     epochs: int = 150
     batch_size: int | None = None
@@ -52,7 +57,10 @@ class FitConfig:
     def __post_init__(self) -> None:
         if not isinstance(self.loss, str) or self.loss.lower() not in LOSS_NAMES:
             raise unknown_name("loss", str(self.loss), LOSS_NAMES)
+        if not isinstance(self.model, str) or self.model.lower() not in MODEL_NAMES:
+            raise unknown_name("model", str(self.model), MODEL_NAMES)
         object.__setattr__(self, "loss", self.loss.lower())
+        object.__setattr__(self, "model", self.model.lower())
         plain_fields(self)
         object.__setattr__(self, "hidden", _layer_sizes(self.hidden))
         for name in ("epochs", "patience", "members"):

@@ -8,6 +8,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from ebm.baselines.base import BaselineEnergy
 from ebm.density import GridDensity
 from ebm.exceptions import TruncationWarning
 from ebm.fitting.data import Scaling
@@ -54,7 +55,7 @@ def held_out_nll(model: EnergyModel, held: Rows, scaling: Scaling, members: int 
     count = max(1, ROWS // members)
     places = torch.arange(len(z), device=z.device).view(members, -1)  # a member's rows in a row
     blocks = [block.reshape(-1) for block in places.split(count, 1)]
-    densities = [_Line(model, scaling) if scaling.target_dim == 1 else _Placing(model) for _ in blocks]
+    densities = [_measured(model, scaling) for _ in blocks]
     floor = math.log(BACKGROUND) - (math.log(math.pi) + z.square().log1p()).sum(1)
 
     def measure() -> HeldOut:
@@ -70,6 +71,21 @@ def held_out_nll(model: EnergyModel, held: Rows, scaling: Scaling, members: int 
         return HeldOut(criterion, nll)
 
     return measure
+
+
+LogProb = Callable[[Features, Tensor], Tensor]
+
+
+def _measured(model: EnergyModel, scaling: Scaling) -> LogProb:
+    """log p of standardised targets, ``(B, D) -> (B,)``."""
+    if isinstance(model, BaselineEnergy):
+        return partial(_normalised, model)
+    return _Line(model, scaling) if scaling.target_dim == 1 else _Placing(model)
+
+
+def _normalised(model: BaselineEnergy, features: Features, z: Tensor) -> Tensor:
+    with torch.no_grad():
+        return model.score(features, z[:, None])[:, 0]
 
 
 class _Line:

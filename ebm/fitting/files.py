@@ -19,7 +19,7 @@ from ebm.fitting.data import Scaling
 from ebm.fitting.fitted import FittedEBM
 from ebm.fitting.loop import History
 from ebm.fitting.members import MemberMixture, network_of
-from ebm.fitting.network import OWN, AnchoredEBM, build_model
+from ebm.fitting.network import OWN, AnchoredEBM, Network, build_model
 from ebm.fitting.recipes import loss_options
 from ebm.integrity.checksums import sealed_zip
 from ebm.integrity.torch_files import read_torch_file
@@ -49,7 +49,7 @@ def save_fitted(fitted: FittedEBM, path: Path) -> None:
         "own_features": fitted.own_features,
         "on_base": fitted.base is not None,
         "feature_dim": net.head.feature_dim,
-        "anchor": net.anchor,
+        "anchor": net.anchor if isinstance(net, AnchoredEBM) else None,
         "x_shape": list(scaling.x_shape),
         "flat": scaling.flat,
         "x_names": scaling.x_names,
@@ -132,7 +132,7 @@ def _rebuild(fields: dict[str, Any], feature_net: nn.Module | None, base: PointP
         model,
         scaling,
         config,
-        loss_options(config.loss, fields["loss_options"]),
+        loss_options(config.loss, fields["loss_options"]) if config.model == "energy" else {},
         History(
             train_loss=tuple(map(float, history["train_loss"])),
             held_out_nll=tuple(map(float, history["held_out_nll"])),
@@ -201,7 +201,7 @@ def _columns(scaling: Scaling) -> int:
 
 def _model(
     fields: dict[str, Any], config: FitConfig, scaling: Scaling, feature_net: nn.Module | None
-) -> AnchoredEBM | MemberMixture:
+) -> Network | MemberMixture:
     """The network with the weights of the file, or several."""
     own, weights = bool(fields["own_features"]), fields["weights"]
     if own and feature_net is None:
@@ -218,10 +218,11 @@ def _model(
     if len(sizes) > len(weights) + 3 or any(a * b > most for a, b in pairwise(sizes)):
         raise InputError("its weights are fewer than its layer sizes need.")
     members = config.members
-    if members > 1 and weights["head.joint.first.weight"].shape[0] != members:  # before they are made
+    stacked = [tensor for name, tensor in weights.items() if name.startswith("head.") and tensor.ndim > 2]
+    if members > 1 and stacked[0].shape[0] != members:  # before so many are made
         raise InputError(f"its weights are not those of {members} networks.")
-    sizes_of = (x_dim, scaling.target_dim, config.hidden, float(fields["anchor"]))
-    nets = [build_model(*sizes_of, copy.deepcopy(feature_net)) for _ in range(members)]
+    sizes_of = (x_dim, scaling.target_dim, config.hidden, float(fields["anchor"] or 0))
+    nets = [build_model(*sizes_of, copy.deepcopy(feature_net), config.model) for _ in range(members)]
     model = nets[0] if members == 1 else side_by_side(nets, OWN if own else ())
     model.load_state_dict(weights)
     return model if members == 1 else MemberMixture(model, members, scaling)

@@ -19,7 +19,7 @@ from ebm.fitting.density import climb, raw_density, rows_at_a_time, warn_doubtfu
 from ebm.fitting.guarantees import Guarantees
 from ebm.fitting.loop import History
 from ebm.fitting.members import MemberMixture, Spread
-from ebm.fitting.network import AnchoredEBM
+from ebm.fitting.network import Network
 from ebm.models import map_tensors
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class FittedEBM(Guarantees):
 
     def __init__(
         self,
-        model: AnchoredEBM | MemberMixture,
+        model: Network | MemberMixture,
         scaling: Scaling,
         config: FitConfig,
         loss_options: dict[str, Any],
@@ -157,8 +157,10 @@ class FittedEBM(Guarantees):
         nll = (
             self.history.held_out_nll[self.history.best_epoch] if self.history.held_out_nll else float("nan")
         )
+        config = self.config
+        kind = f"loss={config.loss!r}" if config.model == "energy" else f"model={config.model!r}"
         return (
-            f"FittedEBM(loss={self.config.loss!r}, x={self.scaling.x_shape}, D={self.target_dim}, "
+            f"FittedEBM({kind}, x={self.scaling.x_shape}, D={self.target_dim}, "
             f"held-out NLL {nll:.4g} after epoch {self.history.best_epoch})"
         )
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ebm.fitting.data import Scaling
 from ebm.fitting.density import Found, raw_density
-from ebm.fitting.network import AnchoredEBM
+from ebm.fitting.network import Network
 from ebm.models import EnergyModel, Features, map_tensors
 from ebm.nn.members import one_of
 
@@ -38,17 +38,12 @@ class MemberMixture(EnergyModel):
         scaling: between raw and standardised targets.
     """
 
-    def __init__(self, net: AnchoredEBM, members: int, scaling: Scaling) -> None:
+    def __init__(self, net: Network, members: int, scaling: Scaling) -> None:
         super().__init__()
         self.net, self.members, self.scaling = net, members, scaling
         self.target_dim = net.target_dim
 
-    @property
-    def anchor(self) -> float:
-        """See `AnchoredEBM`."""
-        return self.net.anchor
-
-    def member(self, k: int) -> AnchoredEBM:
+    def member(self, k: int) -> Network:
         """The k-th network, a copy."""
         return one_of(self.net, k)
 
@@ -90,11 +85,11 @@ class MemberMixture(EnergyModel):
         return each.logsumexp(0) - math.log(self.members)
 
 
-def network_of(model: AnchoredEBM | MemberMixture) -> AnchoredEBM:
+def network_of(model: Network | MemberMixture) -> Network:
     """The network, or those of all members side by side."""
     return model.net if isinstance(model, MemberMixture) else model
 
 
-def member_of(model: AnchoredEBM | MemberMixture, k: int) -> AnchoredEBM:
+def member_of(model: Network | MemberMixture, k: int) -> Network:
     """The k-th member, or the network itself where it is alone."""
     return model.member(k) if isinstance(model, MemberMixture) else model

@@ -5,11 +5,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ebm.baselines.base import BaselineEnergy, DensityBaseline
+from ebm.baselines.build import build_baseline
 from ebm.exceptions import InputError, ShapeError
+from ebm.losses.base import LossOutput
 from ebm.models import Features
 from ebm.nn import ConditionalEBM, MLPEnergyHead, mlp
 
-__all__ = ["AnchoredEBM", "build_model", "feature_size"]
+__all__ = ["OWN", "AnchoredEBM", "HeadLoss", "Network", "build_model", "feature_size"]
 
 FAR = 10.0
 # The submodule that may be a network of the user's own, of any kind.
@@ -47,9 +50,27 @@ class AnchoredEBM(ConditionalEBM):
         return y - y.sign() * (over - over.log1p())
 
 
+Network = AnchoredEBM | BaselineEnergy
+
+
+class HeadLoss(nn.Module):
+    """The likelihood of a density in closed form, with the signature of the losses of energies."""
+
+    def forward(
+        self, model: BaselineEnergy, features: Tensor, y: Tensor, *, generator: torch.Generator | None = None
+    ) -> LossOutput:
+        """Negative log-likelihood of standardised targets ``(B, D)``."""
+        return model.head.loss(features, y, generator)
+
+
 def build_model(
-    x_dim: int, target_dim: int, hidden: tuple[int, ...], anchor: float, feature_net: nn.Module | None = None
-) -> AnchoredEBM:
+    x_dim: int,
+    target_dim: int,
+    hidden: tuple[int, ...],
+    anchor: float,
+    feature_net: nn.Module | None = None,
+    kind: str = "energy",
+) -> Network:
     """The network of `ebm.fit`.
 
     Args:
@@ -58,8 +79,15 @@ def build_model(
         hidden: see `ebm.fitting.config.FitConfig`.
         anchor: see `AnchoredEBM`.
         feature_net: used instead of a multi-layer perceptron of sizes `hidden`.
+        kind: "energy", or a name of `ebm.baselines.build_baseline`.
     """
     width = hidden[-1]
+    net = mlp((x_dim, *hidden), nn.SiLU) if feature_net is None else feature_net
+    if kind != "energy":
+        size = width if feature_net is None else x_dim
+        baseline = build_baseline(kind, size, target_dim, hidden=(width,), activation=nn.SiLU)
+        assert isinstance(baseline, DensityBaseline)
+        return BaselineEnergy(net, baseline)
     head = MLPEnergyHead(
         width if feature_net is None else x_dim,
         y_dims=(width,),
@@ -67,7 +95,6 @@ def build_model(
         activation=nn.SiLU,  # smooth: gradients in y are what score matching and Langevin chains live on
         target_dim=target_dim,
     )
-    net = mlp((x_dim, *hidden), nn.SiLU) if feature_net is None else feature_net
     return AnchoredEBM(net, head, target_dim, anchor)
 
 

@@ -12,7 +12,7 @@ from ebm.losses.modules import build_loss
 from ebm.numbers import plain, require_no_text
 from ebm.proposals import GaussianMixtureProposal
 
-__all__ = ["RECIPES", "loss_options", "standardised_loss"]
+__all__ = ["RECIPES", "loss_options", "no_options", "standardised_loss"]
 
 # All lengths are in standard deviations of the target. The narrow components find the shape near the label.
 # The wide one reaches the whole range of the targets, or modes far apart would hardly be compared.
@@ -52,6 +52,22 @@ def loss_options(loss: str, given: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in options.items():
         require_no_text(name, value)
     return options
+
+
+def no_options(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The numbers of a density in closed form: it has none.
+
+    Raises:
+        UnknownNameError: (a ValueError) if any was given.
+    """
+    from ebm.fitting.config import FitConfig
+
+    for name in given:
+        known = sorted(FitConfig.__dataclass_fields__)
+        losses = any(name in recipe for recipe in RECIPES.values())
+        remedy = "It is an option of a loss, which model='energy' alone has." if losses else ""
+        raise unknown_name("option of ebm.fit", name, known, remedy)
+    return {}
 
 
 def standardised_loss(

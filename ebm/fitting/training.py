@@ -20,8 +20,8 @@ from ebm.fitting.fitted import FittedEBM
 from ebm.fitting.honesty import held_out_densities, warn_overconfident
 from ebm.fitting.loop import minimise
 from ebm.fitting.members import MemberMixture
-from ebm.fitting.network import OWN, AnchoredEBM, build_model, feature_size
-from ebm.fitting.recipes import loss_options, standardised_loss
+from ebm.fitting.network import OWN, HeadLoss, Network, build_model, feature_size
+from ebm.fitting.recipes import loss_options, no_options, standardised_loss
 from ebm.fitting.rows import Rows, prepare_rows
 from ebm.nn.members import side_by_side
 from ebm.threads import using_threads
@@ -75,9 +75,9 @@ def fit(
         progress: show a bar, where tqdm is installed and the output is a terminal.
         calibrate: widen intervals and sets until they hold the rows held out, as `FittedEBM.calibrate` does.
             Early stopping has looked at them, so that the coverage is right but for little, not guaranteed.
-        **options: fields of `ebm.fitting.config.FitConfig` (``hidden``, ``epochs``, ``batch_size``,
-            ``learning_rate``, ``weight_decay``, ``validation``, ``patience``, ``members``, ``seed``) and
-            numbers of the loss (`ebm.fitting.recipes.RECIPES`), lengths in standard deviations of the target:
+        **options: fields of `ebm.fitting.config.FitConfig` (``model``, ``hidden``, ``epochs``,
+            ``batch_size``, ``learning_rate``, ``weight_decay``, ``validation``, ``patience``, ``members``,
+            ``seed``) and numbers of the loss (`ebm.fitting.recipes.RECIPES`), lengths in standard deviations:
             ``sigmas``, ``num_samples``, ``beta``, ``label_sigma``, ``steps``, ``step_size``, ``sigma``.
 
     Raises:
@@ -94,7 +94,7 @@ def fit(
     """
     own = {name: options.pop(name) for name in [*options] if name in FitConfig.__dataclass_fields__}
     config, place = FitConfig(loss=loss, **own), usable_device(device)
-    chosen = loss_options(config.loss, options)
+    chosen = loss_options(config.loss, options) if config.model == "energy" else no_options(options)
     train, held, scaling, base = _prepared(x, y, sample_weight, validation_data, base, config)
     small = feature_net is None and place.type == "cpu" and max(config.hidden) <= ONE_THREAD_WIDTH
     with _seeded(config.seed, place), using_threads(1) if small else nullcontext():
@@ -138,13 +138,13 @@ def _prepared(
     return own[0], own[1], scaling, built.base
 
 
-def _networks(x: Tensor, scaling: Scaling, config: FitConfig, feature_net: nn.Module | None) -> AnchoredEBM:
+def _networks(x: Tensor, scaling: Scaling, config: FitConfig, feature_net: nn.Module | None) -> Network:
     """The network with fresh weights, or several side by side."""
     nets = [_network(x, scaling, config, feature_net) for _ in range(config.members)]
     return nets[0] if config.members == 1 else side_by_side(nets, () if feature_net is None else OWN)
 
 
-def _network(x: Tensor, scaling: Scaling, config: FitConfig, feature_net: nn.Module | None) -> AnchoredEBM:
+def _network(x: Tensor, scaling: Scaling, config: FitConfig, feature_net: nn.Module | None) -> Network:
     """A network with fresh weights."""
     reach = torch.maximum(scaling.z_low.abs(), scaling.z_high.abs()).max().item()
     # Two standard deviations of a Gaussian target; wider where targets have long tails.
@@ -152,20 +152,22 @@ def _network(x: Tensor, scaling: Scaling, config: FitConfig, feature_net: nn.Mod
     if feature_net is None:
         if x.ndim != 2:
             raise ShapeError(f"expected x of shape (N, F), got {tuple(x.shape)}; pass a feature_net for it.")
-        return build_model(x.shape[1], scaling.target_dim, config.hidden, anchor)
+        return build_model(x.shape[1], scaling.target_dim, config.hidden, anchor, kind=config.model)
     own = copy.deepcopy(feature_net).to(x.device)
     size = feature_size(own, x[:2])
-    return build_model(size, scaling.target_dim, config.hidden, anchor, own)
+    return build_model(size, scaling.target_dim, config.hidden, anchor, own, config.model)
 
 
 def _batch_loss(
-    model: AnchoredEBM, options: dict[str, Any], config: FitConfig, train: Rows, generator: torch.Generator
+    model: Network, options: dict[str, Any], config: FitConfig, train: Rows, generator: torch.Generator
 ) -> Callable[[Tensor], Tensor]:
     """Loss ``()`` of rows by index, weighted; the sum of those of several members, each with its own rows."""
     x, z, weights = train
     # On a GPU a look at every batch would wait for the device; the epoch's mean is looked at anyway.
     check = x.device.type == "cpu"
-    loss = standardised_loss(config.loss, options, model.target_dim, check_finite=check).to(x.device)
+    loss: nn.Module = HeadLoss()
+    if config.model == "energy":
+        loss = standardised_loss(config.loss, options, model.target_dim, check_finite=check).to(x.device)
     weights = weights / weights.mean()
     even, members = bool((weights == 1).all()), config.members
     first = torch.arange(members, device=x.device)[:, None] * (len(x) // members)

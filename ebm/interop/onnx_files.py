@@ -190,6 +190,8 @@ def export_onnx(
 def _require_possible(fitted: FittedEBM, output: str) -> None:
     if output not in get_args(Output):
         raise unknown_name("output of export_onnx", str(output), get_args(Output))
+    if fitted.config.model != "energy":
+        raise InputError(f"model={fitted.config.model!r} is no energy; an ONNX file takes model='energy'.")
     if fitted.base is not None:
         raise InputError(
             "the density is one of the errors of a predictor of your own, which a file cannot hold; "
