@@ -1,11 +1,12 @@
 """``ebmtrack regress``: energy-based regression beside Gaussian, mixture-density and quantile regression."""
 
 import argparse
+import importlib
 import os
 import shlex
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,9 +25,16 @@ examples:
   ebmtrack regress                                      five losses and three baselines, minutes
   ebmtrack regress --methods all --splits 10            all eight losses, ten splits of every problem
   ebmtrack regress --problems toy-1 --methods nce+ mdn-4
+  ebmtrack regress compare --help                       beside other packages, on many tables
+  ebmtrack regress guarantees --help                    how many targets calibrated intervals hold
 
 Finished runs stay in the output folder; the same command again runs only what is missing.
 """
+# Studies of their own, by the module whose ``main(argv)`` runs them.
+STUDIES = {
+    "compare": "ebm.tasks.compare.command",
+    "guarantees": "ebm.tasks.compare.guarantees_command",
+}
 _DEFAULT_METHODS = ("nce+", "nce", "ml-is", "kld-is", "dsm", "gaussian", "mdn-4", "quantile")
 _QUICK_METHODS = ("nce+", "gaussian", "mdn-4", "quantile")
 
@@ -35,7 +43,8 @@ def build_parser() -> argparse.ArgumentParser:
     """The command line; importing nothing heavy."""
     parser = CommandParser(
         prog="ebmtrack regress",
-        description="Compare energy-based with other conditional densities: NLL, CRPS, coverage.",
+        description="Compare energy-based with other conditional densities: NLL, CRPS, coverage.\n"
+        "'compare' (other packages, many tables) and 'guarantees' (calibrated intervals) are studies apart.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -71,6 +80,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns: 0; 1 if a run failed; 2 for an input that cannot be used; 130 after Ctrl-C.
     """
     given = list(sys.argv[1:] if argv is None else argv)
+    if given and given[0] in STUDIES:
+        study: Callable[[Sequence[str]], int] = importlib.import_module(STUDIES[given[0]]).main
+        return study(given[1:])
     return run_command(
         build_parser(),
         lambda args: _run(args, given),

@@ -1,9 +1,10 @@
 """The methods compared: energies with any of the eight losses, and heads with the same budget."""
 
+import copy
 import math
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -12,19 +13,21 @@ from torch import Tensor, nn
 
 from ebm.baselines.base import Baseline, DensityBaseline
 from ebm.baselines.binned import QuantileHead
+from ebm.baselines.composite import AffineDensity
+from ebm.baselines.densities import ParametricDensity
 from ebm.baselines.heads import GaussianHead, MixtureDensityHead
 from ebm.calibration import crps
 from ebm.fitting import FitConfig, fit
 from ebm.fitting.config import LOSS_NAMES
 from ebm.fitting.data import Scaling
-from ebm.fitting.loop import HeldOut, minimise
+from ebm.fitting.loop import HeldOut, History, minimise
 from ebm.fitting.rows import Rows, prepare_rows
 from ebm.lookup import unknown_name
 from ebm.nn import mlp
 from ebm.tasks.tabular.predictions import TAILS, Predictions, crps_of_quantiles, of_density
 from ebm.tasks.tabular.problems import Problem
 
-__all__ = ["BASELINES", "METHODS", "run_method"]
+__all__ = ["BASELINES", "METHODS", "FittedHead", "run_method", "train_head"]
 
 # Every 2.5 %, so that the ends of all intervals are learned and their mean is that of the density.
 QUANTILES = tuple(k / 40 for k in range(1, 40))
@@ -91,17 +94,57 @@ class _HeadNet(nn.Module):
         return self.head.loss(self.features(rows.x), rows.y).loss
 
 
-def _run_baseline(
-    head: Callable[..., Baseline], problem: Problem, config: FitConfig, device: torch.device
-) -> Predictions:
-    train, held, scaling = prepare_rows(
-        problem.x_train, problem.y_train, None, None, share=config.validation, seed=config.seed
-    )
-    start = _clock(device)
-    train, held = train.scaled(scaling, device), held.scaled(scaling, device)
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+@dataclass(frozen=True)
+class FittedHead:
+    """A trained head with what it takes to ask it.
+
+    Attributes:
+        net: hidden layers and head, on standardised rows.
+        scaling: between standardised and raw rows.
+        history: of the training.
+    """
+
+    net: "_HeadNet"
+    scaling: Scaling
+    history: History
+
+    def density(self, x: Any) -> ParametricDensity:
+        """Density over raw targets ``(N, D)`` of raw inputs ``(N, F)``, for heads that have one; on the CPU.
+
+        Raises:
+            TypeError: for a head without a density.
+        """
+        net = copy.deepcopy(self.net).cpu().double()
+        if not isinstance(net.head, DensityBaseline):
+            raise TypeError(f"{type(net.head).__name__} has no density.")
+        with torch.no_grad():
+            inputs = self.scaling.inputs(self.scaling.rows(x), torch.device("cpu"))
+            density = net.head.density(net.features(inputs.double()))
+        return AffineDensity(density, self.scaling.y_scale, self.scaling.y_mean)
+
+
+def train_head(
+    head: Callable[..., Baseline], x: Any, y: Any, config: FitConfig, device: str | torch.device = "cpu"
+) -> FittedHead:
+    """Train a head on raw rows with the budget and the stopping rule of `ebm.fit`.
+
+    Args:
+        head: builds it, e.g. a value of `BASELINES`.
+        x: inputs ``(N, F)``.
+        y: targets ``(N,)`` or ``(N, D)``.
+        config: network, budget, stopping rule and seed.
+        device: where to train.
+
+    Raises:
+        NumericalError: if training fails.
+    """
+    place = torch.device(device)
+    train, held, scaling = prepare_rows(x, y, None, None, share=config.validation, seed=config.seed)
+    train, held = train.scaled(scaling, place), held.scaled(scaling, place)
+    with torch.random.fork_rng(devices=[place] if place.type == "cuda" else []):
         torch.manual_seed(config.seed)
-        net = _HeadNet(train.x.shape[1], config.hidden, head).to(device)
+        net = _HeadNet(train.x.shape[1], config.hidden, partial(head, target_dim=scaling.target_dim))
+        net.to(place)
 
         def held_out() -> HeldOut:
             with torch.no_grad():
@@ -114,15 +157,23 @@ def _run_baseline(
             held_out,
             len(train.x),
             config,
-            generator=torch.Generator(device).manual_seed(config.seed),
+            generator=torch.Generator(place).manual_seed(config.seed),
         )
+    return FittedHead(net, scaling, history)
+
+
+def _run_baseline(
+    head: Callable[..., Baseline], problem: Problem, config: FitConfig, device: torch.device
+) -> Predictions:
+    start = _clock(device)
+    fitted = train_head(head, problem.x_train, problem.y_train, config, device)
     seconds = _clock(device) - start
     with torch.no_grad():
-        columns = _standardised_predictions(net, scaling, problem, device)
+        columns = _standardised_predictions(fitted.net, fitted.scaling, problem, device)
     return Predictions(
-        **_raw(columns, scaling),
-        parameters=_count(net),
-        epochs=len(history.held_out_nll),
+        **_raw(columns, fitted.scaling),
+        parameters=_count(fitted.net),
+        epochs=len(fitted.history.held_out_nll),
         seconds=seconds,
     )
 

@@ -3,20 +3,19 @@
 import json
 import platform
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from ebm.exceptions import InputError, NumericalError
-from ebm.files import require_writable_folder
+from ebm.exceptions import NumericalError
 from ebm.fitting import FitConfig
 from ebm.fitting.recipes import RECIPES
-from ebm.integrity.json_files import read_sealed_json, write_sealed_json
+from ebm.tasks.cells import Record, damaged_results, read_records, run_cells
 from ebm.tasks.tabular.methods import METHODS, run_method
 from ebm.tasks.tabular.predictions import Scores, score
 from ebm.tasks.tabular.problems import PROBLEMS, Problem, load_problem
@@ -102,19 +101,13 @@ def run_study(
     Raises:
         InputError: if the folder or its file cannot be used.
     """
-    require_writable_folder(folder)
-    known = read_results(folder)
-    cells = plan.cells()
-    for done, cell in enumerate(cells):
-        if not any(result.cell == cell for result in known):
-            if report is not None:
-                report(done, len(cells), None)
-            result = _run(cell, plan)
-            known.append(result)
-            write_sealed_json(folder / RESULTS, {"format": 1, "results": [asdict(r) for r in known]})
-            if report is not None:
-                report(done + 1, len(cells), result)
-    return [next(result for result in known if result.cell == cell) for cell in cells]
+    records = run_cells(
+        [asdict(cell) for cell in plan.cells()],
+        folder / RESULTS,
+        partial(_run, plan),
+        report=None if report is None else lambda done, total, record: report(done, total, _told(record)),
+    )
+    return [_result(record) for record in records]
 
 
 def read_results(folder: Path) -> list[Result]:
@@ -124,21 +117,10 @@ def read_results(folder: Path) -> list[Result]:
         InputError: if the file is damaged.
     """
     path = folder / RESULTS
-    if not path.exists():
-        return []
     try:
-        fields = read_sealed_json(path)
-        return [
-            Result(
-                cell=Cell(**entry["cell"]),
-                scores=None if entry["scores"] is None else Scores(**entry["scores"]),
-                true_nll=entry["true_nll"],
-                messages=tuple(entry["messages"]),
-            )
-            for entry in fields["results"]
-        ]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path} is damaged ({error}); move it away or choose another --out.") from error
+        return [_result(record) for record in read_records(path)]
+    except (KeyError, TypeError) as error:
+        raise damaged_results(path, error) from error
 
 
 def versions() -> dict[str, str]:
@@ -152,19 +134,32 @@ def versions() -> dict[str, str]:
     return found
 
 
-def _run(cell: Cell, plan: Plan) -> Result:
-    problem = _problem(cell.problem, cell.seed)
+def _result(record: Record) -> Result:
+    return Result(
+        cell=Cell(**record["cell"]),
+        scores=None if record["scores"] is None else Scores(**record["scores"]),
+        true_nll=record["true_nll"],
+        messages=tuple(record["messages"]),
+    )
+
+
+def _told(record: Record | None) -> Result | None:
+    return None if record is None else _result(record)
+
+
+def _run(plan: Plan, cell: dict[str, Any]) -> Record:
+    problem = _problem(cell["problem"], cell["seed"])
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
             predictions = run_method(
-                cell.method, problem, replace(plan.config, seed=cell.seed), device=plan.device
+                cell["method"], problem, replace(plan.config, seed=cell["seed"]), device=plan.device
             )
-            scores = score(predictions, problem.y_test)
-            messages: Sequence[str] = sorted({str(w.message) for w in caught})
+            scores = asdict(score(predictions, problem.y_test))
+            messages = sorted({str(w.message) for w in caught})
         except NumericalError as error:
             scores, messages = None, [str(error)]
-    return Result(cell=cell, scores=scores, true_nll=problem.true_nll, messages=tuple(messages))
+    return {"scores": scores, "true_nll": problem.true_nll, "messages": messages}
 
 
 @lru_cache(maxsize=1)
