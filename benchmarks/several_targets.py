@@ -1,6 +1,6 @@
 """Coverage and width of 90 % intervals by the number of targets, on truths that are known.
 
-    OMP_NUM_THREADS=1 python benchmarks/several_targets.py [--truth linear] [--dims 1 2 3 4 6 8] [--loss nce+]
+    OMP_NUM_THREADS=1 python benchmarks/several_targets.py [--truth linear] [--dims 1 2 3 4 6 8] [--model mdn-4+energy]
 
 Every D is measured twice: with the truth's own energy in place of a network, which shows what is due to the
 computation of the density, and with `ebm.fit`, which adds what is due to the fit. The baseline of every width
@@ -135,13 +135,20 @@ def main(argv: list[str] | None = None) -> None:
     )
     parser.add_argument("--truth", choices=("linear", "bimodal"), default="linear")
     parser.add_argument("--dims", type=int, nargs="+", default=[1, 2, 3, 4, 6, 8])
+    parser.add_argument(
+        "--model", default=None, help="of ebm.fit, such as mdn-4+energy; its default likewise"
+    )
+    parser.add_argument("--members", type=int, default=None)
     parser.add_argument("--loss", default=None, help="of ebm.fit; its default where not given")
     parser.add_argument("--num-samples", type=int, default=None, help="of the loss; its default likewise")
     parser.add_argument("--rows", type=int, default=1500)
     parser.add_argument("--test-rows", type=int, default=1000)
-    parser.add_argument("--known-only", action="store_true", help="leave the fits out")
+    only = parser.add_mutually_exclusive_group()
+    only.add_argument("--known-only", action="store_true", help="leave the fits out")
+    only.add_argument("--fitted-only", action="store_true", help="leave the known energies out")
     args = parser.parse_args(argv)
-    options = {"loss": args.loss, "num_samples": args.num_samples}
+    names = ("loss", "num_samples", "model", "members")
+    options = {name: getattr(args, name) for name in names}
     options = {name: value for name, value in options.items() if value is not None}
     print(
         f"{args.truth} truth, {args.rows} rows, {args.test_rows} test rows, {LEVEL:.0%} intervals; ", end=""
@@ -151,7 +158,7 @@ def main(argv: list[str] | None = None) -> None:
     for dim in args.dims:
         truth = Truth.named(args.truth, dim)
         x, y = truth.rows(args.rows, seed=0)
-        makers = {"known": lambda: known(truth, x, y)}  # noqa: B023
+        makers = {} if args.fitted_only else {"known": lambda: known(truth, x, y)}  # noqa: B023
         if not args.known_only:
             makers["fitted"] = lambda: ebm.fit(x, y, progress=False, **options)  # noqa: B023
         for label, make in makers.items():

@@ -12,7 +12,8 @@ from ebm.numbers import plain_fields, require_number
 __all__ = ["FitConfig"]
 
 # Densities in closed form beside the energy, see `ebm.baselines`.
-MODEL_NAMES = ("energy", "gaussian", "laplace", "mdn-2", "mdn-4", "mdn-8")
+_CLOSED = ("gaussian", "laplace", "mdn-2", "mdn-4", "mdn-8")
+MODEL_NAMES = ("energy", *_CLOSED, *(f"{name}+energy" for name in _CLOSED))
 LOSS_NAMES = ("cnce", "dsm", "kld-is", "ml-is", "ml-mcmc", "nce", "nce+", "sm")
 
 
@@ -23,7 +24,9 @@ class FitConfig:
     Attributes:
         loss: "nce+" (default), "nce", "cnce", "ml-is", "kld-is", "ml-mcmc", "dsm" or "sm".
         model: "energy" (default), or a density in closed form, trained by its own likelihood, for comparison:
-            "gaussian", "laplace", or a mixture of 2, 4 or 8 Gaussians, such as "mdn-4". No loss is used then.
+            "gaussian", "laplace", or a mixture of 2, 4 or 8 Gaussians, such as "mdn-4". With
+            "+energy" behind it, "mdn-4+energy" say, an energy then corrects it, by NCE whose noise it is: the
+            surest choice for several targets. `loss` is that of "energy" alone.
         hidden: layer sizes of the network on the input; the layers for the target and the joint ones have
             the size of the last entry.
         epochs: most passes over the training rows; the learning rate falls to 0 along half a cosine.

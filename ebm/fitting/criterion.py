@@ -14,6 +14,8 @@ from ebm.exceptions import TruncationWarning
 from ebm.fitting.data import Scaling
 from ebm.fitting.grids import line_grid
 from ebm.fitting.loop import HeldOut
+from ebm.fitting.network import PilotedEBM
+from ebm.fitting.pilot import PilotedCriterion
 from ebm.fitting.placement import CHEAP, FIRST, drawn, place
 from ebm.fitting.rows import Rows
 from ebm.gradients import frozen_parameters
@@ -80,6 +82,8 @@ def _measured(model: EnergyModel, scaling: Scaling) -> LogProb:
     """log p of standardised targets, ``(B, D) -> (B,)``."""
     if isinstance(model, BaselineEnergy):
         return partial(_normalised, model)
+    if isinstance(model, PilotedEBM):
+        return PilotedCriterion(model)
     return _Line(model, scaling) if scaling.target_dim == 1 else _Placing(model)
 
 

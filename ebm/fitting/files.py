@@ -19,8 +19,8 @@ from ebm.fitting.data import Scaling
 from ebm.fitting.fitted import FittedEBM
 from ebm.fitting.loop import History
 from ebm.fitting.members import MemberMixture, network_of
-from ebm.fitting.network import OWN, AnchoredEBM, Network, build_model
-from ebm.fitting.recipes import loss_options
+from ebm.fitting.network import OWN, Network, build_model
+from ebm.fitting.recipes import options_of
 from ebm.integrity.checksums import sealed_zip
 from ebm.integrity.torch_files import read_torch_file
 from ebm.nn.members import side_by_side
@@ -49,7 +49,7 @@ def save_fitted(fitted: FittedEBM, path: Path) -> None:
         "own_features": fitted.own_features,
         "on_base": fitted.base is not None,
         "feature_dim": net.head.feature_dim,
-        "anchor": net.anchor if isinstance(net, AnchoredEBM) else None,
+        "anchor": getattr(net, "anchor", None),  # a density in closed form has none
         "x_shape": list(scaling.x_shape),
         "flat": scaling.flat,
         "x_names": scaling.x_names,
@@ -132,7 +132,7 @@ def _rebuild(fields: dict[str, Any], feature_net: nn.Module | None, base: PointP
         model,
         scaling,
         config,
-        loss_options(config.loss, fields["loss_options"]) if config.model == "energy" else {},
+        options_of(config, fields["loss_options"]),
         History(
             train_loss=tuple(map(float, history["train_loss"])),
             held_out_nll=tuple(map(float, history["held_out_nll"])),

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from ebm.exceptions import NumericalError
 from ebm.fitting.config import FitConfig
 from ebm.fitting.optimiser import FlatAdamW
+from ebm.nn.members import MemberNets
 
 __all__ = ["HeldOut", "History", "minimise"]
 
@@ -59,6 +60,7 @@ def minimise(
     *,
     generator: torch.Generator,
     progress: bool = False,
+    from_start: bool = False,
 ) -> History:
     """Train a network in place until its held-out value stops falling, and give it its best weights.
 
@@ -75,6 +77,7 @@ def minimise(
         config: budget and stopping rule.
         generator: draws the order of the rows; on the device of the indices.
         progress: show a bar, where tqdm is installed and the output is a terminal.
+        from_start: the network as it is given counts too, as the first entry of what is measured.
 
     Raises:
         NumericalError: if the loss or the held-out value is not finite before any epoch has succeeded.
@@ -86,6 +89,8 @@ def minimise(
     optimiser, state = FlatAdamW(net, config.weight_decay), _Best(net)
     rate = _Rate(config.learning_rate, 0, config.epochs)
     losses: list[float] = []
+    if from_start:
+        state.offer(held_out())
     bar = _bar(config.epochs, progress)
     for epoch in bar:
         lr = partial(rate.at, epoch)
@@ -99,10 +104,11 @@ def minimise(
             bar.set_postfix_str(f"held-out NLL {state.values[-1]:.3f}, best {state.values[state.epoch]:.3f}")
         if epoch + 1 == rate.end:
             break
-        if rate.first == 0 and epoch - state.epoch >= config.patience:
+        best = state.epoch - from_start  # -1 is the network as it was given
+        if rate.first == 0 and epoch - best >= config.patience:
             state.restore()
             left = min(config.patience, config.epochs - epoch - 1)
-            rate = _Rate(rate.at(state.epoch + 1, 0.0), epoch + 1, left)
+            rate = _Rate(rate.at(best + 1, 0.0), epoch + 1, left)
     state.restore()
     optimiser.release()
     return History(
@@ -153,12 +159,20 @@ class _Best:
         self.values.append(nll.mean().item())
 
     def _keep(self, better: Tensor) -> None:
-        """Weights of the members that are better; parameters of several have one row for each."""
+        """Weights of the members that are better."""
+        state = self.net.state_dict()
         if bool(better.all()):
-            self.weights = {name: tensor.detach().clone() for name, tensor in self.net.state_dict().items()}
+            self.weights = {name: tensor.detach().clone() for name, tensor in state.items()}
             return
-        for name, tensor in self.net.named_parameters():
-            self.weights[name][better] = tensor.detach()[better.to(tensor.device)]
+        whole = [f"{name}." for name, module in self.net.named_modules() if isinstance(module, MemberNets)]
+        rowwise = {name for name, _ in self.net.named_parameters()}
+        for name, tensor in state.items():
+            inside = next((prefix for prefix in whole if name.startswith(prefix)), None)
+            if inside is not None:  # a network for each member
+                if better[int(name.removeprefix(inside).split(".")[0])]:
+                    self.weights[name] = tensor.detach().clone()
+            elif name in rowwise:  # one row for each
+                self.weights[name][better] = tensor.detach()[better.to(tensor.device)]
 
     def settle_for_less(self, error: NumericalError) -> None:
         """Warn that training ended here, or raise where there is nothing to settle for."""

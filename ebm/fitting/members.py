@@ -53,7 +53,7 @@ class MemberMixture(EnergyModel):
             features = [self.member(k).extract(x) for k in range(self.members)]
             found = self.of_members(features)
         log_z = torch.stack([density.log_partition() for density, _ in found], 1)
-        return torch.stack(features, 1), log_z.float()
+        return _stacked(features), log_z.float()
 
     def of_members(self, features: list[Features]) -> list[Found]:
         """The densities of every member over raw targets.
@@ -70,7 +70,7 @@ class MemberMixture(EnergyModel):
             features: what `extract` returned for B inputs.
         """
         own, _ = features
-        found = [density for density, _ in self.of_members(list(own.unbind(1)))]
+        found = [density for density, _ in self.of_members(_apart(own, self.members))]
         between = torch.stack([density.mean() for density in found]).double().var(0, correction=0)
         within = torch.stack([density.variance() for density in found]).double().mean(0)
         return Spread(between + within, between, between / (between + within))
@@ -83,6 +83,18 @@ class MemberMixture(EnergyModel):
         scores = self.net.score(grouped, y.expand(self.members, *y.shape).flatten(0, 1))
         each = scores.view(self.members, batch, count) - log_z.T[..., None]
         return each.logsumexp(0) - math.log(self.members)
+
+
+def _stacked(features: list[Features]) -> Features:
+    """Features of K members ``(B, ...)`` as one tree of ``(B, K, ...)``."""
+    if isinstance(features[0], Tensor):
+        return torch.stack(features, 1)
+    return tuple(_stacked(list(part)) for part in zip(*features))
+
+
+def _apart(features: Features, members: int) -> list[Features]:
+    """Inverse of `_stacked`."""
+    return [map_tensors(lambda tensor: tensor[:, k], features) for k in range(members)]  # noqa: B023
 
 
 def network_of(model: Network | MemberMixture) -> Network:

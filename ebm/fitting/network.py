@@ -1,6 +1,7 @@
 """The energy that `ebm.fit` trains: a feature network, an energy head and a wide Gaussian as anchor."""
 
-from typing import Any
+import copy
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -9,14 +10,26 @@ from ebm.baselines.base import BaselineEnergy, DensityBaseline
 from ebm.baselines.build import build_baseline
 from ebm.exceptions import InputError, ShapeError
 from ebm.losses.base import LossOutput
-from ebm.models import Features
+from ebm.models import EnergyModel, Features
 from ebm.nn import ConditionalEBM, MLPEnergyHead, mlp
 
-__all__ = ["OWN", "AnchoredEBM", "HeadLoss", "Network", "build_model", "feature_size"]
+__all__ = [
+    "CORRECTED",
+    "OWN",
+    "AnchoredEBM",
+    "HeadLoss",
+    "Network",
+    "PilotedEBM",
+    "build_model",
+    "build_piloted",
+    "feature_size",
+]
 
 FAR = 10.0
-# The submodule that may be a network of the user's own, of any kind.
-OWN = ("feature_net",)
+# The submodules that may be networks of the user's own, of any kind.
+OWN = ("feature_net", "pilot.feature_net")
+# What a density in closed form that an energy corrects is called, behind its own name.
+CORRECTED = "+energy"
 
 
 class AnchoredEBM(ConditionalEBM):
@@ -50,7 +63,40 @@ class AnchoredEBM(ConditionalEBM):
         return y - y.sign() * (over - over.log1p())
 
 
-Network = AnchoredEBM | BaselineEnergy
+class PilotedEBM(EnergyModel):
+    """A density in closed form, the pilot, times the exponential of a correction: f = log p_pilot + g.
+
+    The correction is 0 at first, and beyond all targets constant: tails are the pilot's.
+
+    Args:
+        pilot: is trained before, and not changed any more.
+        feature_net: inputs to features of the correction.
+        head: the correction g, of standardised targets.
+        anchor: see `AnchoredEBM`; from three of them on the correction is constant.
+    """
+
+    def __init__(
+        self, pilot: BaselineEnergy, feature_net: nn.Module, head: MLPEnergyHead, anchor: float
+    ) -> None:
+        super().__init__()
+        self.pilot, self.feature_net, self.head = pilot.requires_grad_(False), feature_net, head
+        self.anchor, self.target_dim = anchor, pilot.target_dim
+
+    def extract(self, x: Any) -> Features:
+        """Features of the pilot and of the correction, each ``(B, ...)``."""
+        return self.pilot.extract(x), self.head.project(self.feature_net(x))
+
+    def correction(self, features: Features, y: Tensor) -> Tensor:
+        """g(x, y) of standardised targets, ``(B, M, D) -> (B, M)``."""
+        far = 3 * self.anchor
+        return cast(Tensor, self.head(features[1], far * (y / far).tanh()))
+
+    def score(self, features: Features, y: Tensor) -> Tensor:
+        """f(x, y) of standardised targets, ``(B, M, D) -> (B, M)``."""
+        return self.pilot.score(features[0], y) + self.correction(features, y)
+
+
+Network = AnchoredEBM | BaselineEnergy | PilotedEBM
 
 
 class HeadLoss(nn.Module):
@@ -79,23 +125,45 @@ def build_model(
         hidden: see `ebm.fitting.config.FitConfig`.
         anchor: see `AnchoredEBM`.
         feature_net: used instead of a multi-layer perceptron of sizes `hidden`.
-        kind: "energy", or a name of `ebm.baselines.build_baseline`.
+        kind: "energy", or a name of `ebm.baselines.build_baseline`, with "+energy" behind it a correction.
     """
-    width = hidden[-1]
+    name, corrected = kind.removesuffix(CORRECTED), kind.endswith(CORRECTED)
+    size = hidden[-1] if feature_net is None else x_dim
     net = mlp((x_dim, *hidden), nn.SiLU) if feature_net is None else feature_net
-    if kind != "energy":
-        size = width if feature_net is None else x_dim
-        baseline = build_baseline(kind, size, target_dim, hidden=(width,), activation=nn.SiLU)
-        assert isinstance(baseline, DensityBaseline)
-        return BaselineEnergy(net, baseline)
-    head = MLPEnergyHead(
-        width if feature_net is None else x_dim,
+    if name == "energy":
+        return AnchoredEBM(net, _energy_head(size, target_dim, hidden), target_dim, anchor)
+    baseline = build_baseline(name, size, target_dim, hidden=hidden[-1:], activation=nn.SiLU)
+    assert isinstance(baseline, DensityBaseline)
+    pilot = BaselineEnergy(net, baseline)
+    return build_piloted(pilot, x_dim, hidden, anchor, feature_net) if corrected else pilot
+
+
+def build_piloted(
+    pilot: BaselineEnergy,
+    x_dim: int,
+    hidden: tuple[int, ...],
+    anchor: float,
+    feature_net: nn.Module | None = None,
+) -> PilotedEBM:
+    """A pilot with a correction that is still 0; arguments as for `build_model`, of the correction."""
+    size = hidden[-1] if feature_net is None else x_dim
+    net = mlp((x_dim, *hidden), nn.SiLU) if feature_net is None else copy.deepcopy(feature_net)
+    head = _energy_head(size, pilot.target_dim, hidden)
+    last = [layer for layer in head.modules() if isinstance(layer, nn.Linear)][-1]
+    nn.init.zeros_(last.weight)
+    nn.init.zeros_(last.bias)
+    return PilotedEBM(pilot, net, head, anchor)
+
+
+def _energy_head(size: int, target_dim: int, hidden: tuple[int, ...]) -> MLPEnergyHead:
+    width = hidden[-1]
+    return MLPEnergyHead(
+        size,
         y_dims=(width,),
         joint_dims=(width, width),
         activation=nn.SiLU,  # smooth: gradients in y are what score matching and Langevin chains live on
         target_dim=target_dim,
     )
-    return AnchoredEBM(net, head, target_dim, anchor)
 
 
 def feature_size(feature_net: nn.Module, x: Tensor) -> int:

@@ -2,17 +2,21 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
+from ebm.checks import require_count
 from ebm.exceptions import UnknownNameError
 from ebm.lookup import unknown_name
 from ebm.losses.modules import build_loss
 from ebm.numbers import plain, require_no_text
 from ebm.proposals import GaussianMixtureProposal
 
-__all__ = ["RECIPES", "loss_options", "no_options", "standardised_loss"]
+if TYPE_CHECKING:
+    from ebm.fitting.config import FitConfig
+
+__all__ = ["RECIPES", "loss_options", "options_of", "standardised_loss"]
 
 # All lengths are in standard deviations of the target. The narrow components find the shape near the label.
 # The wide one reaches the whole range of the targets, or modes far apart would hardly be compared.
@@ -54,20 +58,23 @@ def loss_options(loss: str, given: Mapping[str, Any]) -> dict[str, Any]:
     return options
 
 
-def no_options(given: Mapping[str, Any]) -> dict[str, Any]:
-    """The numbers of a density in closed form: it has none.
+def options_of(config: "FitConfig", given: Mapping[str, Any]) -> dict[str, Any]:
+    """The numbers of a loss, see `loss_options`; of a correction its draws; of other densities none.
 
     Raises:
-        UnknownNameError: (a ValueError) if any was given.
+        UnknownNameError: (a ValueError) if another was given.
+        DomainError: (a ValueError) if something is no number, or outside its domain.
     """
-    from ebm.fitting.config import FitConfig
-
+    if config.model == "energy":
+        return loss_options(config.loss, given)
+    recipe = {"num_samples": 32} if config.model.endswith("+energy") else {}
     for name in given:
-        known = sorted(FitConfig.__dataclass_fields__)
-        losses = any(name in recipe for recipe in RECIPES.values())
-        remedy = "It is an option of a loss, which model='energy' alone has." if losses else ""
-        raise unknown_name("option of ebm.fit", name, known, remedy)
-    return {}
+        if name not in recipe:
+            losses = any(name in other for other in RECIPES.values())
+            remedy = "It is an option of a loss, which model='energy' alone has." if losses else ""
+            known = sorted({*type(config).__dataclass_fields__, *recipe})
+            raise unknown_name("option of ebm.fit", name, known, remedy)
+    return {name: require_count(name, value) for name, value in {**recipe, **given}.items()}
 
 
 def standardised_loss(

@@ -1,29 +1,24 @@
 """`ebm.fit`: a conditional density p(y|x) for tabular or feature input, in one call."""
 
-import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from ebm.devices import usable_device
-from ebm.exceptions import ShapeError
 from ebm.fitting.base import PointPredictor, build_on
 from ebm.fitting.config import FitConfig
 from ebm.fitting.conformal import Calibration, measure_scores
-from ebm.fitting.criterion import held_out_nll
 from ebm.fitting.data import Scaling
 from ebm.fitting.fitted import FittedEBM
 from ebm.fitting.honesty import held_out_densities, warn_overconfident
-from ebm.fitting.loop import minimise
 from ebm.fitting.members import MemberMixture
-from ebm.fitting.network import OWN, HeadLoss, Network, build_model, feature_size
-from ebm.fitting.recipes import loss_options, no_options, standardised_loss
+from ebm.fitting.recipes import options_of
 from ebm.fitting.rows import Rows, prepare_rows
-from ebm.nn.members import side_by_side
+from ebm.fitting.stages import Training
 from ebm.threads import using_threads
 
 __all__ = ["fit"]
@@ -94,22 +89,13 @@ def fit(
     """
     own = {name: options.pop(name) for name in [*options] if name in FitConfig.__dataclass_fields__}
     config, place = FitConfig(loss=loss, **own), usable_device(device)
-    chosen = loss_options(config.loss, options) if config.model == "energy" else no_options(options)
+    chosen = options_of(config, options)
     train, held, scaling, base = _prepared(x, y, sample_weight, validation_data, base, config)
     small = feature_net is None and place.type == "cpu" and max(config.hidden) <= ONE_THREAD_WIDTH
     with _seeded(config.seed, place), using_threads(1) if small else nullcontext():
-        rows = train.scaled(scaling, place)
-        net = _networks(rows.x, scaling, config, feature_net).to(place)
-        generator = torch.Generator(place).manual_seed(config.seed)
-        history = minimise(
-            net,
-            _batch_loss(net, chosen, config, rows, generator),
-            held_out_nll(net, held.scaled(scaling, place), scaling, config.members),
-            len(rows.x) // config.members,
-            config,
-            generator=generator,
-            progress=progress,
-        )
+        measured = held.scaled(scaling, place)
+        job = Training(train.scaled(scaling, place), measured, scaling, config, chosen, progress)
+        net, history = job.run(feature_net)
         model = net if config.members == 1 else MemberMixture(net, config.members, scaling)
         own_net = feature_net is not None
         fitted = FittedEBM(model, scaling, config, chosen, history, own_features=own_net, base=base)
@@ -136,49 +122,6 @@ def _prepared(
     own = prepare_rows(built.x, built.y, sample_weight, built.validation, **chosen)  # type: ignore[arg-type]
     scaling = replace(own[2], x_shape=(len(built.x[0]) - own[2].target_dim,)).named(x, y)
     return own[0], own[1], scaling, built.base
-
-
-def _networks(x: Tensor, scaling: Scaling, config: FitConfig, feature_net: nn.Module | None) -> Network:
-    """The network with fresh weights, or several side by side."""
-    nets = [_network(x, scaling, config, feature_net) for _ in range(config.members)]
-    return nets[0] if config.members == 1 else side_by_side(nets, () if feature_net is None else OWN)
-
-
-def _network(x: Tensor, scaling: Scaling, config: FitConfig, feature_net: nn.Module | None) -> Network:
-    """A network with fresh weights."""
-    reach = torch.maximum(scaling.z_low.abs(), scaling.z_high.abs()).max().item()
-    # Two standard deviations of a Gaussian target; wider where targets have long tails.
-    anchor = max(2.0, 0.5 * reach)
-    if feature_net is None:
-        if x.ndim != 2:
-            raise ShapeError(f"expected x of shape (N, F), got {tuple(x.shape)}; pass a feature_net for it.")
-        return build_model(x.shape[1], scaling.target_dim, config.hidden, anchor, kind=config.model)
-    own = copy.deepcopy(feature_net).to(x.device)
-    size = feature_size(own, x[:2])
-    return build_model(size, scaling.target_dim, config.hidden, anchor, own, config.model)
-
-
-def _batch_loss(
-    model: Network, options: dict[str, Any], config: FitConfig, train: Rows, generator: torch.Generator
-) -> Callable[[Tensor], Tensor]:
-    """Loss ``()`` of rows by index, weighted; the sum of those of several members, each with its own rows."""
-    x, z, weights = train
-    # On a GPU a look at every batch would wait for the device; the epoch's mean is looked at anyway.
-    check = x.device.type == "cpu"
-    loss: nn.Module = HeadLoss()
-    if config.model == "energy":
-        loss = standardised_loss(config.loss, options, model.target_dim, check_finite=check).to(x.device)
-    weights = weights / weights.mean()
-    even, members = bool((weights == 1).all()), config.members
-    first = torch.arange(members, device=x.device)[:, None] * (len(x) // members)
-
-    def batch_loss(rows: Tensor) -> Tensor:
-        rows = rows if members == 1 else (first + rows).flatten()
-        output = loss(model, model.extract(x[rows]), z[rows], generator=generator)
-        mean = output.loss if even else (output.per_item * weights[rows]).mean()
-        return mean if members == 1 else mean * members
-
-    return batch_loss
 
 
 @contextmanager

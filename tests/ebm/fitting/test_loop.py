@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from ebm.exceptions import NumericalError
 from ebm.fitting.config import FitConfig
 from ebm.fitting.loop import HeldOut, History, minimise
+from ebm.nn.members import side_by_side
 
 
 def run(values: list[float], config: FitConfig) -> tuple[History, list[float], float]:
@@ -89,3 +90,29 @@ def test_batches_are_nearly_equal_and_cover_every_row_once() -> None:
     )
     assert sorted(map(len, seen)) == [16, 17]
     assert torch.equal(torch.cat(seen).sort().values, torch.arange(33))
+
+
+def test_each_of_several_networks_keeps_its_own_best_weights() -> None:
+    """The first network is best after epoch 1, the second after epoch 2; own networks and layers alike."""
+    nets = [nn.Sequential(nn.Sequential(nn.Linear(1, 1), nn.LayerNorm(1)), nn.Linear(1, 1)) for _ in range(2)]
+    joint = side_by_side(nets, whole=("0",))
+    measured = iter([(1.0, 2.0), (0.5, 3.0), (4.0, 1.0), (5.0, 5.0)])
+    seen = []
+
+    def held_out() -> HeldOut:
+        seen.append({name: tensor.clone() for name, tensor in joint.state_dict().items()})
+        values = torch.tensor(next(measured))
+        return HeldOut(values, values)
+
+    minimise(
+        joint,
+        lambda rows: joint(torch.ones(2, 1)).square().sum(),
+        held_out,
+        4,
+        FitConfig(epochs=4, batch_size=4),
+        generator=torch.Generator().manual_seed(0),
+    )
+    state = joint.state_dict()
+    for k, epoch in enumerate((1, 2)):
+        assert torch.equal(state["1.weight"][k], seen[epoch]["1.weight"][k])
+        assert torch.equal(state[f"0.{k}.0.weight"], seen[epoch][f"0.{k}.0.weight"])

@@ -1,0 +1,156 @@
+"""Networks and their training: one stage, or a density in closed form first and its correction then."""
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ebm.exceptions import ShapeError
+from ebm.fitting.config import FitConfig
+from ebm.fitting.criterion import held_out_nll
+from ebm.fitting.data import Scaling
+from ebm.fitting.loop import History, minimise
+from ebm.fitting.network import (
+    CORRECTED,
+    OWN,
+    HeadLoss,
+    Network,
+    PilotedEBM,
+    build_model,
+    build_piloted,
+    feature_size,
+)
+from ebm.fitting.pilot import PilotLoss, correction_config
+from ebm.fitting.recipes import standardised_loss
+from ebm.fitting.rows import Rows
+from ebm.nn.members import one_of, side_by_side
+
+__all__ = ["Training"]
+
+
+@dataclass(frozen=True)
+class Training:
+    """What a fit's networks are trained on.
+
+    Attributes:
+        train: standardised rows to train on; of several members one after the other.
+        held: standardised rows held out, likewise.
+        scaling: for the unit of the held-out likelihood, and the range of the targets.
+        config: of the fit.
+        options: numbers of the loss.
+        progress: show bars.
+    """
+
+    train: Rows
+    held: Rows
+    scaling: Scaling
+    config: FitConfig
+    options: dict[str, Any]
+    progress: bool
+
+    def run(self, feature_net: nn.Module | None) -> tuple[Network, History]:
+        """The trained network, or several side by side, and the history of its last stage.
+
+        Args:
+            feature_net: of the user's own, copied; None is layers of the sizes of the configuration.
+
+        Raises:
+            ShapeError: if inputs are not flat and there is no network for them.
+            NumericalError: if training fails from the start.
+        """
+        kind = self.config.model.removesuffix(CORRECTED)
+        generator = torch.Generator(self.train.x.device).manual_seed(self.config.seed)
+        net = self._joined(
+            [self._network(kind, feature_net) for _ in range(self.config.members)], feature_net
+        )
+        history = self._minimise(net, self._loss(kind), self.config, generator)
+        if not self.config.model.endswith(CORRECTED):
+            return net, history
+        members = self.config.members
+        pilots = [net] if members == 1 else [one_of(net, k) for k in range(members)]
+        net = self._joined([self._piloted(pilot, feature_net) for pilot in pilots], feature_net)
+        assert isinstance(net, PilotedEBM)
+        net.pilot.requires_grad_(False)  # layers put side by side are new
+        loss = PilotLoss(self.options["num_samples"])
+        return net, self._minimise(net, loss, correction_config(self.config), generator, from_start=True)
+
+    @property
+    def _anchor(self) -> float:
+        """Two standard deviations of a Gaussian target; wider where targets have long tails."""
+        reach = torch.maximum(self.scaling.z_low.abs(), self.scaling.z_high.abs()).max().item()
+        return max(2.0, 0.5 * reach)
+
+    def _network(self, kind: str, feature_net: nn.Module | None) -> Network:
+        """A network with fresh weights."""
+        x, config = self.train.x, self.config
+        if feature_net is None:
+            if x.ndim != 2:
+                raise ShapeError(
+                    f"expected x of shape (N, F), got {tuple(x.shape)}; pass a feature_net for it."
+                )
+            width, own = x.shape[1], None
+        else:
+            own = copy.deepcopy(feature_net).to(x.device)
+            width = feature_size(own, x[:2])
+        return build_model(width, self.scaling.target_dim, config.hidden, self._anchor, own, kind)
+
+    def _piloted(self, pilot: Any, feature_net: nn.Module | None) -> PilotedEBM:
+        width = self.train.x.shape[1] if feature_net is None else pilot.head.feature_dim
+        own = None if feature_net is None else copy.deepcopy(feature_net)
+        return build_piloted(pilot, width, self.config.hidden, self._anchor, own)
+
+    def _joined(self, nets: list[Any], feature_net: nn.Module | None) -> Any:
+        own = [name for name in OWN if feature_net is not None and _has(nets[0], name)]
+        net = nets[0] if len(nets) == 1 else side_by_side(nets, own)
+        return net.to(self.train.x.device)
+
+    def _loss(self, kind: str) -> nn.Module:
+        if kind != "energy":
+            return HeadLoss()
+        # On a GPU a look at every batch would wait for the device; the epoch's mean is looked at anyway.
+        check = self.train.x.device.type == "cpu"
+        dim = self.scaling.target_dim
+        return standardised_loss(self.config.loss, self.options, dim, check_finite=check)
+
+    def _minimise(
+        self,
+        net: Any,
+        loss: nn.Module,
+        config: FitConfig,
+        generator: torch.Generator,
+        from_start: bool = False,
+    ) -> History:
+        return minimise(
+            net,
+            self._batch_loss(net, loss.to(self.train.x.device), generator),
+            held_out_nll(net, self.held, self.scaling, config.members),
+            len(self.train.x) // config.members,
+            config,
+            generator=generator,
+            progress=self.progress,
+            from_start=from_start,
+        )
+
+    def _batch_loss(
+        self, net: Any, loss: nn.Module, generator: torch.Generator
+    ) -> Callable[[Tensor], Tensor]:
+        """Loss ``()`` of rows by index, weighted; the sum over several members, each with its own rows."""
+        x, z, weights = self.train
+        weights = weights / weights.mean()
+        even, members = bool((weights == 1).all()), self.config.members
+        first = torch.arange(members, device=x.device)[:, None] * (len(x) // members)
+
+        def batch_loss(rows: Tensor) -> Tensor:
+            rows = rows if members == 1 else (first + rows).flatten()
+            output = loss(net, net.extract(x[rows]), z[rows], generator=generator)
+            mean = output.loss if even else (output.per_item * weights[rows]).mean()
+            return mean if members == 1 else mean * members
+
+        return batch_loss
+
+
+def _has(net: nn.Module, name: str) -> bool:
+    return any(name == own for own, _ in net.named_modules())
