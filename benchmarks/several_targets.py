@@ -1,6 +1,6 @@
 """Coverage and width of 90 % intervals by the number of targets, on truths that are known.
 
-    OMP_NUM_THREADS=1 python benchmarks/several_targets.py [--truth linear] [--dims 1 2 3 4 6 8] [--model mdn-4+energy]
+    OMP_NUM_THREADS=1 python benchmarks/several_targets.py [--truth linear] [--dims 1 2 3 4 6 8] [--model M]
 
 Every D is measured twice: with the truth's own energy in place of a network, which shows what is due to the
 computation of the density, and with `ebm.fit`, which adds what is due to the fit. The baseline of every width
