@@ -61,7 +61,7 @@ class Method:
         """What a result depends on besides table and split, as plain values."""
         package = self.package or "ebmtrack"
         found = {"package": f"{package} {version(package)}", **budget.plain()}
-        if self.package is None:
+        if self.package is None or self.needs is not None:
             defaults = FitConfig().plain()
             found["config"] = {key: defaults[key] for key in sorted(defaults) if key != "seed"}
         return found
@@ -99,6 +99,13 @@ def _energy(split: Split, seed: int, budget: Budget, **options: Any) -> Callable
     return partial(answer_by_density, fitted.density, split, seed)
 
 
+def _on_forest(split: Split, seed: int, budget: Budget) -> Callable[[], Answers]:
+    from sklearn.ensemble import RandomForestRegressor
+
+    forest = RandomForestRegressor(budget.trees, min_samples_leaf=3, random_state=seed)
+    return _energy(split, seed, budget, base=forest)
+
+
 def _mixture(split: Split, seed: int, budget: Budget) -> Callable[[], Answers]:
     config = FitConfig(seed=seed, **budget.network_options())
     fitted = train_head(BASELINES["mdn-4"], split.x_train, split.targets(), config)
@@ -111,9 +118,24 @@ METHODS: Mapping[str, Method] = MappingProxyType(
         "ebm-4": Method(
             about="`ebm.fit` with four members", fit=partial(_energy, members=4), needs="members"
         ),
+        "ebm-forest": Method(
+            about="`ebm.fit` on the errors of a random forest (five folds)",
+            fit=_on_forest,
+            package="scikit-learn",
+            module="sklearn.ensemble",
+            needs="base",
+        ),
+        "ebm-corrected-4": Method(
+            about="four mixtures of four Gaussians, each corrected by an energy",
+            fit=partial(_energy, members=4, model="mdn-4+energy"),
+        ),
         "cnce": Method(about="`ebm.fit` with conditional NCE", fit=partial(_energy, loss="cnce")),
         "mdn-4": Method(
             about="a network of the same size and training with a mixture of four Gaussians", fit=_mixture
+        ),
+        "mdn-4-4": Method(
+            about="four mixture networks, by `ebm.fit` as well",
+            fit=partial(_energy, members=4, model="mdn-4"),
         ),
         "ngboost": Method(
             about="NGBoost: boosted Gaussian, of several targets with full covariance; stopped early on 15 %",

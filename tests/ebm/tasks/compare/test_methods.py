@@ -118,3 +118,10 @@ def test_answers_of_our_own_depend_on_the_seed_alone() -> None:
 
     assert np.array_equal(answers(0).quantiles, answers(0).quantiles)
     assert not np.array_equal(answers(0).quantiles, answers(1).quantiles)
+
+
+@pytest.mark.parametrize("name", ["ebm-forest", "ebm-corrected-4", "mdn-4-4"])
+def test_what_stands_on_another_answers(name: str) -> None:
+    answers = METHODS[name].fit(line(1, rows=60), 0, BUDGET)()
+    assert np.isfinite(answers.quantiles).all()
+    assert (np.diff(answers.quantiles, axis=-1) >= 0).all()
