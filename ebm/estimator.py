@@ -63,6 +63,7 @@ class EBMRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc, unused-
         loss_options: numbers of the loss, for example ``{"num_samples": 256}``; None leaves them as they are.
         feature_net: a network of your own for the features.
         base: a regressor on whose errors the density is fitted, such as a random forest.
+        support: where targets can lie, see `ebm.fit`.
         device: where to train and predict.
         progress: show a progress bar.
         random_state: an integer gives the same result every time; None does not.
@@ -96,6 +97,7 @@ class EBMRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc, unused-
         loss_options: Mapping[str, Any] | None = None,
         feature_net: nn.Module | None = None,
         base: Any = None,
+        support: Any = None,
         device: str | torch.device = "cpu",
         progress: bool = False,
         random_state: int | np.random.RandomState | None = None,
@@ -115,6 +117,7 @@ class EBMRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc, unused-
         self.loss_options = loss_options
         self.feature_net = feature_net
         self.base = base
+        self.support = support
         self.device = device
         self.progress = progress
         self.random_state = random_state
@@ -159,6 +162,7 @@ class EBMRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc, unused-
             loss=self.loss,
             feature_net=self.feature_net,
             base=self.base,
+            support=self.support,
             validation_data=validation_data,
             sample_weight=sample_weight,
             device=self.device,

@@ -24,14 +24,18 @@ class Axis:
 
     Attributes:
         points: increasing, ``(1, G)``, or ``(B, G)`` where every item has its own.
+        cuts: ends of the cells ``(1 or B, G + 1)`` where half-way is measured on another scale; else None.
     """
 
     points: Tensor
+    cuts: Tensor | None = None
 
     @property
     def edges(self) -> Tensor:
         """Ends of the cells, ``(1 or B, G + 1)``."""
         p = self.points
+        if self.cuts is not None:
+            return self.cuts
         return torch.cat((p[:, :1], 0.5 * (p[:, 1:] + p[:, :-1]), p[:, -1:]), 1)
 
     @property

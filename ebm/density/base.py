@@ -116,6 +116,13 @@ class Density(ABC):
             ``(B,)``, or ``(B, T)``.
         """
 
+    def pit(self, y: Tensor, dim: int = 0) -> Tensor:
+        """Probability integral transform of one label per item ``(B,)``: where in its distribution it lies.
+
+        `cdf`, but for distributions of whole numbers, whose steps it halves.
+        """
+        return self.cdf(y, dim)
+
     @abstractmethod
     def quantile(self, p: Levels, dim: int = 0) -> Tensor:
         """Quantiles of coordinate `dim`.

@@ -1,6 +1,7 @@
 """p(y | x) on a grid of up to three dimensions."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 
 import torch
@@ -119,6 +120,39 @@ class GridDensity(Density):
         Density.__init__(density, score_fn, grid_points(axes), scores, volumes, DEFAULT_CHUNK)
         density._lay_out(axes)
         return density
+
+    @classmethod
+    def pushed(
+        cls,
+        density: "GridDensity",
+        score_fn: BatchScore,
+        function: Callable[[Tensor], Tensor],
+        log_slope: Callable[[Tensor], Tensor],
+    ) -> "GridDensity":
+        """The density of increasing functions of the targets, each of one of them.
+
+        Every cell keeps its mass, and log Z is the same: where points lie close on one axis and far apart on
+        the other, the trapezoid rule is as good as on the grid that it was taken on.
+
+        Args:
+            density: of the targets.
+            score_fn: of their functions; that of the targets minus the log of the slopes.
+            function: the functions, ``(B, N, D) -> (B, N, D)``.
+            log_slope: sum of the logs of their slopes, ``(B, N, D) -> (B, N)``.
+
+        Raises:
+            DomainError: (a ValueError) if rounding makes the functions equal at neighbours.
+        """
+        cuts = function(torch.stack([axis.edges for axis in density.axes], -1)).unbind(-1)
+        points = function(torch.stack([axis.points for axis in density.axes], -1)).unbind(-1)
+        axes = tuple(replace(axis, cuts=own) for axis, own in zip(axes_of(points, density.batch_size), cuts))
+        slope = log_slope(grid_points(density.axes))
+        pushed = cls.__new__(cls)
+        measure = log_volumes(density.axes) + slope
+        scores = density._scores - slope
+        Density.__init__(pushed, score_fn, grid_points(axes), scores, measure, density.chunk)
+        pushed._lay_out(axes)
+        return pushed
 
     def _lay_out(self, axes: tuple[Axis, ...]) -> None:
         self.axes = axes

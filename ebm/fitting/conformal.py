@@ -60,7 +60,7 @@ def measure_scores(pairs: Iterable[tuple[GridDensity | ImportanceDensity, Tensor
         columns["rank"].append(density.highest_density_rank(y))
         columns["log_prob"].append(density.log_prob(y))
         dims = range(density.target_dim)
-        columns["pit"].append(torch.stack([density.cdf(y[:, d], d) for d in dims], 1))
+        columns["pit"].append(torch.stack([density.pit(y[:, d], d) for d in dims], 1))
         ends = torch.stack([density.quantile(tails, d) for d in dims], 1).unflatten(2, (-1, 2))
         value = y[..., None]
         columns["outside"].append(torch.maximum(ends[..., 0] - value, value - ends[..., 1]))

@@ -50,10 +50,10 @@ def held_out_nll(model: EnergyModel, held: Rows, scaling: Scaling, members: int 
     Source: the model of gross errors of Huber, "Robust Estimation of a Location Parameter", 1964, with the
         errors Cauchy.
     """
-    offset = scaling.y_scale.log().sum().item()
     x, z, weights = held
     own = weights.view(members, -1)
     share = own / own.sum(1, keepdim=True)
+    offset = (share * scaling.log_unit(z).view(members, -1)).sum(1)
     count = max(1, ROWS // members)
     places = torch.arange(len(z), device=z.device).view(members, -1)  # a member's rows in a row
     blocks = [block.reshape(-1) for block in places.split(count, 1)]

@@ -9,6 +9,7 @@ from torch import Tensor
 from ebm.checks import require_finite
 from ebm.exceptions import DomainError, ShapeError
 from ebm.fitting.moments import moments
+from ebm.fitting.support import Support
 from ebm.fitting.tables import (
     as_tensor,
     names_of,
@@ -35,13 +36,14 @@ class Scaling:
         x_low: least standardised input that the network is given, smaller ones count as it; ``(F,)`` or None.
             A constant column is always 0: what it would do at another value was never seen.
         x_high: greatest; both are None in files of releases that did not limit inputs.
-        y_mean: ``(D,)``.
+        y_mean: of the targets, on the line where there is a support, as all that follows; ``(D,)``.
         y_scale: ``(D,)``, standard deviations, of the targets that are no outliers, see `moments`.
         z_low: lower end of the standardised targets' range, with a margin, ``(D,)``; densities may go on.
         z_high: upper end, ``(D,)``.
         flat: targets were given as ``(N,)``, so predictions are.
         x_names: names of the input's columns; None where it had none.
         y_names: names of the targets, likewise.
+        support: how raw targets go to the line, before they are standardised; None where they are on it.
     """
 
     x_shape: tuple[int, ...]
@@ -56,6 +58,7 @@ class Scaling:
     y_names: tuple[str, ...] | None = None
     x_low: Tensor | None = None
     x_high: Tensor | None = None
+    support: Support | None = None
 
     @property
     def target_dim(self) -> int:
@@ -119,16 +122,37 @@ class Scaling:
             require_names("y", names, self.y_names)
 
     def standardised(self, y: Tensor) -> Tensor:
-        """``(y - mean) / scale`` of raw targets ``(..., D)``, on their device and in their dtype."""
+        """``(y - mean) / scale`` of raw targets ``(..., D)``, on their device and in their dtype.
+
+        Of targets on the line, where there is a support; NaN or infinite for those not inside it.
+        """
+        y = y if self.support is None else self.support.to_line(y)
         return (y - self.y_mean.to(y)) / self.y_scale.to(y)
 
     def raw(self, z: Tensor) -> Tensor:
         """Inverse of `standardised`."""
-        return z * self.y_scale.to(z) + self.y_mean.to(z)
+        line = z * self.y_scale.to(z) + self.y_mean.to(z)
+        return line if self.support is None else self.support.to_raw(line)
+
+    def log_unit(self, z: Tensor) -> Tensor:
+        """Log of the volume of raw targets in a unit of standardised ones ``(..., D) -> (...)``, nats."""
+        even = self.y_scale.log().sum().to(z)
+        return even.expand(z.shape[:-1]) if self.support is None else even + self.log_bend(z)
+
+    def log_bend(self, z: Tensor) -> Tensor:
+        """The part of `log_unit` that differs from place to place, ``(..., D) -> (...)``, nats."""
+        if self.support is None:
+            return z.new_zeros(z.shape[:-1])
+        return self.support.log_slope(z * self.y_scale.to(z) + self.y_mean.to(z))
 
 
 def measure(
-    x: Tensor, y: Tensor, flat: bool, wrong_x: Tensor | None = None, wrong_y: Tensor | None = None
+    x: Tensor,
+    y: Tensor,
+    flat: bool,
+    wrong_x: Tensor | None = None,
+    wrong_y: Tensor | None = None,
+    line: Tensor | None = None,
 ) -> Scaling:
     """Scaling by the mean and standard deviation of the given rows.
 
@@ -138,13 +162,15 @@ def measure(
         flat: see `Scaling`.
         wrong_x: which entries of `x` are outliers, see `moments`.
         wrong_y: which entries of `y`.
+        line: the targets on the line ``(N, D)``, where they have a support; None where that is `y`.
 
     Raises:
         DomainError: if a target column is constant: there is no density to learn.
     """
-    target = moments(y, wrong_y)
-    if bool(target.constant.any()):
-        _refuse_constant(y, int(target.constant.nonzero()[0]), flat)
+    target = moments(y if line is None else line, wrong_y)
+    constant = target.constant | (y == y[:1]).all(0)
+    if bool(constant.any()):
+        _refuse_constant(y, int(constant.nonzero()[0]), flat)
     low, high = ((end - target.mean) / target.scale for end in (target.low, target.high))
     targets = (target.mean, target.scale, low - MARGIN, high + MARGIN)
     shape = tuple(x.shape[1:])

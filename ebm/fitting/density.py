@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
@@ -9,9 +10,10 @@ import torch
 from torch import Tensor
 
 from ebm.density import GridDensity, ImportanceDensity
+from ebm.density.integers import IntegerDensity
 from ebm.exceptions import EffectiveSampleSizeWarning, ResolutionWarning
 from ebm.fitting.data import Scaling
-from ebm.fitting.grids import GRID_POINTS, blurred, box_grid, line_grid
+from ebm.fitting.grids import GRID_POINTS, blurred, box_grid, line_grid, resolved
 from ebm.fitting.modes import Score, ascend
 from ebm.fitting.placement import THOROUGH, Placed, place
 from ebm.fitting.student import standard_draws
@@ -65,24 +67,40 @@ def raw_density(model: EnergyModel, features: Features, scaling: Scaling) -> Fou
     """
     first = next(tensors_of(features))
     batch, dim, device = first.shape[0], scaling.target_dim, first.device
-    raw_score = partial(_raw_score, model, features, scaling)
     if dim == 1:
-        grid = scaling.raw(line_grid(model, features, scaling, GRID_POINTS[1])[..., None].double())
-        density = GridDensity(raw_score, grid[..., 0], batch_size=batch)
+        places = line_grid(model, features, scaling, GRID_POINTS[1])[..., None].double()
+        density = _on_grid(model, features, scaling, places)
         return Found(density, torch.zeros(batch, dtype=torch.bool, device=device))
     find = partial(_box if dim in GRID_POINTS else _samples, model, scaling)
     with torch.inference_mode(False), frozen_parameters(model):
         pieces = [find(part) for part in _parts(features, batch)]
     places, *log_q, before = (torch.cat(column) for column in zip(*pieces))
-    places = scaling.raw(places.double())
     if dim in GRID_POINTS:
-        density = GridDensity(raw_score, places.unbind(-1), batch_size=batch)
+        density = _on_grid(model, features, scaling, places.double())
         return Found(density, blurred(density.log_masses) | _unsure(density, before))
+    places = scaling.raw(places.double())
+    raw_score = partial(_raw_score, model, features, scaling)
     with warnings.catch_warnings():  # it would count rows from the block's first
         warnings.simplefilter("ignore", EffectiveSampleSizeWarning)
         sampled = ImportanceDensity.from_samples(raw_score, places, log_q[0])
     few = sampled.effective_sample_size() < FEW_EFFECTIVE
     return Found(sampled, few | _unsure(sampled, before))
+
+
+def _on_grid(model: EnergyModel, features: Features, scaling: Scaling, z: Tensor) -> GridDensity:
+    """Densities over raw targets on axes of standardised ones, ``(B, G, D)`` float64."""
+    support, score = scaling.support, partial(_raw_score, model, features, scaling)
+    if support is not None:
+        z = resolved(z, scaling)
+        if support.whole:
+            ends = support.columns[0].whole_ends(scaling.raw(z)[:, [0, -1], 0])
+            return IntegerDensity(score, ends[:, 0], ends[:, 1])
+    line = replace(scaling, support=None)
+    axes = list(line.raw(z).unbind(-1))
+    on_line = GridDensity(partial(_raw_score, model, features, line), axes, batch_size=len(z))
+    if support is None:
+        return on_line
+    return GridDensity.pushed(on_line, score, support.to_raw, support.log_slope)
 
 
 def _unsure(density: GridDensity | ImportanceDensity, before: Tensor) -> Tensor:
@@ -114,16 +132,12 @@ def _samples(model: EnergyModel, scaling: Scaling, features: Features) -> tuple[
     """Standardised draws, their raw log-densities, and log Z as the last learning round saw it."""
     _, placed = _placed(model, features)
     y = placed.mixture.draw(standard_draws(THOROUGH.samples, scaling.target_dim, 0, placed.modes.device))
-    log_q = placed.mixture.log_prob(y).double() - _log_unit(scaling)
+    log_q = placed.mixture.log_prob(y).double() - scaling.log_unit(y.double())
     return y, log_q, _raw_log_z(placed, scaling)
 
 
 def _raw_log_z(placed: Placed, scaling: Scaling) -> Tensor:
-    return placed.last.log_z.double() + _log_unit(scaling)
-
-
-def _log_unit(scaling: Scaling) -> float:
-    return scaling.y_scale.log().sum().item()
+    return placed.last.log_z.double() + scaling.y_scale.log().sum().item()
 
 
 def warn_doubtful(doubtful: Tensor, target_dim: int) -> None:
@@ -151,26 +165,38 @@ def warn_doubtful(doubtful: Tensor, target_dim: int) -> None:
     )
 
 
-def climb(model: EnergyModel, features: Features, candidates: Tensor, steps: int = 20) -> Tensor:
-    """From the best of some candidates to the mode near it, all standardised.
+def climb(
+    model: EnergyModel, features: Features, scaling: Scaling, candidates: Tensor, steps: int = 20
+) -> Tensor:
+    """From the best of some candidates to the mode near it, all standardised; that of raw targets' density.
 
     Args:
         model: scores standardised targets.
         features: of B inputs.
+        scaling: between raw and standardised targets.
         candidates: ``(B, S, D)``.
         steps: of the ascent.
 
     Returns:
         ``(B, D)``; never less likely than any candidate.
     """
+
+    def score(features: Features, z: Tensor) -> Tensor:
+        return model.score(features, z) - scaling.log_bend(z)
+
     with torch.no_grad():
-        best = model.score(features, candidates).argmax(1)
+        best = score(features, candidates).argmax(1)
     start = candidates[torch.arange(len(best), device=best.device), best]
     with torch.inference_mode(False), frozen_parameters(model):
         own = map_tensors(torch.clone, features)
-        return ascend(partial(model.score, own), start.clone()[:, None], None, steps)[0][:, 0]
+        return ascend(partial(score, own), start.clone()[:, None], None, steps)[0][:, 0]
 
 
 def _raw_score(model: EnergyModel, features: Features, scaling: Scaling, y: Tensor) -> Tensor:
     """Scores of raw targets ``(B, M, D)``; the difference to the mean is taken in the precision of `y`."""
-    return model.score(features, scaling.standardised(y).float()).to(y.dtype)
+    z = scaling.standardised(y)
+    scores = model.score(features, z.float()).to(y.dtype)
+    if scaling.support is None:
+        return scores
+    # What lies outside has no place on the line, and what it scores there means nothing.
+    return torch.where(scaling.support.holds(y), scores - scaling.log_bend(z), -torch.inf)

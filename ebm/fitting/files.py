@@ -21,6 +21,7 @@ from ebm.fitting.loop import History
 from ebm.fitting.members import MemberMixture, network_of
 from ebm.fitting.network import OWN, Network, build_model
 from ebm.fitting.recipes import options_of
+from ebm.fitting.support import Support
 from ebm.integrity.checksums import sealed_zip
 from ebm.integrity.torch_files import read_torch_file
 from ebm.nn.members import side_by_side
@@ -28,7 +29,7 @@ from ebm.nn.members import side_by_side
 __all__ = ["load_fitted", "save_fitted"]
 
 FORMAT = "ebmtrack.fitted"
-VERSION = 2  # 1 knew no members and no calibration
+VERSION = 3  # 1 knew no members and no calibration; 2 no support, and reads all files without one
 _SCALING = ("x_mean", "x_scale", "y_mean", "y_scale", "z_low", "z_high")
 _LIMITS = ("x_low", "x_high")  # files of earlier releases have none
 
@@ -43,7 +44,7 @@ def save_fitted(fitted: FittedEBM, path: Path) -> None:
     net = network_of(fitted.model)
     fields = {
         "format": FORMAT,
-        "version": VERSION,
+        "version": VERSION if scaling.support is not None else VERSION - 1,
         "config": fitted.config.plain(),
         "loss_options": fitted.loss_options,
         "own_features": fitted.own_features,
@@ -54,6 +55,7 @@ def save_fitted(fitted: FittedEBM, path: Path) -> None:
         "flat": scaling.flat,
         "x_names": scaling.x_names,
         "y_names": scaling.y_names,
+        "support": None if scaling.support is None else scaling.support.plain(),
         "scaling": {name: getattr(scaling, name) for name in _SCALING + _LIMITS},
         "history": {
             "train_loss": list(history.train_loss),
@@ -168,11 +170,13 @@ def _scaling(fields: dict[str, Any]) -> Scaling:
     if limits and not bool((numbers["x_low"] <= numbers["x_high"]).all()):
         raise InputError("the range of the inputs is empty.")
     chosen = {name: numbers[name] for name in _SCALING + _LIMITS}
+    support = fields.get("support")
     return Scaling(
         x_shape=x_shape,
         flat=bool(fields["flat"]),
         x_names=_names(fields, "x_names", x_shape[0]),
         y_names=_names(fields, "y_names", targets["y_mean"][0]),
+        support=None if support is None else Support.from_plain(support, targets["y_mean"][0]),
         **chosen,
     )
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ebm.density import GridDensity, ImportanceDensity
+from ebm.density.integers import IntegerDensity
 from ebm.devices import usable_device
 from ebm.exceptions import InputError
 from ebm.fitting.answers import Block
@@ -192,5 +193,9 @@ class FittedEBM(Guarantees):
         warn_doubtful(torch.cat(doubtful), self.target_dim)
 
     def _mode(self, block: Block) -> Tensor:
+        if isinstance(block.density, IntegerDensity):
+            return block.density.mode()
         start = block.scaling.standardised(block.density.mode()[:, None]).float()
-        return block.scaling.raw(climb(self.model, block.features, start).double()[:, None])[:, 0]
+        return block.scaling.raw(climb(self.model, block.features, self.scaling, start).double()[:, None])[
+            :, 0
+        ]

@@ -11,7 +11,7 @@ from ebm.fitting.modes import Score
 from ebm.fitting.placement import Placed
 from ebm.models import EnergyModel, Features, tensors_of
 
-__all__ = ["GRID_POINTS", "blurred", "box_grid", "line_grid"]
+__all__ = ["GRID_POINTS", "blurred", "box_grid", "line_grid", "resolved"]
 
 # Points per target, by the number of targets; odd where every second one is a grid of its own.
 GRID_POINTS = {1: 1024, 2: 65, 3: 29}
@@ -153,6 +153,32 @@ def _looked_around(score: Score, low: Tensor, high: Tensor, coarse: int) -> tupl
         highs.append(low[:, d] + torch.where(last == coarse - 1, 2 * width, (last + 1) * step[:, d]))
         goes_on |= (first == 0) | (last == coarse - 1)
     return torch.stack(lows, 1), torch.stack(highs, 1), goes_on
+
+
+def resolved(z: Tensor, scaling: Scaling) -> Tensor:
+    """Axes that stay where numbers can tell raw targets from the borders of their support, and from others.
+
+    Args:
+        z: axes of equally spaced standardised targets, ``(B, G, D)`` float64.
+        scaling: with a support.
+
+    Returns:
+        The same, cut off at the limits of what is resolved, and no shorter than that allows for.
+    """
+    assert scaling.support is not None
+    shift, scale = scaling.y_mean.to(z), scaling.y_scale.to(z)
+    least, greatest = ((end - shift) / scale for end in scaling.support.limits(z))
+    low, high = (torch.minimum(torch.maximum(end, least), greatest) for end in (z[:, 0], z[:, -1]))
+    # As raw targets, neighbours must differ by several units in the last place.
+    ends = torch.stack((low, high), 1) * scale + shift
+    raw, slope = scaling.support.to_raw(ends), scaling.support.log_slopes(ends)
+    ulp = torch.finfo(z.dtype).eps * raw.abs()
+    short = (8 * z.shape[1] * ulp / slope.exp()).amax(1) / scale
+    middle = torch.minimum(torch.maximum(0.5 * (low + high), least + short), greatest - short)
+    wide = high - low >= short
+    low, high = torch.where(wide, low, middle - short), torch.where(wide, high, middle + short)
+    t = torch.linspace(0, 1, z.shape[1], dtype=z.dtype, device=z.device)[:, None]
+    return low[:, None] + (high - low)[:, None] * t
 
 
 def blurred(log_masses: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ebm.density import GridDensity
 from ebm.density.base import require_level
+from ebm.density.integers import IntegerDensity
 from ebm.density.regions import intervals_above, least_density
 from ebm.exceptions import DomainError, InputError, ShapeError
 from ebm.fitting.answers import Answers, AnyDensity
@@ -21,6 +22,8 @@ __all__ = ["Guarantees"]
 Kind = Literal["equal-tailed", "highest-density"]
 IntervalScore = Literal["rank", "quantile"]
 SetScore = Literal["rank", "log-density"]
+# Ranks of whole numbers come in steps: the same number must not fall out of its set by rounding.
+TIE = 1e-6
 
 
 class Guarantees(Answers):
@@ -142,8 +145,10 @@ class Guarantees(Answers):
         for density, *_ in self._blocks(rows):
             assert isinstance(density, GridDensity)
             own = least[start : start + density.batch_size].to(self.device)
-            threshold = least_density(density, own) if score == "rank" else own
-            found += intervals_above(density, threshold)
+            whole = isinstance(density, IntegerDensity)
+            threshold = least_density(density, own + TIE * whole) if score == "rank" else own - TIE * whole
+            runs = intervals_above(density, threshold)
+            found += [density.inwards(ends) for ends in runs] if isinstance(density, IntegerDensity) else runs
             start += density.batch_size
         return [like_input(runs, x) for runs in found]
 
@@ -167,10 +172,11 @@ class Guarantees(Answers):
         least = self._least(self._chosen(calibrated, groups, len(rows)), level, score, len(rows)).to(
             self.device
         )
+        tie = TIE * (self.scaling.support is not None and self.scaling.support.whole)
         if score == "rank":
             rank = self._with_targets(x, y, lambda density, t: density.highest_density_rank(t))
-            return like_input(rank <= least, x)
-        return like_input(self._with_targets(x, y, lambda density, t: density.log_prob(t)) >= least, x)
+            return like_input(rank <= least + tie, x)
+        return like_input(self._with_targets(x, y, lambda density, t: density.log_prob(t)) >= least - tie, x)
 
     def _chosen(self, calibrated: bool | None, groups: Any, count: int) -> tuple[Calibration, Tensor] | None:
         """The calibration to use and the group of every row; None for the densities as they are."""

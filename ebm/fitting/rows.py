@@ -1,14 +1,17 @@
 """Which rows are trained on and which are held out."""
 
 import warnings
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from ebm.exceptions import DomainError, InputError, OutlierWarning, ShapeError
+from ebm.fitting.bounds import parse_bounds, require_inside
 from ebm.fitting.data import Scaling, as_inputs, as_targets, as_weights, measure
 from ebm.fitting.moments import OUTLYING, outliers
+from ebm.fitting.support import Support, dequantised
 from ebm.fitting.tables import require_same_order
 
 __all__ = ["Rows", "held_out_pair", "prepare_rows", "split_rows"]
@@ -30,8 +33,11 @@ class Rows(NamedTuple):
         return Rows(self.x[rows], self.y[rows], self.weights[rows])
 
     def scaled(self, scaling: Scaling, device: torch.device) -> "Rows":
-        """Raw rows as a network and its loss take them: standardised, float32 on `device`."""
-        y = scaling.standardised(self.y).to(device, torch.float32)
+        """Raw rows as a network and its loss take them: standardised, float32 on `device`.
+
+        Whole numbers are moved within their units, the same way every time; see `dequantised`.
+        """
+        y = scaling.standardised(_spread_out(self.y, scaling.support)).to(device, torch.float32)
         return Rows(scaling.inputs(self.x, device), y, self.weights.to(device, torch.float32))
 
 
@@ -44,6 +50,7 @@ def prepare_rows(
     share: float,
     seed: int,
     members: int = 1,
+    support: Any = None,
 ) -> tuple[Rows, Rows, Scaling]:
     """Rows to train on and rows held out, raw, float64 on the CPU, and the scaling of the former.
 
@@ -58,27 +65,31 @@ def prepare_rows(
         share: of the rows, to hold out.
         seed: of the draw.
         members: K.
+        support: where targets can lie, see `ebm.fitting.bounds.parse_bounds`.
 
     Raises:
         ShapeError: if shapes do not fit.
-        DomainError: if a value is outside its domain, there are too few rows, or a target is constant.
+        DomainError: if a value is outside its domain, there are too few rows, or a target is constant or
+            outside its support.
         InputError: if something is not numeric, or tables label the same rows in another order.
 
     Warns:
         OutlierWarning: if rows lie more than `OUTLYING` robust deviations from the median.
     """
-    rows, wrong, flat = _used(x, y, sample_weight)
+    rows, used, flat = _used(x, y, sample_weight)
+    line, way = _on_line(rows.y, support, flat, used)
+    wrong_x, wrong_y = _outliers("x", rows.x, used), _outliers("y", line, used)
+
+    def measured(own: Tensor | slice) -> Scaling:
+        odd_x, odd_y = (part if part is None else part[own] for part in (wrong_x, wrong_y))
+        scaling = measure(rows.x[own], rows.y[own], flat, odd_x, odd_y, line[own])
+        return replace(scaling, support=way).named(x, y)
+
     if validation_data is None:
         train, held = _splits(len(rows.x), share, seed, members)
-        kept = rows.chosen(train)
-        if members == 1:
-            scaling = measure(
-                kept.x, kept.y, flat, *(part if part is None else part[train] for part in wrong)
-            )
-        else:
-            scaling = measure(rows.x, rows.y, flat, *wrong)
-        return kept, rows.chosen(held), scaling.named(x, y)
-    scaling = measure(rows.x, rows.y, flat, *wrong).named(x, y)
+        scaling = measured(train if members == 1 else slice(None))
+        return rows.chosen(train), rows.chosen(held), scaling
+    scaling = measured(slice(None))
     held_x, held_y = held_out_pair(validation_data)
     held_rows = _given(scaling.rows(held_x), held_y, scaling)
     train = _in_orders(torch.arange(len(rows.x)).expand(members, -1), seed)
@@ -86,8 +97,24 @@ def prepare_rows(
     return rows.chosen(train), held_rows.chosen(again), scaling
 
 
-def _used(x: Any, y: Any, sample_weight: Any) -> tuple[Rows, tuple[Tensor | None, Tensor | None], bool]:
-    """Checked rows that have weight, which of their entries are outliers, and whether y was ``(N,)``."""
+def _on_line(y: Tensor, support: Any, flat: bool, used: Tensor) -> tuple[Tensor, Support | None]:
+    """Raw targets ``(N, D)`` on the line, and the way there."""
+    bounds = parse_bounds(support, y.shape[1])
+    if bounds is None:
+        return y, None
+    require_inside(bounds, y, flat, used.nonzero()[:, 0])
+    whole = dequantised(y, torch.Generator().manual_seed(0)) if bounds[0].whole else y
+    way = Support.of(bounds, whole)
+    return way.to_line(whole), way
+
+
+def _spread_out(y: Tensor, support: Support | None) -> Tensor:
+    whole = support is not None and support.whole
+    return dequantised(y, torch.Generator().manual_seed(0)) if whole else y
+
+
+def _used(x: Any, y: Any, sample_weight: Any) -> tuple[Rows, Tensor, bool]:
+    """Checked rows that have weight, which of the user's rows these are, and whether y was ``(N,)``."""
     require_same_order(x, y)
     require_same_order(x, sample_weight, "sample_weight")
     inputs = as_inputs(x)
@@ -95,7 +122,7 @@ def _used(x: Any, y: Any, sample_weight: Any) -> tuple[Rows, tuple[Tensor | None
     weights = as_weights(sample_weight, len(inputs))
     used = weights > 0
     rows = Rows(inputs, targets, weights).chosen(used)
-    return rows, (_outliers("x", rows.x, used), _outliers("y", rows.y, used)), flat
+    return rows, used, flat
 
 
 def held_out_pair(validation_data: Any) -> tuple[Any, Any]:
@@ -117,7 +144,10 @@ def _given(x: Tensor, y: Any, scaling: Scaling) -> Rows:
     """Rows that the user holds out, ``(N, ...)`` as they are and targets of any kind."""
     if not len(x):
         raise ShapeError("validation_data has no rows; leave it out to hold out a share of x.")
-    return Rows(x, scaling.targets(y, len(x)), as_weights(None, len(x)))
+    targets = scaling.targets(y, len(x))
+    if scaling.support is not None:
+        require_inside(scaling.support.columns, targets, scaling.flat)
+    return Rows(x, targets, as_weights(None, len(x)))
 
 
 def _splits(count: int, share: float, seed: int, members: int) -> tuple[Tensor, Tensor]:
@@ -172,6 +202,6 @@ def _outliers(name: str, values: Tensor, used: Tensor) -> Tensor | None:
             f"standard deviations from the median (row {named}). They are used, but have no say in the "
             "scale; leave them out if they are errors.",
             OutlierWarning,
-            stacklevel=6,
+            stacklevel=5,
         )
     return wrong

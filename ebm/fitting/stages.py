@@ -26,6 +26,7 @@ from ebm.fitting.network import (
 from ebm.fitting.pilot import PilotLoss, correction_config
 from ebm.fitting.recipes import standardised_loss
 from ebm.fitting.rows import Rows
+from ebm.fitting.support import dequantised
 from ebm.nn.members import one_of, side_by_side
 
 __all__ = ["Training"]
@@ -42,6 +43,7 @@ class Training:
         config: of the fit.
         options: numbers of the loss.
         progress: show bars.
+        whole: raw targets ``(N, 1)`` of the rows to train on, where they are whole numbers.
     """
 
     train: Rows
@@ -50,6 +52,7 @@ class Training:
     config: FitConfig
     options: dict[str, Any]
     progress: bool
+    whole: Tensor | None = None
 
     def run(self, feature_net: nn.Module | None) -> tuple[Network, History]:
         """The trained network, or several side by side, and the history of its last stage.
@@ -145,11 +148,16 @@ class Training:
 
         def batch_loss(rows: Tensor) -> Tensor:
             rows = rows if members == 1 else (first + rows).flatten()
-            output = loss(net, net.extract(x[rows]), z[rows], generator=generator)
+            labels = z[rows] if self.whole is None else self._moved(self.whole[rows], generator)
+            output = loss(net, net.extract(x[rows]), labels, generator=generator)
             mean = output.loss if even else (output.per_item * weights[rows]).mean()
             return mean if members == 1 else mean * members
 
         return batch_loss
+
+    def _moved(self, whole: Tensor, generator: torch.Generator) -> Tensor:
+        """Whole numbers anywhere in their units, and elsewhere every time; standardised."""
+        return self.scaling.standardised(dequantised(whole, generator)).to(self.train.y)
 
 
 def _has(net: nn.Module, name: str) -> bool:

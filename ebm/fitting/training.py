@@ -9,7 +9,9 @@ import torch
 from torch import nn
 
 from ebm.devices import usable_device
+from ebm.exceptions import DomainError
 from ebm.fitting.base import PointPredictor, build_on
+from ebm.fitting.bounds import parse_bounds
 from ebm.fitting.config import FitConfig
 from ebm.fitting.conformal import Calibration, measure_scores
 from ebm.fitting.data import Scaling
@@ -37,6 +39,7 @@ def fit(
     validation_data: tuple[Any, Any] | None = None,
     sample_weight: Any = None,
     base: PointPredictor | None = None,
+    support: Any = None,
     device: str | torch.device = "cpu",
     progress: bool = True,
     calibrate: bool = False,
@@ -66,6 +69,10 @@ def fit(
         sample_weight: non-negative weight per row ``(N,)``; a row of weight 0 is left out.
         base: a predictor with ``fit`` and ``predict``, such as a forest of scikit-learn. The density is then
             that of its errors, on rows that it did not see (cross-validation in five folds).
+        support: where targets can lie; the density is 0 elsewhere. A pair (low, high) with None where there
+            is no border, "positive" for (0, None); "integer", "count" (0, 1, 2 ...) or a range for whole
+            numbers, whose `log_prob` is the log of a probability. A list has one for each target, None for
+            any number.
         device: where to train and predict, for example "cuda".
         progress: show a bar, where tqdm is installed and the output is a terminal.
         calibrate: widen intervals and sets until they hold the rows held out, as `FittedEBM.calibrate` does.
@@ -77,8 +84,8 @@ def fit(
 
     Raises:
         ShapeError: if shapes do not fit.
-        DomainError: if a value is NaN, infinite or outside its domain, there are too few rows, or a target
-            column is constant.
+        DomainError: if a value is NaN, infinite or outside its domain, there are too few rows, a target
+            column is constant or leaves its support, or there are a support and a base.
         InputError: if something is not numeric, tables label the same rows in another order, or the device
             cannot be used.
         UnknownNameError: (a ValueError) for an unknown loss or option.
@@ -90,11 +97,12 @@ def fit(
     own = {name: options.pop(name) for name in [*options] if name in FitConfig.__dataclass_fields__}
     config, place = FitConfig(loss=loss, **own), usable_device(device)
     chosen = options_of(config, options)
-    train, held, scaling, base = _prepared(x, y, sample_weight, validation_data, base, config)
+    train, held, scaling, base = _prepared(x, y, sample_weight, validation_data, base, support, config)
     small = feature_net is None and place.type == "cpu" and max(config.hidden) <= ONE_THREAD_WIDTH
     with _seeded(config.seed, place), using_threads(1) if small else nullcontext():
         measured = held.scaled(scaling, place)
-        job = Training(train.scaled(scaling, place), measured, scaling, config, chosen, progress)
+        whole = train.y.to(place) if scaling.support is not None and scaling.support.whole else None
+        job = Training(train.scaled(scaling, place), measured, scaling, config, chosen, progress, whole)
         net, history = job.run(feature_net)
         model = net if config.members == 1 else MemberMixture(net, config.members, scaling)
         own_net = feature_net is not None
@@ -112,12 +120,18 @@ def _prepared(
     sample_weight: Any,
     validation_data: tuple[Any, Any] | None,
     base: PointPredictor | None,
+    support: Any,
     config: FitConfig,
 ) -> tuple[Rows, Rows, Scaling, PointPredictor | None]:
     """Rows to train on, rows held out, their scaling, and the base fitted to all rows."""
     chosen = {"share": config.validation, "seed": config.seed, "members": config.members}
     if base is None:
-        return *prepare_rows(x, y, sample_weight, validation_data, **chosen), None  # type: ignore[arg-type]
+        return *prepare_rows(x, y, sample_weight, validation_data, support=support, **chosen), None  # type: ignore[arg-type]
+    if parse_bounds(support, len(support) if isinstance(support, list) else 1) is not None:
+        raise DomainError(
+            "a base and a support do not go together: the density is that of the base's errors, and where "
+            "these can lie differs from row to row. Leave out one of them, or fit log y on a base."
+        )
     built = build_on(base, x, y, sample_weight, validation_data, config.seed)
     own = prepare_rows(built.x, built.y, sample_weight, built.validation, **chosen)  # type: ignore[arg-type]
     scaling = replace(own[2], x_shape=(len(built.x[0]) - own[2].target_dim,)).named(x, y)

@@ -207,6 +207,11 @@ def _require_possible(fitted: FittedEBM, output: str) -> None:
             f"members are averaged by their log Z, which a file finds for one target, and the fit has "
             f"D={fitted.target_dim}: fit with members=1."
         )
+    if fitted.scaling.support is not None:
+        raise InputError(
+            "an ONNX file has no place for a support; fit the logarithm of y, say, without one, and add its "
+            "slope where the file is used."
+        )
     missing = [name for name in MODULES if importlib.util.find_spec(name) is None]
     if missing:
         raise explain_missing("ONNX files", *missing)
