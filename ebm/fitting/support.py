@@ -23,7 +23,7 @@ Kind = Literal["line", "log", "softplus", "logit"]
 # Of borders at 0, which floating-point numbers come as close to as any density needs; and the largest target.
 LEAST, MOST = 1e-280, 1e280
 # Where the 95th percentile lies so many medians above the border, only logarithms of targets have a scale.
-SCALELESS = 10.0
+SCALELESS = 4.0
 
 
 @dataclass(frozen=True)

@@ -255,8 +255,8 @@ def test_the_way_to_the_line_has_an_inverse_and_the_slope_that_it_says(
 
 def test_the_way_is_chosen_by_the_scale_of_the_targets() -> None:
     torch.manual_seed(0)
-    assert Column.of(Bounds(0.0), Exponential(1.0).sample((500,)).double()).kind == "softplus"
-    assert Column.of(Bounds(0.0), LogNormal(0.0, 3.0).sample((500,)).double()).kind == "log"
+    assert Column.of(Bounds(0.0), Gamma(3.0, 1.0).sample((500,)).double()).kind == "softplus"
+    assert Column.of(Bounds(0.0), LogNormal(0.0, 1.0).sample((500,)).double()).kind == "log"
     assert Column.of(Bounds(0.0, 1.0), torch.rand(500).double()).kind == "logit"
     assert Column.of(Bounds(whole=True), torch.rand(500).double()).kind == "line"
 
@@ -344,8 +344,8 @@ def test_a_file_keeps_the_support(name: str, request: pytest.FixtureRequest, tmp
     assert (again.log_prob(X[:5], y) == fitted.log_prob(X[:5], y)).all()
 
 
-@pytest.mark.parametrize("model", ["gaussian", "mdn-2"])
-def test_heads_in_closed_form_take_a_support(model: str) -> None:
+@pytest.mark.parametrize("model", ["gaussian", "mdn-2", "mdn-2+energy"])
+def test_heads_and_their_corrections_take_a_support(model: str) -> None:
     """A Gaussian of the logarithm is a lognormal target."""
     y = np.exp(3 * np.random.default_rng(1).standard_normal(400))
     fitted = ebm.fit(X, y, support="positive", model=model, epochs=20, progress=False)
