@@ -88,12 +88,24 @@ def run_study(
     progress.begin(missing, finished=len(results))
     with progress:
         if resources.jobs > 1 and len(missing) > 1:
-            results |= run_in_processes(missing, store, resources, progress, failed)
+            results |= run_in_processes(missing, resources.jobs, _Worker(store, resources), progress, failed)
         else:
             with using_threads(resources.threads_per_job()):
                 for job in missing:
                     _attempt(job, store, resources, progress, results, failed)
     return StudyOutcome(results=results, failed=failed)
+
+
+@dataclass(frozen=True)
+class _Worker:
+    """Runs jobs in a process of their own."""
+
+    store: Store
+    resources: Resources
+
+    def __call__(self, job: ToyJob, report: Report) -> JobResult:
+        torch.set_num_threads(self.resources.threads_per_job())
+        return run_job(job, self.store, self.resources, report)
 
 
 def _attempt(

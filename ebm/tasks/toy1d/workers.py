@@ -2,7 +2,7 @@
 
 import multiprocessing
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING, Any
@@ -12,26 +12,33 @@ from ebm.exceptions import EBMError
 if TYPE_CHECKING:
     from ebm.tasks.toy1d.jobs import ToyJob
     from ebm.tasks.toy1d.progress import StudyProgress
-    from ebm.tasks.toy1d.store import JobResult, Store
-    from ebm.tasks.toy1d.study import Resources
+    from ebm.tasks.toy1d.store import JobResult
 
 __all__ = ["run_in_processes"]
+
+# What runs a job, by a name that another process can import, and reports on it.
+Work = Callable[["ToyJob", Callable[..., None]], "JobResult"]
 
 _GRACE = 5.0  # seconds that a worker has to end before it is killed
 
 
 def run_in_processes(
     jobs: "Sequence[ToyJob]",
-    store: "Store",
-    resources: "Resources",
+    count: int,
+    work: Work,
     progress: "StudyProgress",
     failed: "dict[ToyJob, str]",
 ) -> "dict[ToyJob, JobResult]":
-    """Run jobs, `resources.jobs` at a time; entries of `failed` say why a job has no result.
+    """Run jobs in processes of their own; Ctrl-C ends these, and what they have finished is on the disk.
 
-    Ctrl-C ends the workers; what they have finished is on the disk.
+    Args:
+        jobs: the jobs.
+        count: jobs at a time.
+        work: what runs a job; it is pickled.
+        progress: told how far it is.
+        failed: gets an entry that says why, for every job without a result.
     """
-    pool = _Pool(list(jobs), min(resources.jobs, len(jobs)), store, resources)
+    pool = _Pool(list(jobs), min(count, len(jobs)), work)
     results: dict[ToyJob, JobResult] = {}
     try:
         while pool.busy():
@@ -52,9 +59,9 @@ def run_in_processes(
 class _Pool:
     """The workers, what each is at, and the jobs that none has begun."""
 
-    def __init__(self, jobs: "list[ToyJob]", count: int, store: "Store", resources: "Resources") -> None:
+    def __init__(self, jobs: "list[ToyJob]", count: int, work: Work) -> None:
         self._waiting = jobs[::-1]
-        self._arguments = (store, resources)
+        self._work = work
         self._at: dict[Connection, tuple[ToyJob, BaseProcess]] = {}
         self._context = multiprocessing.get_context("spawn")  # a fork would copy torch's threads half
         for _ in range(count):
@@ -62,7 +69,7 @@ class _Pool:
 
     def _start(self) -> None:
         here, there = self._context.Pipe()
-        process = self._context.Process(target=_work, args=(there, *self._arguments), daemon=True)
+        process = self._context.Process(target=_live, args=(there, self._work), daemon=True)
         process.start()
         there.close()
         self._give(here, process)
@@ -111,14 +118,9 @@ class _Pool:
                 process.kill()
 
 
-def _work(connection: Connection, store: "Store", resources: "Resources") -> None:
+def _live(connection: Connection, work: Work) -> None:
     """A worker's life: jobs from the connection until it says None or its other end is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends its workers
-    import torch
-
-    from ebm.tasks.toy1d.study import run_job
-
-    torch.set_num_threads(resources.threads_per_job())
 
     def report(*news: Any) -> None:
         connection.send(("step", news))
@@ -132,7 +134,7 @@ def _work(connection: Connection, store: "Store", resources: "Resources") -> Non
         if job is None:
             return
         try:
-            message = ("done", run_job(job, store, resources, report))
+            message = ("done", work(job, report))
         except (BrokenPipeError, ConnectionResetError):
             return  # the parent is gone
         except (EBMError, RuntimeError) as error:

@@ -204,6 +204,10 @@ class FakeProcess:
         """Nothing to wait for."""
 
 
+def _never(*_: Any) -> Any:
+    raise AssertionError("a made-up worker runs nothing")
+
+
 def test_a_worker_that_dies_costs_its_job_alone(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     jobs = [tiny_job("nce"), tiny_job("ml-is")]
     started = []
@@ -223,7 +227,7 @@ def test_a_worker_that_dies_costs_its_job_alone(store: Store, monkeypatch: pytes
     monkeypatch.setattr(workers._Pool, "_start", start)
     monkeypatch.setattr(workers._Pool, "__init__", lambda pool, jobs, *_: _begin(pool, jobs, start))
     failed: dict[ToyJob, str] = {}
-    results = workers.run_in_processes(jobs, store, ONE, StudyProgress(quiet=True), failed)
+    results = workers.run_in_processes(jobs, 2, _never, StudyProgress(quiet=True), failed)
     assert failed == {jobs[0]: "its process ended with exit code -9"}
     assert list(results) == [jobs[1]]
 
