@@ -9,6 +9,7 @@ differs from them.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 from ebm.baselines.iou import IoUCriterion
@@ -152,7 +153,7 @@ _TOY = {
     "toy1d/ml-is-p1": _toy("ml-is", 0.1, 0.8),
     "toy1d/kld-is": _toy("kld-is", 0.2, 1.6, label_sigma=0.025),
     "toy1d/nce": _toy("nce", 0.1, 0.8),
-    "toy1d/nce+": _toy("nce+", 0.1, 0.8, beta=0.025),
+    "toy1d/nce+": replace(_toy("nce+", 0.1, 0.8, beta=0.025), share_across_batch=False),  # eq. 15
     "toy1d/sm": MethodConfig(loss="sm", target_dim=1),
     "toy1d/dsm": _toy_dsm(0.2),
     "toy1d/dsm-2": _toy_dsm(0.075),

@@ -44,8 +44,8 @@ def test_arguments_reach_the_losses() -> None:
     assert (noised.num_samples, noised.target_dim) == (128, 4)
     perturbed = preset("toy1d/nce+").build_loss()
     assert isinstance(perturbed, NCEPlusLoss)
-    assert perturbed.share_across_batch
-    assert not preset("toy1d/nce+").build_loss(share_across_batch=False).share_across_batch
+    assert not perturbed.share_across_batch
+    assert preset("toy1d/nce+").build_loss(share_across_batch=True).share_across_batch
     torch.testing.assert_close(perturbed.noise.sigmas, torch.tensor([[0.0025], [0.02]]))
     labelled = preset("toy1d/kld-is").build_loss()
     torch.testing.assert_close(labelled.label_density.sigmas, torch.tensor([[0.025]]))

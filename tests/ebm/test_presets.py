@@ -106,8 +106,8 @@ def test_training_is_as_published() -> None:
         assert method.target_dim == DIMENSIONS[task], name
         assert (method.layout == "box") == (method.target_dim == 4), name
         assert method.beta_mode == "std"
-        sampled = method.loss in ("ml-is", "kld-is", "nce", "nce+")
-        assert method.share_across_batch == (task == "toy1d" and sampled), name
+        shared = task == "toy1d" and method.loss in ("ml-is", "kld-is", "nce")
+        assert method.share_across_batch == shared, name
 
 
 def test_prediction_is_as_published() -> None:
@@ -120,7 +120,7 @@ def test_prediction_is_as_published() -> None:
 
 
 @pytest.mark.parametrize("data_set", DATA_SETS)
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", [name for name in METHODS if name != "cnce"])  # not the papers'
 def test_the_study_of_one_dimension_trains_with_these_settings(name: str, data_set: int) -> None:
     own = f"toy1d/{name}-{data_set}"
     config, studied = preset(own if own in presets else f"toy1d/{name}"), toy_method(name, data_set)

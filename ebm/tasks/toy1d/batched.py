@@ -6,11 +6,17 @@ are never concatenated. Derivatives in y are carried along with the values (forw
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
+from torch.nn.functional import logsigmoid
 
-__all__ = ["BatchedSteps", "Layers", "jet"]
+__all__ = ["COMPARISONS", "BatchedSteps", "Comparison", "Layers", "jet"]
+
+# How scores become a loss; the C code counts them in this order.
+Comparison = Literal["linear", "softmax", "pairs"]
+COMPARISONS: tuple[Comparison, ...] = get_args(Comparison)
 
 HIDDEN = 10
 
@@ -101,9 +107,12 @@ class BatchedSteps:
     """Losses and gradients of S networks on S batches."""
 
     def candidate_step(
-        self, weights: Tensor, x: Tensor, y: Tensor, log_q: Tensor, coefficient: Tensor, partition: bool
+        self, weights: Tensor, x: Tensor, y: Tensor, log_q: Tensor, coefficient: Tensor, how: Comparison
     ) -> tuple[Tensor, Tensor]:
-        """Mean over inputs of ``LSE_c(f_c - log_q_c) - sum_c coefficient_c f_c``, and its gradient.
+        """Mean over inputs of a loss that compares the scores of candidates, and its gradient.
+
+        ``"linear"``: ``-sum_c coefficient_c f_c``; ``"softmax"``: ``LSE_c(f_c - log_q_c)`` in addition;
+        ``"pairs"``: ``sum_c coefficient_c softplus(f_c - log_q_c - f_0)``.
 
         Args:
             weights: ``(S, 591)``.
@@ -111,7 +120,7 @@ class BatchedSteps:
             y: candidates ``(S, B, C)``.
             log_q: ``(S, B, C)``, or ``(S, 1, C)`` where the inputs share it; +inf leaves a candidate out.
             coefficient: shape of `log_q`.
-            partition: False leaves out the first term.
+            how: scores become a loss.
 
         Returns:
             Losses ``(S,)`` and gradients ``(S, 591)``.
@@ -119,8 +128,10 @@ class BatchedSteps:
 
         def loss(at: Tensor) -> Tensor:
             (f,) = jet(Layers.of(at), x, y, 0)
+            if how == "pairs":
+                return -(coefficient * logsigmoid(f[..., :1] + log_q - f)).sum(-1).mean(1)
             linear = (coefficient * f).sum(-1)
-            return ((f - log_q).logsumexp(-1) - linear if partition else -linear).mean(1)
+            return ((f - log_q).logsumexp(-1) - linear if how == "softmax" else -linear).mean(1)
 
         return _with_gradient(loss, weights)
 

@@ -25,7 +25,7 @@ examples:
   ebmtrack toy1d table --quick                           everything once, small, in minutes
   ebmtrack toy1d table --jobs 4                          table 1 without ML-MCMC-256
   ebmtrack toy1d table --methods all --runs 20,ml-mcmc-256=4 --samples 1024,ml-mcmc-256=128
-  ebmtrack toy1d table --methods nce+ --variant recipe --variant share=off --variant beta-mode=variance
+  ebmtrack toy1d table --methods nce+ --variant recipe --variant share=on --variant beta-mode=variance
   ebmtrack toy1d sweep --methods nce ml-is --samples 1,16,256 --runs 5
   ebmtrack toy1d plot --methods ml-is nce --pick median
 
@@ -34,7 +34,7 @@ Finished jobs stay in the output folder; the same command again runs only what i
 
 _VARIANTS = """\
 variants test an explanation: --variant KEY=VALUE[,KEY=VALUE ...], repeatable; 'recipe' is the recipe itself:
-  share=off           own offsets and own nu for every label of a mini-batch, not one set for all
+  share=on|off        one set of offsets, and one nu, for a whole mini-batch, or own ones for every label
   beta-mode=variance  NCE+ with beta as equation 15 prints it;  beta=VALUE
   data-seed=N         another draw of the training set;  train-size=N
   epsilon=VALUE       what the evaluation adds to the true density (1e-30);  grid=N (2048); no new training
@@ -46,7 +46,7 @@ def build_parser() -> argparse.ArgumentParser:
     """The command line; importing nothing heavy."""
     parser = CommandParser(
         prog="ebmtrack toy1d",
-        description="Repeat the papers' 1D study: nine ways to train one network, two data sets.",
+        description="Repeat the papers' 1D study: ten ways to train one network, two data sets.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -86,7 +86,7 @@ def _command(
         epilog=_EXAMPLES + "\n" + _VARIANTS,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    many = "default: ml-is kld-is nce nce+" if name == "sweep" else "default: all but ml-mcmc-256"
+    many = "default: ml-is kld-is nce nce+ cnce" if name == "sweep" else "default: all but ml-mcmc-256"
     what = parser.add_argument_group("what is run")
     what.add_argument("--methods", nargs="+", metavar="NAME", help=f"methods, or all ({many})")
     what.add_argument("--data-sets", nargs="+", type=int, default=[1, 2], metavar="N", help="1, 2 or both")

@@ -1,6 +1,7 @@
 """What each loss of the 1D study scores: offsets from the label, their log-densities, how scores are summed.
 
-Every loss that compares scores is ``LSE_c(f_c - log_q_c) - sum_c coefficient_c f_c`` of some candidates.
+Every loss that compares scores is ``LSE_c(f_c - log_q_c) - sum_c coefficient_c f_c`` of some candidates, or,
+for conditional NCE, ``sum_c coefficient_c softplus(f_c - f_0)``.
 """
 
 import math
@@ -32,7 +33,7 @@ class CandidateTable:
 
 
 class Draws:
-    """Candidates of a method that compares scores: ML-IS, KLD-IS, NCE or NCE+.
+    """Candidates of a method that compares scores: ML-IS, KLD-IS, NCE, NCE+ or CNCE.
 
     Args:
         method: its settings.
@@ -69,6 +70,8 @@ class Draws:
 
     def _with_label(self, offsets: Tensor, log_q: Tensor, generator: torch.Generator) -> CandidateTable:
         rows, count = offsets.shape
+        if self.method.loss == "cnce":
+            return _pairs(offsets)
         label = torch.zeros(rows, 1, dtype=offsets.dtype, device=offsets.device)
         if self.label_noise is not None:
             label = self.label_noise.sample_offsets(rows, offsets, generator=generator)
@@ -80,3 +83,11 @@ class Draws:
         first = torch.zeros(rows, 1 + count, dtype=offsets.dtype, device=offsets.device)
         first[:, 0] = 1
         return CandidateTable(torch.cat((label, offsets), 1), torch.cat((log_q_label, log_q), 1), first)
+
+
+def _pairs(offsets: Tensor) -> CandidateTable:
+    """The label and every sample with the same weight; symmetric noise leaves nothing to correct for."""
+    padded = torch.nn.functional.pad(offsets, (1, 0))
+    coefficient = torch.full_like(padded, 1 / offsets.shape[1])
+    coefficient[:, 0] = 0
+    return CandidateTable(padded, torch.zeros_like(padded), coefficient)

@@ -16,7 +16,7 @@ from ebm.checks import require_count, require_finite
 from ebm.exceptions import DomainError, ShapeError
 from ebm.lookup import unknown_name
 from ebm.nn import ToyEnergyNet
-from ebm.tasks.toy1d.batched import BatchedSteps, Layers
+from ebm.tasks.toy1d.batched import BatchedSteps, Comparison, Layers
 from ebm.tasks.toy1d.draws import CandidateTable, Draws
 from ebm.tasks.toy1d.fused import FusedSteps, fused_unavailable
 from ebm.tasks.toy1d.methods import ToyMethod
@@ -169,7 +169,8 @@ class _Run:
             rows = slice(None, y.shape[1] if table.offsets.shape[1] > 1 else 1)
             log_q, coefficient = table.log_q[:, rows], table.coefficient[:, rows]
             candidates = y[..., None] + table.offsets[:, rows]
-            return self.steps.candidate_step(self.weights, x, candidates, log_q, coefficient, True)
+            how: Comparison = "pairs" if self.method.loss == "cnce" else "softmax"
+            return self.steps.candidate_step(self.weights, x, candidates, log_q, coefficient, how)
         if self.method.loss == "sm":
             return self.steps.curvature_step(self.weights, x, y)
         if self.method.loss == "dsm":
@@ -195,7 +196,7 @@ class _Run:
         coefficient = torch.full((len(y), 1, 1 + chains), -1 / chains, device=y.device)
         coefficient[..., 0] = 1
         empty = torch.zeros_like(coefficient)
-        return self.steps.candidate_step(self.weights, x, candidates, empty, coefficient, False)
+        return self.steps.candidate_step(self.weights, x, candidates, empty, coefficient, "linear")
 
     def _tables(self, count: int) -> Iterator[CandidateTable | None]:
         """Candidates of `count` steps: drawn once an epoch where batches share offsets, else every step."""

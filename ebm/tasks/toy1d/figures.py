@@ -38,7 +38,14 @@ T = TypeVar("T")
 
 # Okabe and Ito's colours, told apart by colour-blind readers too.
 COLOURS: Mapping[str, str] = MappingProxyType(
-    {"ml-is": "#0072B2", "kld-is": "#009E73", "nce": "#D55E00", "nce+": "#CC79A7", "other": "#000000"}
+    {
+        "ml-is": "#0072B2",
+        "kld-is": "#009E73",
+        "nce": "#D55E00",
+        "nce+": "#CC79A7",
+        "cnce": "#E69F00",
+        "other": "#000000",
+    }
 )
 _STYLE: Any = {
     "font.family": "sans-serif",

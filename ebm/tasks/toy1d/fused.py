@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from ebm.exceptions import InputError
-from ebm.tasks.toy1d.batched import BatchedSteps
+from ebm.tasks.toy1d.batched import COMPARISONS, BatchedSteps, Comparison
 
 __all__ = ["FusedSteps", "fused_unavailable"]
 
@@ -44,7 +44,7 @@ class FusedSteps(BatchedSteps):
         self._library = ctypes.CDLL(str(_library()))
 
     def candidate_step(
-        self, weights: Tensor, x: Tensor, y: Tensor, log_q: Tensor, coefficient: Tensor, partition: bool
+        self, weights: Tensor, x: Tensor, y: Tensor, log_q: Tensor, coefficient: Tensor, how: Comparison
     ) -> tuple[Tensor, Tensor]:
         """See `BatchedSteps.candidate_step`."""
         seeds, batch, count = y.shape
@@ -55,7 +55,7 @@ class FusedSteps(BatchedSteps):
             failed = self._library.candidate_step(
                 *_pointers(weights[s], gradient[s], x[s], y[s], log_q[s], coefficient[s]),
                 *map(ctypes.c_long, (batch, count, stride)),
-                ctypes.c_int(partition),
+                ctypes.c_int(COMPARISONS.index(how)),
                 _pointer(losses[s]),
             )
             if failed:

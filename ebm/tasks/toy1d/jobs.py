@@ -135,7 +135,7 @@ def _switch(word: str) -> bool:
 
 # Keys of a variant: how the value is read, what it sets, and which losses it concerns (all where empty).
 _KEYS: dict[str, tuple[Callable[[str], Any], str, tuple[str, ...]]] = {
-    "share": (_switch, "share_across_batch", ("ml-is", "kld-is", "nce", "nce+")),
+    "share": (_switch, "share_across_batch", ("ml-is", "kld-is", "nce", "nce+", "cnce")),
     "beta": (float, "beta", ("nce+",)),
     "beta-mode": (str, "beta_mode", ("nce+",)),
     "label-sigma": (float, "label_sigma", ("kld-is",)),

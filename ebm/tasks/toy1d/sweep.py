@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ebm.exceptions import DomainError, InputError
 from ebm.tasks.toy1d.evaluation import true_density
 from ebm.tasks.toy1d.figures import COLOURS, new_figure, plain_axes, save_figure, styled
-from ebm.tasks.toy1d.rows import Row
+from ebm.tasks.toy1d.rows import Row, RowKey
 from ebm.tasks.toy1d.tables import aligned
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_sweep", "parse_samples", "save_sweep", "sweep_table"]
 
-_MARKERS = ("o", "s", "^", "D")
+_MARKERS = ("o", "s", "^", "D", "v", "P")
 
 
 def parse_samples(text: str) -> tuple[int, ...]:
@@ -102,7 +102,7 @@ def _draw_panel(axes: Any, rows: Sequence[Row], labels: Sequence[str], data_set:
     for place, label in enumerate(labels):
         mine = sorted((row for row in rows if row.key.label == label), key=lambda row: row.key.samples or 0)
         found = [_point(row, data_set) for row in mine]
-        colour = _colour(mine[0].key.name, place)
+        colour = _colour(mine[0].key, place)
         counts = [row.key.samples or 0 for row in mine]
         best, mean = ([point[i] if point else math.nan for point in found] for i in (1, 2))
         axes.plot(counts, _finite(mean), "--", color=colour, linewidth=0.8, alpha=0.6)
@@ -146,9 +146,10 @@ def _finite(values: Sequence[float]) -> list[float]:
     return [value if math.isfinite(value) else math.nan for value in values]
 
 
-def _colour(name: str, place: int) -> str:
-    spare = ("#56B4E9", "#E69F00", "#999999", "#F0E442")
-    return COLOURS.get(name, spare[place % len(spare)])
+def _colour(key: RowKey, place: int) -> str:
+    spare = ("#56B4E9", "#999999", "#F0E442")
+    own = None if key.variant else COLOURS.get(key.name)
+    return own or spare[place % len(spare)]
 
 
 def _draw_uniform(axes: Any, data_sets: Sequence[int]) -> None:
@@ -159,11 +160,11 @@ def _draw_uniform(axes: Any, data_sets: Sequence[int]) -> None:
 def _legend(figure: "Figure", labels: Sequence[str], rows: Sequence[Row]) -> None:
     from matplotlib.lines import Line2D
 
-    names = {row.key.label: row.key.name for row in rows}
+    keys = {row.key.label: row.key for row in rows}
     handles = []
     for place, label in enumerate(labels):
         look: dict[str, Any] = {
-            "color": _colour(names[label], place),
+            "color": _colour(keys[label], place),
             "marker": _MARKERS[place % len(_MARKERS)],
         }
         handles.append(Line2D([], [], markersize=4, label=label, **look))

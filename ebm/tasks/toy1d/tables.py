@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from ebm.tasks.toy1d.published import PUBLISHED, Published
-from ebm.tasks.toy1d.rows import Row
+from ebm.tasks.toy1d.rows import RELEASED, Row
 from ebm.tasks.toy1d.store import JobResult
 
 __all__ = ["aligned", "bands", "markdown_table", "notes", "published_beside", "text_table"]
@@ -36,7 +36,7 @@ def _cost(value: float | None) -> str:
 def published_beside(row: Row, rows: Sequence[Row]) -> Published | None:
     """The paper's numbers that belong beside a row; where a method has several M, beside M = 1024 alone."""
     several = sum(other.key.label == row.key.label for other in rows) > 1
-    if row.key.variant or (several and row.key.samples != 1024):
+    if not row.key.is_published() or (several and row.key.samples != 1024):
         return None
     return PUBLISHED.get(row.key.name)
 
@@ -104,6 +104,8 @@ def notes(rows: Sequence[Row]) -> list[str]:
         "NaN sorts last.",
         "mean: of the finite runs; median: of all; failed: runs that are NaN or infinite; "
         "'released': in the authors' float32 arithmetic.",
+        *[f"{RELEASED}: one set of offsets and one nu for a mini-batch, as the authors' code has it."]
+        * any(row.key.variant == RELEASED for row in rows),
         "floor: what the objective's optimum reaches with unlimited data, samples and capacity.",
         "M: noise samples a label, the label extra. s: seconds an epoch and model (ours: of one CPU core, or "
         f"of the GPU); measured on {', '.join(devices)}.",

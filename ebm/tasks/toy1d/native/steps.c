@@ -1,6 +1,9 @@
-/* Training steps of the losses that compare scores, the Langevin chain, and Adam. */
+/* Training steps of the losses that compare scores, and the Langevin chain. */
 
 #include "net.h"
+
+/* As `COMPARISONS` of ebm.tasks.toy1d.batched orders them. */
+enum { LINEAR, SOFTMAX, PAIRS };
 
 /* out += sum over the group of the outer products of d and u */
 static inline void outer_sum(vec (*restrict out)[H], const vec (*restrict d)[H], const vec (*restrict u)[H]) {
@@ -81,11 +84,33 @@ static float score_gradient(vec *fs, const float *log_q, const float *coef, long
     return log_z - dot;
 }
 
-/* Gradient of the mean over inputs of  LSE_c(f_c - log_q_c) - sum_c coef_c f_c  (without `partition` only the sum).
+/* The same for  sum_c coef_c softplus(f_c - log_q_c - f_0), the label against each candidate. */
+static float pair_gradient(vec *fs, const float *log_q, const float *coef, long batch, long count, long blocks) {
+    const float *f = (const float *)fs;
+    float label = f[0], back = 0;
+    double loss = 0;
+    for (long m = 0; m < blocks * LANES; m += LANES) {
+        vec a = splat(0), weight = splat(0);
+        for (long l = 0; l < LANES && m + l < count; l++) {
+            a[l] = f[m + l] - log_q[m + l] - label;
+            weight[l] = coef[m + l];
+        }
+        vec e = exp_small(clamp(select_less(a, splat(0), a, -a), -80.0f, 0.0f));
+        for (long l = 0; l < LANES && m + l < count; l++) loss += weight[l] * ((a[l] < 0 ? 0 : a[l]) + log1pf(e[l]));
+        vec slope = select_less(a, splat(0), e, splat(1.0f)) / (1.0f + e) * weight / (float)batch;
+        back += lane_sum(slope);
+        fs[m / LANES] = slope;
+    }
+    fs[0][0] -= back;
+    return loss;
+}
+
+/* Gradient of the mean over inputs of what `how` says: - sum_c coef_c f_c (LINEAR), LSE_c(f_c - log_q_c) in addition
+   (SOFTMAX), or sum_c coef_c softplus(f_c - log_q_c - f_0) (PAIRS).
    y is (batch, count); log_q and coef have rows of `count` that are `row_stride` apart, 0 where all inputs share one.
    Returns 1 if there is no memory. */
 int candidate_step(const net *p, net *grad, const float *x, const float *y, const float *log_q, const float *coef,
-                   long batch, long count, long row_stride, int partition, double *loss) {
+                   long batch, long count, long row_stride, int how, double *loss) {
     long blocks = (count + LANES * GROUP - 1) / (LANES * GROUP) * GROUP;
     acts *a = aligned_alloc(64, blocks * sizeof(acts));
     vec *ys = aligned_alloc(64, blocks * sizeof(vec)), *fs = aligned_alloc(64, blocks * sizeof(vec));
@@ -102,8 +127,9 @@ int candidate_step(const net *p, net *grad, const float *x, const float *y, cons
         memcpy(ys, y + i * count, count * sizeof(float));
         x_forward(p, x[i], h, gx, xz);
         for (long b = 0; b < blocks; b++) fs[b] = forward_block(p, xz, ys[b], a + b);
-        *loss += score_gradient(fs, log_q + i * row_stride, coef + i * row_stride, batch, count, blocks, partition) /
-                 batch;
+        const float *q = log_q + i * row_stride, *c = coef + i * row_stride;
+        *loss += (how == PAIRS ? pair_gradient(fs, q, c, batch, count, blocks)
+                               : score_gradient(fs, q, c, batch, count, blocks, how == SOFTMAX)) / batch;
         for (long b = 0; b < blocks; b += GROUP) back_group(p, ys + b, fs + b, a + b, &s, xsum);
         x_backward(p, x[i], h, gx, xsum, grad);
     }
@@ -131,15 +157,5 @@ void langevin(const net *p, const float *x, float *y, const float *noise, long b
             }
             memcpy(y + i * count + m, &v, n * sizeof(float));
         }
-    }
-}
-
-/* In place, torch.optim.Adam's defaults but the rate; `step` counts from 1. */
-void adam(float *p, const float *grad, float *mean, float *square, long count, long step, float rate) {
-    double c1 = 1 - pow(0.9, step), c2 = 1 - pow(0.999, step);
-    for (long i = 0; i < count; i++) {
-        mean[i] += 0.1f * (grad[i] - mean[i]);
-        square[i] = 0.999f * square[i] + 0.001f * grad[i] * grad[i];
-        p[i] -= (float)(rate / c1) * mean[i] / (sqrtf(square[i]) / (float)sqrt(c2) + 1e-8f);
     }
 }

@@ -5,11 +5,12 @@ import torch
 from torch import Tensor
 
 from ebm.exceptions import DomainError, InputError, ShapeError, UnknownNameError
-from ebm.losses.functional import kld_is, ml_is, nce
+from ebm.losses.conditional import CNCELoss
+from ebm.losses.functional import cnce, kld_is, ml_is, nce
 from ebm.nn import ToyEnergyNet
 from ebm.proposals import GaussianMixtureProposal
 from ebm.tasks.toy1d import fused as fused_module
-from ebm.tasks.toy1d.batched import BatchedSteps, Layers, jet
+from ebm.tasks.toy1d.batched import BatchedSteps, Comparison, Layers, jet
 from ebm.tasks.toy1d.draws import Draws
 from ebm.tasks.toy1d.engine import train_ensemble
 from ebm.tasks.toy1d.fused import FusedSteps, fused_unavailable
@@ -63,7 +64,7 @@ def test_jet_derivatives_are_autograd_s() -> None:
 
 
 @pytest.mark.parametrize("steps", BACKENDS)
-@pytest.mark.parametrize("name", ["ml-is", "kld-is", "nce", "nce+"])
+@pytest.mark.parametrize("name", ["ml-is", "kld-is", "nce", "nce+", "cnce"])
 @pytest.mark.parametrize("samples", [1, 100, 1024])
 def test_candidate_losses_equal_the_library_s(steps: type[BatchedSteps], name: str, samples: int) -> None:
     net, weights = _network(0)
@@ -71,8 +72,9 @@ def test_candidate_losses_equal_the_library_s(steps: type[BatchedSteps], name: s
     chosen = method(name, num_samples=samples)
     table = Draws(chosen).table(1, y, torch.Generator().manual_seed(2))
     candidates = y[..., None] + table.offsets
+    how: Comparison = "pairs" if name == "cnce" else "softmax"
     value, gradient = steps().candidate_step(
-        weights, x, candidates, table.log_q[None], table.coefficient[None], True
+        weights, x, candidates, table.log_q[None], table.coefficient[None], how
     )
     f = net(x[0, :, None], candidates[0, ..., None])
     expected = _library_loss(name, f, table.offsets, chosen.sigmas, chosen.label_sigma)
@@ -85,6 +87,8 @@ def _library_loss(
     name: str, f: Tensor, offsets: Tensor, sigmas: tuple[float, ...] | None, label: float | None
 ) -> Tensor:
     assert sigmas is not None
+    if name == "cnce":
+        return cnce(f)
     log_q = GaussianMixtureProposal(sigmas, target_dim=1).log_prob_offset(offsets[..., None]).expand_as(f)
     if name == "kld-is":
         assert label is not None
@@ -100,11 +104,47 @@ def test_own_candidates_per_input_are_kept_apart(steps: type[BatchedSteps]) -> N
     table = Draws(method("nce", num_samples=33)).table(y.shape[1], y, torch.Generator().manual_seed(2))
     candidates = y[..., None] + table.offsets
     _, gradient = steps().candidate_step(
-        weights, x, candidates, table.log_q[None], table.coefficient[None], True
+        weights, x, candidates, table.log_q[None], table.coefficient[None], "softmax"
     )
     log_q = GaussianMixtureProposal([0.1, 0.8], target_dim=1).log_prob_offset(table.offsets[..., None])
     wanted = _flat_gradient(nce(net(x[0, :, None], candidates[0, ..., None]), log_q), net)
     torch.testing.assert_close(gradient[0], wanted, rtol=1e-3, atol=2e-5 * float(wanted.abs().max()))
+
+
+@pytest.mark.parametrize("steps", BACKENDS)
+def test_pairs_are_weighted_corrected_and_exact_far_from_zero(steps: type[BatchedSteps]) -> None:
+    """Logits of up to +-100, candidates that miss a full vector, and a density of the noise in the logit."""
+    net, weights = _network(0)
+    with torch.no_grad():
+        net.joint[-1].weight.mul_(600)
+    weights = torch.nn.utils.parameters_to_vector(net.parameters()).detach()[None].clone()
+    x, y = _data()
+    candidates = torch.cat((y[..., None], torch.linspace(-3, 3, 37).expand(1, 7, 37)), -1)
+    generator = torch.Generator().manual_seed(3)
+    ratio, weight = (torch.rand(1, 7, 38, generator=generator) for _ in range(2))
+    ratio[..., 0] = weight[..., 0] = 0
+    value, gradient = steps().candidate_step(weights, x, candidates, ratio, weight, "pairs")
+    f = net.double()(x[0, :, None].double(), candidates[0, ..., None].double())
+    logits = f[:, :1] - f + ratio[0].double()
+    assert logits.abs().max() > 80
+    expected = -(weight[0].double() * torch.nn.functional.logsigmoid(logits)).sum(-1).mean()
+    assert value.item() == pytest.approx(expected.item(), rel=2e-5)
+    wanted = _flat_gradient(expected, net).float()
+    torch.testing.assert_close(gradient[0], wanted, rtol=1e-3, atol=2e-5 * float(wanted.abs().max()))
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_pairs_draw_as_the_librarys_loss_does(shared: bool) -> None:
+    """What `CNCELoss` scores: the same offsets from the same generator, the label first."""
+    chosen = method("cnce", num_samples=9)
+    _, y = _data()
+    table = Draws(chosen).table(1 if shared else y.shape[1], y, torch.Generator().manual_seed(2))
+    proposal = GaussianMixtureProposal(chosen.sigmas or (), target_dim=1)
+    loss = CNCELoss(proposal, 9, share_across_batch=shared)
+    drawn = loss.sample(y[0, :, None], generator=torch.Generator().manual_seed(2))
+    torch.testing.assert_close(y[0, :, None] + table.offsets, drawn.y[..., 0])
+    assert drawn.log_back is None
+    assert table.coefficient.sum(1).tolist() == pytest.approx([1.0] * len(table.coefficient))
 
 
 @pytest.mark.parametrize("steps", BACKENDS)
@@ -150,12 +190,12 @@ def test_backends_train_to_the_same_weights() -> None:
         torch.testing.assert_close(plain.losses, fused.losses, rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", ["nce+", "sm", "ml-mcmc-2"])
+@pytest.mark.parametrize("name", ["nce+", "cnce", "sm", "ml-mcmc-2"])
 @pytest.mark.parametrize("shared", [True, False])
 def test_a_seed_s_result_does_not_depend_on_its_company(name: str, shared: bool) -> None:
     x, y = _data(40)
     changes = {} if name == "sm" else {"num_samples": 20}
-    if name == "nce+":
+    if name in ("nce+", "cnce"):
         changes["share_across_batch"] = shared
     chosen = method(name, **changes)
     together = train_ensemble(chosen, x[0], y[0], seeds=[3, 4, 5], epochs=1, threads=2)

@@ -19,7 +19,7 @@ def test_the_default_recipe_is_the_published_one() -> None:
         "sigmas": [0.1, 0.8],
         "beta": 0.025,
         "beta_mode": "std",
-        "share_across_batch": True,
+        "share_across_batch": False,
     }
     assert (job.epochs, job.batch_size, job.learning_rate, job.train_size) == (75, 32, 1e-3, 2000)
     assert job.seeds == tuple(range(20))
@@ -111,7 +111,18 @@ def test_a_plan_has_a_row_for_every_method_and_variant_that_makes_a_difference()
         ("NCE+ [beta-mode=variance]", 128),
     ]
     assert all(sorted(jobs) == [1, 2] for jobs in plan.values())
-    assert len(make_plan(Request(methods=["all"]))) == 9
+    assert len(make_plan(Request(methods=["all"]))) == 11
+
+
+def test_nce_plus_has_a_row_with_noise_per_label_and_one_with_the_released_codes() -> None:
+    plan = make_plan(Request(methods=["nce+", "cnce"], samples=Counts(64)))
+    assert {key.label: jobs[1].method.share_across_batch for key, jobs in plan.items()} == {
+        "NCE+": False,
+        "NCE+ [share=on]": True,
+        "CNCE": False,
+    }
+    asked = make_plan(Request(methods=["nce+"], variants=["recipe"]))
+    assert [key.label for key in asked] == ["NCE+"]
 
 
 def test_what_is_given_beats_quick() -> None:

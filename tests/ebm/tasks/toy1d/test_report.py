@@ -50,6 +50,12 @@ def test_the_bands_are_checked_for_the_published_recipe_alone() -> None:
         "SM: 0.030, -96% against the published 0.781; OUTSIDE the expected 0.5 to 1",
     ]
     assert not bands(table({1: TWENTY}))
+    both = table({1: TWENTY, 2: TWENTY}, ("nce+",))
+    assert [line.partition(":")[0] for line in bands(both)] == ["NCE+", "NCE+ [share=on]"]
+    assert [line.split("|")[4].strip() for line in format_table(both, "markdown").splitlines()[2:4]] == [
+        "0.066"
+    ] * 2
+    assert any("one nu for a mini-batch" in line for line in notes(both))
     assert not bands(table({1: TWENTY, 2: TWENTY}, epochs=74))
     assert not bands(table({1: TWENTY, 2: TWENTY}, ("nce+",), beta_mode="variance"))
     assert not bands(table({1: TWENTY, 2: TWENTY}, variants=["share=off"]))
