@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,16 +27,19 @@ examples:
   ebmtrack toy1d table --jobs 4                          table 1 without ML-MCMC-256
   ebmtrack toy1d table --methods all --runs 20,ml-mcmc-256=4 --samples 1024,ml-mcmc-256=128
   ebmtrack toy1d table --methods nce+ --variant recipe --variant share=on --variant beta-mode=variance
+  ebmtrack toy1d ablation --methods kld-is --jobs 2      initialisation, optimiser, grid, best 5 of 20
   ebmtrack toy1d sweep --methods nce ml-is --samples 1,16,256 --runs 5
   ebmtrack toy1d plot --methods ml-is nce --pick median
 
 Finished jobs stay in the output folder; the same command again runs only what is missing.
 """
 
+_DEFAULTS = {"sweep": "ml-is kld-is nce nce+ cnce", "ablation": "kld-is ml-mcmc-256"}
 _VARIANTS = """\
 variants test an explanation: --variant KEY=VALUE[,KEY=VALUE ...], repeatable; 'recipe' is the recipe itself:
   share=on|off        one set of offsets, and one nu, for a whole mini-batch, or own ones for every label
   beta-mode=variance  NCE+ with beta as equation 15 prints it;  beta=VALUE
+  init=torch|xavier|orthogonal, optimiser=adam|amsgrad|rmsprop, lr=VALUE (0.001), schedule=constant|cosine
   data-seed=N         another draw of the training set;  train-size=N
   epsilon=VALUE       what the evaluation adds to the true density (1e-30);  grid=N (2048); no new training
   label-sigma=VALUE (KLD-IS), dsm-sigma=VALUE (DSM; the paper prints 0.2 for both sets), alpha=VALUE (ML-MCMC)
@@ -52,17 +56,18 @@ def build_parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     table = _command(commands, "table", "table 1: KL and cost of every method, the published beside ours")
-    table.add_argument(
-        "--format",
-        default="text",
-        help="of the printed table: text, markdown, csv or json (default: %(default)s)",
-    )
     sweep = _command(commands, "sweep", "figure 2: KL over the number of samples M")
-    sweep.add_argument(
-        "--format",
-        default="text",
-        help="of the printed table: text, markdown, csv or json (default: %(default)s)",
+    ablation = _command(
+        commands,
+        "ablation",
+        "what remains between our figures and the published: one thing changed at a time",
     )
+    for each in (table, sweep, ablation):
+        each.add_argument(
+            "--format",
+            default="text",
+            help="of the printed table: text, markdown, csv or json (default: %(default)s)",
+        )
     plot = _command(commands, "plot", "figures S1 to S6, and figure 2 of the first paper")
     plot.add_argument(
         "--pick", default="best", help="the run that is drawn: best or median by KL (default: %(default)s)"
@@ -86,7 +91,7 @@ def _command(
         epilog=_EXAMPLES + "\n" + _VARIANTS,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    many = "default: ml-is kld-is nce nce+ cnce" if name == "sweep" else "default: all but ml-mcmc-256"
+    many = "default: " + _DEFAULTS.get(name, "all but ml-mcmc-256")
     what = parser.add_argument_group("what is run")
     what.add_argument("--methods", nargs="+", metavar="NAME", help=f"methods, or all ({many})")
     what.add_argument("--data-sets", nargs="+", type=int, default=[1, 2], metavar="N", help="1, 2 or both")
@@ -94,8 +99,9 @@ def _command(
     if name == "sweep":
         what.add_argument("--samples", metavar="M,M,...", help="values of M (default: 1,2,4,...,1024)")
     else:
+        usual = "256, ml-mcmc-256=16" if name == "ablation" else "1024"
         what.add_argument(
-            "--samples", metavar="M", help="samples a label; M,METHOD=M for some (default: 1024)"
+            "--samples", metavar="M", help=f"samples a label; M,METHOD=M for some (default: {usual})"
         )
     what.add_argument("--epochs", type=int, metavar="N", help="passes over the data (default: 75)")
     what.add_argument("--beta-mode", metavar="MODE", help="std (the code) or variance (eq. 15) for NCE+")
@@ -132,6 +138,7 @@ def _chosen(args: argparse.Namespace) -> int:
     actions: dict[str, Callable[[argparse.Namespace], int]] = {
         "table": _table,
         "sweep": _sweep,
+        "ablation": _ablation,
         "plot": _plot,
     }
     return actions[args.command](args)
@@ -171,6 +178,26 @@ def _sweep(args: argparse.Namespace) -> int:
     except EBMError as error:  # the numbers are there all the same
         print(f"note: {error}", file=sys.stderr)
     _written(files)
+    return _code(outcome)
+
+
+def _ablation(args: argparse.Namespace) -> int:
+    from ebm.lookup import lookup
+    from ebm.tasks.toy1d import ablation
+    from ebm.tasks.toy1d.plan import make_plan
+    from ebm.tasks.toy1d.report import format_table, save_report
+    from ebm.tasks.toy1d.rows import make_rows
+
+    forms = ablation.ABLATION_FORMATS
+    lookup("table format", args.format, forms)
+    request = _request(args, ablation.ABLATION_METHODS)
+    samples = request.samples if args.samples or args.quick else ablation.ABLATION_SAMPLES
+    variants = args.variant or ablation.ABLATION_VARIANTS
+    plan = make_plan(replace(request, samples=samples, variants=variants))
+    store, outcome = _run(args, plan)
+    rows = make_rows(plan, outcome.results)
+    print(format_table(rows, args.format, forms))
+    _written(save_report(rows, store.folder, "ablation", forms))
     return _code(outcome)
 
 

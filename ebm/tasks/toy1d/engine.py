@@ -20,6 +20,7 @@ from ebm.tasks.toy1d.batched import BatchedSteps, Comparison, Layers
 from ebm.tasks.toy1d.draws import CandidateTable, Draws
 from ebm.tasks.toy1d.fused import FusedSteps, fused_unavailable
 from ebm.tasks.toy1d.methods import ToyMethod
+from ebm.tasks.toy1d.optimisation import PUBLISHED, Optimisation
 
 __all__ = ["Backend", "Ensemble", "train_ensemble"]
 
@@ -80,7 +81,7 @@ def train_ensemble(
     seeds: Sequence[int],
     epochs: int = 75,
     batch_size: int = 32,
-    learning_rate: float = 1e-3,
+    optimisation: Optimisation = PUBLISHED,
     device: torch.device | str = "cpu",
     threads: int | None = None,
     on_epoch: Callable[[int, Tensor], None] | None = None,
@@ -95,7 +96,7 @@ def train_ensemble(
         seeds: one per network, at least one.
         epochs: passes over the data.
         batch_size: B; a smaller last batch is kept.
-        learning_rate: of Adam.
+        optimisation: first weights, optimiser, learning rate.
         device: where to train.
         threads: networks trained at the same time on a CPU; None is torch's number of threads.
         on_epoch: called after every epoch with its number from 1 and the mean loss of every seed ``(S,)``.
@@ -111,7 +112,7 @@ def train_ensemble(
 
     Source: Gustafsson et al., BMVC 2020, appendix B.4 and the released scripts.
     """
-    _require_data(x, y, seeds, epochs, batch_size, learning_rate)
+    _require_data(x, y, seeds, epochs, batch_size)
     device = torch.device(device)
     steps = _steps(backend, device)
     data = torch.stack((x, y)).to(device, torch.float32)
@@ -119,11 +120,12 @@ def train_ensemble(
         device.type != "cpu" or method.loss == "sm"
     )  # second derivatives at labels: tiny, hence batched
     groups = [list(seeds)] if together else [[seed] for seed in seeds]
-    runs = [_Run(method, data, group, batch_size, learning_rate, steps) for group in groups]
+    runs = [_Run(method, data, group, batch_size, optimisation, steps) for group in groups]
     losses = torch.zeros(len(seeds), dtype=torch.float64)
     with ThreadPoolExecutor(threads or torch.get_num_threads()) as pool:
         for epoch in range(1, epochs + 1):
-            losses = torch.cat(list(pool.map(_Run.epoch, runs)))
+            rate = optimisation.rate((epoch - 1) / epochs)
+            losses = torch.cat(list(pool.map(lambda run: run.epoch(rate), runs)))  # noqa: B023
             if on_epoch is not None:
                 on_epoch(epoch, losses)
     weights = torch.cat([run.weights for run in runs]).cpu()
@@ -139,17 +141,18 @@ class _Run:
         data: Tensor,
         seeds: Sequence[int],
         batch_size: int,
-        learning_rate: float,
+        optimisation: Optimisation,
         steps: BatchedSteps,
     ) -> None:
         self.method, self.data, self.batch_size, self.steps = method, data, batch_size, steps
         self.generators = [torch.Generator(data.device).manual_seed(seed) for seed in seeds]
-        self.weights = torch.stack([_initial_weights(seed) for seed in seeds]).to(data.device)
-        self.adam = torch.optim.Adam([self.weights], lr=learning_rate, fused=True)
+        self.weights = torch.stack([optimisation.first_weights(seed) for seed in seeds]).to(data.device)
+        self.optimiser = optimisation.optimise(self.weights)
         self.draws = Draws(method) if method.sigmas is not None else None
 
-    def epoch(self) -> Tensor:
-        """One pass over the data; mean loss per seed ``(S,)`` on the CPU."""
+    def epoch(self, rate: float) -> Tensor:
+        """One pass over the data at a learning rate; mean loss per seed ``(S,)`` on the CPU."""
+        self.optimiser.param_groups[0]["lr"] = rate
         total = torch.zeros(len(self.generators), dtype=torch.float64, device=self.data.device)
         count = self.data.shape[1]
         order = self._per_seed(lambda g: torch.randperm(count, generator=g, device=self.data.device))
@@ -159,7 +162,7 @@ class _Run:
             x, y = shuffled[..., start : start + self.batch_size].contiguous().unbind()
             loss, gradient = self._step(x, y, next(tables))
             self.weights.grad = gradient
-            self.adam.step()
+            self.optimiser.step()
             total += loss * (x.shape[1] / count)
         return total.cpu()
 
@@ -228,13 +231,6 @@ class _Run:
         return torch.stack([draw(generator) for generator in self.generators])
 
 
-def _initial_weights(seed: int) -> Tensor:
-    """Torch's default initialisation of a `ToyEnergyNet`, flat, without a trace in the global generator."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return torch.nn.utils.parameters_to_vector(ToyEnergyNet().parameters()).detach()
-
-
 def _steps(backend: str, device: torch.device) -> BatchedSteps:
     if backend not in ("auto", "plain", "fused"):
         raise unknown_name("backend", str(backend), ("auto", "plain", "fused"))
@@ -244,9 +240,7 @@ def _steps(backend: str, device: torch.device) -> BatchedSteps:
     return FusedSteps() if fused else BatchedSteps()
 
 
-def _require_data(
-    x: Tensor, y: Tensor, seeds: Sequence[int], epochs: int, batch_size: int, learning_rate: float
-) -> None:
+def _require_data(x: Tensor, y: Tensor, seeds: Sequence[int], epochs: int, batch_size: int) -> None:
     if x.ndim != 1 or x.shape != y.shape:
         raise ShapeError(f"expected x and y of shape (N,), got {tuple(x.shape)} and {tuple(y.shape)}.")
     if not len(x) or not len(seeds):
@@ -255,5 +249,3 @@ def _require_data(
     require_finite("y", y)
     require_count("epochs", epochs)
     require_count("batch_size", batch_size)
-    if not learning_rate > 0:
-        raise DomainError(f"learning_rate must be > 0, got {learning_rate!r}.")

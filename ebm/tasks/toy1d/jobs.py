@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from ebm.checks import require_count
@@ -11,6 +11,7 @@ from ebm.exceptions import DomainError, InputError
 from ebm.lookup import unknown_name
 from ebm.tasks.toy1d.evaluation import EPSILON, GRID_SIZE
 from ebm.tasks.toy1d.methods import ToyMethod, method
+from ebm.tasks.toy1d.optimisation import PUBLISHED, Optimisation
 
 __all__ = ["RECIPE", "Recipe", "ToyJob", "Variant", "make_job", "unique"]
 
@@ -29,7 +30,7 @@ class ToyJob:
         train_size: N, training pairs.
         epochs: passes over them.
         batch_size: B.
-        learning_rate: of Adam.
+        optimisation: first weights, optimiser, learning rate.
         grid_size: G of the evaluation.
         epsilon: added to the true density in the evaluation.
     """
@@ -41,7 +42,7 @@ class ToyJob:
     train_size: int = 2000
     epochs: int = 75
     batch_size: int = 32
-    learning_rate: float = 1e-3
+    optimisation: Optimisation = PUBLISHED
     grid_size: int = GRID_SIZE
     epsilon: float = EPSILON
 
@@ -56,7 +57,9 @@ class ToyJob:
             "seeds": list(self.seeds),
             "epochs": self.epochs,
             "batch_size": self.batch_size,
-            "learning_rate": self.learning_rate,
+            "learning_rate": self.optimisation.learning_rate,
+            # What is as published is left unsaid, as in the files of earlier versions.
+            **{key: value for key, value in _unusual(self.optimisation) if key != "learning_rate"},
         }
 
     def evaluation(self) -> dict[str, Any]:
@@ -88,9 +91,16 @@ class ToyJob:
         ):
             if getattr(self, key) != value:
                 differs.append(f"{key} {getattr(self, key):g}")
+        differs += [f"{key} {value}" for key, value in _unusual(self.optimisation)]
         return f"{self.method.label} on data set {self.data_set}" + (
             f" ({', '.join(differs)})" if differs else ""
         )
+
+
+def _unusual(optimisation: Optimisation) -> list[tuple[str, Any]]:
+    """Where an optimisation differs from the published one."""
+    usual = asdict(PUBLISHED)
+    return [(key, value) for key, value in asdict(optimisation).items() if value != usual[key]]
 
 
 def _digest(config: dict[str, Any]) -> str:
@@ -133,7 +143,8 @@ def _switch(word: str) -> bool:
     return word == "on"
 
 
-# Keys of a variant: how the value is read, what it sets, and which losses it concerns (all where empty).
+_OPTIMISATION = ("of the optimisation",)  # no loss has this name
+# Keys of a variant: how the value is read, what it sets, and which losses it concerns (the job where empty).
 _KEYS: dict[str, tuple[Callable[[str], Any], str, tuple[str, ...]]] = {
     "share": (_switch, "share_across_batch", ("ml-is", "kld-is", "nce", "nce+", "cnce")),
     "beta": (float, "beta", ("nce+",)),
@@ -141,6 +152,10 @@ _KEYS: dict[str, tuple[Callable[[str], Any], str, tuple[str, ...]]] = {
     "label-sigma": (float, "label_sigma", ("kld-is",)),
     "dsm-sigma": (float, "dsm_sigma", ("dsm",)),
     "alpha": (float, "langevin_alpha", ("ml-mcmc",)),
+    "init": (str, "init", _OPTIMISATION),
+    "optimiser": (str, "optimiser", _OPTIMISATION),
+    "lr": (float, "learning_rate", _OPTIMISATION),
+    "schedule": (str, "schedule", _OPTIMISATION),
     "data-seed": (int, "data_seed", ()),
     "train-size": (int, "train_size", ()),
     "epsilon": (float, "epsilon", ()),
@@ -187,6 +202,10 @@ class Variant:
         """Changes of a `ToyMethod` with this loss."""
         return {_KEYS[key][1]: value for key, value in self.changes if loss in _KEYS[key][2]}
 
+    def of_optimisation(self) -> dict[str, Any]:
+        """Changes of an `Optimisation`."""
+        return {_KEYS[key][1]: value for key, value in self.changes if _KEYS[key][2] == _OPTIMISATION}
+
     def of_job(self) -> dict[str, Any]:
         """Changes of a `ToyJob`."""
         return {_KEYS[key][1]: value for key, value in self.changes if not _KEYS[key][2]}
@@ -209,6 +228,10 @@ def _example(key: str) -> str:
         "beta-mode": "variance",
         "epsilon": "1e-12",
         "grid": "1024",
+        "init": "xavier",
+        "optimiser": "amsgrad",
+        "lr": "0.002",
+        "schedule": "cosine",
         "train-size": "1000",
     }.get(key, "1" if _KEYS[key][0] is int else "0.1")
 
@@ -223,7 +246,7 @@ def make_job(name: str, data_set: int, recipe: Recipe, variant: Variant = RECIPE
         variant: what else to set.
 
     Raises:
-        UnknownNameError: if there is no such method or beta mode.
+        UnknownNameError: if there is no such method, beta mode, initialisation, optimiser or schedule.
         DomainError: if a setting is outside its domain.
     """
     base = method(name, data_set)
@@ -237,7 +260,14 @@ def make_job(name: str, data_set: int, recipe: Recipe, variant: Variant = RECIPE
     if not 0 <= of_job.get("epsilon", EPSILON) < float("inf"):
         raise DomainError(f"epsilon must be finite and >= 0, got {of_job['epsilon']!r}.")
     seeds = tuple(range(recipe.runs))
-    return ToyJob(method=chosen, data_set=data_set, seeds=seeds, epochs=recipe.epochs, **of_job)
+    return ToyJob(
+        method=chosen,
+        data_set=data_set,
+        seeds=seeds,
+        epochs=recipe.epochs,
+        optimisation=replace(PUBLISHED, **variant.of_optimisation()),
+        **of_job,
+    )
 
 
 def unique(jobs: Sequence[ToyJob]) -> list[ToyJob]:

@@ -12,33 +12,40 @@ from typing import Any
 from ebm.files import write_atomic
 from ebm.lookup import lookup
 from ebm.tasks.toy1d.methods import label_of
+from ebm.tasks.toy1d.optimisation import PUBLISHED
 from ebm.tasks.toy1d.rows import Row
 from ebm.tasks.toy1d.store import JobResult, to_plain
 from ebm.tasks.toy1d.tables import markdown_table, published_beside, text_table
 
-__all__ = ["FORMATS", "format_table", "records", "save_report"]
+__all__ = ["FORMATS", "Forms", "format_table", "records", "save_report"]
+
+Forms = Mapping[str, Callable[[Sequence[Row]], str]]
 
 
-def format_table(rows: Sequence[Row], form: str = "text") -> str:
+def format_table(rows: Sequence[Row], form: str = "text", forms: Forms | None = None) -> str:
     """The table, ready to print.
 
     Args:
         rows: see `make_rows`.
         form: ``"text"``, ``"markdown"``, ``"csv"`` or ``"json"``.
+        forms: how each is made; None takes those of table 1.
 
     Raises:
         UnknownNameError: if there is no such format.
     """
-    return lookup("table format", form, FORMATS)(rows)
+    return lookup("table format", form, forms or FORMATS)(rows)
 
 
-def save_report(rows: Sequence[Row], folder: Path, name: str = "table") -> list[Path]:
+def save_report(
+    rows: Sequence[Row], folder: Path, name: str = "table", forms: Forms | None = None
+) -> list[Path]:
     """Write the table in every format, and the divergence of every single run.
 
     Args:
         rows: see `ebm.tasks.toy1d.rows.make_rows`.
         folder: where to; made where it is absent.
         name: of the files, without suffix.
+        forms: see `format_table`.
 
     Returns: the files.
 
@@ -49,7 +56,7 @@ def save_report(rows: Sequence[Row], folder: Path, name: str = "table") -> list[
     written = []
     for form, suffix in suffixes.items():
         written.append(folder / f"{name}.{suffix}")
-        write_atomic(written[-1], format_table(rows, form) + "\n")
+        write_atomic(written[-1], format_table(rows, form, forms) + "\n")
     written.append(folder / f"{name}_runs.csv")
     write_atomic(written[-1], _to_csv(_runs(rows)))
     return written
@@ -104,6 +111,7 @@ def _of_result(result: JobResult) -> dict[str, Any]:
         **{
             key: training[key] for key in ("data_seed", "train_size", "epochs", "batch_size", "learning_rate")
         },
+        **{key: training.get(key, getattr(PUBLISHED, key)) for key in ("init", "optimiser", "schedule")},
         **{key: training["method"].get(key) for key in ("share_across_batch", "beta_mode")},
         **result.evaluation,
         **{key: record[key] for key in ("device", "device_name", "threads", "started")},
@@ -137,6 +145,6 @@ def _json(rows: Sequence[Row]) -> str:
     return json.dumps(to_plain(value), indent=1, allow_nan=False)
 
 
-FORMATS: Mapping[str, Callable[[Sequence[Row]], str]] = MappingProxyType(
+FORMATS: Forms = MappingProxyType(
     {"text": text_table, "markdown": markdown_table, "csv": _csv, "json": _json}
 )

@@ -169,7 +169,7 @@ def _train(job: ToyJob, resources: Resources, report: Report | None) -> Trained:
         seeds=job.seeds,
         epochs=job.epochs,
         batch_size=job.batch_size,
-        learning_rate=job.learning_rate,
+        optimisation=job.optimisation,
         device=resources.device,
         threads=threads,
         on_epoch=on_epoch,

@@ -7,7 +7,7 @@ from ebm.tasks.toy1d.published import PUBLISHED, Published
 from ebm.tasks.toy1d.rows import RELEASED, Row
 from ebm.tasks.toy1d.store import JobResult
 
-__all__ = ["aligned", "bands", "markdown_table", "notes", "published_beside", "text_table"]
+__all__ = ["aligned", "bands", "markdown_table", "notes", "number", "piped", "published_beside", "text_table"]
 
 
 def text_table(rows: Sequence[Row]) -> str:
@@ -18,12 +18,13 @@ def text_table(rows: Sequence[Row]) -> str:
 
 def markdown_table(rows: Sequence[Row]) -> str:
     """The same as Markdown."""
-    parts = [_piped(_main_table(rows)), _piped(_detail_table(rows))]
+    parts = [piped(_main_table(rows)), piped(_detail_table(rows))]
     lists = [[f"- {line}" for line in block] for block in (notes(rows), bands(rows))]
     return "\n\n".join([*parts, *("\n".join(block) for block in lists if block)])
 
 
-def _number(value: float | None, digits: int = 3) -> str:
+def number(value: float | None, digits: int = 3) -> str:
+    """A cell; a dash where there is nothing."""
     if value is None:
         return "-"
     return f"{value:.{digits}f}" if math.isfinite(value) else str(value)
@@ -55,13 +56,13 @@ def _main_table(rows: Sequence[Row]) -> list[list[str]]:
                 row.key.label,
                 "-" if row.key.samples is None else str(row.key.samples),
                 f"{known[0].best_of} of {known[0].runs}" if known else "-",
-                _number(paper.kl if paper else None),
-                _number(row.best()),
-                *(_number(s.best if s else None) for s in summaries),
-                _number(row.average(lambda result: result.summary().mean)),
-                _number(row.average(lambda result: result.summary().median)),
+                number(paper.kl if paper else None),
+                number(row.best()),
+                *(number(s.best if s else None) for s in summaries),
+                number(row.average(lambda result: result.summary().mean)),
+                number(row.average(lambda result: result.summary().median)),
                 str(sum(s.failures for s in known)) if known else "-",
-                _number(row.average(lambda result: result.floor)),
+                number(row.average(lambda result: result.floor)),
                 _cost(paper.cost if paper else None),
                 _cost(row.average(JobResult.cost)),
             ]
@@ -82,9 +83,9 @@ def _detail_table(rows: Sequence[Row]) -> list[list[str]]:
                     row.key.label,
                     "-" if row.key.samples is None else str(row.key.samples),
                     str(data_set),
-                    *map(_number, values),
+                    *map(number, values),
                     *map(str, failures),
-                    _number(result.floor, 4),
+                    number(result.floor, 4),
                 ]
             )
     return lines
@@ -150,6 +151,7 @@ def aligned(lines: Sequence[Sequence[str]]) -> str:
     return "\n".join([texts[0], "-" * len(texts[0]), *texts[1:]])
 
 
-def _piped(lines: Sequence[Sequence[str]]) -> str:
+def piped(lines: Sequence[Sequence[str]]) -> str:
+    """Lines of cells as a table of Markdown."""
     rule = ["---", *["---:"] * (len(lines[0]) - 1)]
     return "\n".join("| " + " | ".join(line) + " |" for line in (lines[0], rule, *lines[1:]))

@@ -15,6 +15,7 @@ from ebm.tasks.toy1d.draws import Draws
 from ebm.tasks.toy1d.engine import train_ensemble
 from ebm.tasks.toy1d.fused import FusedSteps, fused_unavailable
 from ebm.tasks.toy1d.methods import METHODS, method
+from ebm.tasks.toy1d.optimisation import Optimisation
 
 needs_compiler = pytest.mark.skipif(bool(fused_unavailable()), reason=f"no C compiler: {fused_unavailable()}")
 BACKENDS = [BatchedSteps, pytest.param(FusedSteps, marks=needs_compiler)]
@@ -214,7 +215,7 @@ def test_training_lowers_the_loss_and_reports_every_epoch() -> None:
         y,
         seeds=[0, 1],
         epochs=12,
-        learning_rate=1e-2,
+        optimisation=Optimisation(learning_rate=1e-2),
         on_epoch=lambda e, loss: seen.append((e, loss)),
     )
     assert [epoch for epoch, _ in seen] == list(range(1, 13))
@@ -236,7 +237,6 @@ def test_scores_on_a_grid_are_the_network_s() -> None:
         ({"seeds": []}, DomainError, "0 seeds"),
         ({"epochs": 0}, DomainError, "epochs"),
         ({"batch_size": 0}, DomainError, "batch_size"),
-        ({"learning_rate": 0.0}, DomainError, "learning_rate"),
         ({"x": torch.zeros(3)}, ShapeError, "shape"),
         ({"y": torch.full((5,), float("nan"))}, DomainError, "finite"),
         ({"backend": "numba"}, UnknownNameError, "fused"),

@@ -21,7 +21,12 @@ def test_the_default_recipe_is_the_published_one() -> None:
         "beta_mode": "std",
         "share_across_batch": False,
     }
-    assert (job.epochs, job.batch_size, job.learning_rate, job.train_size) == (75, 32, 1e-3, 2000)
+    assert (job.epochs, job.batch_size, job.optimisation.learning_rate, job.train_size) == (
+        75,
+        32,
+        1e-3,
+        2000,
+    )
     assert job.seeds == tuple(range(20))
     assert job.evaluation() == {"grid_size": 2048, "epsilon": 1e-30}
 
