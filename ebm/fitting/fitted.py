@@ -24,7 +24,10 @@ from ebm.fitting.network import Network
 from ebm.models import map_tensors
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
     from ebm.interop import DensityDistribution
+    from ebm.pictures import Report
     from ebm.scores import Evaluation
 
 __all__ = ["FittedEBM"]
@@ -153,6 +156,50 @@ class FittedEBM(Guarantees):
         from ebm.fitting.files import save_fitted
 
         save_fitted(self, Path(path))
+
+    def plot(self, x: Any = None, y: Any = None, *, kind: str = "density", **options: Any) -> "Axes":
+        """Draw a picture with matplotlib; no display is needed.
+
+        Args:
+            x: inputs ``(N, F)``; of a history none.
+            y: targets; "reliability", "pit" and "calibration" need them, "density" and "fan" mark them.
+            kind: "density" (of a few rows), "fan" (median and intervals), "reliability", "pit", "calibration"
+                (reliability before and after) or "history" (of training).
+            **options: ``csv``, a file for the numbers; ``axes``, where to draw; those of the picture, see
+                `ebm.pictures`.
+
+        Returns: the axes; ``axes.figure.savefig("name.png")`` writes them.
+
+        Raises:
+            UnknownNameError: (a ValueError) for another kind.
+            InputError: if inputs or targets are missing, or a file cannot be written.
+            MissingPackageError: if matplotlib is not installed (extra ``eval``).
+        """
+        from ebm.pictures import plot
+
+        return plot(self, x, y, kind=kind, **options)
+
+    def report(self, x: Any, y: Any, path: str | Path, **options: Any) -> "Report":
+        """Write one HTML page about rows that neither the fit nor its calibration saw; it needs no network.
+
+        It holds a verdict in words, all scores, pictures with their numbers, coverage by place, warnings and
+        what was fitted.
+
+        Args:
+            x: inputs ``(N, F)``.
+            y: targets ``(N,)`` or ``(N, D)``.
+            path: of the page.
+            **options: of `ebm.pictures.make_report`, such as ``marginal``, the targets of the training rows.
+
+        Returns: what is on the page.
+
+        Raises:
+            InputError: if the file cannot be written.
+            MissingPackageError: if matplotlib is not installed (extra ``eval``).
+        """
+        from ebm.pictures import write_report
+
+        return write_report(self, x, y, path, **options)
 
     def __repr__(self) -> str:
         nll = (

@@ -43,6 +43,14 @@ class NamedArray:
         # NumPy 1 has no copy=None, which is how NumPy 2 says "if need be".
         return np.array(self.values, dtype=dtype) if copy else np.asarray(self.values, dtype=dtype)
 
+    def __len__(self) -> int:
+        """N."""
+        return len(self.values)
+
+    def __getitem__(self, rows: Any) -> "NamedArray":
+        """Some rows, by a slice or their numbers."""
+        return NamedArray(self.values[rows], self.columns)
+
 
 def names_of(values: Any) -> Names | None:
     """The names of a data frame's columns, or of a single column, as text; None for what has none."""

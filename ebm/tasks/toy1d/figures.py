@@ -1,18 +1,21 @@
-"""How the study's figures look, and how they are saved."""
+"""The study's figures: data, densities, colours of the methods."""
 
-import io
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
-from functools import wraps
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from ebm.extras import explain_missing
-from ebm.files import write_atomic
+from ebm.pictures.style import (
+    OKABE_ITO,
+    house_style,
+    new_figure,
+    plain_axes,
+    require_matplotlib,
+    save_figure,
+    styled,
+)
 from ebm.tasks.toy1d.data import LIMIT, ToyData
 
 if TYPE_CHECKING:
@@ -33,103 +36,17 @@ __all__ = [
     "styled",
 ]
 
-P = ParamSpec("P")
-T = TypeVar("T")
-
-# Okabe and Ito's colours, told apart by colour-blind readers too.
 COLOURS: Mapping[str, str] = MappingProxyType(
     {
-        "ml-is": "#0072B2",
-        "kld-is": "#009E73",
-        "nce": "#D55E00",
-        "nce+": "#CC79A7",
-        "cnce": "#E69F00",
-        "other": "#000000",
+        "ml-is": OKABE_ITO["blue"],
+        "kld-is": OKABE_ITO["green"],
+        "nce": OKABE_ITO["vermilion"],
+        "nce+": OKABE_ITO["purple"],
+        "cnce": OKABE_ITO["orange"],
+        "other": OKABE_ITO["black"],
     }
 )
-_STYLE: Any = {
-    "font.family": "sans-serif",
-    "font.size": 9,
-    "axes.titlesize": 9,
-    "axes.linewidth": 0.6,
-    "xtick.major.width": 0.6,
-    "ytick.major.width": 0.6,
-    "pdf.fonttype": 42,
-}
 _BRIGHTEST = 6.0  # density at which the colours end; where data set 2 is sharpest it reaches 56
-
-
-def styled(draw: Callable[P, T]) -> Callable[P, T]:
-    """`draw` within the house style."""
-
-    @wraps(draw)
-    def within(*args: P.args, **kwargs: P.kwargs) -> T:
-        with house_style():
-            return draw(*args, **kwargs)
-
-    return within
-
-
-def require_matplotlib() -> None:
-    """Raise early, before hours of training.
-
-    Raises:
-        MissingPackageError: if matplotlib is not installed.
-    """
-    try:
-        import matplotlib  # noqa: F401
-    except ModuleNotFoundError as error:
-        raise explain_missing("plots", "matplotlib") from error
-
-
-def house_style() -> AbstractContextManager[None]:
-    """Fonts and line widths, as a context that whatever draws belongs into.
-
-    Raises:
-        MissingPackageError: if matplotlib is not installed.
-    """
-    require_matplotlib()
-    import matplotlib as mpl
-
-    return mpl.rc_context(_STYLE)
-
-
-def new_figure(width: float, height: float) -> "Figure":
-    """An empty figure, inches; no display and no global state are touched.
-
-    Raises:
-        MissingPackageError: if matplotlib is not installed.
-    """
-    require_matplotlib()
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), dpi=200, layout="constrained")
-
-
-def save_figure(figure: "Figure", folder: Path, name: str) -> list[Path]:
-    """Write a figure as PNG and PDF; equal figures give equal files.
-
-    Raises:
-        InputError: if a file cannot be written.
-    """
-    written = []
-    for suffix in ("png", "pdf"):
-        stream = io.BytesIO()
-        with house_style():
-            metadata = {"CreationDate": None} if suffix == "pdf" else None
-            figure.savefig(stream, format=suffix, metadata=metadata)
-        written.append(folder / f"{name}.{suffix}")
-        write_atomic(written[-1], stream.getvalue())
-    return written
-
-
-def plain_axes(axes: "Axes") -> None:
-    """Small ticks, no frame above and to the right, a light grid behind."""
-    axes.grid(color="0.88", linewidth=0.5)
-    axes.set_axisbelow(True)
-    axes.tick_params(labelsize=8)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
 
 
 def draw_data(axes: "Axes", data: ToyData, title: str = "training data") -> None:

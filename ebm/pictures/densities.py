@@ -1,0 +1,222 @@
+"""The densities of a few rows, one above the other, with their sets and labels."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ebm.density import GridDensity
+from ebm.exceptions import DomainError, ShapeError
+from ebm.pictures.curves import Curves, labels_of, require_target, rows_of, target_name
+from ebm.pictures.style import INK, OKABE_ITO, new_figure, plain_axes, styled
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from ebm.fitting import FittedEBM
+
+__all__ = ["density_curves", "draw_densities", "plot_density"]
+
+Array = NDArray[np.float64]
+MOST = 8  # rows drawn unless asked otherwise
+_BINS = 60  # of one target's density among several
+_SEEN = 0.003  # of the tallest, is a line's width
+_TALLEST = 0.85  # of the distance between two rows
+
+
+def density_curves(
+    fitted: "FittedEBM",
+    x: Any,
+    y: Any = None,
+    *,
+    rows: Sequence[int] | None = None,
+    level: float = 0.9,
+    target: int = 0,
+    groups: Any = None,
+) -> Curves:
+    """The densities of some rows as numbers.
+
+    Args:
+        fitted: the density.
+        x: inputs ``(N, F)``.
+        y: targets ``(N,)`` or ``(N, D)``, to be marked.
+        rows: which of the rows; None is up to eight, evenly spaced.
+        level: of the sets, in (0, 1): highest-density sets of a single target, the equal-tailed interval of
+            one among several; calibrated where the density is.
+        target: which one, of several.
+        groups: of the rows, where the calibration has some.
+
+    Returns:
+        Columns ``row``, ``value`` (of the target), ``density``, ``inside`` (1 within the set) and ``label``
+        (NaN without `y`), a line per point.
+
+    Raises:
+        ShapeError: if there is no row to draw, or `y` has another length.
+        DomainError: (a ValueError) if there is no such row or target, or the level is outside its domain.
+    """
+    target = require_target(fitted, target)
+    chosen = _chosen(len(x), rows)
+    some = rows_of(x, chosen)
+    given = labels_of(y, len(x), target)
+    labels = np.full(len(chosen), np.nan) if given is None else given[chosen]
+    own = None if groups is None else rows_of(groups, chosen)
+    lines: list[Array] = []
+    curves = _curves(fitted, some, level, target, own)
+    for row, label, (value, density, inside) in zip(chosen, labels, curves, strict=True):
+        one = np.ones_like(value)
+        lines.append(np.stack((row * one, value, density, inside, label * one)))
+    kind = "highest-density set" if fitted.target_dim == 1 else "interval"
+    calibrated = "calibrated " if fitted.calibration is not None else ""
+    return Curves(
+        dict(zip(("row", "value", "density", "inside", "label"), np.concatenate(lines, 1), strict=True)),
+        {"target": target_name(fitted, target), "set": f"{calibrated}{100 * level:g} % {kind}"},
+    )
+
+
+def plot_density(
+    fitted: "FittedEBM",
+    x: Any,
+    y: Any = None,
+    *,
+    axes: "Axes | None" = None,
+    csv: str | Path | None = None,
+    **options: Any,
+) -> "Axes":
+    """Draw what `density_curves` computes; every density to its own height.
+
+    Args:
+        fitted: the density.
+        x: inputs ``(N, F)``.
+        y: targets, to be marked.
+        axes: where to; None makes a figure, without a display.
+        csv: a file for the numbers.
+        **options: of `density_curves`.
+
+    Returns: the axes; ``axes.figure.savefig("name.png")`` writes them.
+
+    Raises:
+        MissingPackageError: if matplotlib is not installed.
+        InputError: if the file cannot be written.
+    """
+    curves = density_curves(fitted, x, y, **options)
+    curves.save(csv)
+    return draw_densities(curves, axes)
+
+
+@styled
+def draw_densities(curves: Curves, axes: "Axes | None" = None) -> "Axes":
+    """Draw the numbers of `density_curves`.
+
+    Raises:
+        MissingPackageError: if matplotlib is not installed.
+    """
+    rows = list(dict.fromkeys(curves["row"].tolist()))
+    if axes is None:
+        axes = new_figure(6.0, 1.3 + 0.5 * len(rows)).subplots()
+    plain_axes(axes)
+    axes.grid(axis="y", visible=False)
+    for place, row in enumerate(rows):
+        here = curves["row"] == row
+        value, density, label = (curves[name][here] for name in ("value", "density", "label"))
+        base = float(len(rows) - 1 - place)
+        top = base + _TALLEST * density / density.max()
+        first = place == 0
+        axes.axhline(base, color="0.75", linewidth=0.5, zorder=1)
+        axes.fill_between(value, base, top, color=OKABE_ITO["blue"], alpha=0.12, linewidth=0)
+        axes.fill_between(
+            value,
+            base,
+            top,
+            where=(curves["inside"][here] > 0).tolist(),
+            color=OKABE_ITO["blue"],
+            alpha=0.45,
+            linewidth=0,
+            label=curves.labels["set"] if first else None,
+        )
+        axes.plot(value, top, color=INK, linewidth=0.9, label="density" if first else None)
+        if np.isfinite(label[0]):
+            axes.plot(
+                [label[0]],
+                [base],
+                marker="D",
+                markersize=5.5,
+                color=OKABE_ITO["vermilion"],
+                markeredgecolor="white",
+                markeredgewidth=0.8,
+                linestyle="none",
+                clip_on=False,
+                zorder=4,
+                label="label" if first else None,
+            )
+    axes.set_xlim(*_limits(curves, rows))
+    axes.set_yticks(range(len(rows)), [f"row {row:.0f}" for row in reversed(rows)])
+    axes.set_ylim(-0.15, len(rows) - 1 + 1.02)
+    axes.tick_params(axis="y", length=0)
+    axes.set_xlabel(curves.labels["target"])
+    axes.set_title("Densities, each to its own height", loc="left")
+    below = -0.48 / (0.5 * len(rows) + 0.3)  # under the name of the axis, whatever the height
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, below), ncols=3, frameon=False, fontsize=8)
+    return axes
+
+
+def _limits(curves: Curves, rows: Sequence[float]) -> tuple[float, float]:
+    """Where there is anything to see: densities that stand out from the line, and labels."""
+    tallest = {row: curves["density"][curves["row"] == row].max() for row in rows}
+    seen = curves["density"] > _SEEN * np.array([tallest[row] for row in curves["row"].tolist()])
+    shown = np.concatenate((curves["value"][seen], curves["label"][np.isfinite(curves["label"])]))
+    margin = 0.03 * (shown.max() - shown.min())
+    return shown.min() - margin, shown.max() + margin
+
+
+def _chosen(count: int, rows: Sequence[int] | None) -> list[int]:
+    if rows is None:
+        wanted = [int(i) for i in np.linspace(0, count - 1, min(count, MOST)).round()] if count else []
+    else:
+        wanted = [int(row) for row in rows]
+    if not wanted:
+        raise ShapeError("there is no row to draw.")
+    for row in wanted:
+        if not 0 <= row < count:
+            raise DomainError(f"x has rows 0 to {count - 1}, so there is no row {row}.")
+    return wanted
+
+
+def _curves(
+    fitted: "FittedEBM", x: Any, level: float, target: int, groups: Any
+) -> Iterator[tuple[Array, Array, Array]]:
+    """Of every row: values of the target, densities there, and whether the set holds them."""
+    density = fitted.density(x)
+    if fitted.target_dim == 1 and isinstance(density, GridDensity):
+        sets = fitted.predict_set(x, level, groups=groups)
+    else:
+        ends = fitted.predict_interval(x, [level], groups=groups)
+        sets = list(ends.reshape(len(ends), -1, 2)[:, [target]])
+    for item, runs in enumerate(sets):
+        ends = torch.as_tensor(runs).double().cpu()
+        if fitted.target_dim == 1 and isinstance(density, GridDensity):
+            value, height = _exact(density, item, ends)
+        else:
+            value, height = _binned(density, item, target)
+        inside = ((ends[:, :1] <= value) & (value <= ends[:, 1:])).any(0)
+        yield value.numpy(), height.numpy(), inside.double().numpy()
+
+
+def _exact(density: GridDensity, item: int, ends: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """A single target's density at every fourth point of its grid, and at the ends of its set."""
+    points = density.axes[0].points.expand(density.batch_size, -1)[item]
+    inner = ends.flatten().to(points)
+    inner = inner[(inner > points[0]) & (inner < points[-1])]
+    value = torch.cat((points[::4], points[-1:], inner)).unique()
+    places = value.expand(density.batch_size, -1)[..., None]
+    return value.double().cpu(), density.log_prob(places)[item].double().exp().cpu()
+
+
+def _binned(density: Any, item: int, target: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """The density of one target among several, from its distribution function."""
+    low, high = density.quantile([0.001, 0.999], target)[item].double().cpu()
+    edges = torch.linspace(low.item(), high.item(), _BINS + 1, dtype=torch.float64)
+    below = density.cdf(edges.to(density.log_partition()).expand(density.batch_size, -1), target)[item]
+    return 0.5 * (edges[1:] + edges[:-1]), below.double().cpu().diff() / edges.diff()
