@@ -28,7 +28,8 @@ from ebm.pictures.pit import draw_pit, pit_curves
 from ebm.pictures.style import require_matplotlib
 from ebm.pictures.training import draw_history, history_curves
 from ebm.scores.evaluation import Evaluation
-from ebm.scores.local import LocalCoverage, local_coverage
+from ebm.scores.local import CLEAR, LocalCoverage, local_coverage
+from ebm.scores.slabs import share_error
 from ebm.scores.tables import Table
 
 if TYPE_CHECKING:
@@ -197,14 +198,20 @@ def _verdict(about: _Rows, evaluation: Evaluation, local: LocalCoverage | None) 
     count = len(about.labels)
     if count < about.given:
         yield f"Looked at {count} rows, drawn at random from {about.given}."
+    # Both: a log score hangs on few rows, a CRPS hardly sees that there are two modes.
     told = [s for s in evaluation.scores if s.name.startswith(("log", "energy", "CRPS"))][:2]
-    gain, error = told[0].skill, told[0].skill_standard_error  # log score first: CRPS hardly sees two modes
-    clear = "better than" if gain > 2 * error else "worse than" if gain < -2 * error else None
+    gains = [score.skill / score.skill_standard_error for score in told if score.skill_standard_error > 0]
+    better, worse = any(gain > CLEAR for gain in gains), any(gain < -CLEAR for gain in gains)
+    word = "not clearly better" if better == worse else "better" if better else "worse"
     figures = "; ".join(f"{score.name} {score.figure}, a skill of {score.skill_figure}" for score in told)
-    yield f"The densities are {clear or 'not clearly better than'} knowing nothing of the inputs: {figures}."
+    yield f"The densities are {word} than knowing nothing of the inputs: {figures}."
     if local is not None:
-        calibrated = "Calibrated: " if about.fitted.calibration is not None else "Not calibrated: "
-        yield calibrated + local.verdict()
+        calibration = about.fitted.calibration
+        yield ("Not calibrated: " if calibration is None else "Calibrated: ") + local.verdict()
+        if calibration is not None:
+            rows = len(calibration.scores.rank)
+            error = 100 * share_error(local.level, rows)
+            yield f"Of {rows} rows of calibration alone their coverage has a standard error of {error:.1f} %."
     try:
         beyond = int(torch.as_tensor(about.fitted.out_of_range(about.x)).sum())
     except ShapeError:  # inputs that have no range
@@ -264,6 +271,8 @@ def _facts(fitted: "FittedEBM") -> Iterator[tuple[str, str]]:
     yield "targets", ", ".join(target_name(fitted, d) for d in range(fitted.target_dim))
     yield "inputs", f"{fitted.scaling.x_shape}" if names is None else f"{len(names)}: {', '.join(names)}"
     for name, value in {**fitted.config.plain(), **fitted.loss_options}.items():
+        if name == "loss" and fitted.config.model != "energy":
+            continue  # none was used
         yield name, ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
     yield "epochs trained", f"{len(history.held_out_nll)}, in {history.seconds:.1f} s"
     if history.held_out_nll:

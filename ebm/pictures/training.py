@@ -32,8 +32,13 @@ def history_curves(fitted: "FittedEBM") -> Curves:
             "held_out_nll": np.array(history.held_out_nll, dtype=np.float64),
             "kept": (epochs == history.best_epoch).astype(np.float64),
         },
-        {"loss": fitted.config.loss, "members": str(fitted.config.members)},
+        {"loss": _loss(fitted), "members": str(fitted.config.members)},
     )
+
+
+def _loss(fitted: "FittedEBM") -> str:
+    """What was minimised."""
+    return fitted.config.loss if fitted.config.model == "energy" else f"NLL of {fitted.config.model}"
 
 
 def plot_history(fitted: "FittedEBM", *, axes: "Axes | None" = None, csv: str | Path | None = None) -> "Axes":
