@@ -50,7 +50,9 @@ COMMANDS: dict[str, Command] = {
     ),
     "export": Command("ltr.export", "write a trained network as safetensors and JSON"),
     "regress": Command(
-        "ebm.tasks.tabular.command", "energies beside other densities on tables of numbers", tracking=False
+        "ebm.tasks.tabular.command",
+        "fit and report a table of your own; energies beside other densities",
+        tracking=False,
     ),
     "toy1d": Command(
         "ebm.tasks.toy1d.command", "the papers' 1D study: table, sweep over M, plots", tracking=False

@@ -27,14 +27,18 @@ examples:
   ebmtrack regress --problems toy-1 --methods nce+ mdn-4
   ebmtrack regress compare --help                       beside other packages, on many tables
   ebmtrack regress guarantees --help                    how many targets calibrated intervals hold
+  ebmtrack regress my.csv --target y                    your own table: fit, calibrate, score, report
+  ebmtrack regress table --help                         all about that
 
 Finished runs stay in the output folder; the same command again runs only what is missing.
 """
-# Studies of their own, by the module whose ``main(argv)`` runs them.
+# Commands of their own, by the module whose ``main(argv)`` runs them.
 STUDIES = {
     "compare": "ebm.tasks.compare.command",
     "guarantees": "ebm.tasks.compare.guarantees_command",
+    "table": "ebm.tasks.table.command",
 }
+_OF_TABLES = ("--target", "--predict", "--model")
 _DEFAULT_METHODS = ("nce+", "nce", "ml-is", "kld-is", "dsm", "gaussian", "mdn-4", "quantile")
 _QUICK_METHODS = ("nce+", "gaussian", "mdn-4", "quantile")
 
@@ -80,15 +84,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns: 0; 1 if a run failed; 2 for an input that cannot be used; 130 after Ctrl-C.
     """
     given = list(sys.argv[1:] if argv is None else argv)
-    if given and given[0] in STUDIES:
-        study: Callable[[Sequence[str]], int] = importlib.import_module(STUDIES[given[0]]).main
-        return study(given[1:])
+    name, rest = _study(given)
+    if name is not None:
+        study: Callable[[Sequence[str]], int] = importlib.import_module(STUDIES[name]).main
+        return study(rest)
     return run_command(
         build_parser(),
         lambda args: _run(args, given),
         given,
         interrupted="the same command goes on where it ended.",
     )
+
+
+def _study(given: Sequence[str]) -> tuple[str | None, Sequence[str]]:
+    """The command that the arguments are for, and its own; None where they are for this one.
+
+    A table may be named without a command: this one takes nothing but options, and others than tables do.
+    """
+    if given and given[0] in STUDIES:
+        return given[0], given[1:]
+    of_a_table = any(word.split("=")[0] in _OF_TABLES for word in given)
+    return ("table" if of_a_table or (given and not given[0].startswith("-")) else None), given
 
 
 def _run(args: argparse.Namespace, given: Sequence[str]) -> int:
