@@ -211,7 +211,7 @@ def _verdict(about: _Rows, evaluation: Evaluation, local: LocalCoverage | None) 
         if calibration is not None:
             rows = len(calibration.scores.rank)
             error = 100 * share_error(local.level, rows)
-            yield f"Of {rows} rows of calibration alone their coverage has a standard error of {error:.1f} %."
+            yield f"A calibration on {rows} rows meets its level to a standard error of {error:.1f} %."
     try:
         beyond = int(torch.as_tensor(about.fitted.out_of_range(about.x)).sum())
     except ShapeError:  # inputs that have no range
@@ -229,7 +229,8 @@ def _pictures(about: _Rows, level: float) -> Iterator[str]:
     for target in range(min(fitted.target_dim, _MOST_TARGETS)):
         name, suffix = target_name(fitted, target), f"_{target}" if fitted.target_dim > 1 else ""
         curves = density_curves(fitted, x, y, level=level, target=target, groups=about.groups)
-        caption = f"Densities of {name} of a few rows, each with its label and its {curves.labels['set']}."
+        shown = f"each with its label and its {curves.labels['set']}; rows count from 0"
+        caption = f"Densities of {name} of a few rows, {shown}."
         yield picture(f"densities{suffix}", caption, curves, draw_densities(curves))
         curves = fan_curves(fitted, x, y, order="median", levels=levels, target=target, groups=about.groups)
         caption = f"All rows in the order of their median of {name}, with intervals and labels."
@@ -265,6 +266,10 @@ def _places(local: LocalCoverage | None) -> list[str]:
     return [folded(f"{len(local.bins)} bins of {len(local.names)} columns", [table(local.table())])]
 
 
+def _plain(value: Any) -> str:
+    return "by the number of rows" if value is None else str(value)  # the size of a batch
+
+
 def _facts(fitted: "FittedEBM") -> Iterator[tuple[str, str]]:
     """Name and value, line by line."""
     names, history = fitted.scaling.x_names, fitted.history
@@ -273,7 +278,7 @@ def _facts(fitted: "FittedEBM") -> Iterator[tuple[str, str]]:
     for name, value in {**fitted.config.plain(), **fitted.loss_options}.items():
         if name == "loss" and fitted.config.model != "energy":
             continue  # none was used
-        yield name, ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+        yield name, ", ".join(map(str, value)) if isinstance(value, list | tuple) else _plain(value)
     yield "epochs trained", f"{len(history.held_out_nll)}, in {history.seconds:.1f} s"
     if history.held_out_nll:
         yield "held-out NLL", f"{min(history.held_out_nll):.4g} nats at best"
