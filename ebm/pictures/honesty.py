@@ -37,7 +37,7 @@ def reliability_curves(
     y: Any,
     *,
     levels: Sequence[float] | None = None,
-    kind: str = "highest-density",
+    sets: str = "highest-density",
     calibrated: bool | None = None,
     groups: Any = None,
 ) -> Curves:
@@ -48,7 +48,7 @@ def reliability_curves(
         x: inputs ``(N, F)`` that neither the fit nor its calibration saw.
         y: targets ``(N,)`` or ``(N, D)``.
         levels: in (0, 1); None is 0.05, 0.1 ... 0.95.
-        kind: "highest-density" sets, or "equal-tailed" intervals of a single target.
+        sets: "highest-density" sets, or "equal-tailed" intervals of a single target.
         calibrated: of the sets whose coverage is guaranteed; None: if the density is calibrated.
         groups: of the rows, where the calibration has some.
 
@@ -60,18 +60,18 @@ def reliability_curves(
     Raises:
         InputError: if a calibration is asked for that is not there, or groups do not fit it.
         ShapeError: if there is no row, or for intervals of several targets.
-        UnknownNameError: (a ValueError) for another kind.
+        UnknownNameError: (a ValueError) for other sets.
     """
-    rank = _ranks(fitted, x, y, kind)
+    rank = _ranks(fitted, x, y, sets)
     calibrated = fitted.calibration is not None if calibrated is None else calibrated
     found = reliability_of_ranks(rank, levels)
     observed, error = found.observed, found.standard_error
     if calibrated:
-        observed, error = _calibrated(fitted, rank, found.levels, kind, groups)
+        observed, error = _calibrated(fitted, rank, found.levels, sets, groups)
     return Curves(
         {"level": found.levels.numpy(), "observed": observed.numpy(), "standard_error": error.numpy()},
         {
-            "sets": _sets_in_words(kind),
+            "sets": _sets_in_words(sets),
             "curve": "calibrated" if calibrated else "as fitted",
             "rows": str(len(rank)),
         },
@@ -84,7 +84,7 @@ def calibration_curves(
     y: Any,
     *,
     levels: Sequence[float] | None = None,
-    kind: str = "highest-density",
+    sets: str = "highest-density",
     groups: Any = None,
 ) -> Curves:
     """Coverage before and after calibration; arguments and errors as `reliability_curves`.
@@ -93,9 +93,9 @@ def calibration_curves(
         Columns ``level``, ``observed_before``, ``observed_after``, ``standard_error_before`` and
         ``standard_error_after``.
     """
-    rank = _ranks(fitted, x, y, kind)
+    rank = _ranks(fitted, x, y, sets)
     found = reliability_of_ranks(rank, levels)
-    after, error = _calibrated(fitted, rank, found.levels, kind, groups)
+    after, error = _calibrated(fitted, rank, found.levels, sets, groups)
     return Curves(
         {
             "level": found.levels.numpy(),
@@ -104,7 +104,7 @@ def calibration_curves(
             "standard_error_before": found.standard_error.numpy(),
             "standard_error_after": error.numpy(),
         },
-        {"sets": _sets_in_words(kind), "rows": str(len(rank))},
+        {"sets": _sets_in_words(sets), "rows": str(len(rank))},
     )
 
 
@@ -188,14 +188,14 @@ def _line(axes: "Axes", level: Any, observed: Any, name: str, colour: str, marke
     )
 
 
-def _ranks(fitted: "FittedEBM", x: Any, y: Any, kind: str) -> Tensor:
+def _ranks(fitted: "FittedEBM", x: Any, y: Any, sets: str) -> Tensor:
     """The least level from which a set of the density as fitted holds each label, ``(N,)``."""
-    if kind not in KINDS:
-        raise unknown_name("kind of set", str(kind), KINDS)
-    if kind == "highest-density":
+    if sets not in KINDS:
+        raise unknown_name("kind of set", str(sets), KINDS)
+    if sets == "highest-density":
         rank = fitted._with_targets(x, y, lambda density, t: density.highest_density_rank(t))
     elif fitted.target_dim > 1:
-        raise ShapeError("equal-tailed intervals are of one target; ask for kind='highest-density'.")
+        raise ShapeError("equal-tailed intervals are of one target; ask for sets='highest-density'.")
     else:
         rank = (2 * torch.as_tensor(fitted.cdf(x, y)).reshape(-1) - 1).abs()
     if not len(rank):
@@ -204,7 +204,7 @@ def _ranks(fitted: "FittedEBM", x: Any, y: Any, kind: str) -> Tensor:
 
 
 def _calibrated(
-    fitted: "FittedEBM", rank: Tensor, levels: Tensor, kind: str, groups: Any
+    fitted: "FittedEBM", rank: Tensor, levels: Tensor, sets: str, groups: Any
 ) -> tuple[Tensor, Tensor]:
     """Observed coverage of calibrated sets and its standard error, ``(L,)`` each; NaN for too few rows."""
     calibration = fitted.calibration
@@ -212,7 +212,7 @@ def _calibrated(
         raise InputError("there is no calibration; call calibrate(x, y) with rows that the fit did not see.")
     codes = calibration.codes(groups, len(rank))
     scores = calibration.scores
-    column = scores.rank if kind == "highest-density" else scores.tail[:, 0]
+    column = scores.rank if sets == "highest-density" else scores.tail[:, 0]
     observed = []
     for level in levels.tolist():
         try:
@@ -224,5 +224,5 @@ def _calibrated(
     return torch.stack(observed), (variance / len(rank) + variance / (len(column) + 2)).sqrt()
 
 
-def _sets_in_words(kind: str) -> str:
-    return "Highest-density sets" if kind == "highest-density" else "Equal-tailed intervals"
+def _sets_in_words(sets: str) -> str:
+    return "Highest-density sets" if sets == "highest-density" else "Equal-tailed intervals"

@@ -144,6 +144,8 @@ def _require_one_task(args: argparse.Namespace) -> None:
             raise InputError("--predict takes the table to predict and no other; --target is in the model.")
     elif args.table is None:
         raise InputError("name a table, for example: ebmtrack regress houses.csv --target price.")
+    elif not args.target and not args.table.exists():
+        raise InputError(f"there is neither a table nor a study {args.table}; ebmtrack regress --help.")
     elif not args.target:
         raise InputError(f"name the column to predict: ebmtrack regress {args.table} --target NAME.")
 

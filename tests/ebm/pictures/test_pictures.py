@@ -122,7 +122,7 @@ class TestFan:
 class TestHonesty:
     def test_observed_is_what_the_fit_counts(self, case: Case) -> None:
         for kind in ("highest-density", "equal-tailed"):
-            curves = reliability_curves(case.plain, case.x, case.y, kind=kind)
+            curves = reliability_curves(case.plain, case.x, case.y, sets=kind)
             expected = case.plain.reliability(case.x, case.y, kind=kind)
             assert curves["observed"] == pytest.approx(expected.observed.numpy())
             assert curves["standard_error"] == pytest.approx(expected.standard_error.numpy())
@@ -137,7 +137,7 @@ class TestHonesty:
         assert curves["standard_error_after"][1] == pytest.approx(math.sqrt(0.09 / 200 + 0.09 / 122))
 
     def test_equal_tailed_and_calibrated(self, case: Case) -> None:
-        curves = reliability_curves(case.fitted, case.x, case.y, levels=[0.8], kind="equal-tailed")
+        curves = reliability_curves(case.fitted, case.x, case.y, levels=[0.8], sets="equal-tailed")
         low, high = case.fitted.predict_interval(case.x, 0.8).T
         assert curves["observed"][0] == ((low <= case.y) & (case.y <= high)).mean()
 
@@ -158,9 +158,9 @@ class TestHonesty:
         with pytest.raises(InputError, match="there is no calibration"):
             calibration_curves(case.plain, case.x, case.y)
         with pytest.raises(ShapeError, match="of one target"):
-            reliability_curves(*two_targets, kind="equal-tailed")
+            reliability_curves(*two_targets, sets="equal-tailed")
         with pytest.raises(UnknownNameError, match="kind of set"):
-            reliability_curves(case.plain, case.x, case.y, kind="central")
+            reliability_curves(case.plain, case.x, case.y, sets="central")
         with pytest.raises(DomainError, match="bins"):
             pit_curves(case.plain, case.x, case.y, bins=0)
 
@@ -194,6 +194,11 @@ class TestPlot:
         line = next(line for line in axes.lines if line.get_label() == "calibrated")
         assert line.get_ydata() == pytest.approx(rows)
         assert line.get_color() == OKABE_ITO["blue"]
+
+    def test_options_of_a_picture_reach_it(self, case: Case) -> None:
+        axes = case.fitted.plot(case.x, case.y, kind="reliability", sets="equal-tailed", calibrated=False)
+        assert axes.get_title(loc="left") == "Equal-tailed intervals"
+        assert "as fitted" in [line.get_label() for line in axes.lines]
 
     def test_given_axes_are_drawn_into(self, case: Case) -> None:
         from matplotlib.figure import Figure

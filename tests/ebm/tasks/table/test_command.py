@@ -125,6 +125,7 @@ def test_two_targets_and_few_rows(folder: Path, monkeypatch: pytest.MonkeyPatch)
         (["--predict", "TABLE", "--model", "TABLE"], "truncated or not a torch file"),
         (["--predict", "TABLE", "--model", "TABLE", "--target", "y"], "--target is in the model"),
         (["table"], "name a table"),
+        (["comapre"], "neither a table nor a study comapre"),
     ],
 )
 def test_refusals(folder: Path, capsys: pytest.CaptureFixture[str], argv: list[str], message: str) -> None:
