@@ -48,7 +48,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser = CommandParser(
         prog="ebmtrack regress",
         description="Compare energy-based with other conditional densities: NLL, CRPS, coverage.\n"
-        "'compare' (other packages, many tables) and 'guarantees' (calibrated intervals) are studies apart.",
+        "'compare' (other packages, many tables) and 'guarantees' (calibrated intervals) are studies apart,\n"
+        "'table' fits and reports a table of your own.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
