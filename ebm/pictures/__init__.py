@@ -4,19 +4,17 @@ They need no display; matplotlib comes with the extra `eval` and is imported whe
 """
 
 from ebm.pictures.curves import Curves
-from ebm.pictures.densities import density_curves, draw_densities, plot_density
+from ebm.pictures.densities import density_curves, draw_densities
 from ebm.pictures.dispatch import PICTURES, plot
-from ebm.pictures.fans import draw_fan, fan_curves, plot_fan
+from ebm.pictures.fans import draw_fan, fan_curves
 from ebm.pictures.honesty import (
     calibration_curves,
     draw_reliability,
-    plot_calibration,
-    plot_reliability,
     reliability_curves,
 )
-from ebm.pictures.pit import draw_pit, pit_curves, plot_pit
+from ebm.pictures.pit import draw_pit, pit_curves
 from ebm.pictures.report import Report, make_report, write_report
-from ebm.pictures.training import draw_history, history_curves, plot_history
+from ebm.pictures.training import draw_history, history_curves
 
 __all__ = [
     "PICTURES",
@@ -34,12 +32,6 @@ __all__ = [
     "make_report",
     "pit_curves",
     "plot",
-    "plot_calibration",
-    "plot_density",
-    "plot_fan",
-    "plot_history",
-    "plot_pit",
-    "plot_reliability",
     "reliability_curves",
     "write_report",
 ]

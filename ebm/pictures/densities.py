@@ -1,7 +1,6 @@
 """The densities of a few rows, one above the other, with their sets and labels."""
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,11 +17,20 @@ if TYPE_CHECKING:
 
     from ebm.fitting import FittedEBM
 
-__all__ = ["density_curves", "draw_densities", "plot_density"]
+__all__ = ["density_curves", "draw_densities"]
 
 Array = NDArray[np.float64]
 MOST = 8  # rows drawn unless asked otherwise
 _BINS = 60  # of one target's density among several
+_DIAMOND: Any = {
+    "marker": "D",
+    "markersize": 5.5,
+    "color": OKABE_ITO["vermilion"],
+    "markeredgecolor": "white",
+    "markeredgewidth": 0.8,
+    "linestyle": "none",
+    "clip_on": False,
+}
 _SEEN = 0.003  # of the tallest, is a line's width
 _TALLEST = 0.85  # of the distance between two rows
 
@@ -76,36 +84,6 @@ def density_curves(
     )
 
 
-def plot_density(
-    fitted: "FittedEBM",
-    x: Any,
-    y: Any = None,
-    *,
-    axes: "Axes | None" = None,
-    csv: str | Path | None = None,
-    **options: Any,
-) -> "Axes":
-    """Draw what `density_curves` computes; every density to its own height.
-
-    Args:
-        fitted: the density.
-        x: inputs ``(N, F)``.
-        y: targets, to be marked.
-        axes: where to; None makes a figure, without a display.
-        csv: a file for the numbers.
-        **options: of `density_curves`.
-
-    Returns: the axes; ``axes.figure.savefig("name.png")`` writes them.
-
-    Raises:
-        MissingPackageError: if matplotlib is not installed.
-        InputError: if the file cannot be written.
-    """
-    curves = density_curves(fitted, x, y, **options)
-    curves.save(csv)
-    return draw_densities(curves, axes)
-
-
 @styled
 def draw_densities(curves: Curves, axes: "Axes | None" = None) -> "Axes":
     """Draw the numbers of `density_curves`.
@@ -120,37 +98,8 @@ def draw_densities(curves: Curves, axes: "Axes | None" = None) -> "Axes":
     axes.grid(axis="y", visible=False)
     for place, row in enumerate(rows):
         here = curves["row"] == row
-        value, density, label = (curves[name][here] for name in ("value", "density", "label"))
-        base = float(len(rows) - 1 - place)
-        top = base + _TALLEST * density / density.max()
-        first = place == 0
-        axes.axhline(base, color="0.75", linewidth=0.5, zorder=1)
-        axes.fill_between(value, base, top, color=OKABE_ITO["blue"], alpha=0.12, linewidth=0)
-        axes.fill_between(
-            value,
-            base,
-            top,
-            where=(curves["inside"][here] > 0).tolist(),
-            color=OKABE_ITO["blue"],
-            alpha=0.45,
-            linewidth=0,
-            label=curves.labels["set"] if first else None,
-        )
-        axes.plot(value, top, color=INK, linewidth=0.9, label="density" if first else None)
-        if np.isfinite(label[0]):
-            axes.plot(
-                [label[0]],
-                [base],
-                marker="D",
-                markersize=5.5,
-                color=OKABE_ITO["vermilion"],
-                markeredgecolor="white",
-                markeredgewidth=0.8,
-                linestyle="none",
-                clip_on=False,
-                zorder=4,
-                label="label" if first else None,
-            )
+        one = {name: values[here] for name, values in curves.columns.items()}
+        _draw_one(axes, one, float(len(rows) - 1 - place), curves.labels["set"] if place == 0 else None)
     axes.set_xlim(*_limits(curves, rows))
     axes.set_yticks(range(len(rows)), [f"row {row:.0f}" for row in reversed(rows)])
     axes.set_ylim(-0.15, len(rows) - 1 + 1.02)
@@ -160,6 +109,20 @@ def draw_densities(curves: Curves, axes: "Axes | None" = None) -> "Axes":
     below = -0.48 / (0.5 * len(rows) + 0.3)  # under the name of the axis, whatever the height
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, below), ncols=3, frameon=False, fontsize=8)
     return axes
+
+
+def _draw_one(axes: "Axes", one: dict[str, Array], base: float, named: str | None) -> None:
+    """One density on its line, its set and its label; `named` in the legend or not."""
+    value, label = one["value"], one["label"][:1]
+    top = base + _TALLEST * one["density"] / one["density"].max()
+    blue = OKABE_ITO["blue"]
+    axes.axhline(base, color="0.75", linewidth=0.5, zorder=1)
+    axes.fill_between(value, base, top, color=blue, alpha=0.12, linewidth=0)
+    inside = (one["inside"] > 0).tolist()
+    axes.fill_between(value, base, top, where=inside, color=blue, alpha=0.45, linewidth=0, label=named)
+    axes.plot(value, top, color=INK, linewidth=0.9, label="density" if named else None)
+    if np.isfinite(label[0]):
+        axes.plot(label, [base], label="label" if named else None, zorder=4, **_DIAMOND)
 
 
 def _limits(curves: Curves, rows: Sequence[float]) -> tuple[float, float]:

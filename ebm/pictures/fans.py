@@ -1,7 +1,6 @@
 """Fan charts: the median and intervals of several levels, over the rows or over one feature."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
     from ebm.fitting import FittedEBM
 
-__all__ = ["draw_fan", "fan_curves", "plot_fan"]
+__all__ = ["draw_fan", "fan_curves"]
 
 Array = NDArray[np.float64]
 Order = Literal["given", "median"]
@@ -101,36 +100,6 @@ def fan_curves(
     )
 
 
-def plot_fan(
-    fitted: "FittedEBM",
-    x: Any,
-    y: Any = None,
-    *,
-    axes: "Axes | None" = None,
-    csv: str | Path | None = None,
-    **options: Any,
-) -> "Axes":
-    """Draw what `fan_curves` computes.
-
-    Args:
-        fitted: the density.
-        x: inputs ``(N, F)``.
-        y: targets, drawn as points.
-        axes: where to; None makes a figure, without a display.
-        csv: a file for the numbers.
-        **options: of `fan_curves`.
-
-    Returns: the axes.
-
-    Raises:
-        MissingPackageError: if matplotlib is not installed.
-        InputError: if the file cannot be written.
-    """
-    curves = fan_curves(fitted, x, y, **options)
-    curves.save(csv)
-    return draw_fan(curves, axes)
-
-
 @styled
 def draw_fan(curves: Curves, axes: "Axes | None" = None) -> "Axes":
     """Draw the numbers of `fan_curves`.
@@ -151,33 +120,14 @@ def draw_fan(curves: Curves, axes: "Axes | None" = None) -> "Axes":
         )
     axes.plot(at, curves["median"], color=INK, linewidth=1.1, label="median")
     if "label" in curves.columns:
-        few = len(at) <= _FEW
-        axes.plot(
-            at,
-            curves["label"],
-            linestyle="none",
-            marker="o",
-            markersize=3.2 if few else 1.8,
-            color=OKABE_ITO["vermilion"],
-            markeredgecolor="white",
-            markeredgewidth=0.3 if few else 0,
-            alpha=0.9 if few else 0.6,
-            label="label",
-        )
+        size, edge, alpha = (3.2, 0.3, 0.9) if len(at) <= _FEW else (1.8, 0.0, 0.6)
+        points: Any = {"markeredgecolor": "white", "markeredgewidth": edge, "alpha": alpha, "label": "label"}
+        axes.plot(at, curves["label"], "o", markersize=size, color=OKABE_ITO["vermilion"], **points)
     axes.margins(x=0.01)
     axes.set_xlabel(curves.labels["at"])
     axes.set_ylabel(curves.labels["target"])
     axes.set_title(curves.labels["title"], loc="left")
-    handles, names = axes.get_legend_handles_labels()
-    axes.legend(
-        handles,
-        names,
-        loc="upper left",
-        bbox_to_anchor=(1.0, 1.0),
-        frameon=False,
-        fontsize=8,
-        borderaxespad=0.2,
-    )
+    axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize=8, borderaxespad=0.2)
     return axes
 
 

@@ -1,7 +1,6 @@
 """Are densities honest? Nominal against observed coverage, before and after calibration."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
 __all__ = [
     "calibration_curves",
     "draw_reliability",
-    "plot_calibration",
-    "plot_reliability",
     "reliability_curves",
 ]
 
@@ -106,51 +103,6 @@ def calibration_curves(
         },
         {"sets": _sets_in_words(sets), "rows": str(len(rank))},
     )
-
-
-def plot_reliability(
-    fitted: "FittedEBM",
-    x: Any,
-    y: Any,
-    *,
-    axes: "Axes | None" = None,
-    csv: str | Path | None = None,
-    **options: Any,
-) -> "Axes":
-    """Draw what `reliability_curves` computes.
-
-    Args:
-        fitted: the density.
-        x: inputs ``(N, F)`` that neither the fit nor its calibration saw.
-        y: targets.
-        axes: where to; None makes a figure, without a display.
-        csv: a file for the numbers.
-        **options: of `reliability_curves`.
-
-    Returns: the axes.
-
-    Raises:
-        MissingPackageError: if matplotlib is not installed.
-        InputError: if the file cannot be written.
-    """
-    curves = reliability_curves(fitted, x, y, **options)
-    curves.save(csv)
-    return draw_reliability(curves, axes)
-
-
-def plot_calibration(
-    fitted: "FittedEBM",
-    x: Any,
-    y: Any,
-    *,
-    axes: "Axes | None" = None,
-    csv: str | Path | None = None,
-    **options: Any,
-) -> "Axes":
-    """Draw what `calibration_curves` computes; arguments and errors as `plot_reliability`."""
-    curves = calibration_curves(fitted, x, y, **options)
-    curves.save(csv)
-    return draw_reliability(curves, axes)
 
 
 @styled

@@ -1,7 +1,6 @@
 """Are densities honest? The histogram of the probability integral transform."""
 
 import math
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
     from ebm.fitting import FittedEBM
 
-__all__ = ["draw_pit", "pit_curves", "plot_pit"]
+__all__ = ["draw_pit", "pit_curves"]
 
 
 def pit_curves(fitted: "FittedEBM", x: Any, y: Any, *, bins: int | None = None, target: int = 0) -> Curves:
@@ -58,21 +57,6 @@ def pit_curves(fitted: "FittedEBM", x: Any, y: Any, *, bins: int | None = None, 
         },
         {"target": target_name(fitted, target), "rows": str(count)},
     )
-
-
-def plot_pit(
-    fitted: "FittedEBM",
-    x: Any,
-    y: Any,
-    *,
-    axes: "Axes | None" = None,
-    csv: str | Path | None = None,
-    **options: Any,
-) -> "Axes":
-    """Draw what `pit_curves` computes; arguments and errors as `plot_reliability`."""
-    curves = pit_curves(fitted, x, y, **options)
-    curves.save(csv)
-    return draw_pit(curves, axes)
 
 
 @styled

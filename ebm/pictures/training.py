@@ -1,6 +1,5 @@
 """What happened while a density was fitted."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +12,7 @@ if TYPE_CHECKING:
 
     from ebm.fitting import FittedEBM
 
-__all__ = ["draw_history", "history_curves", "plot_history"]
+__all__ = ["draw_history", "history_curves"]
 
 
 def history_curves(fitted: "FittedEBM") -> Curves:
@@ -39,25 +38,6 @@ def history_curves(fitted: "FittedEBM") -> Curves:
 def _loss(fitted: "FittedEBM") -> str:
     """What was minimised."""
     return fitted.config.loss if fitted.config.model == "energy" else f"NLL of {fitted.config.model}"
-
-
-def plot_history(fitted: "FittedEBM", *, axes: "Axes | None" = None, csv: str | Path | None = None) -> "Axes":
-    """Draw what `history_curves` computes.
-
-    Args:
-        fitted: the density.
-        axes: where to; None makes a figure, without a display.
-        csv: a file for the numbers.
-
-    Returns: the axes of the held-out likelihood; those of the loss share its epochs.
-
-    Raises:
-        MissingPackageError: if matplotlib is not installed.
-        InputError: if the file cannot be written.
-    """
-    curves = history_curves(fitted)
-    curves.save(csv)
-    return draw_history(curves, axes)
 
 
 @styled
