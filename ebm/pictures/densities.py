@@ -21,6 +21,7 @@ __all__ = ["density_curves", "draw_densities"]
 
 Array = NDArray[np.float64]
 MOST = 8  # rows drawn unless asked otherwise
+_POINTS = 256  # of a curve
 _BINS = 60  # of one target's density among several
 _DIAMOND: Any = {
     "marker": "D",
@@ -168,11 +169,12 @@ def _curves(
 
 
 def _exact(density: GridDensity, item: int, ends: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """A single target's density at every fourth point of its grid, and at the ends of its set."""
+    """A single target's density at some 256 points of its grid, and at the ends of its set."""
     points = density.axes[0].points.expand(density.batch_size, -1)[item]
     inner = ends.flatten().to(points)
     inner = inner[(inner > points[0]) & (inner < points[-1])]
-    value = torch.cat((points[::4], points[-1:], inner)).unique()
+    step = max(1, len(points) // _POINTS)  # all of those of whole numbers, which are few
+    value = torch.cat((points[::step], points[-1:], inner)).unique()
     places = value.expand(density.batch_size, -1)[..., None]
     return value.double().cpu(), density.log_prob(places)[item].double().exp().cpu()
 

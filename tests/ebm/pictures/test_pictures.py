@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+import ebm
 from ebm.exceptions import DomainError, InputError, MissingPackageError, ShapeError, UnknownNameError
 from ebm.fitting import FittedEBM
 from ebm.fitting.tables import NamedArray
@@ -51,6 +52,14 @@ class TestDensities:
     def test_eight_rows_spread_evenly_unless_rows_are_named(self, case: Case) -> None:
         found = density_curves(case.plain, case.x)["row"]
         assert sorted(set(found)) == [0, 28, 57, 85, 114, 142, 171, 199]
+
+    def test_whole_numbers_are_all_shown(self) -> None:
+        rng = np.random.default_rng(0)
+        x = rng.uniform(-1, 1, (80, 1))
+        y = rng.poisson(3, 80)
+        fitted = ebm.fit(x, y, epochs=1, hidden=8, support="integer", progress=False)
+        curves = density_curves(fitted, x, rows=[0])
+        assert set(range(8)) <= set(curves["value"].tolist())
 
     def test_one_of_several_targets(self, two_targets: Two) -> None:
         fitted, x, y = two_targets
