@@ -38,6 +38,7 @@ OKABE_ITO: Mapping[str, str] = MappingProxyType(
         "green": "#009E73",
         "vermilion": "#D55E00",
         "purple": "#CC79A7",
+        "orange": "#E69F00",
         "black": "#000000",
     }
 )
