@@ -111,7 +111,7 @@ class AVVideo(VideoSource):
         if not self.cut:
             skipped = rhythm.said_of(self.path) or reading.pace.said_of(self.path)
             late = self._late(reading.begin, offset)
-            found = (joints(self.path) or _turned_back(self.path, back), skipped, late)
+            found = (joints(self.path) or _turned_back(self.path, back), skipped, late, self._more(number))
             self.notes += [note for note in found if note and note not in self.notes]
 
     def _late(self, begin: int | None, first: float | None) -> str:
@@ -122,6 +122,15 @@ class AVVideo(VideoSource):
         if early < 0.5 / self.fps:
             return ""
         return f"the first {early:.2f} s of {self.path} are not shown: they are hidden, or damaged."
+
+    def _more(self, frames: int) -> str:
+        """That there are more frames than announced; empty otherwise."""
+        if self.count is None or frames <= self.count:
+            return ""
+        return (
+            f"{self.path} announces {self.count} frames and gave {frames}: its list of them is damaged, and some "
+            "may come twice."
+        )
 
     def _loss(self, reading: "_Reading", last: float, widest: float) -> str:
         """What speaks for frames that are missing, besides those that cannot be decoded.
