@@ -50,7 +50,7 @@ def test_every_pin_lies_in_its_range() -> None:
         ("numpy", "1.26.0 2.4.6 2.5.5"),
         ("opencv-python-headless", "4.12.0.88 5.0.0.93"),
         ("opencv-python", "4.12.0.88 5.0.0.93"),
-        ("pandas", "2.1.0 3.1.1"),
+        ("pandas", "2.2.2 3.1.1"),
         ("matplotlib", "3.10.0 3.11.2"),
         ("av", "18.1.0 19.0.2"),
         ("faster-coco-eval", "1.8.0"),

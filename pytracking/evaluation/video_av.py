@@ -128,8 +128,8 @@ class AVVideo(VideoSource):
         if self.count is None or frames <= self.count:
             return ""
         return (
-            f"{self.path} announces {self.count} frames and gave {frames}: its list of them is damaged, and some "
-            "may come twice."
+            f"{self.path} announces {self.count} frames and gave {frames}: its list of them is damaged, and "
+            "some may come twice."
         )
 
     def _loss(self, reading: "_Reading", last: float, widest: float) -> str:
