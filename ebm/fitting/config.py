@@ -5,11 +5,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ebm.checks import require_count, require_from_zero, require_positive
-from ebm.exceptions import DomainError
+from ebm.exceptions import DomainError, InputError
 from ebm.lookup import unknown_name
 from ebm.numbers import plain_fields, require_number
 
-__all__ = ["FitConfig"]
+__all__ = ["FitConfig", "TableOptions"]
 
 # Densities in closed form beside the energy, see `ebm.baselines`.
 _CLOSED = ("gaussian", "laplace", "mdn-2", "mdn-4", "mdn-8")
@@ -86,6 +86,38 @@ class FitConfig:
     def plain(self) -> dict[str, Any]:
         """The fields as numbers, strings and lists, for a file."""
         return asdict(self) | {"hidden": list(self.hidden)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableOptions:
+    """What `ebm.fit` makes of inputs that are no plain numbers.
+
+    Attributes:
+        encode: turn texts, categories, dates and durations into numbers; False refuses them.
+        missing: "error" (default), or "impute": a missing value becomes the median of its column, and a
+            column that had some in the fit gets a further one of ones and zeros that tells where.
+        unseen: what a category that the fit never saw is: "zeros" (default, with a warning), or an "error".
+        max_levels: most categories of a column.
+
+    Raises:
+        UnknownNameError: (a ValueError) for another word.
+        DomainError: (a ValueError) if `max_levels` is no whole number above 0.
+        InputError: if values are to be imputed, but nothing encoded.
+    """
+
+    encode: bool = True
+    missing: str = "error"
+    unseen: str = "zeros"
+    max_levels: int = 64
+
+    def __post_init__(self) -> None:
+        for name, known in (("missing", ("error", "impute")), ("unseen", ("error", "zeros"))):
+            if getattr(self, name) not in known:
+                raise unknown_name(name, str(getattr(self, name)), known)
+        plain_fields(self)
+        require_count("max_levels", self.max_levels)
+        if self.missing == "impute" and not self.encode:
+            raise InputError('missing="impute" is a part of the encoding; leave out encode=False.')
 
 
 def _layer_sizes(hidden: int | tuple[int, ...]) -> tuple[int, ...]:

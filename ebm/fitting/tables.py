@@ -1,5 +1,6 @@
 """Tables as people have them, of pandas, polars, NumPy, torch or lists: their numbers and their names."""
 
+import math
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,13 +16,24 @@ from ebm.exceptions import DomainError, InputError
 from ebm.numbers import unmasked
 
 __all__ = [
+    "IMPUTE",
     "NamedArray",
     "as_tensor",
+    "dense",
+    "is_frame",
     "names_of",
     "require_finite_columns",
     "require_names",
     "require_same_order",
+    "typed_columns",
 ]
+
+# The remedy for missing inputs that is an option of ours.
+IMPUTE = ', or fit with missing="impute"'
+# Bytes that a sparse matrix may have as a dense one.
+MOST_DENSE = 2**30
+# Of those, made at a time beside the result.
+_DENSE_BLOCK = 2**24
 
 Names = tuple[str, ...]
 
@@ -54,6 +66,7 @@ class NamedArray:
 
 def names_of(values: Any) -> Names | None:
     """The names of a data frame's columns, or of a single column, as text; None for what has none."""
+    is_frame(values)  # refuses what has names but no rows yet
     columns = getattr(values, "columns", None)
     if columns is not None:
         return tuple(map(str, columns))
@@ -135,8 +148,12 @@ def as_tensor(name: str, values: Any) -> Tensor:
         if tensor.is_complex():
             raise InputError(f"{name} must hold real numbers, got dtype {tensor.dtype}.")
         return tensor.to(torch.float64)
+    if hasattr(values, "tocsr"):
+        return torch.from_numpy(dense(name, values))
     bad = [
-        f"{column!r} ({kind})" for column, kind, entries in _columns(values) if not _numeric(kind, entries)
+        f"{column!r} ({kind})"
+        for column, kind, entries in typed_columns(values)
+        if not _numeric(kind, entries)
     ]
     if bad:
         raise InputError(
@@ -158,16 +175,55 @@ def require_finite_columns(name: str, rows: Tensor, columns: Names | None) -> No
     try:
         require_finite(name, rows, True)
     except DomainError as error:
-        if columns is None or rows.ndim > 2 or len(columns) != rows[:1].numel():
-            raise
-        column = columns[int((~rows.reshape(len(rows), -1).isfinite()).nonzero()[0, 1])]
-        raise DomainError(f"{error} Column {column!r}: fill in or drop missing values first.") from None
+        place = (~rows.reshape(len(rows), -1).isfinite()).nonzero()[0]
+        missing = name == "x" and rows.ndim == 2 and bool(rows[tuple(place)].isnan())
+        remedy = f"fill in or drop missing values first{IMPUTE * missing}."
+        if columns is not None and rows.ndim <= 2 and len(columns) == rows[:1].numel():
+            raise DomainError(f"{error} Column {columns[int(place[1])]!r}: {remedy}") from None
+        if missing:
+            raise DomainError(f"{error} {remedy.capitalize()}") from None
+        raise
 
 
-def _columns(values: Any) -> Iterator[tuple[str, Any, Any]]:
+def dense(name: str, values: Any) -> NDArray[np.float64]:
+    """A sparse matrix of SciPy as a dense one, some rows at a time.
+
+    Raises:
+        InputError: if that takes more than `MOST_DENSE` bytes, or its entries are no real numbers.
+    """
+    needed = 8 * math.prod(values.shape)
+    if needed > MOST_DENSE:
+        raise InputError(
+            f"{name} is a sparse matrix of shape {tuple(values.shape)}, which takes {needed / 2**30:.1f} GiB "
+            f"as a dense one, more than the {MOST_DENSE / 2**30:g} GiB allowed; give fewer rows at a time to "
+            "predict, fewer columns to fit (scikit-learn's TruncatedSVD or SelectKBest)."
+        )
+    if values.dtype.kind not in "biuf":
+        raise InputError(f"{name} must hold real numbers, got a sparse matrix of dtype {values.dtype}.")
+    if len(values.shape) != 2:
+        return np.asarray(values.toarray(), dtype=np.float64)
+    rows, result = values.tocsr(), np.empty(values.shape)
+    step = max(1, _DENSE_BLOCK // max(1, 8 * values.shape[1]))
+    for start in range(0, len(result), step):
+        result[start : start + step] = rows[start : start + step].toarray()
+    return result
+
+
+def is_frame(values: Any) -> bool:
+    """Whether it is a data frame, of pandas or polars.
+
+    Raises:
+        InputError: for a query that polars has not run yet.
+    """
+    if hasattr(values, "collect_schema") and hasattr(values, "collect"):
+        raise InputError("got a polars LazyFrame, which has no rows yet; pass its collect().")
+    return hasattr(values, "columns") and hasattr(values, "dtypes")
+
+
+def typed_columns(values: Any) -> Iterator[tuple[str, Any, Any]]:
     """Name, dtype and entries of every column of a data frame or single column of pandas or polars."""
     names = names_of(values)
-    if hasattr(values, "columns") and hasattr(values, "dtypes"):
+    if is_frame(values):
         for place, (name, kind) in enumerate(zip(names or (), values.dtypes)):
             yield name, kind, values.iloc[:, place] if hasattr(values, "iloc") else values[:, place]
     elif hasattr(values, "to_numpy") and hasattr(values, "dtype"):
@@ -195,14 +251,15 @@ def _as_numbers(name: str, values: Any) -> NDArray[Any]:
             if any(isinstance(entry, str | bytes) for entry in array.flat):
                 raise TypeError("text among the entries")
             array = np.asarray(array, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise InputError(
             f"{name} must be numbers in a regular array, got {type(values).__name__} ({error}); "
-            + ("pass its toarray()." if hasattr(values, "toarray") else "encode categories as numbers first.")
+            "encode categories as numbers first."
         ) from error
     if array.dtype.kind not in "biuf":
         raise InputError(
-            f"{name} must hold real numbers, got dtype {array.dtype}; encode categories as numbers first."
+            f"{name} must hold real numbers, got dtype {array.dtype}; encode categories as numbers first"
+            f"{', or give a data frame, where every column has its own type' * (name == 'x')}."
         )
     return array
 
