@@ -10,6 +10,7 @@ from ebm.checks import require_finite
 from ebm.exceptions import DomainError, ShapeError
 from ebm.fitting.moments import moments
 from ebm.fitting.support import Support
+from ebm.fitting.table_encoding import Table
 from ebm.fitting.tables import (
     as_tensor,
     names_of,
@@ -41,9 +42,10 @@ class Scaling:
         z_low: lower end of the standardised targets' range, with a margin, ``(D,)``; densities may go on.
         z_high: upper end, ``(D,)``.
         flat: targets were given as ``(N,)``, so predictions are.
-        x_names: names of the input's columns; None where it had none.
+        x_names: names of the input's columns, before they are encoded; None where it had none.
         y_names: names of the targets, likewise.
         support: how raw targets go to the line, before they are standardised; None where they are on it.
+        x_table: how inputs become numbers, see `Table`; None where they are some.
     """
 
     x_shape: tuple[int, ...]
@@ -59,6 +61,7 @@ class Scaling:
     x_low: Tensor | None = None
     x_high: Tensor | None = None
     support: Support | None = None
+    x_table: Table | None = None
 
     @property
     def target_dim(self) -> int:
@@ -73,8 +76,12 @@ class Scaling:
         """The same with the names that the columns of `x` and `y` have."""
         return replace(self, x_names=names_of(x), y_names=names_of(y))
 
-    def rows(self, x: Any) -> Tensor:
+    def rows(self, x: Any, told: bool = True) -> Tensor:
         """Checked raw inputs ``(N, *x_shape)`` of any kind, float64 on the CPU; N may be 0.
+
+        Args:
+            x: inputs, encoded here where those of the fit were.
+            told: whether to tell, or refuse, what the fit never saw.
 
         Raises:
             ShapeError: if a row has another shape than those of the fit.
@@ -83,7 +90,7 @@ class Scaling:
         """
         if not hasattr(x, "to_frame"):  # a single column or row is refused for its shape
             require_names("x", names_of(x), self.x_names)
-        rows = as_inputs(x, least=0)
+        rows = as_inputs(x if self.x_table is None else self.x_table.encode(x, told), least=0)
         if rows.shape[1:] != self.x_shape:
             raise ShapeError(
                 f"the model was fitted on rows of shape {self.x_shape}, "

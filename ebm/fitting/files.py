@@ -22,6 +22,7 @@ from ebm.fitting.members import MemberMixture, network_of
 from ebm.fitting.network import OWN, Network, build_model
 from ebm.fitting.recipes import options_of
 from ebm.fitting.support import Support
+from ebm.fitting.table_encoding import read_table
 from ebm.integrity.checksums import sealed_zip
 from ebm.integrity.torch_files import read_torch_file
 from ebm.nn.members import side_by_side
@@ -56,6 +57,7 @@ def save_fitted(fitted: FittedEBM, path: Path) -> None:
         "x_names": scaling.x_names,
         "y_names": scaling.y_names,
         "support": None if scaling.support is None else scaling.support.plain(),
+        "x_table": None if scaling.x_table is None else scaling.x_table.plain(),
         "scaling": {name: getattr(scaling, name) for name in _SCALING + _LIMITS},
         "history": {
             "train_loss": list(history.train_loss),
@@ -171,10 +173,14 @@ def _scaling(fields: dict[str, Any]) -> Scaling:
         raise InputError("the range of the inputs is empty.")
     chosen = {name: numbers[name] for name in _SCALING + _LIMITS}
     support = fields.get("support")
+    table = read_table(fields.get("x_table"))  # files of earlier releases have none
+    if table is not None and x_shape != (len(table.names),):
+        raise InputError(f"its table has {len(table.names)} columns of numbers, expected {x_shape}.")
     return Scaling(
         x_shape=x_shape,
         flat=bool(fields["flat"]),
-        x_names=_names(fields, "x_names", x_shape[0]),
+        x_names=_names(fields, "x_names", x_shape[0] if table is None else len(table.columns)),
+        x_table=table,
         y_names=_names(fields, "y_names", targets["y_mean"][0]),
         support=None if support is None else Support.from_plain(support, targets["y_mean"][0]),
         **chosen,

@@ -139,13 +139,37 @@ class FittedEBM(Guarantees):
     def out_of_range(self, x: Any) -> Any:
         """Whether an input lies outside the range that the fit saw, in any column, ``(N,)``.
 
+        So does a category that it never saw, and a value missing where none was.
         Densities there are what the network makes of it; no calibration covers them.
 
         Raises:
             ShapeError: if the rows are not those of the fit, or are no flat rows.
             DomainError: if an entry is NaN or infinite.
         """
-        return like_input(out_of_range(self.scaling, self.scaling.rows(x)), x)
+        outside = out_of_range(self.scaling, self.scaling.rows(x, told=False))
+        table = self.scaling.x_table
+        if table is not None:
+            outside |= torch.from_numpy(table.strange(x))
+        return like_input(outside, x)
+
+    def encode(self, x: Any) -> Any:
+        """Inputs as the numbers that the network gets before it scales them, ``(N, F)``.
+
+        They are what `base` and a file of ONNX take, and scores by place in the input. `encoded_names` has
+        their names. Numbers stay as they are.
+
+        Raises:
+            ShapeError: if the rows are not those of the fit.
+            DomainError: if an entry is infinite, or missing where the fit did not impute.
+            InputError: if columns have other names or are of another kind than in the fit.
+        """
+        return like_input(self.scaling.rows(x), x)
+
+    @property
+    def encoded_names(self) -> tuple[str, ...] | None:
+        """Names of the columns of `encode`, for example "city=Rome"; None where inputs had none."""
+        table = self.scaling.x_table
+        return self.scaling.x_names if table is None else table.names
 
     def save(self, path: str | Path) -> None:
         """Write everything to one file that `ebm.load_fitted` reads; whole or not at all.

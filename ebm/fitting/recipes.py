@@ -72,7 +72,7 @@ def options_of(config: "FitConfig", given: Mapping[str, Any]) -> dict[str, Any]:
         if name not in recipe:
             losses = any(name in other for other in RECIPES.values())
             remedy = "It is an option of a loss, which model='energy' alone has." if losses else ""
-            known = sorted({*type(config).__dataclass_fields__, *recipe})
+            known = sorted({*_common_options(), *recipe})
             raise unknown_name("option of ebm.fit", name, known, remedy)
     return {name: require_count(name, value) for name, value in {**recipe, **given}.items()}
 
@@ -97,9 +97,14 @@ def standardised_loss(
 
 
 def _unknown_option(loss: str, name: str) -> UnknownNameError:
-    from ebm.fitting.config import FitConfig
-
-    known = sorted({*FitConfig.__dataclass_fields__, *RECIPES[loss]})
+    known = sorted({*_common_options(), *RECIPES[loss]})
     others = sorted(other for other, recipe in RECIPES.items() if name in recipe)
     remedy = f"It is an option of loss {', '.join(others)}, not of {loss!r}." if others else ""
     return unknown_name("option of ebm.fit", name, known, remedy)
+
+
+def _common_options() -> set[str]:
+    """Names of the options that all losses have."""
+    from ebm.fitting.config import FitConfig, TableOptions
+
+    return {*FitConfig.__dataclass_fields__, *TableOptions.__dataclass_fields__}

@@ -12,15 +12,17 @@ from ebm.devices import usable_device
 from ebm.exceptions import DomainError
 from ebm.fitting.base import PointPredictor, build_on
 from ebm.fitting.bounds import parse_bounds
-from ebm.fitting.config import FitConfig
+from ebm.fitting.config import FitConfig, TableOptions
 from ebm.fitting.conformal import Calibration, measure_scores
 from ebm.fitting.data import Scaling
 from ebm.fitting.fitted import FittedEBM
 from ebm.fitting.honesty import held_out_densities, warn_overconfident
+from ebm.fitting.inputs import encode_inputs
 from ebm.fitting.members import MemberMixture
 from ebm.fitting.recipes import options_of
 from ebm.fitting.rows import Rows, prepare_rows
 from ebm.fitting.stages import Training
+from ebm.fitting.tables import names_of
 from ebm.threads import using_threads
 
 __all__ = ["fit"]
@@ -59,7 +61,8 @@ def fit(
         fitted.predict_interval(x_new, level=0.9)
 
     Args:
-        x: inputs ``(N, F)``, an array, tensor, data frame or list of numbers; constant columns are harmless.
+        x: inputs ``(N, F)``, an array, tensor, data frame, list or sparse matrix; constant columns are
+            harmless. Texts, categories and dates become numbers, see `ebm.fitting.config.TableOptions`.
             With a `feature_net`, rows may have any shape.
         y: targets ``(N,)`` or ``(N, D)``; N >= 4.
         loss: any of the eight, see `ebm.build_loss`. The default allows for noise in the labels.
@@ -79,25 +82,29 @@ def fit(
             Early stopping has looked at them, so that the coverage is right but for little, not guaranteed.
         **options: fields of `ebm.fitting.config.FitConfig` (``model``, ``hidden``, ``epochs``,
             ``batch_size``, ``learning_rate``, ``weight_decay``, ``validation``, ``patience``, ``members``,
-            ``seed``) and numbers of the loss (`ebm.fitting.recipes.RECIPES`), lengths in standard deviations:
-            ``sigmas``, ``num_samples``, ``beta``, ``label_sigma``, ``steps``, ``step_size``, ``sigma``.
+            ``seed``) and of `ebm.fitting.config.TableOptions` (``encode``, ``missing``, ``unseen``,
+            ``max_levels``), and numbers of the loss (`ebm.fitting.recipes.RECIPES`), lengths in standard
+            deviations: ``sigmas``, ``num_samples``, ``beta``, ``label_sigma``, ``steps``, ``step_size``,
+            ``sigma``.
 
     Raises:
         ShapeError: if shapes do not fit.
-        DomainError: if a value is NaN, infinite or outside its domain, there are too few rows, a target
-            column is constant or leaves its support, or there are a support and a base.
-        InputError: if something is not numeric, tables label the same rows in another order, or the device
-            cannot be used.
+        DomainError: if a value is missing (of inputs: unless ``missing="impute"``), infinite or outside its
+            domain, there are too few rows, a target column is constant or leaves its support, or there are a
+            support and a base.
+        InputError: if something cannot be made numbers of, tables label the same rows in another order, or
+            the device cannot be used.
         UnknownNameError: (a ValueError) for an unknown loss or option.
         NumericalError: if training fails from the start.
 
     Warns:
         CoverageWarning: if the sets of several targets hold clearly fewer held-out rows than they should.
     """
-    own = {name: options.pop(name) for name in [*options] if name in FitConfig.__dataclass_fields__}
-    config, place = FitConfig(loss=loss, **own), usable_device(device)
+    config = FitConfig(loss=loss, **_taken(options, FitConfig))
+    tables, place = TableOptions(**_taken(options, TableOptions)), usable_device(device)
     chosen = options_of(config, options)
-    train, held, scaling, base = _prepared(x, y, sample_weight, validation_data, base, support, config)
+    parts = x, y, sample_weight, validation_data
+    train, held, scaling, base = _prepared(*parts, base, support, config, tables)
     small = feature_net is None and place.type == "cpu" and max(config.hidden) <= ONE_THREAD_WIDTH
     with _seeded(config.seed, place), using_threads(1) if small else nullcontext():
         measured = held.scaled(scaling, place)
@@ -122,20 +129,29 @@ def _prepared(
     base: PointPredictor | None,
     support: Any,
     config: FitConfig,
+    tables: TableOptions,
 ) -> tuple[Rows, Rows, Scaling, PointPredictor | None]:
     """Rows to train on, rows held out, their scaling, and the base fitted to all rows."""
     chosen = {"share": config.validation, "seed": config.seed, "members": config.members}
+    rows, given, table = encode_inputs(x, y, sample_weight, validation_data, tables)
+    names: dict[str, Any] = {} if table is None else {"x_names": names_of(x), "x_table": table}
     if base is None:
-        return *prepare_rows(x, y, sample_weight, validation_data, support=support, **chosen), None  # type: ignore[arg-type]
+        own = prepare_rows(rows, y, sample_weight, given, support=support, **chosen)  # type: ignore[arg-type]
+        return own[0], own[1], replace(own[2], **names), None
     if parse_bounds(support, len(support) if isinstance(support, list) else 1) is not None:
         raise DomainError(
             "a base and a support do not go together: the density is that of the base's errors, and where "
             "these can lie differs from row to row. Leave out one of them, or fit log y on a base."
         )
-    built = build_on(base, x, y, sample_weight, validation_data, config.seed)
+    built = build_on(base, rows, y, sample_weight, given, config.seed)
     own = prepare_rows(built.x, built.y, sample_weight, built.validation, **chosen)  # type: ignore[arg-type]
-    scaling = replace(own[2], x_shape=(len(built.x[0]) - own[2].target_dim,)).named(x, y)
-    return own[0], own[1], scaling, built.base
+    scaling = replace(own[2], x_shape=(len(built.x[0]) - own[2].target_dim,)).named(rows, y)
+    return own[0], own[1], replace(scaling, **names), built.base
+
+
+def _taken(options: dict[str, Any], kind: type[FitConfig | TableOptions]) -> dict[str, Any]:
+    """The options that are fields of a dataclass, taken out of all."""
+    return {name: options.pop(name) for name in [*options] if name in kind.__dataclass_fields__}
 
 
 @contextmanager

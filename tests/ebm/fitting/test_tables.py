@@ -10,6 +10,7 @@ import torch
 
 import ebm
 from ebm.exceptions import DomainError, InputError, ShapeError
+from ebm.fitting import tables
 from ebm.fitting.data import as_inputs
 
 pd = pytest.importorskip("pandas")
@@ -137,10 +138,20 @@ def test_weights_and_rows_held_out_are_not_mixed_up_either(fitted: ebm.FittedEBM
         ebm.fit(FRAME, Y, validation_data=(FRAME, Y.sample(frac=1, random_state=0)), **QUICK)
 
 
-def test_a_sparse_matrix_is_refused_with_the_way_to_a_dense_one() -> None:
+def test_a_sparse_matrix_is_made_dense_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     sparse = pytest.importorskip("scipy.sparse")
-    with pytest.raises(InputError, match=r"got csr_matrix .*pass its toarray\(\)"):
-        ebm.fit(sparse.csr_matrix(X), Y, **QUICK)
+    thin = np.where(abs(X) > 1, X, 0)
+    expected = ebm.fit(thin, Y, **QUICK).predict(thin)
+    monkeypatch.setattr(tables, "_DENSE_BLOCK", 3 * 8 * 5)  # five rows at a time, of 24
+    for kind in (sparse.csr_matrix, sparse.csc_array, sparse.coo_array):
+        fitted = ebm.fit(kind(thin), Y, **QUICK)
+        np.testing.assert_array_equal(fitted.predict(kind(thin)), expected)
+    monkeypatch.setattr(tables, "MOST_DENSE", 24 * 3 * 8 - 1)
+    with pytest.raises(InputError, match=r"sparse matrix of shape \(24, 3\), which takes .* TruncatedSVD"):
+        ebm.fit(sparse.csr_matrix(thin), Y, **QUICK)
+    assert fitted.predict(sparse.csr_matrix(thin)[:20]).shape == (20,)
+    with pytest.raises(InputError, match="real numbers, got a sparse matrix of dtype complex128"):
+        fitted.predict(sparse.csr_matrix(thin[:3] * 1j))
 
 
 @pytest.mark.parametrize("part", [FRAME["a"], FRAME.iloc[0]])
@@ -166,22 +177,26 @@ def test_columns_of_numbers_are_taken(kind: str) -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("column", "words"),
-    [
-        (pd.Series(["1", "2"] * 12, dtype=object), r"column 'b' \(object\).*pandas\.to_numeric"),
-        (["u", "v"] * 12, "column 'b'.*get_dummies"),
-        (pd.Categorical([1, 2] * 12), r"column 'b' \(category\).*OneHotEncoder"),
-        (pd.date_range("2020-01-01", periods=24), r"column 'b' \(datetime64"),
-        (pd.to_timedelta(np.arange(24), unit="s"), r"column 'b' \(timedelta64"),
-        (1j * np.ones(24), r"column 'b' \(complex128\)"),
-    ],
-)
-def test_other_columns_are_named_with_the_remedy(column: Any, words: str) -> None:
+OTHERS: list[tuple[Any, str]] = [
+    (pd.Series(["1", "2"] * 12, dtype=object), r"column 'b' \(object\).*pandas\.to_numeric"),
+    (["u", "v"] * 12, "column 'b'.*get_dummies"),
+    (pd.Categorical([1, 2] * 12), r"column 'b' \(category\).*OneHotEncoder"),
+    (pd.date_range("2020-01-01", periods=24), r"column 'b' \(datetime64"),
+    (pd.to_timedelta(np.arange(24), unit="s"), r"column 'b' \(timedelta64"),
+]
+
+
+@pytest.mark.parametrize(("column", "words"), OTHERS)
+def test_other_columns_are_targets_never_and_inputs_where_they_are_encoded(column: Any, words: str) -> None:
     with pytest.raises(InputError, match=words):
-        ebm.fit(FRAME.assign(b=column), Y, **QUICK)
+        ebm.fit(FRAME.assign(b=column), Y, encode=False, **QUICK)
     with pytest.raises(InputError, match=words.replace("'b'", "'price'")):
         ebm.fit(FRAME, pd.Series(column, name="price"), **QUICK)
+
+
+def test_what_nobody_can_encode_is_named() -> None:
+    with pytest.raises(InputError, match=r"column 'b' \(complex128\) holds complex; turn it"):
+        ebm.fit(FRAME.assign(b=1j * np.ones(24)), Y, **QUICK)
 
 
 @pytest.mark.parametrize("values", [["1", "2"] * 12, np.array([["1"], [2]] * 12, dtype=object)[:, 0]])
@@ -193,7 +208,7 @@ def test_text_that_holds_numbers_is_no_number(values: Any) -> None:
 @pytest.mark.parametrize("kind", ["Int64", "Float64", "boolean"])
 def test_missing_values_are_named_by_column(kind: str) -> None:
     column = pd.array([1, None] * 12, dtype=kind)
-    with pytest.raises(DomainError, match=r"x\[1, 1\] is nan\. Column 'b': fill in or drop"):
+    with pytest.raises(DomainError, match=r"x\[1, 1\] is nan\. Column 'b': fill in .* missing=\"impute\""):
         ebm.fit(FRAME.assign(b=column), Y, **QUICK)
     with pytest.raises(DomainError, match=r"y\[1\] is nan\. Column 'price'"):
         ebm.fit(FRAME, pd.Series(column, name="price"), **QUICK)
@@ -209,7 +224,9 @@ def test_polars() -> None:
         fitted.predict(frame.select("b", "a", "c"))
     for column, words in ((["1", "2"] * 12, r"'b' \(String\)"), ([1, None] * 12, "Column 'b'")):
         with pytest.raises((InputError, DomainError), match=words):
-            ebm.fit(frame.with_columns(pl.Series("b", column)), Y.to_numpy(), **QUICK)
+            ebm.fit(frame.with_columns(pl.Series("b", column)), Y.to_numpy(), encode=False, **QUICK)
+    with pytest.raises(InputError, match=r"LazyFrame.* collect\(\)"):
+        fitted.predict(frame.lazy())
 
 
 def test_targets_that_their_numbers_hardly_resolve() -> None:
