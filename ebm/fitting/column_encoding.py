@@ -24,6 +24,9 @@ PERIODS = {"day": 86400.0, "week": 604800.0, "year": 31556952.0}
 _WORDS = {"number": "numbers", "category": "categories", "date": "dates", "duration": "durations"}
 # A period counts where the dates of the fit span it so many times.
 _FEWEST_PERIODS = 2
+# Phases that differ by less say nothing, as those of the first of January, which leap years shift: a spread
+# of half an hour in a day, eight days in a year.
+_MOST_AGREEMENT = 0.99
 # Categories that a message names.
 _NAMED = 8
 
@@ -160,13 +163,19 @@ def _is_number(text: str) -> bool:
 
 
 def _periods(seconds: Floats) -> tuple[str, ...]:
-    """Periods that the dates span often enough, and at more than one phase."""
+    """Periods that the dates span often enough, and whose phases spread."""
     span = float(np.ptp(seconds))
     return tuple(
         name
         for name, period in PERIODS.items()
-        if span >= _FEWEST_PERIODS * period and float(np.ptp(np.mod(seconds, period))) > 0
+        if span >= _FEWEST_PERIODS * period and _phases_agree(seconds, period) < _MOST_AGREEMENT
     )
+
+
+def _phases_agree(seconds: Floats, period: float) -> float:
+    """Length of the mean of the phases as places on the unit circle: 1 where all are the same."""
+    angles = seconds * (2 * math.pi / period)
+    return math.hypot(float(np.cos(angles).mean()), float(np.sin(angles).mean()))
 
 
 def read_column(plain: dict[str, Any]) -> TableColumn:

@@ -30,8 +30,8 @@ __all__ = [
 
 # The remedy for missing inputs that is an option of ours.
 IMPUTE = ', or fit with missing="impute"'
-# Bytes that a sparse matrix may have as a dense one.
-MOST_DENSE = 2**30
+# Bytes that a sparse matrix, or rows in batches, may have as one dense table of float64.
+MOST_BYTES = 2**30
 # Of those, made at a time beside the result.
 _DENSE_BLOCK = 2**24
 
@@ -189,13 +189,13 @@ def dense(name: str, values: Any) -> NDArray[np.float64]:
     """A sparse matrix of SciPy as a dense one, some rows at a time.
 
     Raises:
-        InputError: if that takes more than `MOST_DENSE` bytes, or its entries are no real numbers.
+        InputError: if that takes more than `MOST_BYTES` bytes, or its entries are no real numbers.
     """
     needed = 8 * math.prod(values.shape)
-    if needed > MOST_DENSE:
+    if needed > MOST_BYTES:
         raise InputError(
             f"{name} is a sparse matrix of shape {tuple(values.shape)}, which takes {needed / 2**30:.1f} GiB "
-            f"as a dense one, more than the {MOST_DENSE / 2**30:g} GiB allowed; give fewer rows at a time to "
+            f"as a dense one, more than the {MOST_BYTES / 2**30:g} GiB allowed; give fewer rows at a time to "
             "predict, fewer columns to fit (scikit-learn's TruncatedSVD or SelectKBest)."
         )
     if values.dtype.kind not in "biuf":

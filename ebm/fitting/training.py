@@ -11,6 +11,7 @@ from torch import nn
 from ebm.devices import usable_device
 from ebm.exceptions import DomainError
 from ebm.fitting.base import PointPredictor, build_on
+from ebm.fitting.batches import whole_tables
 from ebm.fitting.bounds import parse_bounds
 from ebm.fitting.config import FitConfig, TableOptions
 from ebm.fitting.conformal import Calibration, measure_scores
@@ -34,11 +35,11 @@ ONE_THREAD_WIDTH = 128
 
 def fit(
     x: Any,
-    y: Any,
+    y: Any = None,
     *,
     loss: str = "nce+",
     feature_net: nn.Module | None = None,
-    validation_data: tuple[Any, Any] | None = None,
+    validation_data: Any = None,
     sample_weight: Any = None,
     base: PointPredictor | None = None,
     support: Any = None,
@@ -64,11 +65,13 @@ def fit(
         x: inputs ``(N, F)``, an array, tensor, data frame, list or sparse matrix; constant columns are
             harmless. Texts, categories and dates become numbers, see `ebm.fitting.config.TableOptions`.
             With a `feature_net`, rows may have any shape.
+            Without `y`: a DataLoader or another iterable of batches ``(x, y)``, all of which are held in
+            memory, up to 1 GiB.
         y: targets ``(N,)`` or ``(N, D)``; N >= 4.
         loss: any of the eight, see `ebm.build_loss`. The default allows for noise in the labels.
         feature_net: a network of your own from inputs ``(B, ...)`` to features ``(B, n)`` in place of the
             hidden layers. A copy is trained. Flat rows reach it standardised, others as they are, float32.
-        validation_data: ``(x, y)`` to hold out, in place of a random share of the rows.
+        validation_data: ``(x, y)`` or batches of such to hold out, in place of a random share of the rows.
         sample_weight: non-negative weight per row ``(N,)``; a row of weight 0 is left out.
         base: a predictor with ``fit`` and ``predict``, such as a forest of scikit-learn. The density is then
             that of its errors, on rows that it did not see (cross-validation in five folds).
@@ -103,8 +106,8 @@ def fit(
     config = FitConfig(loss=loss, **_taken(options, FitConfig))
     tables, place = TableOptions(**_taken(options, TableOptions)), usable_device(device)
     chosen = options_of(config, options)
-    parts = x, y, sample_weight, validation_data
-    train, held, scaling, base = _prepared(*parts, base, support, config, tables)
+    x, y, held_out = whole_tables(x, y, sample_weight, validation_data)
+    train, held, scaling, base = _prepared(x, y, sample_weight, held_out, base, support, config, tables)
     small = feature_net is None and place.type == "cpu" and max(config.hidden) <= ONE_THREAD_WIDTH
     with _seeded(config.seed, place), using_threads(1) if small else nullcontext():
         measured = held.scaled(scaling, place)

@@ -61,6 +61,11 @@ def test_dates_are_seconds_since_the_first_and_periods_that_they_span() -> None:
     days = [dt.date(2020, 1, 1) + dt.timedelta(days=step) for step in range(800)]  # at one time of the day
     assert fit_table(column(*days)).columns[0].periods == ("week", "year")
     assert fit_table(column(*days[::7])).columns[0].periods == ("year",)
+    # The first of January is not the same phase of the mean year every year.
+    assert (
+        "year"
+        not in fit_table(column(*(dt.date(year, 1, 1) for year in range(1990, 2010)))).columns[0].periods
+    )
     gap = fit_table(column(*dates, None), IMPUTE)
     np.testing.assert_array_equal(gap.encode(column(None)), [[4 * 21600, 0, 0, 1]])
 

@@ -146,7 +146,7 @@ def test_a_sparse_matrix_is_made_dense_up_to_a_bound(monkeypatch: pytest.MonkeyP
     for kind in (sparse.csr_matrix, sparse.csc_array, sparse.coo_array):
         fitted = ebm.fit(kind(thin), Y, **QUICK)
         np.testing.assert_array_equal(fitted.predict(kind(thin)), expected)
-    monkeypatch.setattr(tables, "MOST_DENSE", 24 * 3 * 8 - 1)
+    monkeypatch.setattr(tables, "MOST_BYTES", 24 * 3 * 8 - 1)
     with pytest.raises(InputError, match=r"sparse matrix of shape \(24, 3\), which takes .* TruncatedSVD"):
         ebm.fit(sparse.csr_matrix(thin), Y, **QUICK)
     assert fitted.predict(sparse.csr_matrix(thin)[:20]).shape == (20,)
