@@ -1,6 +1,7 @@
 """How one column of numbers, categories, dates or durations becomes numbers alone."""
 
 import math
+import re
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
@@ -21,6 +22,7 @@ Floats = NDArray[np.float64]
 
 # Seconds; the year is the mean one of the Gregorian calendar.
 PERIODS = {"day": 86400.0, "week": 604800.0, "year": 31556952.0}
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _WORDS = {"number": "numbers", "category": "categories", "date": "dates", "duration": "durations"}
 # A period counts where the dates of the fit span it so many times.
 _FEWEST_PERIODS = 2
@@ -133,6 +135,8 @@ def _levels(name: str, entries: NDArray[Any], options: TableOptions) -> tuple[Le
     numbers = [repr(level) for level in levels if isinstance(level, str) and _is_number(level)]
     if len(levels) > options.max_levels:
         remedy = " Where it holds numbers as text: pandas.to_numeric." if numbers else ""
+        if any(isinstance(level, str) and _DATE.match(level) for level in levels):
+            remedy = " Where it holds dates as text: pandas.to_datetime."
         raise InputError(
             f"x has {len(levels)} different categories in column {name!r}, more than max_levels="
             f"{options.max_levels}; group the rare ones, leave out what only names a row, or allow more."

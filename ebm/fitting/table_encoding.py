@@ -37,6 +37,11 @@ class Table:
         """What the numbers are called, in order."""
         return tuple(name for column in self.columns for name in column.names)
 
+    @property
+    def numeric(self) -> bool:
+        """Whether the numbers are the columns themselves, one for one."""
+        return all(column.kind == "number" and not column.indicator for column in self.columns)
+
     def encode(self, x: Any, told: NDArray[np.bool_] | bool = True) -> Floats:
         """The numbers of a table of the same columns, ``(N, F)``.
 

@@ -80,6 +80,11 @@ def fan_curves(
                 f"over {label!r} all other columns stay at their medians, where no row of x is: leave y and "
                 "groups out, or draw rows, with order='median'."
             )
+        elif fitted.scaling.x_table is not None and not fitted.scaling.x_table.numeric:
+            raise InputError(
+                f"over {label!r} all other columns stay at their medians, which categories, dates and gaps "
+                "do not have; draw rows of your own, with order='given'."
+            )
         else:
             at, x = _slice(values, column, fitted)
     columns = _bands(fitted, x, levels, target, groups)
@@ -136,7 +141,7 @@ def _column(fitted: "FittedEBM", x: Any, feature: int | str) -> tuple[int, str, 
     rows = fitted.scaling.rows(x)
     if rows.ndim != 2:
         raise InputError("rows that are not flat have no features; draw them with feature=None.")
-    count, known = rows.shape[1], fitted.scaling.x_names
+    count, known = rows.shape[1], fitted.encoded_names
     names = tuple(f"x{i}" for i in range(count)) if known is None else known
     if isinstance(feature, str) and feature in names:
         place = names.index(feature)

@@ -188,7 +188,8 @@ def _local(about: _Rows, level: float, seed: int) -> LocalCoverage | None:
     else:
         inside = about.fitted.contains(about.x, about.y, level, groups=about.groups)
     try:
-        return local_coverage(about.x, inside, level, names=about.fitted.scaling.x_names, seed=seed)
+        numbers, names = about.fitted.encode(about.x), about.fitted.encoded_names
+        return local_coverage(numbers, inside, level, names=names, seed=seed)
     except EBMError:  # rows of another shape, or of more than numbers: scores do not need them
         return None
 

@@ -25,7 +25,8 @@ examples:
   ebmtrack regress poses.csv --target x --target y                  two targets together
   ebmtrack regress --predict new.csv --model runs/table/houses/model.ebm
 
-The first line of a table names its columns. They must hold numbers; rows without a target are left out.
+The first line of a table names its columns. Targets must be numbers, inputs
+numbers or text of few values; rows without a target are left out.
 A fit writes report.html (open it in a browser), predictions.csv (of the test rows), model.ebm, summary.json.
 """
 
@@ -105,6 +106,9 @@ def _add_fit(group: Any) -> None:
     group.add_argument("--loss", metavar="NAME", help="of the energy (default: nce+)")
     group.add_argument("--epochs", type=int, metavar="N", help="most passes over the rows (default: 150)")
     group.add_argument("--hidden", type=int, nargs="+", metavar="N", help="layer sizes (default: 32 32)")
+    group.add_argument(
+        "--impute", action="store_true", help="fill gaps of inputs by medians, and learn from where they are"
+    )
     group.add_argument("--seed", type=int, default=0, metavar="N", help="default: %(default)s")
 
 
@@ -216,7 +220,7 @@ def _choice(args: argparse.Namespace) -> "Choice":
         in_order=args.time_order,
         level=args.level,
         seed=args.seed,
-        options=options | {"device": args.device},
+        options=options | ({"missing": "impute"} if args.impute else {}) | {"device": args.device},
     )
 
 

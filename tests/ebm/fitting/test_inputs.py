@@ -164,6 +164,14 @@ def test_rows_mixed_up_are_told_before_they_are_numbers() -> None:
         ebm.fit(FRAME, Y.sample(frac=1, random_state=0), missing="impute", **QUICK)
 
 
+def test_fans_over_rows_and_not_over_medians_of_categories(fitted: ebm.FittedEBM) -> None:
+    from ebm.pictures import fan_curves
+
+    assert len(fan_curves(fitted, FRAME[:5])["median"]) == 5
+    with pytest.raises(InputError, match="'city=Rome'.*order='given'"):
+        fan_curves(fitted, FRAME[:5], feature="city=Rome")
+
+
 def test_polars_gives_the_same_fit(fitted: ebm.FittedEBM) -> None:
     pl = pytest.importorskip("polars")
     frame = pl.DataFrame(

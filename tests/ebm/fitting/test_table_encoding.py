@@ -206,6 +206,7 @@ def test_dates_keep_their_zone() -> None:
         (column("u")[:0], TableOptions(), ShapeError, "at least one row"),
         (column("u", None), TableOptions(), DomainError, r'x\[1, 0\] is missing.*missing="impute"'),
         (column(*"abcd"), TableOptions(max_levels=3), InputError, "4 different categories .* max_levels=3"),
+        (column("2020-01-01", "2020-01-02"), TableOptions(max_levels=1), InputError, r"pandas\.to_datetime"),
         (column("1", "2"), TableOptions(max_levels=1), InputError, r"pandas\.to_numeric"),
     ],
 )

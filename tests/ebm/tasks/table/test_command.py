@@ -99,6 +99,35 @@ def test_another_table_is_predicted_by_the_names_of_its_columns(
         assert float(found[0]["mean"]) == pytest.approx(fitted.predict([[0.5, 0.1]])[0], rel=1e-5)
 
 
+def test_text_and_gaps_of_inputs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rng = np.random.default_rng(0)
+    city, size = rng.choice(["Bern", "Rome"], 130), rng.uniform(0, 1, 130)
+    cells = ["" if i % 5 == 0 else f"{value:.6f}" for i, value in enumerate(size)]
+    lines = [f"{name},{cell},{(name == 'Rome') + value:.6f}" for name, cell, value in zip(city, cells, size)]
+    table = tmp_path / "t.csv"
+    table.write_text("\n".join(["city,size,y", *lines]) + "\n")
+    argv = [str(table), "--target", "y", "--out", str(tmp_path / "out"), *QUICK]
+    assert main(argv) == 2
+    assert "Column 'size': fill in or drop" in capsys.readouterr().err
+    assert main([*argv, "--impute"]) == 0
+    fitted = ebm.load_fitted(tmp_path / "out" / "model.ebm")
+    assert fitted.encoded_names == ("city=Bern", "city=Rome", "size", "size missing")
+    assert "city=Rome" in (tmp_path / "out" / "report.html").read_text()
+    new = tmp_path / "new.csv"
+    new.write_text("size,city\n,Rome\n0.5,Oslo\n")
+    argv = [
+        "--predict",
+        str(new),
+        "--model",
+        str(tmp_path / "out" / "model.ebm"),
+        "--out",
+        str(tmp_path / "p"),
+    ]
+    with pytest.warns(UserWarning, match="'Oslo' in 1 rows"):
+        assert main(argv) == 0
+    assert [line["out_of_range"] for line in rows_of(tmp_path / "p" / "predictions.csv")] == ["0", "1"]
+
+
 def test_two_targets_and_few_rows(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
     few = write_table(folder / "few.csv", 60)
