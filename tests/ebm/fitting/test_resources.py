@@ -8,7 +8,7 @@ import torch
 
 import ebm
 from ebm.exceptions import NumericalError
-from ebm.fitting import training
+from ebm.fitting import stages
 
 X = np.random.default_rng(0).normal(size=(20, 2))
 Y = 3 * X[:, 0] + 100
@@ -19,13 +19,13 @@ def test_small_networks_are_trained_by_one_thread_and_torch_is_left_as_it_was(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     seen: list[int] = []
-    minimise = training.minimise
+    minimise = stages.minimise
 
     def spy(*args: Any, **options: Any) -> Any:
         seen.append(torch.get_num_threads())
         return minimise(*args, **options)
 
-    monkeypatch.setattr(training, "minimise", spy)
+    monkeypatch.setattr(stages, "minimise", spy)
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
