@@ -52,6 +52,8 @@ def decode_samples(data: bytes) -> Samples | None:
 
     Returns: ``[H, W, 3]`` RGB of any type; None if it cannot be decoded.
     """
+    if data.startswith(PNG_START) and not _parts_fit(data):
+        return None
     raw = np.frombuffer(data, dtype=np.uint8)
     if data.startswith(PNG_START) and not may_be_deep(data):
         return cv2.imdecode(raw, cv2.IMREAD_COLOR_RGB)  # the most frequent case, without a second pass
@@ -74,6 +76,19 @@ def may_be_deep(data: bytes) -> bool:
     if data.startswith(PNG_START):
         return data[24:25] == b"\x10"  # bits of a sample, in the header that comes first
     return not data.startswith((b"BM", b"GIF8")) and not (data[:4] == b"RIFF" and data[8:12] == b"WEBP")
+
+
+def _parts_fit(data: bytes) -> bool:
+    """Whether the parts of a PNG lie within it: OpenCV makes room for what one states, up to gigabytes."""
+    at = len(PNG_START)
+    while at + 8 <= len(data):
+        length, name = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
+        if at + 12 + length > len(data):  # length, name, content, CRC-32
+            return False
+        if name == b"IEND":
+            return True
+        at += 12 + length
+    return False
 
 
 def _red_first(image: Samples) -> Samples:

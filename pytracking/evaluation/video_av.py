@@ -10,7 +10,7 @@ import numpy as np
 
 from ebm.exceptions import InputError
 from ltr.data.depth import Levels, find_levels, to_eight_bits
-from pytracking.evaluation.video_damage import Rhythm, joints, listening, torn_stream
+from pytracking.evaluation.video_damage import MOST_FPS, Rhythm, joints, listening, odd_rate, torn_stream
 from pytracking.evaluation.video_frames import DEFAULT_FPS, Frame, VideoSource
 
 __all__ = ["AVVideo", "load_av"]
@@ -67,7 +67,8 @@ class AVVideo(VideoSource):
                 raise InputError(f"{self.path} has no pictures: there is no track of video in it.")
             stream = container.streams.video[0]
             rate = stream.average_rate or stream.guessed_rate
-            self.fps = float(rate) if rate and 0 < rate <= 1000 else DEFAULT_FPS
+            self.fps = float(rate) if rate and 0 < rate <= MOST_FPS else DEFAULT_FPS
+            self.notes += [note for note in (odd_rate(self.path, float(rate or 0)),) if note]
             self.time_base, self.count = stream.time_base, stream.frames or None
             self._length = _length(container, stream)
             if self.count is None and stream.duration is None and container.duration is None:

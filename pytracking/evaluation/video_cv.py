@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from ebm.exceptions import InputError
-from pytracking.evaluation.video_damage import torn_stream, without_frame_table
+from pytracking.evaluation.video_damage import MOST_FPS, odd_rate, torn_stream, without_frame_table
 from pytracking.evaluation.video_frames import DEFAULT_FPS, Frame, VideoSource
 
 __all__ = ["OpenCVVideo"]
@@ -47,12 +47,12 @@ class OpenCVVideo(VideoSource):
                 f"{path} has {depth} bits a sample, of which OpenCV reads 8: it may be nearly black. Install "
                 "PyAV, which reads all of them: pip install 'ebmtrack[eval]'."
             )
-        self.fps = float(fps) if np.isfinite(fps) and 0 < fps <= 1000 else DEFAULT_FPS
+        self.fps = float(fps) if np.isfinite(fps) and 0 < fps <= MOST_FPS else DEFAULT_FPS
         self.time_base = Fraction(1, _MILLISECONDS)
         # Read from the container's table of frames, or guessed from its length where there is none: such a
         # guess is dropped by `timed` if the times speak against it.
         self.count = int(count) if np.isfinite(count) and count > 0 else None
-        self.notes = []
+        self.notes = [note for note in (odd_rate(path, fps),) if note]
         if self.count is None or without_frame_table(path):
             self.notes.append(
                 f"{path} was read without PyAV, by OpenCV, which does not tell whether frames of it "

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Rhythm", "joints", "listening", "torn_stream", "without_frame_table"]
+__all__ = ["MOST_FPS", "Rhythm", "joints", "listening", "odd_rate", "torn_stream", "without_frame_table"]
 
+MOST_FPS = 1000.0
 _AT_ONCE = 20_000  # packets
 _EMPTY = 0x1FFF  # number of the stream of packets that fill gaps
 _TS, _SYNC, _EBML = 188, 0x47, b"\x1aE\xdf\xa3"  # bytes of a packet of MPEG-TS and its first; Matroska, WebM
@@ -47,6 +48,16 @@ class Rhythm:
             f"the times of {path} skip {self.skipped} frames of an even rate: a camera or an encoder left "
             "them out, or they were lost to damage."
         )
+
+
+def odd_rate(path: Path, fps: float) -> str:
+    """That a file states a rate that is not believed; empty for those up to `MOST_FPS`, and for none."""
+    if not fps > MOST_FPS:
+        return ""
+    return (
+        f"{path} states {fps:g} frames a second; more than {MOST_FPS:g} are not believed. Its header may be "
+        "damaged, and frames be missing."
+    )
 
 
 def _is_transport_stream(start: bytes) -> bool:

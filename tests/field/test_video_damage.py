@@ -343,3 +343,13 @@ def test_a_file_that_states_no_length_says_so(tmp_path: Path) -> None:
     bare.write_bytes(whole.read_bytes()[64:])
     (note,) = open_video(bare).notes
     assert "does not state how long it is" in note
+
+
+def test_a_rate_that_is_not_believed(reader: str, tmp_path: Path) -> None:
+    video = mjpeg(tmp_path / "a.avi", 20)
+    data = bytearray(video.read_bytes())
+    at = data.index(b"vidsMJPG") + 24  # rate over scale, as it stands behind them
+    data[at : at + 4] = (2_000_000_000).to_bytes(4, "little")
+    video.write_bytes(data)
+    _, said = said_of(video)
+    assert "frames a second; more than 1000 are not believed" in said

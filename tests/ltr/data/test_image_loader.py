@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ebm.exceptions import InputError
-from ltr.data.image_loader import read_image
+from ltr.data.image_loader import encode_png, read_image
 from tests.ltr.layouts import write_image
 
 
@@ -96,3 +96,13 @@ def test_what_is_no_image(tmp_path: Path, content: bytes, message: str) -> None:
 def test_a_folder_is_no_image(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be read"):
         read_image(tmp_path)
+
+
+def test_a_part_of_a_png_that_states_gigabytes(tmp_path: Path) -> None:
+    """OpenCV makes room for all of it before it reads."""
+    data = bytearray(encode_png(np.zeros((8, 8, 3), np.uint8)))
+    at = data.index(b"IDAT") - 4
+    data[at : at + 4] = (0x40000654).to_bytes(4, "big")
+    (tmp_path / "a.png").write_bytes(data)
+    with pytest.raises(InputError, match="corrupt"):
+        read_image(tmp_path / "a.png")
