@@ -1,7 +1,8 @@
 """Energy-based regression: p(y|x) = exp f(x, y) / Z(x)."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from ebm.lazy import lazy_names
 
 if TYPE_CHECKING:
     from ebm.baselines.base import Baseline, BaselineEnergy
@@ -124,18 +125,4 @@ _HOME = {
     "ebm.proposals": ("GaussianMixtureProposal", "annotation_noise"),
     "ebm.samplers": ("importance_resample", "langevin"),
 }
-_MODULE = {name: module for module, names in _HOME.items() for name in names}
-
-
-def __getattr__(name: str) -> Any:
-    """A public name, imported when it is first used."""
-    if name not in _MODULE:
-        raise AttributeError(f"module 'ebm' has no attribute {name!r}")
-    value = getattr(import_module(_MODULE[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    """Public names, loaded or not."""
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazy_names(__name__, globals(), _HOME)

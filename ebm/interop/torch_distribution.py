@@ -92,7 +92,10 @@ class DensityDistribution(Distribution):
             NotImplementedError: for a baseline's density.
         """
         if not isinstance(self.density, Density):
-            raise NotImplementedError(f"{type(self.density).__name__} has no covariance.")
+            raise NotImplementedError(  # torch's own word for what a distribution lacks
+                f"{type(self.density).__name__} has no covariance; put it on a grid, "
+                "GridDensity(density.log_prob, grid, batch_size=density.batch_size)."
+            )
         return self.density.covariance().expand(*self.batch_shape, -1, -1)
 
     def entropy(self) -> Tensor:
@@ -102,7 +105,10 @@ class DensityDistribution(Distribution):
             NotImplementedError: for a baseline's density.
         """
         if not isinstance(self.density, Density):
-            raise NotImplementedError(f"{type(self.density).__name__} has no entropy in closed form.")
+            raise NotImplementedError(
+                f"{type(self.density).__name__} has no entropy in closed form; put it on a grid, "
+                "GridDensity(density.log_prob, grid, batch_size=density.batch_size)."
+            )
         return self.density.entropy().expand(self.batch_shape)
 
     def log_prob(self, value: Tensor) -> Tensor:

@@ -3,8 +3,9 @@
 Names are imported when they are first used.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from ebm.lazy import lazy_names
 
 if TYPE_CHECKING:
     from ebm.crps import crps_from_cells, crps_from_gaussian, crps_from_samples
@@ -93,18 +94,4 @@ _HOME = {
     "ebm.scores.summary": ("Score", "summarise"),
     "ebm.scores.tables": ("Table",),
 }
-_MODULE = {name: module for module, names in _HOME.items() for name in names}
-
-
-def __getattr__(name: str) -> Any:
-    """A public name, imported when it is first used."""
-    if name not in _MODULE:
-        raise AttributeError(f"module 'ebm.scores' has no attribute {name!r}")
-    value = getattr(import_module(_MODULE[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    """Public names, loaded or not."""
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazy_names(__name__, globals(), _HOME)

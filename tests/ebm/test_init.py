@@ -9,7 +9,7 @@ import ebm
 
 
 def test_every_public_name_is_there_once() -> None:
-    assert sorted(ebm.__all__) == sorted(ebm._MODULE)
+    assert sorted(ebm.__all__) == sorted(name for names in ebm._HOME.values() for name in names)
     assert all(getattr(ebm, name) is not None for name in ebm.__all__)
     assert set(ebm.__all__) <= set(dir(ebm))
     with pytest.raises(AttributeError, match="no attribute 'nces'"):
