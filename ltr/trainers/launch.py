@@ -1,5 +1,6 @@
 """How the processes of a run come about and meet: started by torchrun, or by the command itself."""
 
+import importlib
 import os
 import subprocess
 import sys
@@ -113,6 +114,9 @@ def _join(world: World, device: torch.device) -> World:
     """Meet the other processes: NCCL between GPUs, gloo between CPUs."""
     if world.size == 1:
         return world
+    # Imported later, as torch.optim does, its functions keep the group as a default argument for ever: its
+    # threads then outlive destroy_process_group and may abort the process at its end (torch 2.11).
+    importlib.import_module("torch.distributed.nn.functional")
     if device.type == "cuda":
         torch.cuda.set_device(device)
     if STORE in os.environ:

@@ -149,9 +149,11 @@ if __name__ == "__main__":
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: seen.append(True))
     print("ready", flush=True)
+    while not seen:  # however long a busy machine takes to send it
+        next(batches)
     for _ in range(40):
         next(batches)
-    sys.exit(42 if seen else 1)
+    sys.exit(42)
 """
 
 

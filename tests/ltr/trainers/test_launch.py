@@ -1,5 +1,6 @@
 """How processes find each other: by the command's own means, or by torchrun's variables."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -62,6 +63,36 @@ module._start = told
 with module.launch(2, ["dimp", "dimp_nce_plus_small", "--device=cpu", "--processes=2", *sys.argv[1:]]):
     os.kill(os.getpid(), signal.SIGKILL)
 """
+
+
+LEAVING = """
+from pathlib import Path
+import torch
+from ltr.trainers.launch import launch
+
+with launch(2, []) as join:
+    world = join(torch.device("cpu"))
+    torch.optim.Adam([torch.zeros(1, requires_grad=True)])  # imports modules that refer to the group
+    world.gather(0)
+print([task.read_text().strip() for task in Path("/proc/self/task").glob("*/comm")])
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="threads are looked up in /proc")
+def test_no_thread_of_the_group_is_left_to_abort_the_end_of_a_process(tmp_path: Path) -> None:
+    shared = os.environ | {module.STORE: str(tmp_path / "store"), module.SIZE: "2"}
+    both = [
+        subprocess.Popen(
+            [sys.executable, "-c", LEAVING],
+            env=shared | {module.RANK: str(rank)},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(2)
+    ]
+    outputs = [process.communicate(timeout=60)[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0]
+    assert all("python" in output and "gloo" not in output for output in outputs), outputs
 
 
 def alive(pid: int) -> bool:
