@@ -49,7 +49,7 @@ class EBMRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc, unused-
 
     Args:
         loss: see `ebm.fit`, as all arguments up to `patience`.
-        model: "energy", or a density in closed form for comparison: "gaussian", "laplace", "mdn-4" ...
+        model: "auto", "energy", or a density in closed form to compare with: "gaussian", "mdn-4" ...
         hidden: layer sizes.
         epochs: most passes over the data.
         batch_size: rows per step; None chooses.
@@ -82,13 +82,13 @@ class EBMRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc, unused-
     def __init__(
         self,
         *,
-        loss: str = "nce+",
-        model: str = "energy",
+        loss: str | None = None,
+        model: str = "auto",
         hidden: Sequence[int] = (32, 32),
         epochs: int = 150,
         batch_size: int | None = None,
         learning_rate: float = 5e-3,
-        weight_decay: float = 1e-4,
+        weight_decay: float = 0.2,
         validation: float = 0.15,
         patience: int = 20,
         members: int = 1,

@@ -243,7 +243,8 @@ def same_shape(**tensors: Tensor) -> tuple[Tensor, ...]:
         ShapeError: if the shapes differ (nothing is broadcast: that hides mistakes) or are empty.
     """
     shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
-    if len(set(shapes.values())) > 1 or () in shapes.values():
+    first, *others = shapes.values()  # compared, not hashed: in an exported graph sizes are symbols
+    if len(first) == 0 or any(other != first for other in others):
         got = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
         raise ShapeError(f"expected one shape (..., D) for all, got {got}.")
     return widen(*tensors.values())

@@ -1,7 +1,7 @@
 """What can be chosen when a conditional density is fitted, with one default each."""
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from ebm.checks import require_count, require_from_zero, require_positive
@@ -13,7 +13,7 @@ __all__ = ["FitConfig", "TableOptions"]
 
 # Densities in closed form beside the energy, see `ebm.baselines`.
 _CLOSED = ("gaussian", "laplace", "mdn-2", "mdn-4", "mdn-8")
-MODEL_NAMES = ("energy", *_CLOSED, *(f"{name}+energy" for name in _CLOSED))
+MODEL_NAMES = ("auto", "energy", *_CLOSED, *(f"{name}+energy" for name in _CLOSED))
 LOSS_NAMES = ("cnce", "dsm", "kld-is", "ml-is", "ml-mcmc", "nce", "nce+", "sm")
 
 
@@ -23,10 +23,11 @@ class FitConfig:
 
     Attributes:
         loss: "nce+" (default), "nce", "cnce", "ml-is", "kld-is", "ml-mcmc", "dsm" or "sm".
-        model: "energy" (default), or a density in closed form, trained by its own likelihood, for comparison:
+        model: "energy", or a density in closed form, trained by its own likelihood, for comparison:
             "gaussian", "laplace", or a mixture of 2, 4 or 8 Gaussians, such as "mdn-4". With
             "+energy" behind it, "mdn-4+energy" say, an energy then corrects it, by NCE whose noise it is: the
-            surest choice for several targets. `loss` is that of "energy" alone.
+            surest choice for several targets. `loss` is that of "energy" alone. "auto" (default) is "energy"
+            for one target or where a loss is chosen, and "mdn-4+energy" for several.
         hidden: layer sizes of the network on the input; the layers for the target and the joint ones have
             the size of the last entry.
         epochs: most passes over the training rows; the learning rate falls to 0 along half a cosine.
@@ -46,12 +47,12 @@ class FitConfig:
     """
 
     loss: str = "nce+"
-    model: str = "energy"
+    model: str = "auto"
     hidden: tuple[int, ...] = (32, 32)
     epochs: int = 150
     batch_size: int | None = None
     learning_rate: float = 5e-3
-    weight_decay: float = 1e-4
+    weight_decay: float = 0.2
     validation: float = 0.15
     patience: int = 20
     members: int = 1
@@ -82,6 +83,17 @@ class FitConfig:
         """Steps per epoch for so many rows."""
         size = min(max(count // 16, 8), 64) if self.batch_size is None else self.batch_size
         return math.ceil(count / size)
+
+    def decided(self, targets: int, *, loss_chosen: bool) -> "FitConfig":
+        """The configuration for so many targets, without "auto".
+
+        Args:
+            targets: D.
+            loss_chosen: whether a loss, or a number that only a loss has, was named.
+        """
+        if self.model != "auto":
+            return self
+        return replace(self, model="energy" if targets == 1 or loss_chosen else "mdn-4+energy")
 
     def plain(self) -> dict[str, Any]:
         """The fields as numbers, strings and lists, for a file."""

@@ -16,7 +16,7 @@ from ebm.proposals import GaussianMixtureProposal
 if TYPE_CHECKING:
     from ebm.fitting.config import FitConfig
 
-__all__ = ["RECIPES", "loss_options", "options_of", "standardised_loss"]
+__all__ = ["RECIPES", "loss_options", "only_of_losses", "options_of", "standardised_loss"]
 
 # All lengths are in standard deviations of the target. The narrow components find the shape near the label.
 # The wide one reaches the whole range of the targets, or modes far apart would hardly be compared.
@@ -24,7 +24,7 @@ _SIGMAS = (0.05, 0.3, 1.5)
 
 RECIPES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
-        "nce+": {"sigmas": _SIGMAS, "num_samples": 64, "beta": 0.025},
+        "nce+": {"sigmas": _SIGMAS, "num_samples": 32, "beta": 0.025},
         "nce": {"sigmas": _SIGMAS, "num_samples": 64},
         "cnce": {"sigmas": _SIGMAS, "num_samples": 64, "beta": 0.0},
         "ml-is": {"sigmas": _SIGMAS, "num_samples": 64},
@@ -77,6 +77,11 @@ def options_of(config: "FitConfig", given: Mapping[str, Any]) -> dict[str, Any]:
     return {name: require_count(name, value) for name, value in {**recipe, **given}.items()}
 
 
+def only_of_losses(given: Mapping[str, Any]) -> bool:
+    """Whether an option was given that only an energy trained by a loss has."""
+    return any(name != "num_samples" and name in recipe for name in given for recipe in RECIPES.values())
+
+
 def standardised_loss(
     loss: str, options: Mapping[str, Any], target_dim: int, *, check_finite: bool
 ) -> nn.Module:
@@ -93,7 +98,7 @@ def standardised_loss(
         cfg["proposal"] = GaussianMixtureProposal(cfg.pop("sigmas"), target_dim=target_dim)
     else:
         cfg["target_dim"] = target_dim
-    return build_loss(loss, **cfg, check_finite=check_finite)
+    return build_loss(loss, **cfg, check_finite=check_finite, diagnostics=False)
 
 
 def _unknown_option(loss: str, name: str) -> UnknownNameError:

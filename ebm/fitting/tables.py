@@ -25,6 +25,7 @@ __all__ = [
     "require_finite_columns",
     "require_names",
     "require_same_order",
+    "target_count",
     "typed_columns",
 ]
 
@@ -72,6 +73,15 @@ def names_of(values: Any) -> Names | None:
         return tuple(map(str, columns))
     name = None if isinstance(values, Tensor | np.ndarray) else getattr(values, "name", None)
     return None if name is None or not hasattr(values, "dtype") or name == "" else (str(name),)
+
+
+def target_count(y: Any) -> int:
+    """Columns of targets that were not checked yet: 1 where they have another shape than ``(N, D)``."""
+    try:
+        shape = np.shape(y)
+    except ValueError:  # lists of several lengths, which are refused later, with their rows
+        return 1
+    return int(shape[1]) if len(shape) == 2 else 1
 
 
 def require_names(what: str, given: Names | None, known: Names | None) -> None:

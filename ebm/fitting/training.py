@@ -20,10 +20,10 @@ from ebm.fitting.fitted import FittedEBM
 from ebm.fitting.honesty import held_out_densities, warn_overconfident
 from ebm.fitting.inputs import encode_inputs
 from ebm.fitting.members import MemberMixture
-from ebm.fitting.recipes import options_of
+from ebm.fitting.recipes import only_of_losses, options_of
 from ebm.fitting.rows import Rows, prepare_rows
 from ebm.fitting.stages import Training
-from ebm.fitting.tables import names_of
+from ebm.fitting.tables import names_of, target_count
 from ebm.threads import using_threads
 
 __all__ = ["fit"]
@@ -37,7 +37,7 @@ def fit(
     x: Any,
     y: Any = None,
     *,
-    loss: str = "nce+",
+    loss: str | None = None,
     feature_net: nn.Module | None = None,
     validation_data: Any = None,
     sample_weight: Any = None,
@@ -68,7 +68,8 @@ def fit(
             Without `y`: a DataLoader or another iterable of batches ``(x, y)``, all of which are held in
             memory, up to 1 GiB.
         y: targets ``(N,)`` or ``(N, D)``; N >= 4.
-        loss: any of the eight, see `ebm.build_loss`. The default allows for noise in the labels.
+        loss: any of the eight, see `ebm.build_loss`, of an energy trained from nothing. None is "nce+", which
+            allows for noise in the labels, for one target; several are a mixture that an energy corrects.
         feature_net: a network of your own from inputs ``(B, ...)`` to features ``(B, n)`` in place of the
             hidden layers. A copy is trained. Flat rows reach it standardised, others as they are, float32.
         validation_data: ``(x, y)`` or batches of such to hold out, in place of a random share of the rows.
@@ -103,10 +104,11 @@ def fit(
     Warns:
         CoverageWarning: if the sets of several targets hold clearly fewer held-out rows than they should.
     """
-    config = FitConfig(loss=loss, **_taken(options, FitConfig))
+    config = FitConfig(loss="nce+" if loss is None else loss, **_taken(options, FitConfig))
     tables, place = TableOptions(**_taken(options, TableOptions)), usable_device(device)
-    chosen = options_of(config, options)
     x, y, held_out = whole_tables(x, y, sample_weight, validation_data)
+    config = config.decided(target_count(y), loss_chosen=loss is not None or only_of_losses(options))
+    chosen = options_of(config, options)
     train, held, scaling, base = _prepared(x, y, sample_weight, held_out, base, support, config, tables)
     small = feature_net is None and place.type == "cpu" and max(config.hidden) <= ONE_THREAD_WIDTH
     with _seeded(config.seed, place), using_threads(1) if small else nullcontext():

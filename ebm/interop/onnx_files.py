@@ -190,7 +190,7 @@ def export_onnx(
 def _require_possible(fitted: FittedEBM, output: str) -> None:
     if output not in get_args(Output):
         raise unknown_name("output of export_onnx", str(output), get_args(Output))
-    if fitted.config.model != "energy":
+    if not fitted.config.model.endswith("energy"):
         raise InputError(f"model={fitted.config.model!r} is no energy; an ONNX file takes model='energy'.")
     if fitted.base is not None:
         raise InputError(

@@ -51,12 +51,21 @@ class EnergyLoss(nn.Module, ABC):
             time.
         strict_dtype: refuse labels whose dtype is not the model's, float64 labels of a float32 model say;
             False casts them. Integer labels are always cast.
+        diagnostics: fill `LossOutput.aux` where candidates are compared, a twentieth of a small step.
     """
 
-    def __init__(self, target_dim: int, *, check_finite: bool = True, strict_dtype: bool = True) -> None:
+    def __init__(
+        self,
+        target_dim: int,
+        *,
+        check_finite: bool = True,
+        strict_dtype: bool = True,
+        diagnostics: bool = True,
+    ) -> None:
         super().__init__()
         self.target_dim = require_count("target_dim", target_dim)
         self.check_finite, self.strict_dtype = check_finite, strict_dtype
+        self.diagnostics = diagnostics
 
     @abstractmethod
     def evaluate(

@@ -89,7 +89,8 @@ class CandidateLoss(EnergyLoss):
         if self.check_finite:
             require_finite_scores(f, labels=int(self.has_label))
         per_item = self.per_item(f, candidates)
-        return LossOutput(reduce(per_item, "mean", weights), per_item, self.diagnose(f.detach(), candidates))
+        aux = self.diagnose(f.detach(), candidates) if self.diagnostics else {}
+        return LossOutput(reduce(per_item, "mean", weights), per_item, aux)
 
     def diagnose(self, f: Tensor, candidates: Candidates) -> dict[str, Any]:
         """Diagnostics of detached scores ``(B, C)``, see `LossOutput`."""

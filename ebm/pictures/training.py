@@ -24,10 +24,12 @@ def history_curves(fitted: "FittedEBM") -> Curves:
     """
     history = fitted.history
     epochs = np.arange(len(history.held_out_nll), dtype=np.float64)
+    losses = np.array(history.train_loss, dtype=np.float64)
     return Curves(
         {
             "epoch": epochs,
-            "train_loss": np.array(history.train_loss, dtype=np.float64),
+            # A correction is measured once before it is trained.
+            "train_loss": np.concatenate((np.full(len(epochs) - len(losses), np.nan), losses)),
             "held_out_nll": np.array(history.held_out_nll, dtype=np.float64),
             "kept": (epochs == history.best_epoch).astype(np.float64),
         },
@@ -37,7 +39,10 @@ def history_curves(fitted: "FittedEBM") -> Curves:
 
 def _loss(fitted: "FittedEBM") -> str:
     """What was minimised."""
-    return fitted.config.loss if fitted.config.model == "energy" else f"NLL of {fitted.config.model}"
+    model = fitted.config.model
+    if model == "energy":
+        return fitted.config.loss
+    return "NCE of the correction" if model.endswith("energy") else f"NLL of {model}"
 
 
 @styled

@@ -12,7 +12,7 @@ from ebm.baselines.base import BaselineEnergy
 from ebm.exceptions import UnknownNameError
 from ebm.fitting.config import MODEL_NAMES
 
-CLOSED = [name for name in MODEL_NAMES if "energy" not in name]
+CLOSED = [name for name in MODEL_NAMES if "energy" not in name and name != "auto"]
 
 
 def rows(count: int, seed: int, dim: int = 1) -> tuple[np.ndarray, np.ndarray]:

@@ -87,12 +87,13 @@ def test_members_are_averaged_in_the_file_too(tmp_path: Path) -> None:
 
 
 @needs_onnx
-@pytest.mark.parametrize("kind", ["several targets", "own features"])
+@pytest.mark.parametrize("kind", ["several targets", "several targets, by a loss", "own features"])
 def test_the_energy_in_the_file_is_that_of_the_fit(kind: str, tmp_path: Path) -> None:
     own, dim = kind == "own features", 1 if kind == "own features" else 3
     rng = np.random.default_rng(1)
     x, y = rng.standard_normal((40, 2, 3) if own else (40, 3)), 5 * rng.standard_normal((40, dim))
-    fitted = ebm.fit(x, y, feature_net=Fold() if own else None, epochs=2, hidden=(8,), seed=0)
+    loss = "nce" if "loss" in kind else None
+    fitted = ebm.fit(x, y, loss=loss, feature_net=Fold() if own else None, epochs=2, hidden=(8,), seed=0)
     path = tmp_path / "energy.onnx"
     export_onnx(fitted, path, output="energy")
     places = 5 * rng.standard_normal((5, 7, dim))

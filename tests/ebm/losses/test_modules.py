@@ -100,6 +100,7 @@ def test_diagnostics(name: str) -> None:
     assert ("f_label_mean" in aux) == (name != "kld-is")
     assert ("label_rank_acc" in aux) == name.startswith("nce")
     assert not any(value.requires_grad for value in aux.values())
+    assert not make(name, num_samples=32, diagnostics=False)(model, model.extract(x), x).aux
 
 
 def test_rank_accuracy_counts_labels_with_the_largest_ratio() -> None:
