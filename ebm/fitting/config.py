@@ -31,7 +31,8 @@ class FitConfig:
         hidden: layer sizes of the network on the input; the layers for the target and the joint ones have
             the size of the last entry.
         epochs: most passes over the training rows; the learning rate falls to 0 along half a cosine.
-        batch_size: rows per step; None is a sixteenth of the rows, but 8 at least and 64 at most.
+        batch_size: rows per step; None is a sixteenth of the rows, but 8 at least and 64 at most; from 4,096
+            rows on a sixty-fourth, 256 at most.
         learning_rate: of AdamW, at the start.
         weight_decay: of AdamW, on weight matrices only.
         validation: share of the rows held out for early stopping, in (0, 1).
@@ -81,7 +82,9 @@ class FitConfig:
 
     def batches(self, count: int) -> int:
         """Steps per epoch for so many rows."""
-        size = min(max(count // 16, 8), 64) if self.batch_size is None else self.batch_size
+        size = self.batch_size
+        if size is None:
+            size = min(max(count // 16, 8), 64) if count < 4096 else min(count // 64, 256)
         return math.ceil(count / size)
 
     def decided(self, targets: int, *, loss_chosen: bool) -> "FitConfig":

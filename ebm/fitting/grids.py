@@ -1,6 +1,7 @@
 """Grids around the mass of each row's density: of one target, and of two or three."""
 
 import math
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -74,8 +75,7 @@ def _searched(
     batch, device = len(first), first.device
 
     def score(places: Tensor) -> Tensor:
-        with torch.no_grad():
-            return model.score(features, places[None, :, None].expand(batch, -1, -1).contiguous())
+        return score_in_chunks(partial(model.score, features), places[None, :, None], batch, DEFAULT_CHUNK)
 
     places = torch.linspace(low, high, coarse, device=device)
     scores = score(places)

@@ -35,7 +35,7 @@ def test_impossible_scores_are_refused() -> None:
         GridDensity(lambda y: 1 / (y[..., 0] * 0), GRID.abs().sort().values.unique(), batch_size=3)
     with pytest.raises(NumericalError, match="item 0 is -inf: no density"):
         GridDensity(lambda y: torch.full_like(y[..., 0], -math.inf), GRID, batch_size=1)
-    with pytest.raises(ShapeError, match=r"\(B, M\) = \(3, 4801\), got \(3, 4801, 1\)"):
+    with pytest.raises(ShapeError, match=r"\(B, M\) = \(3, (\d+)\), got \(3, \1, 1\)"):
         GridDensity(lambda y: y, GRID, batch_size=3)
 
 
