@@ -7,8 +7,9 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from ebm.crps import crps_from_cells, crps_from_gaussian, crps_from_samples
+from ebm.crps import circular_crps_from_cells, crps_from_cells, crps_from_gaussian, crps_from_samples
 from ebm.density.base import Density, Labels, require_dim, require_level
+from ebm.density.circular import CircularDensity
 from ebm.density.grid import GridDensity
 from ebm.density.importance import ImportanceDensity
 from ebm.exceptions import DomainError, ShapeError
@@ -229,6 +230,8 @@ def _crps_of(density: Distribution, y: Tensor, dim: int) -> Tensor:
 def _exact_crps(density: Density, y: Tensor, dim: int) -> Tensor:
     if isinstance(density, GridDensity):
         edges, below = density.cumulative(dim)
+        if isinstance(density, CircularDensity):
+            return circular_crps_from_cells(edges, below, y, density.circle.period)
         return crps_from_cells(edges, below, y)
     if isinstance(density, ImportanceDensity):
         return crps_from_samples(density.samples[..., dim].double(), y, density.log_weights.double().exp())

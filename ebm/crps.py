@@ -8,9 +8,10 @@ import math
 import torch
 from torch import Tensor
 
+from ebm.density.axes import interpolate
 from ebm.exceptions import ShapeError
 
-__all__ = ["crps_from_cells", "crps_from_gaussian", "crps_from_samples"]
+__all__ = ["circular_crps_from_cells", "crps_from_cells", "crps_from_gaussian", "crps_from_samples"]
 
 
 def crps_from_cells(edges: Tensor, below: Tensor, y: Tensor) -> Tensor:
@@ -38,6 +39,42 @@ def crps_from_cells(edges: Tensor, below: Tensor, y: Tensor) -> Tensor:
     right = (high - cut) * _mean_square(1 - at_cut, 1 - b)
     outside = (edges[:, 0] - y).clamp(min=0) + (y - edges[:, -1]).clamp(min=0)
     return (left + right).sum(-1) + outside
+
+
+def circular_crps_from_cells(edges: Tensor, below: Tensor, y: Tensor, period: float) -> Tensor:
+    """CRPS on a circle, integrated exactly: ``E d(X, y) - E d(X, X') / 2`` with the shortest way as distance.
+
+    The distance of two places is the length of the set of half circles, by where they begin, that hold one of
+    them; so the score is the integral over half a turn of ``(P(half circle) - 1{y in half circle})^2``.
+
+    Args:
+        edges: increasing, over a period at most, ``(B, K)``.
+        below: the distribution function there, linear between, from 0 to 1, ``(B, K)``.
+        y: labels ``(B,)``, any number of turns away.
+        period: length of a turn.
+
+    Returns:
+        ``(B,)``, in the unit of `y`.
+
+    Raises:
+        ShapeError: if the shapes do not fit.
+
+    Source: Grimit, Gneiting, Berrocal and Johnson, QJRMS 2006 (the score).
+    """
+    if edges.ndim != 2 or below.shape != edges.shape or y.shape != edges.shape[:1]:
+        got = f"{tuple(edges.shape)}, {tuple(below.shape)} and {tuple(y.shape)}"
+        raise ShapeError(f"expected edges and below of shape (B, K) and y (B,), got {got}.")
+    half, first = 0.5 * period, edges[:, :1]
+    knots = torch.remainder(torch.cat((edges, y[:, None]), 1) - first, half)
+    begin = torch.cat((torch.zeros_like(first), knots.sort(1).values, torch.full_like(first, half)), 1)
+    away = torch.cat((begin, begin + half), 1)  # below a whole turn from the first edge on
+    share = interpolate(edges - first, below, away)
+    lower, upper = share.chunk(2, 1)
+    held = upper - lower  # of the half circle that begins there
+    middle = 0.5 * (begin[:, 1:] + begin[:, :-1])
+    label = (torch.remainder(y[:, None] - first - middle, period) < half).to(held)
+    parts = _mean_square(held[:, :-1] - label, held[:, 1:] - label)
+    return (begin.diff(dim=1) * parts).sum(-1)
 
 
 def crps_from_samples(samples: Tensor, y: Tensor, weights: Tensor | None = None) -> Tensor:

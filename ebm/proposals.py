@@ -229,7 +229,11 @@ class GaussianMixtureProposal(Proposal):
         """
         (r,) = require_positive("scale", [r])
         rows, shares = self._mixture.rows, self._mixture.shares
-        return GaussianMixtureProposal([[r * s for s in row] for row in rows], shares)
+        return self.of_sigmas([[r * s for s in row] for row in rows], shares)
+
+    def of_sigmas(self, rows: Sigmas, shares: list[float] | None = None) -> "GaussianMixtureProposal":
+        """A mixture of the same kind with other standard deviations."""
+        return GaussianMixtureProposal(rows, shares, self.target_dim)
 
     def extra_repr(self) -> str:
         """The sigmas, for ``print(proposal)``."""

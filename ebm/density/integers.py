@@ -92,12 +92,9 @@ class IntegerDensity(GridDensity):
         """See `Density.sample`."""
         return super().sample(n, generator).round() + 0.0
 
-    def inwards(self, runs: Tensor) -> Tensor:
+    def as_shown(self, runs: Tensor, item: int) -> Tensor:
         """Ends of intervals ``(runs, 2)``, moved to the whole numbers inside."""
         return torch.stack((runs[:, 0].ceil(), runs[:, 1].floor()), 1) + 0.0
-
-    def _runs(self, mask: Tensor) -> list[Tensor]:
-        return [self.inwards(runs) for runs in super()._runs(mask)]
 
     def _score(self, y: Tensor) -> Tensor:
         """Scores of whole numbers that are points of the grid are those taken there, to the bit."""

@@ -75,8 +75,8 @@ class Answers(ABC):
 
         Args:
             x: inputs ``(N, F)``.
-            method: "mean" of the density, its "mode" (the best place found, then gradient ascent), or its
-                "median" (per target).
+            method: "mean" of the density, on a circle the direction of the mean; its "mode" (the best place
+                found, then gradient ascent); or its "median" (per target).
 
         Returns:
             ``(N,)`` or ``(N, D)``.
@@ -116,6 +116,7 @@ class Answers(ABC):
         """Probability that each target is at most `y`, ``(N,)`` or ``(N, D)`` as `y` is.
 
         For labels it is their probability integral transform: uniform in [0, 1] where densities are honest.
+        On a circle it is what lies on the way up to `y` from opposite the row's mean direction.
         """
         return self._shaped(
             self._with_targets(
@@ -130,7 +131,7 @@ class Answers(ABC):
         Returns:
             ``(N,)`` or ``(N, D)``.
 
-        Source: Gneiting and Raftery, JASA 2007, section 4.2.
+        Source: Gneiting and Raftery, JASA 2007, section 4.2; on a circle see `circular_crps_from_cells`.
         """
         return self._shaped(
             self._with_targets(
@@ -187,6 +188,7 @@ class Answers(ABC):
         """R^2 of the mean predictions, averaged over targets, as scikit-learn's regressors report it.
 
         1 is perfect, 0 is what the mean of `y` achieves. A constant target scores 1 if it is met, else 0.
+        On a circle squares are those of the chord between two directions.
 
         Raises:
             ShapeError: if the shapes are not those of the fit, or there are fewer than two rows.
@@ -198,9 +200,14 @@ class Answers(ABC):
         weights = as_weights(sample_weight, len(rows))[:, None]
         means = [block.density.mean() for block in self._blocks(rows)]
         predicted = torch.cat(means).double().cpu()
-        left = (weights * (targets - predicted).square()).sum(0)
-        mean = (weights * targets).sum(0) / weights.sum()
-        total = (weights * (targets - mean).square()).sum(0)
+        circle = self.scaling.circle
+        if circle is None:
+            mean = (weights * targets).sum(0) / weights.sum()
+            left, total = (targets - predicted).square(), (targets - mean).square()
+        else:
+            mean = circle.mean(targets, weights, 0)
+            left, total = (circle.square_chord(targets - guess) for guess in (predicted, mean))
+        left, total = (weights * left).sum(0), (weights * total).sum(0)
         share = torch.where(total > 0, left / torch.where(total > 0, total, 1.0), (left > 0).double())
         return 1.0 - share.mean().item()
 

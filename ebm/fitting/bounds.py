@@ -11,9 +11,9 @@ from ebm.exceptions import DomainError, ShapeError
 from ebm.lookup import unknown_name
 from ebm.numbers import plain, require_number
 
-__all__ = ["RESOLVED", "Bounds", "parse_bounds", "require_inside", "require_one_integer"]
+__all__ = ["RESOLVED", "Angles", "Bounds", "parse_bounds", "require_alone", "require_inside"]
 
-NAMES = ("count", "integer", "positive")
+NAMES = ("circular", "count", "degrees", "integer", "positive", "radians")
 # A target is told apart from a border that it is so many units in the last place away from.
 RESOLVED = 2**22
 
@@ -41,11 +41,42 @@ class Bounds:
                 f"numbers hardly resolve the support ({self.low!r}, {self.high!r}); subtract a constant."
             )
 
+    @property
+    def wraps(self) -> bool:
+        """Both borders are one place on a circle."""
+        return False
+
     def __str__(self) -> str:
         shift = 0.5 if self.whole else 0.0
         ends = (self.low + shift, self.high - shift)
         low, high = (f"{end:g}" if math.isfinite(end) else "None" for end in ends)
         return f"({low}, {high})" + " of whole numbers" * self.whole
+
+
+@dataclass(frozen=True)
+class Angles(Bounds):
+    """Targets on a circle, as a user says it; the borders are one and the same place.
+
+    Attributes:
+        fixed: answers lie between these borders; otherwise where the period begins is seen from the labels.
+        unit_said: the unit was named; "circular" alone means radians, which labels must look like.
+    """
+
+    fixed: bool = False
+    unit_said: bool = True
+
+    @property
+    def wraps(self) -> bool:
+        """See `Bounds.wraps`."""
+        return True
+
+    @property
+    def period(self) -> float:
+        """A full turn."""
+        return self.high - self.low
+
+    def __str__(self) -> str:
+        return f"a circle of {self.period:g}"
 
 
 def parse_bounds(support: Any, target_dim: int) -> tuple[Bounds, ...] | None:
@@ -54,11 +85,13 @@ def parse_bounds(support: Any, target_dim: int) -> tuple[Bounds, ...] | None:
     Args:
         support: one for all, or a list of D: None; a pair (low, high), None where there is no border;
             "positive" is (0, None); "integer" and "count" (0, 1, 2 ...) are whole numbers, a range the
-            whole numbers in it.
+            whole numbers in it; "radians", "degrees", ("circular", period) and ("circular", low, high) are
+            angles, "circular" those in radians.
         target_dim: D.
 
     Raises:
-        DomainError: if a pair is no pair of increasing numbers, or several targets hold whole numbers.
+        DomainError: if a pair is no pair of increasing numbers, or one of several targets holds whole numbers
+            or angles.
         ShapeError: if a list has another length.
         UnknownNameError: (a ValueError) for another name.
     """
@@ -68,7 +101,7 @@ def parse_bounds(support: Any, target_dim: int) -> tuple[Bounds, ...] | None:
             f"support lists {len(given)} targets, y has {target_dim}; a pair of borders is a tuple."
         )
     bounds = tuple(_parsed(one) for one in given)
-    require_one_integer(bounds)
+    require_alone(bounds)
     return None if all(one == Bounds() for one in bounds) else bounds
 
 
@@ -86,6 +119,10 @@ def require_inside(bounds: Sequence[Bounds], y: Tensor, flat: bool, numbers: Ten
     """
     for d, one in enumerate(bounds):
         values, name = y[:, d], "y" if flat else f"y[:, {d}]"
+        if isinstance(one, Angles):
+            _require_radians(one, values, name)
+        if one.wraps:
+            continue
         wrong = (values <= one.low) | (values >= one.high)
         if one.whole:
             wrong |= values != values.round()
@@ -110,7 +147,14 @@ def _parsed(support: Any) -> Bounds:
     if support is None:
         return Bounds()
     if isinstance(support, str):
-        known = {"positive": Bounds(0.0), "integer": Bounds(whole=True), "count": Bounds(-0.5, whole=True)}
+        known = {
+            "positive": Bounds(0.0),
+            "integer": Bounds(whole=True),
+            "count": Bounds(-0.5, whole=True),
+            "circular": Angles(0.0, math.tau, unit_said=False),
+            "radians": Angles(0.0, math.tau),
+            "degrees": Angles(0.0, 360.0),
+        }
         if support not in known:
             raise unknown_name("support", support, NAMES)
         return known[support]
@@ -121,6 +165,8 @@ def _parsed(support: Any) -> Bounds:
             )
         return Bounds(support.start - 0.5, support.stop - 0.5, whole=True)
     ends = plain(support)
+    if isinstance(ends, list | tuple) and len(ends) and isinstance(ends[0], str):
+        return _angles(support, ends)
     if isinstance(support, str | dict | set) or not isinstance(ends, list | tuple) or len(ends) != 2:
         raise DomainError(
             "support must be a pair (low, high), None where there is no border, a range, or one of "
@@ -130,8 +176,32 @@ def _parsed(support: Any) -> Bounds:
     return Bounds(-math.inf if low is None else low, math.inf if high is None else high)
 
 
-def require_one_integer(bounds: Sequence[Bounds]) -> None:
-    """Refuse whole numbers among several targets.
+def _angles(support: Any, given: Sequence[Any]) -> Angles:
+    """What ("circular", period) and ("circular", low, high) mean."""
+    if given[0] != "circular" or len(given) not in (2, 3):
+        raise DomainError(
+            'a circle as support is ("circular", period), ("circular", low, high), "degrees" or "radians"; '
+            f"got {support!r}."
+        )
+    numbers = [float(require_number("a number of a circular support", one)) for one in given[1:]]
+    low, high = (0.0, *numbers) if len(numbers) == 1 else numbers
+    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+        raise DomainError(f"a circle takes a finite period > 0, or finite ends low < high; got {support!r}.")
+    return Angles(low, high, fixed=len(numbers) == 2)
+
+
+def _require_radians(angles: Angles, values: Tensor, name: str) -> None:
+    """Refuse labels that can hardly be radians where nobody said that they are."""
+    far = values.abs().max().item()
+    if not angles.unit_said and far > math.tau:
+        raise DomainError(
+            f'support="circular" means angles in radians, but {name} goes to {far:g}, beyond a full turn of '
+            '6.283: say "degrees", ("circular", 24.0) for hours of the day, or "radians" if they are.'
+        )
+
+
+def require_alone(bounds: Sequence[Bounds]) -> None:
+    """Refuse whole numbers and angles among several targets.
 
     Raises:
         DomainError: if there are some.
@@ -140,4 +210,9 @@ def require_one_integer(bounds: Sequence[Bounds]) -> None:
         raise DomainError(
             "whole numbers are supported for one target alone: fit each on its own, or give them a support "
             "of real numbers, such as (-0.5, None)."
+        )
+    if len(bounds) > 1 and any(one.wraps for one in bounds):
+        raise DomainError(
+            "angles are supported for one target alone: fit each on its own, or give the sine and the cosine "
+            "of an angle as two targets without a support."
         )

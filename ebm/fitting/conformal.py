@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ebm.density import GridDensity, ImportanceDensity
 from ebm.density.base import require_level
+from ebm.density.circular import CircularDensity
 from ebm.exceptions import DomainError, InputError, ShapeError
 
 __all__ = [
@@ -59,9 +60,11 @@ def measure_scores(pairs: Iterable[tuple[GridDensity | ImportanceDensity, Tensor
         y = y.to(density.log_partition())
         columns["rank"].append(density.highest_density_rank(y))
         columns["log_prob"].append(density.log_prob(y))
-        dims = range(density.target_dim)
+        dims, ask = range(density.target_dim), density.quantile
+        if isinstance(density, CircularDensity):
+            y, ask = density.unrolled(y), density.unrolled_quantile
         columns["pit"].append(torch.stack([density.pit(y[:, d], d) for d in dims], 1))
-        ends = torch.stack([density.quantile(tails, d) for d in dims], 1).unflatten(2, (-1, 2))
+        ends = torch.stack([ask(tails, d) for d in dims], 1).unflatten(2, (-1, 2))
         value = y[..., None]
         columns["outside"].append(torch.maximum(ends[..., 0] - value, value - ends[..., 1]))
     return Scores(**{name: torch.cat(part).double().cpu() for name, part in columns.items()})

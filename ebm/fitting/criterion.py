@@ -11,8 +11,8 @@ from torch import Tensor
 from ebm.baselines.base import BaselineEnergy
 from ebm.density import GridDensity
 from ebm.exceptions import TruncationWarning
+from ebm.fitting.circle import target_grid
 from ebm.fitting.data import Scaling
-from ebm.fitting.grids import line_grid
 from ebm.fitting.loop import HeldOut
 from ebm.fitting.network import PilotedEBM
 from ebm.fitting.pilot import PilotedCriterion
@@ -42,7 +42,7 @@ def held_out_nll(model: EnergyModel, held: Rows, scaling: Scaling, members: int 
         call before found it. Its values are weighted means over the rows, nats, of raw targets. -log p(y|x)
         is told; -log of p(y|x) with a background of `BACKGROUND` Cauchy decides: a wrong row costs it as much
         after every epoch; it would drown all others in the former. The background is a product of D standard
-        Cauchy densities of the standardised targets.
+        Cauchy densities of the standardised targets, on a circle the even density.
 
     Raises:
         NumericalError: (the function) if a score is NaN or +inf, or a row has no density anywhere.
@@ -58,7 +58,7 @@ def held_out_nll(model: EnergyModel, held: Rows, scaling: Scaling, members: int 
     places = torch.arange(len(z), device=z.device).view(members, -1)  # a member's rows in a row
     blocks = [block.reshape(-1) for block in places.split(count, 1)]
     densities = [_measured(model, scaling) for _ in blocks]
-    floor = math.log(BACKGROUND) - (math.log(math.pi) + z.square().log1p()).sum(1)
+    floor = math.log(BACKGROUND) + _log_background(z, scaling)
 
     def measure() -> HeldOut:
         total = torch.zeros(2, members, device=z.device)
@@ -73,6 +73,13 @@ def held_out_nll(model: EnergyModel, held: Rows, scaling: Scaling, members: int 
         return HeldOut(criterion, nll)
 
     return measure
+
+
+def _log_background(z: Tensor, scaling: Scaling) -> Tensor:
+    """Log-density of anything, at standardised targets ``(N, D)``, ``(N,)``; on a circle it is even."""
+    if scaling.circle is not None:
+        return z.new_full((len(z),), -math.log(math.tau))
+    return -(math.log(math.pi) + z.square().log1p()).sum(1)
 
 
 LogProb = Callable[[Features, Tensor], Tensor]
@@ -93,7 +100,7 @@ def _normalised(model: BaselineEnergy, features: Features, z: Tensor) -> Tensor:
 
 
 class _Line:
-    """log p of one standardised target, on a grid."""
+    """log p of one standardised target, on a grid on the line or around a circle."""
 
     def __init__(self, model: EnergyModel, scaling: Scaling) -> None:
         self.model, self.scaling = model, scaling
@@ -102,7 +109,7 @@ class _Line:
         """``(B,)`` at labels `z` ``(B, 1)``."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", TruncationWarning)  # an early network may well spread far
-            grid = line_grid(self.model, features, self.scaling, points=192, coarse=96)
+            grid = target_grid(self.model, features, self.scaling, points=192, coarse=96).to(z)
             return GridDensity.of(self.model, features, grid).log_prob(z)
 
 

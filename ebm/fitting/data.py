@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from ebm.checks import require_finite
+from ebm.density.circular import Circle
 from ebm.exceptions import DomainError, ShapeError
 from ebm.fitting.moments import moments
 from ebm.fitting.support import Support
@@ -67,6 +68,11 @@ class Scaling:
     def target_dim(self) -> int:
         """D."""
         return self.y_scale.shape[0]
+
+    @property
+    def circle(self) -> Circle | None:
+        """The circle that a single target lies on; None where there is none."""
+        return None if self.support is None else self.support.circle
 
     def around(self, centres: Tensor | None) -> "Scaling":
         """The same for errors of predictions ``(B, D)``; its raw targets are then ``(B, M, D)`` alone."""

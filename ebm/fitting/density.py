@@ -10,10 +10,12 @@ import torch
 from torch import Tensor
 
 from ebm.density import GridDensity, ImportanceDensity
+from ebm.density.circular import CircularDensity
 from ebm.density.integers import IntegerDensity
 from ebm.exceptions import EffectiveSampleSizeWarning, ResolutionWarning
+from ebm.fitting.circle import target_grid
 from ebm.fitting.data import Scaling
-from ebm.fitting.grids import GRID_POINTS, blurred, box_grid, line_grid, resolved
+from ebm.fitting.grids import GRID_POINTS, blurred, box_grid, resolved
 from ebm.fitting.modes import Score, ascend
 from ebm.fitting.placement import THOROUGH, Placed, place
 from ebm.fitting.student import standard_draws
@@ -68,8 +70,10 @@ def raw_density(model: EnergyModel, features: Features, scaling: Scaling) -> Fou
     first = next(tensors_of(features))
     batch, dim, device = first.shape[0], scaling.target_dim, first.device
     if dim == 1:
-        places = line_grid(model, features, scaling, GRID_POINTS[1])[..., None].double()
+        places = target_grid(model, features, scaling, GRID_POINTS[1])[..., None].double()
         density = _on_grid(model, features, scaling, places)
+        if scaling.circle is not None:
+            return Found(density, blurred(density.log_masses))
         return Found(density, torch.zeros(batch, dtype=torch.bool, device=device))
     find = partial(_box if dim in GRID_POINTS else _samples, model, scaling)
     with torch.inference_mode(False), frozen_parameters(model):
@@ -90,6 +94,9 @@ def raw_density(model: EnergyModel, features: Features, scaling: Scaling) -> Fou
 def _on_grid(model: EnergyModel, features: Features, scaling: Scaling, z: Tensor) -> GridDensity:
     """Densities over raw targets on axes of standardised ones, ``(B, G, D)`` float64."""
     support, score = scaling.support, partial(_raw_score, model, features, scaling)
+    if scaling.circle is not None:
+        angles = z[..., 0] * scaling.y_scale.to(z) + scaling.y_mean.to(z)
+        return CircularDensity(score, angles, scaling.circle)
     if support is not None:
         z = resolved(z, scaling)
         if support.whole:

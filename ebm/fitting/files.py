@@ -232,7 +232,10 @@ def _model(
     if members > 1 and stacked[0].shape[0] != members:  # before so many are made
         raise InputError(f"its weights are not those of {members} networks.")
     sizes_of = (x_dim, scaling.target_dim, config.hidden, float(fields["anchor"] or 0))
-    nets = [build_model(*sizes_of, copy.deepcopy(feature_net), config.model) for _ in range(members)]
+    circular = scaling.circle is not None
+    nets = [
+        build_model(*sizes_of, copy.deepcopy(feature_net), config.model, circular) for _ in range(members)
+    ]
     model = nets[0] if members == 1 else side_by_side(nets, OWN if own else ())
     model.load_state_dict(weights)
     return model if members == 1 else MemberMixture(model, members, scaling)

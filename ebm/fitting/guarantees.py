@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ebm.density import GridDensity
 from ebm.density.base import require_level
+from ebm.density.circular import CircularDensity
 from ebm.density.integers import IntegerDensity
 from ebm.density.regions import intervals_above, least_density
 from ebm.exceptions import DomainError, InputError, ShapeError
@@ -85,6 +86,8 @@ class Guarantees(Answers):
         Returns:
             Lower and upper ends, ``(N, 2)``, or ``(N, D, 2)`` with one interval per target; for several
             levels ``(N, L, 2)`` or ``(N, D, L, 2)``. Infinite ends: nothing shorter holds the guarantee.
+            On a circle they are arcs, from the lower end upwards: the upper one may lie beyond the period,
+            and a full turn is all of it.
 
         Raises:
             DomainError: if a level is not in (0, 1), or the calibration has too few rows for it.
@@ -97,7 +100,9 @@ class Guarantees(Answers):
         levels, single = _levels(level)
         if kind == "highest-density":
             sets = [self.predict_set(x, one, groups=groups, calibrated=calibrated) for one in levels]
-            hulls = [_hull(runs) for per_level in sets for runs in per_level]
+            circle = self.scaling.circle
+            hull = _hull if circle is None else circle.hull
+            hulls = [hull(torch.as_tensor(runs)).double() for per_level in sets for runs in per_level]
             ends = torch.stack(hulls) if hulls else torch.zeros(0, 2, dtype=torch.float64)
             ends = ends.view(len(levels), -1, 2).transpose(0, 1)[:, None]
         else:
@@ -126,7 +131,7 @@ class Guarantees(Answers):
             calibrated: whether coverage is guaranteed; None: if `calibrate` was called.
 
         Returns:
-            Per row the lower and upper ends of its intervals, ``(runs, 2)``.
+            Per row the lower and upper ends of its intervals, ``(runs, 2)``; arcs as in `predict_interval`.
 
         Raises:
             ShapeError: for several targets; `contains` answers for them.
@@ -148,7 +153,7 @@ class Guarantees(Answers):
             whole = isinstance(density, IntegerDensity)
             threshold = least_density(density, own + TIE * whole) if score == "rank" else own - TIE * whole
             runs = intervals_above(density, threshold)
-            found += [density.inwards(ends) for ends in runs] if isinstance(density, IntegerDensity) else runs
+            found += [density.as_shown(ends, item) for item, ends in enumerate(runs)]
             start += density.batch_size
         return [like_input(runs, x) for runs in found]
 
@@ -232,21 +237,22 @@ class Guarantees(Answers):
             start += density.batch_size
         ends = torch.cat(found).double()
         wider = wider.to(ends)
-        return torch.stack((ends[..., 0] - wider, ends[..., 1] + wider), -1)
+        widened = torch.stack((ends[..., 0] - wider, ends[..., 1] + wider), -1)
+        return widened if self.scaling.circle is None else self.scaling.circle.arcs(widened)
 
 
 def _ends(density: AnyDensity, held: Tensor, dim: int) -> Tensor:
     """Equal-tailed intervals that hold masses ``(B, L)``, ``(B, L, 2)``; the whole line holds a mass of 1."""
     different, place = held.unique(return_inverse=True)
     tails = torch.stack((0.5 * (1 - different), 0.5 * (1 + different)), 1)
-    quantiles = density.quantile(tails.flatten(), dim).unflatten(1, tails.shape)  # (B, U, 2)
+    ask = density.unrolled_quantile if isinstance(density, CircularDensity) else density.quantile
+    quantiles = ask(tails.flatten(), dim).unflatten(1, tails.shape)  # (B, U, 2)
     ends = quantiles.gather(1, place[..., None].expand(-1, -1, 2))
     everything = ends.new_tensor([-torch.inf, torch.inf])
     return torch.where((held >= 1)[..., None], everything, ends)
 
 
-def _hull(runs: Any) -> Tensor:
-    ends = torch.as_tensor(runs)
+def _hull(ends: Tensor) -> Tensor:
     if not len(ends):
         return torch.full((2,), torch.nan, dtype=torch.float64)
     return torch.stack((ends[0, 0], ends[-1, 1])).double()

@@ -71,7 +71,12 @@ class MemberMixture(EnergyModel):
         """
         own, _ = features
         found = [density for density, _ in self.of_members(_apart(own, self.members))]
-        between = torch.stack([density.mean() for density in found]).double().var(0, correction=0)
+        means, circle = torch.stack([density.mean() for density in found]).double(), self.scaling.circle
+        if circle is None:
+            between = means.var(0, correction=0)
+        else:
+            middle = circle.mean(means, torch.ones_like(means), 0)
+            between = circle.shortest(means - middle).square().mean(0)
         within = torch.stack([density.variance() for density in found]).double().mean(0)
         return Spread(between + within, between, between / (between + within))
 

@@ -12,6 +12,7 @@ from ebm.exceptions import InputError, ShapeError
 from ebm.losses.base import LossOutput
 from ebm.models import EnergyModel, Features
 from ebm.nn import ConditionalEBM, MLPEnergyHead, mlp
+from ebm.nn.layers import require_candidates
 
 __all__ = [
     "CORRECTED",
@@ -19,6 +20,7 @@ __all__ = [
     "AnchoredEBM",
     "HeadLoss",
     "Network",
+    "PeriodicEBM",
     "PilotedEBM",
     "build_model",
     "build_piloted",
@@ -96,7 +98,26 @@ class PilotedEBM(EnergyModel):
         return self.pilot.score(features[0], y) + self.correction(features, y)
 
 
-Network = AnchoredEBM | BaselineEnergy | PilotedEBM
+class PeriodicEBM(ConditionalEBM):
+    """A `ConditionalEBM` of an angle in radians, of which the head sees cosine and sine.
+
+    Its density has the period of a full turn, over which it can be normalised: there is no anchor.
+
+    Args:
+        feature_net: inputs to features ``(B, feature_dim)``.
+        head: scores of ``(cos, sin)``, two targets to it.
+    """
+
+    def __init__(self, feature_net: nn.Module, head: MLPEnergyHead) -> None:
+        super().__init__(feature_net, head, target_dim=1)
+
+    def score(self, features: Features, y: Tensor) -> Tensor:
+        """f(x, y) of angles, ``(B, M, 1) -> (B, M)``."""
+        require_candidates(features, y, 1)
+        return cast(Tensor, self.head(features, torch.cat((y.cos(), y.sin()), -1)))
+
+
+Network = AnchoredEBM | BaselineEnergy | PeriodicEBM | PilotedEBM
 
 
 class HeadLoss(nn.Module):
@@ -116,6 +137,7 @@ def build_model(
     anchor: float,
     feature_net: nn.Module | None = None,
     kind: str = "energy",
+    circular: bool = False,
 ) -> Network:
     """The network of `ebm.fit`.
 
@@ -126,10 +148,13 @@ def build_model(
         anchor: see `AnchoredEBM`.
         feature_net: used instead of a multi-layer perceptron of sizes `hidden`.
         kind: "energy", or a name of `ebm.baselines.build_baseline`, with "+energy" behind it a correction.
+        circular: the target is an angle; takes an energy.
     """
     name, corrected = kind.removesuffix(CORRECTED), kind.endswith(CORRECTED)
     size = hidden[-1] if feature_net is None else x_dim
     net = mlp((x_dim, *hidden), nn.SiLU) if feature_net is None else feature_net
+    if circular:
+        return PeriodicEBM(net, _energy_head(size, 2, hidden))
     if name == "energy":
         return AnchoredEBM(net, _energy_head(size, target_dim, hidden), target_dim, anchor)
     baseline = build_baseline(name, size, target_dim, hidden=hidden[-1:], activation=nn.SiLU)

@@ -12,6 +12,7 @@ from ebm.lookup import unknown_name
 from ebm.losses.modules import build_loss
 from ebm.numbers import plain, require_no_text
 from ebm.proposals import GaussianMixtureProposal
+from ebm.wrapped import WrappedMixtureProposal
 
 if TYPE_CHECKING:
     from ebm.fitting.config import FitConfig
@@ -83,7 +84,7 @@ def only_of_losses(given: Mapping[str, Any]) -> bool:
 
 
 def standardised_loss(
-    loss: str, options: Mapping[str, Any], target_dim: int, *, check_finite: bool
+    loss: str, options: Mapping[str, Any], target_dim: int, *, check_finite: bool, circular: bool = False
 ) -> nn.Module:
     """The loss module for standardised targets.
 
@@ -92,10 +93,14 @@ def standardised_loss(
         options: what `loss_options` returned.
         target_dim: D.
         check_finite: have the loss look for non-finite scores at every step.
+        circular: the target is an angle in radians.
     """
     cfg = dict(options)
     if "sigmas" in cfg:
-        cfg["proposal"] = GaussianMixtureProposal(cfg.pop("sigmas"), target_dim=target_dim)
+        sigmas = cfg.pop("sigmas")
+        cfg["proposal"] = (
+            WrappedMixtureProposal(sigmas) if circular else GaussianMixtureProposal(sigmas, None, target_dim)
+        )
     else:
         cfg["target_dim"] = target_dim
     return build_loss(loss, **cfg, check_finite=check_finite, diagnostics=False)

@@ -1,7 +1,6 @@
 """Which rows are trained on and which are held out."""
 
 import warnings
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import torch
@@ -9,6 +8,7 @@ from torch import Tensor
 
 from ebm.exceptions import DomainError, InputError, OutlierWarning, ShapeError
 from ebm.fitting.bounds import parse_bounds, require_inside
+from ebm.fitting.circle import supported
 from ebm.fitting.data import Scaling, as_inputs, as_targets, as_weights, measure
 from ebm.fitting.moments import OUTLYING, outliers
 from ebm.fitting.support import Support, dequantised
@@ -78,12 +78,15 @@ def prepare_rows(
     """
     rows, used, flat = _used(x, y, sample_weight)
     line, way = _on_line(rows.y, support, flat, used)
-    wrong_x, wrong_y = _outliers("x", rows.x, used), _outliers("y", line, used)
+    wrong_x = _outliers("x", rows.x, used)
+    on_circle = way is not None and way.circle is not None
+    wrong_y = None if on_circle else _outliers("y", line, used)
+    raw = line if on_circle else rows.y
 
     def measured(own: Tensor | slice) -> Scaling:
         odd_x, odd_y = (part if part is None else part[own] for part in (wrong_x, wrong_y))
-        scaling = measure(rows.x[own], rows.y[own], flat, odd_x, odd_y, line[own])
-        return replace(scaling, support=way).named(x, y)
+        scaling = measure(rows.x[own], raw[own], flat, odd_x, odd_y, line[own])
+        return supported(scaling, way).named(x, y)
 
     if validation_data is None:
         train, held = _splits(len(rows.x), share, seed, members)

@@ -98,7 +98,8 @@ class Training:
         else:
             own = copy.deepcopy(feature_net).to(x.device)
             width = feature_size(own, x[:2])
-        return build_model(width, self.scaling.target_dim, config.hidden, self._anchor, own, kind)
+        dim, circular = self.scaling.target_dim, self.scaling.circle is not None
+        return build_model(width, dim, config.hidden, self._anchor, own, kind, circular)
 
     def _piloted(self, pilot: Any, feature_net: nn.Module | None) -> PilotedEBM:
         width = self.train.x.shape[1] if feature_net is None else pilot.head.feature_dim
@@ -115,8 +116,8 @@ class Training:
             return HeadLoss()
         # On a GPU a look at every batch would wait for the device; the epoch's mean is looked at anyway.
         check = self.train.x.device.type == "cpu"
-        dim = self.scaling.target_dim
-        return standardised_loss(self.config.loss, self.options, dim, check_finite=check)
+        dim, circular = self.scaling.target_dim, self.scaling.circle is not None
+        return standardised_loss(self.config.loss, self.options, dim, check_finite=check, circular=circular)
 
     def _minimise(
         self,

@@ -14,12 +14,13 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
+from ebm.density.circular import Circle
 from ebm.exceptions import DomainError
-from ebm.fitting.bounds import RESOLVED, Bounds, require_one_integer
+from ebm.fitting.bounds import RESOLVED, Angles, Bounds, require_alone
 
 __all__ = ["Column", "Support", "dequantised"]
 
-Kind = Literal["line", "log", "softplus", "logit"]
+Kind = Literal["line", "log", "softplus", "logit", "circle"]
 # Of borders at 0, which floating-point numbers come as close to as any density needs; and the largest target.
 LEAST, MOST = 1e-280, 1e280
 # Where the 95th percentile lies so many medians above the border, only logarithms of targets have a scale.
@@ -33,7 +34,7 @@ class Column(Bounds):
     Attributes:
         kind: "line" leaves it as it is; "log" is the logarithm of the distance to the border; "softplus" the
             same near the border and the distance itself, in units of `unit`, far from it; "logit" is for two
-            borders.
+            borders; "circle" takes full turns away.
         unit: of "softplus"; 1 otherwise.
     """
 
@@ -43,13 +44,16 @@ class Column(Bounds):
     def __post_init__(self) -> None:
         super().__post_init__()
         borders = math.isfinite(self.low) + math.isfinite(self.high)
-        wanted = {"line": 0, "log": 1, "softplus": 1, "logit": 2}
+        wanted = {"line": 0, "log": 1, "softplus": 1, "logit": 2, "circle": 2}
         if self.kind not in get_args(Kind) or wanted[self.kind] != borders or not 0 < self.unit < math.inf:
             raise DomainError(f"{self.kind!r} with unit {self.unit!r} is no way from {self} to the line.")
 
     @classmethod
     def of(cls, bounds: Bounds, y: Tensor) -> "Column":
         """The way for targets ``(N,)`` that lie inside."""
+        if isinstance(bounds, Angles):
+            low = bounds.low if bounds.fixed or bool((y >= 0).all()) else -0.5 * bounds.period
+            return cls(low, low + bounds.period, False, "circle")
         two = math.isfinite(bounds.low) and math.isfinite(bounds.high)
         if two or not (math.isfinite(bounds.low) or math.isfinite(bounds.high)):
             return cls(bounds.low, bounds.high, bounds.whole, "logit" if two else "line")
@@ -59,6 +63,16 @@ class Column(Bounds):
         if upper > SCALELESS * middle:
             return cls(bounds.low, bounds.high, bounds.whole, "log")
         return cls(bounds.low, bounds.high, bounds.whole, "softplus", middle)
+
+    @property
+    def wraps(self) -> bool:
+        """See `Bounds.wraps`."""
+        return self.kind == "circle"
+
+    @property
+    def circle(self) -> Circle:
+        """The circle that it is."""
+        return Circle(self.low, self.high - self.low)
 
     @property
     def side(self) -> int:
@@ -74,6 +88,8 @@ class Column(Bounds):
         """Targets on the line; NaN or infinite for those not inside."""
         if self.kind == "line":
             return y
+        if self.kind == "circle":
+            return self.circle.wrapped(y)
         if self.kind == "logit":
             return (y - self.low).log() - (self.high - y).log()
         away = self.side * (y - self.border)
@@ -86,6 +102,8 @@ class Column(Bounds):
         """Inverse of `to_line`."""
         if self.kind == "line":
             return u
+        if self.kind == "circle":
+            return self.circle.wrapped(u)
         if self.kind == "logit":
             width = self.high - self.low
             return torch.where(u < 0, self.low + width * u.sigmoid(), self.high - width * (-u).sigmoid())
@@ -95,7 +113,7 @@ class Column(Bounds):
 
     def log_slope(self, u: Tensor) -> Tensor:
         """Log of the derivative of `to_raw`, nats."""
-        if self.kind == "line":
+        if self.kind in ("line", "circle"):
             return torch.zeros_like(u)
         if self.kind == "logit":
             return math.log(self.high - self.low) + logsigmoid(u) + logsigmoid(-u)
@@ -109,7 +127,7 @@ class Column(Bounds):
     @property
     def limits(self) -> tuple[float, float]:
         """Ends of the part of the line that numbers resolve, as targets they are apart from the borders."""
-        if self.kind == "line":
+        if self.kind in ("line", "circle"):
             return -math.inf, math.inf
         near_low, near_high = (max(RESOLVED * math.ulp(end), LEAST) for end in (self.low, self.high))
         if self.kind == "logit":
@@ -141,6 +159,11 @@ class Support:
         """Targets are whole numbers; then there is one alone."""
         return self.columns[0].whole
 
+    @property
+    def circle(self) -> Circle | None:
+        """The circle that the target lies on; then there is one alone. None where there is none."""
+        return self.columns[0].circle if self.columns[0].wraps else None
+
     def limits(self, like: Tensor) -> tuple[Tensor, Tensor]:
         """See `Column.limits`, both ``(D,)``."""
         low, high = (like.new_tensor(ends) for ends in zip(*(column.limits for column in self.columns)))
@@ -165,7 +188,7 @@ class Support:
     def holds(self, y: Tensor) -> Tensor:
         """Which targets ``(..., D)`` lie inside in every column, ``(...)``; borders do not."""
         return torch.stack(
-            [(y[..., d] > c.low) & (y[..., d] < c.high) for d, c in enumerate(self.columns)]
+            [((y[..., d] > c.low) & (y[..., d] < c.high)) | c.wraps for d, c in enumerate(self.columns)]
         ).all(0)
 
     def plain(self) -> list[dict[str, Any]]:
@@ -183,7 +206,7 @@ class Support:
         if len(columns) != target_dim or any(set(column) != names for column in columns):
             raise DomainError(f"the support is not that of {target_dim} targets.")
         support = cls(tuple(Column(**column) for column in columns))
-        require_one_integer([*support.columns])
+        require_alone([*support.columns])
         return support
 
 

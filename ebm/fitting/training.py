@@ -13,6 +13,7 @@ from ebm.exceptions import DomainError
 from ebm.fitting.base import PointPredictor, build_on
 from ebm.fitting.batches import whole_tables
 from ebm.fitting.bounds import parse_bounds
+from ebm.fitting.circle import require_periodic
 from ebm.fitting.config import FitConfig, TableOptions
 from ebm.fitting.conformal import Calibration, measure_scores
 from ebm.fitting.data import Scaling
@@ -78,8 +79,9 @@ def fit(
             that of its errors, on rows that it did not see (cross-validation in five folds).
         support: where targets can lie; the density is 0 elsewhere. A pair (low, high) with None where there
             is no border, "positive" for (0, None); "integer", "count" (0, 1, 2 ...) or a range for whole
-            numbers, whose `log_prob` is the log of a probability. A list has one for each target, None for
-            any number.
+            numbers, whose `log_prob` is the log of a probability. "degrees", "radians" (as "circular") or
+            ("circular", period) for a single target on a circle, ("circular", low, high) to say where answers
+            lie. A list has one for each target, None for any number.
         device: where to train and predict, for example "cuda".
         progress: show a bar, where tqdm is installed and the output is a terminal.
         calibrate: widen intervals and sets until they hold the rows held out, as `FittedEBM.calibrate` does.
@@ -110,6 +112,7 @@ def fit(
     config = config.decided(target_count(y), loss_chosen=loss is not None or only_of_losses(options))
     chosen = options_of(config, options)
     train, held, scaling, base = _prepared(x, y, sample_weight, held_out, base, support, config, tables)
+    require_periodic(config.model, scaling)
     small = feature_net is None and place.type == "cpu" and max(config.hidden) <= ONE_THREAD_WIDTH
     with _seeded(config.seed, place), using_threads(1) if small else nullcontext():
         measured = held.scaled(scaling, place)

@@ -207,6 +207,11 @@ def _require_possible(fitted: FittedEBM, output: str) -> None:
             f"members are averaged by their log Z, which a file finds for one target, and the fit has "
             f"D={fitted.target_dim}: fit with members=1."
         )
+    if fitted.scaling.circle is not None:
+        raise InputError(
+            "an ONNX file has no place for a circle; fit sine and cosine of the angle as two targets without "
+            "a support, and export f with output='energy'."
+        )
     if fitted.scaling.support is not None:
         raise InputError(
             "an ONNX file has no place for a support; fit the logarithm of y, say, without one, and add its "

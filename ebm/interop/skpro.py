@@ -10,7 +10,8 @@ from torch import Tensor
 
 from ebm.crps import crps_from_cells
 from ebm.density import GridDensity, ImportanceDensity
-from ebm.exceptions import ShapeError
+from ebm.density.circular import CircularDensity
+from ebm.exceptions import DomainError, ShapeError
 from ebm.extras import explain_missing
 
 try:
@@ -84,9 +85,15 @@ class GridDistribution(BaseDistribution):  # type: ignore[misc, unused-ignore]
 
         Raises:
             ShapeError: if it has more, or is none on a grid.
+            DomainError: (a ValueError) if the target is an angle.
         """
         if density.target_dim != 1 or not isinstance(density, GridDensity):
             raise ShapeError(f"expected a grid of one target, got D={density.target_dim}.")
+        if isinstance(density, CircularDensity):
+            raise DomainError(
+                "skpro knows no circles: its quantiles and scores would be those of numbers on a line. Ask "
+                "the density itself, or give sine and cosine as targets of ebm.fit."
+            )
         points = density.axes[0].points.expand(density.batch_size, -1)
         return cls(points.cpu().numpy(), density.log_masses.cpu().numpy(), index, columns)
 

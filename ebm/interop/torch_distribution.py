@@ -9,6 +9,7 @@ from torch.distributions import Distribution, constraints
 
 from ebm.baselines.densities import ParametricDensity
 from ebm.density.base import Density
+from ebm.density.circular import CircularDensity
 from ebm.density.grid import GridDensity
 from ebm.density.interpolation import InterpolatedScore
 from ebm.density.truncation import BoundedScore
@@ -179,6 +180,11 @@ class DensityDistribution(Distribution):
         return new
 
     def _require_single(self, name: str) -> None:
+        if isinstance(self.density, CircularDensity):
+            raise NotImplementedError(
+                f"{name} depends on where a circle begins, which torch does not say; distribution.density."
+                f"{'cdf' if name == 'cdf' else 'quantile'} begins opposite each item's mean direction."
+            )
         if self.event_shape:
             raise NotImplementedError(
                 f"{name} is for one target, and there are {self.density.target_dim}; "
@@ -210,7 +216,13 @@ class DensityDistribution(Distribution):
 
 
 def _ends(density: Density | ParametricDensity) -> tuple[Tensor, Tensor] | None:
-    """Where the grid begins and ends, ``(B, D)`` each, if the density is 0 outside; None if it is not."""
+    """Where the grid begins and ends, ``(B, D)`` each, if the density is 0 outside; None if it is not.
+
+    Of angles the period that answers lie in.
+    """
+    if isinstance(density, CircularDensity):
+        low = density.axes[0].points.new_full((density.batch_size, 1), density.circle.low)
+        return low, low + density.circle.period
     if not isinstance(density, GridDensity) or not isinstance(
         density.score_fn, BoundedScore | InterpolatedScore
     ):

@@ -87,7 +87,7 @@ class KLDISLoss(CandidateLoss):
     ) -> None:
         super().__init__(proposal, num_samples, **options)
         row = require_positive("label_sigma", listed(label_sigma))
-        self.label_density = GaussianMixtureProposal([row], target_dim=proposal.target_dim)
+        self.label_density = proposal.of_sigmas([row] if len(row) > 1 else row)
         self.self_normalize, self.add_constant = self_normalize, add_constant
         _warn_few(num_samples)
         if bool((self.label_density.max_sigma > proposal.max_sigma).any()):

@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from ebm.density import GridDensity
+from ebm.density.circular import CircularDensity
 from ebm.exceptions import DomainError, ShapeError
 from ebm.pictures.curves import Curves, labels_of, require_target, rows_of, target_name
 from ebm.pictures.style import INK, OKABE_ITO, new_figure, plain_axes, styled
@@ -71,6 +72,9 @@ def density_curves(
     some = rows_of(x, chosen)
     given = labels_of(y, len(x), target)
     labels = np.full(len(chosen), np.nan) if given is None else given[chosen]
+    circle = fitted.scaling.circle
+    if circle is not None:
+        labels = circle.wrapped(torch.from_numpy(labels)).numpy()
     own = None if groups is None else rows_of(groups, chosen)
     lines: list[Array] = []
     curves = _curves(fitted, some, level, target, own)
@@ -164,13 +168,19 @@ def _curves(
             value, height = _exact(density, item, ends)
         else:
             value, height = _binned(density, item, target)
-        inside = ((ends[:, :1] <= value) & (value <= ends[:, 1:])).any(0)
+        circle = fitted.scaling.circle
+        low, high = ends[:, :1], ends[:, 1:]
+        inside = ((low <= value) & (value <= high)).any(0)
+        if circle is not None:
+            inside = circle.within(value, ends[:, None]).any(0)
         yield value.numpy(), height.numpy(), inside.double().numpy()
 
 
 def _exact(density: GridDensity, item: int, ends: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """A single target's density at some 256 points of its grid, and at the ends of its set."""
     points = density.axes[0].points.expand(density.batch_size, -1)[item]
+    if isinstance(density, CircularDensity):
+        points, ends = density.all_around(points), density.circle.wrapped(ends)
     inner = ends.flatten().to(points)
     inner = inner[(inner > points[0]) & (inner < points[-1])]
     step = max(1, len(points) // _POINTS)  # all of those of whole numbers, which are few

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ebm.density.circular import Circle
 from ebm.exceptions import DomainError, InputError, ShapeError
 from ebm.fitting.tables import NamedArray
 from ebm.lookup import unknown_name
@@ -88,6 +89,10 @@ def fan_curves(
         else:
             at, x = _slice(values, column, fitted)
     columns = _bands(fitted, x, levels, target, groups)
+    circle = fitted.scaling.circle
+    if circle is not None:
+        columns = _around(circle, columns)
+        labels = None if labels is None else _near(circle, columns["median"], labels)
     if feature is None and order == "median":
         by = np.argsort(columns["median"], kind="stable")
         columns = {name: values[by] for name, values in columns.items()}
@@ -176,6 +181,24 @@ def _bands(
     for place, level in enumerate(wanted):
         columns |= {f"low_{100 * level:g}": ends[:, place, 0], f"high_{100 * level:g}": ends[:, place, 1]}
     return columns
+
+
+def _around(circle: Circle, columns: dict[str, Array]) -> dict[str, Array]:
+    """Medians of angles by the turn that is nearest to their mean, and every interval around its median."""
+    turned = torch.from_numpy(columns["median"])
+    middle = circle.mean(turned, torch.ones_like(turned))
+    median = (middle + circle.shortest(turned - middle)).numpy()
+    shown = columns | {"median": median}
+    for name in [name for name in columns if name.startswith("low_")]:
+        low, high = columns[name], columns[name.replace("low_", "high_")]
+        shown[name] = median - np.remainder(median - low, circle.period)
+        shown[name.replace("low_", "high_")] = shown[name] + (high - low)
+    return shown
+
+
+def _near(circle: Circle, median: Array, labels: Array) -> Array:
+    """Labels by the turn that is nearest to their row's median."""
+    return median + circle.shortest(torch.from_numpy(labels - median)).numpy()
 
 
 def _taken(values: Any, by: NDArray[np.int64]) -> Any:

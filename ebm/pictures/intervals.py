@@ -52,11 +52,15 @@ def interval_table(fitted: "FittedEBM", x: Any, y: Any, levels: Sequence[float],
         _ends(fitted, x, wanted, groups if one else None, one) for one in [False, True][: 1 + calibrated]
     ]
     labels = torch.as_tensor(y).double()
+    circle = fitted.scaling.circle
     rows = []
     for target in range(fitted.target_dim):
         for place, level in enumerate(wanted):
             name = f" {target_name(fitted, target)}" if fitted.target_dim > 1 else ""
-            cells = [cell for ends in found for cell in _cells(ends[:, target, place], labels[:, target])]
+            cells: list[str] = []
+            for ends in found:
+                own, label = ends[:, target, place], labels[:, target]
+                cells += _cells(own, label if circle is None else circle.beyond(own[:, 0], label))
             rows.append((f"{100 * level:g} %{name}", *cells))
     as_fitted = ("inside as fitted", "width", "inside calibrated", "width")
     head = ("interval", *(as_fitted if calibrated else ("inside", "width")))

@@ -184,6 +184,8 @@ def _local(about: _Rows, level: float, seed: int) -> LocalCoverage | None:
         ends = torch.as_tensor(about.fitted.predict_interval(about.x, level, groups=about.groups))
         low, high = ends.reshape(-1, 2).double().cpu().unbind(1)
         target = torch.as_tensor(about.labels[:, 0])
+        circle = about.fitted.scaling.circle
+        target = target if circle is None else circle.beyond(low, target)
         inside = (low <= target) & (target <= high)
     else:
         inside = about.fitted.contains(about.x, about.y, level, groups=about.groups)

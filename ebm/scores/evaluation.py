@@ -10,9 +10,12 @@ from torch import Tensor
 
 from ebm.calibration import Densities, ranks
 from ebm.density.base import Labels, Levels, require_level
+from ebm.density.circular import Circle
 from ebm.exceptions import DomainError, ShapeError
 from ebm.lookup import lookup, unknown_name
 from ebm.numbers import listed
+from ebm.scores.circles import circle_of
+from ebm.scores.circular_marginal import CircularMarginal
 from ebm.scores.marginal import Marginal, target_rows
 from ebm.scores.rows import (
     crps,
@@ -96,8 +99,8 @@ def evaluate(
         names: of the D targets; None is y0, y1 ...
 
     Returns:
-        The scores. For D > 1 those of one coordinate are followed by its name, and the energy score has the
-        coordinates divided by the marginal's standard deviations.
+        The scores; of angles those that a circle has. For D > 1 those of one coordinate are followed by its
+        name, and the energy score has the coordinates divided by the marginal's standard deviations.
 
     Raises:
         ShapeError: if labels, densities, marginal and names do not fit.
@@ -106,7 +109,8 @@ def evaluate(
     """
     labels, parts = target_rows("y", y), density_list(densities)
     dim = labels.shape[1]
-    reference = _reference(marginal, labels)
+    circle = circle_of(parts[0])
+    reference = _reference(marginal, labels, circle)
     known = [f"y{d}" for d in range(dim)] if names is None else [str(name) for name in names]
     if len(known) != dim or reference.target_dim != dim:
         raise ShapeError(
@@ -127,7 +131,8 @@ def evaluate(
         scores.append(score("energy score", "ratio", partial(energy_score, y=given, scale=scale)))
     for d in range(dim):
         suffix = f" {known[d]}" if dim > 1 else ""
-        for name, kind, rows in _of_coordinate(given, d, level, listed(quantiles), between):
+        linear = circle is None
+        for name, kind, rows in _of_coordinate(given, d, level, listed(quantiles), between, linear):
             scores.append(score(name + suffix, kind, rows))
     return Evaluation(
         tuple(scores), "the marginal of these labels" if marginal is None else "the given marginal"
@@ -179,20 +184,27 @@ def compare(
     )
 
 
-def _reference(marginal: Any, labels: Tensor) -> Marginal:
+def _reference(marginal: Any, labels: Tensor, circle: Circle | None) -> Marginal:
     """The marginal for as many rows as there are labels."""
     if marginal is None and len(labels) < 2:
         raise ShapeError(
             f"{len(labels)} labels have no marginal; pass that of the training targets: marginal=y_train."
         )
     targets = marginal.targets if isinstance(marginal, Marginal) else labels if marginal is None else marginal
-    return Marginal(targets, len(labels))
+    return (
+        Marginal(targets, len(labels)) if circle is None else CircularMarginal(targets, circle, len(labels))
+    )
 
 
 def _of_coordinate(
-    y: Any, dim: int, level: float, quantiles: Sequence[float], between: tuple[float, float] | None
+    y: Any,
+    dim: int,
+    level: float,
+    quantiles: Sequence[float],
+    between: tuple[float, float] | None,
+    linear: bool,
 ) -> Iterator[tuple[str, Kind, Rows]]:
-    """Names, kinds and functions of one coordinate's scores."""
+    """Names, kinds and functions of one coordinate's scores; angles lack some."""
     of_level = f"{100 * level:g} %"
     yield "CRPS", "ratio", partial(crps, y=y, dim=dim)
     if between is not None:
@@ -202,9 +214,10 @@ def _of_coordinate(
             "ratio",
             partial(threshold_crps, y=y, low=low, high=high, dim=dim),
         )
-    for p in quantiles:
+    for p in quantiles if linear else ():
         yield f"pinball {p:g}", "ratio", partial(pinball_loss, y=y, levels=p, dim=dim)
-    yield f"Winkler {of_level}", "ratio", partial(winkler_score, y=y, level=level, dim=dim)
+    if linear:
+        yield f"Winkler {of_level}", "ratio", partial(winkler_score, y=y, level=level, dim=dim)
     yield f"width {of_level}", "ratio", partial(width, level=level, dim=dim)
     yield "sharpness", "ratio", partial(sharpness, dim=dim)
     yield f"coverage {of_level}", "share", partial(inside, y=y, level=level, dim=dim)

@@ -14,7 +14,7 @@ from ebm.fitting.tables import as_tensor
 from ebm.numbers import number_tensor
 from ebm.scores.arrays import energy_score_from_samples, require_thresholds
 
-__all__ = ["Marginal", "target_rows"]
+__all__ = ["BACKGROUND", "Marginal", "in_parts", "target_rows"]
 
 # Targets that kernels stand on, and that distances of several coordinates are taken to.
 MOST_CENTRES = 2000
@@ -104,7 +104,7 @@ class Marginal:
             distance = (some[:, None] / width - centres / width).square().sum(-1)
             return (-0.5 * distance).logsumexp(-1) - constant
 
-        near = _in_parts(kernels, rows, len(centres) * self.target_dim)
+        near = in_parts(kernels, rows, len(centres) * self.target_dim)
         far = self._student(rows, scale)
         return torch.logaddexp(math.log1p(-BACKGROUND) + near, math.log(BACKGROUND) + far)
 
@@ -131,7 +131,7 @@ class Marginal:
         def away(some: Tensor) -> Tensor:
             return torch.cdist(some, points, compute_mode="donot_use_mm_for_euclid_dist").mean(-1)
 
-        return _in_parts(away, rows, len(points)) - apart
+        return in_parts(away, rows, len(points)) - apart
 
     def _column(self, dim: int) -> Tensor:
         return self._sorted[:, require_dim(dim, self.target_dim)].contiguous()
@@ -158,6 +158,6 @@ class Marginal:
         )
 
 
-def _in_parts(function: Callable[[Tensor], Tensor], rows: Tensor, each: int) -> Tensor:
+def in_parts(function: Callable[[Tensor], Tensor], rows: Tensor, each: int) -> Tensor:
     """A function of rows, ``(B, D) -> (B,)``, for as many at a time as 2^23 numbers allow."""
     return torch.cat([function(part) for part in rows.split(max(1, 2**23 // each))])

@@ -12,8 +12,10 @@ import torch
 from torch import Tensor
 
 from ebm.calibration import Densities, Distribution, paired, require_distribution
+from ebm.crps import circular_crps_from_cells
 from ebm.density import GridDensity, ImportanceDensity
 from ebm.density.base import Labels, Levels, require_level
+from ebm.density.circular import CircularDensity
 from ebm.exceptions import DomainError, ShapeError
 from ebm.numbers import number_tensor
 from ebm.scores.arrays import (
@@ -24,6 +26,7 @@ from ebm.scores.arrays import (
     threshold_crps_from_samples,
     winkler_from_ends,
 )
+from ebm.scores.circles import circle_of, require_line, uncircular
 from ebm.scores.clouds import MOST_POINTS, Cloud, cloud_of
 from ebm.scores.marginal import Marginal
 
@@ -57,7 +60,8 @@ def log_score(densities: Densities, y: Labels) -> Tensor:
 def crps(densities: Densities, y: Labels, dim: int = 0) -> Tensor:
     """Continuous ranked probability score of one coordinate, in its unit.
 
-    Exact on grids, on weighted samples and for a `Marginal`; of other densities by 1000 quantiles.
+    Exact on grids, on weighted samples and for a `Marginal`; of other densities by 1000 quantiles. Of angles
+    it is that of the circle, see `ebm.crps.circular_crps_from_cells`.
 
     Args:
         densities: one density of B items, or several whose items add up to B.
@@ -94,7 +98,8 @@ def threshold_crps(
 
     Raises:
         ShapeError: if there are not as many labels as items.
-        DomainError: (a ValueError) if `low` is not below `high`, or there is no such coordinate.
+        DomainError: (a ValueError) if `low` is not below `high`, there is no such coordinate, or targets are
+            angles.
         TypeError: if a density has no quantiles.
 
     Source: Gneiting and Ranjan, JBES 2011.
@@ -118,9 +123,10 @@ def pinball_loss(densities: Densities, y: Labels, levels: Levels = 0.5, dim: int
 
     Raises:
         ShapeError: if there are not as many labels as items.
-        DomainError: (a ValueError) if a level or the coordinate does not exist.
+        DomainError: (a ValueError) if a level or the coordinate does not exist, or targets are angles.
         TypeError: if a density has no quantiles.
     """
+    require_line(density_list(densities), "a pinball loss")
     given = number_tensor("levels", levels, torch.float64)
     row = given.reshape(-1)
     parts = [
@@ -142,9 +148,10 @@ def winkler_score(densities: Densities, y: Labels, level: float = 0.9, dim: int 
 
     Raises:
         ShapeError: if there are not as many labels as items.
-        DomainError: (a ValueError) if the level or the coordinate does not exist.
+        DomainError: (a ValueError) if the level or the coordinate does not exist, or targets are angles.
         TypeError: if a density has no quantiles.
     """
+    require_line(density_list(densities), "Winkler's score")
     return torch.cat(
         [
             winkler_from_ends(*_ends(part, level, dim), label[:, dim], level)
@@ -236,8 +243,12 @@ def _energy_of(density: Distribution, y: Tensor, scale: Tensor, points: int) -> 
 def _crps_between(density: Distribution, y: Tensor, ends: tuple[float, float], dim: int) -> Tensor:
     """CRPS between two thresholds, ``(B, D) -> (B,)``."""
     low, high = ends
+    if circle_of(density) is not None and (low, high) != (-math.inf, math.inf):
+        raise uncircular("a threshold-weighted CRPS")
     if isinstance(density, Marginal):
         return density.crps(y, dim, low, high)
+    if isinstance(density, CircularDensity):
+        return circular_crps_from_cells(*density.cumulative(dim), y[:, dim].double(), density.circle.period)
     if isinstance(density, GridDensity):
         return threshold_crps_from_cells(*density.cumulative(dim), y[:, dim], low, high)
     if isinstance(density, ImportanceDensity):
@@ -252,7 +263,8 @@ def _crps_between(density: Distribution, y: Tensor, ends: tuple[float, float], d
 def _ends(density: Distribution, level: float, dim: int) -> tuple[Tensor, Tensor]:
     """The equal-tailed interval, twice ``(B,)`` float64."""
     tail = 0.5 * (1 - require_level(level))
-    low, high = _ask(density, "quantile")((tail, 1 - tail), dim).double().unbind(-1)
+    name = "quantile" if circle_of(density) is None else "unrolled_quantile"
+    low, high = _ask(density, name)((tail, 1 - tail), dim).double().unbind(-1)
     return low, high
 
 

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from ebm.calibration import Distribution
 from ebm.density.base import require_level
-from ebm.exceptions import ShapeError
+from ebm.density.circular import Circle
+from ebm.exceptions import DomainError, ShapeError
 from ebm.scores.transformed import Transformer, brought_back, transformed
 
 __all__ = ["Predicted", "row_count", "seen_through"]
@@ -37,7 +38,21 @@ class Predicted:
 
     def density(self) -> Distribution:
         """Of the targets, of B items; computed anew by every call."""
+        self._require_line()
         return transformed(self._density(), self.chain)
+
+    @property
+    def circle(self) -> Circle | None:
+        """The circle that the model's targets lie on; None where there is none."""
+        scaling = getattr(getattr(self.model, "fitted_", self.model), "scaling", None)
+        return getattr(scaling, "circle", None)
+
+    def _require_line(self) -> None:
+        if self.chain and self.circle is not None:
+            raise DomainError(
+                "the model's targets are transformed and on a circle: a density of an angle cannot be "
+                "brought back. Fit the angles as they are, with their period as support."
+            )
 
     def intervals(self, level: float, dim: int) -> Tensor:
         """Intervals of D coordinates, ``(B, D, 2)`` float64 on the CPU.
@@ -45,6 +60,7 @@ class Predicted:
         Those of the model where it has some, with the guarantee that it gives; an interval of several
         transformed targets is one of the density, since a transform may mix them.
         """
+        self._require_line()
         tail = 0.5 * (1 - require_level(level))
         if not hasattr(self.model, "predict_interval") or (self.chain and dim > 1):
             density: Any = self.density()

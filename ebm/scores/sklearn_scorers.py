@@ -17,6 +17,7 @@ from ebm.density.base import Labels, require_level
 from ebm.exceptions import InputError
 from ebm.fitting.data import as_weights
 from ebm.scores.arrays import require_thresholds, winkler_from_ends
+from ebm.scores.circles import uncircular
 from ebm.scores.local import inside_interval
 from ebm.scores.marginal import target_rows
 from ebm.scores.rows import crps, energy_score, log_score, pinball_loss, threshold_crps
@@ -166,6 +167,10 @@ def _each(score: Any, rows: Predicted, y: Labels) -> Tensor:
 def _interval(score: Any, level: float, rows: Predicted, y: Labels) -> Tensor:
     """A score of intervals, averaged over the coordinates, ``(B,)``."""
     ends = rows.intervals(level, y.shape[1])
+    if rows.circle is not None:
+        if score is winkler_from_ends:
+            raise uncircular("Winkler's score")
+        y = rows.circle.beyond(ends[..., 0], torch.as_tensor(y)).numpy()
     return torch.stack([score(*ends[:, d].unbind(-1), y[:, d], level) for d in range(y.shape[1])]).mean(0)
 
 

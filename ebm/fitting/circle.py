@@ -1,0 +1,90 @@
+"""Angles: their scale, which is that of the circle and not of the labels, and grids around it."""
+
+import math
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from ebm.density.circular import Circle
+from ebm.exceptions import DomainError
+from ebm.fitting.data import Scaling
+from ebm.fitting.grids import COARSE_POINTS, NEGLIGIBLE, line_grid
+from ebm.fitting.support import Support
+from ebm.models import EnergyModel, Features, tensors_of
+
+__all__ = ["circle_grid", "require_periodic", "supported", "target_grid"]
+
+# What the network sees of an angle in radians; lengths among options of a loss are radians, too.
+RADIANS = Circle(-math.pi, math.tau)
+
+
+def supported(scaling: Scaling, support: Support | None) -> Scaling:
+    """The scaling with a support; on a circle a standardised target is its angle, in [-pi, pi)."""
+    if support is None or support.circle is None:
+        return replace(scaling, support=support)
+    circle = support.circle
+    middle, unit = circle.low + 0.5 * circle.period, circle.period / math.tau
+    low, high = scaling.z_low, scaling.z_high
+    return replace(
+        scaling,
+        support=support,
+        y_mean=torch.full_like(scaling.y_mean, middle),
+        y_scale=torch.full_like(scaling.y_scale, unit),
+        z_low=torch.full_like(low, -math.pi),
+        z_high=torch.full_like(high, math.pi),
+    )
+
+
+def require_periodic(model: str, scaling: Scaling) -> None:
+    """Refuse angles for a model that does not repeat itself.
+
+    Raises:
+        DomainError: (a ValueError) if it is in closed form.
+    """
+    if scaling.circle is not None and model != "energy":
+        raise DomainError(
+            f"model={model!r} is a density on the line, and the support says that targets are angles: leave "
+            "model out, an energy is periodic."
+        )
+
+
+def target_grid(
+    model: EnergyModel, features: Features, scaling: Scaling, points: int, coarse: int = COARSE_POINTS[1]
+) -> Tensor:
+    """Equally spaced standardised targets over the mass of each item, D = 1; on the line or a circle.
+
+    Arguments and result are those of `line_grid`.
+    """
+    if scaling.circle is None:
+        return line_grid(model, features, scaling, points, coarse)
+    return circle_grid(model, features, points, coarse)
+
+
+def circle_grid(
+    model: EnergyModel, features: Features, points: int, coarse: int = COARSE_POINTS[1]
+) -> Tensor:
+    """Equally spaced angles around the mean direction of each item, as far as it has mass, ``(B, G)``.
+
+    Args:
+        model: scores angles in radians, with a period of a full turn.
+        features: of B inputs, as ``model.extract`` returned them.
+        points: G.
+        coarse: places of the search, all around.
+
+    Returns:
+        Increasing, radians, over a full turn at most, float64 without a graph; the ends lie one place of the
+        search beyond the last that has `NEGLIGIBLE` of the highest density.
+    """
+    first = next(tensors_of(features))
+    batch, step = len(first), math.tau / coarse
+    places = step * torch.arange(coarse, device=first.device) - math.pi
+    with torch.no_grad():
+        scores = model.score(features, places[None, :, None].expand(batch, -1, -1).contiguous()).double()
+    places, weights = places.double(), scores.nan_to_num().softmax(1)
+    middle = RADIANS.mean(places.expand(batch, -1), weights)[:, None]
+    away = RADIANS.shortest(places - middle).abs()
+    inside = scores > scores.amax(1, keepdim=True) + math.log(NEGLIGIBLE)
+    reach = torch.where(inside, away, 0.0).amax(1, keepdim=True) + step
+    half = torch.where(reach < math.pi - step, reach, math.pi)
+    return middle + half * torch.linspace(-1, 1, points, dtype=torch.float64, device=first.device)
