@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from ebm.boxes import box_iou, expand_box_sigmas, rect_to_rel, rel_to_rect
     from ebm.density.grid import GridDensity
     from ebm.density.importance import ImportanceDensity
-    from ebm.fitting import FitConfig, FittedEBM, fit, load_fitted
+    from ebm.fitting import Censored, FitConfig, FittedEBM, fit, load_fitted
     from ebm.losses.conditional import CNCELoss
     from ebm.losses.functional import cnce, kld_is, ml_is, ml_mcmc, nce
     from ebm.losses.gradient_losses import DenoisingScoreMatchingLoss, MLMCMCLoss, ScoreMatchingLoss
@@ -39,6 +39,7 @@ __all__ = [
     "BaselineEnergy",
     "CNCELoss",
     "CNCERegression",
+    "Censored",
     "ConditionalEBM",
     "DenoisingScoreMatchingLoss",
     "EnergyModel",
@@ -101,7 +102,7 @@ _HOME = {
     "ebm.boxes": ("box_iou", "expand_box_sigmas", "rect_to_rel", "rel_to_rect"),
     "ebm.density.grid": ("GridDensity",),
     "ebm.density.importance": ("ImportanceDensity",),
-    "ebm.fitting": ("FitConfig", "FittedEBM", "fit", "load_fitted"),
+    "ebm.fitting": ("Censored", "FitConfig", "FittedEBM", "fit", "load_fitted"),
     "ebm.losses.conditional": ("CNCELoss",),
     "ebm.losses.functional": ("cnce", "kld_is", "ml_is", "ml_mcmc", "nce"),
     "ebm.losses.gradient_losses": ("DenoisingScoreMatchingLoss", "MLMCMCLoss", "ScoreMatchingLoss"),

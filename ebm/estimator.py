@@ -9,7 +9,9 @@ import torch
 from torch import nn
 
 from ebm.density import GridDensity, ImportanceDensity
+from ebm.exceptions import InputError
 from ebm.fitting.answers import Method, require_method
+from ebm.fitting.censored import Censored
 from ebm.fitting.config import FitConfig
 from ebm.fitting.fitted import FittedEBM
 from ebm.fitting.rows import held_out_pair
@@ -147,6 +149,8 @@ class EBMRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc, unused-
             TypeError: for a sparse matrix.
         """
         require_method(self.prediction)
+        if isinstance(y, Censored):
+            raise InputError("scikit-learn takes targets that are known; fit censored ones with ebm.fit.")
         require_same_order(X, y)  # arrays, which scikit-learn makes of tables, have no index
         require_same_order(X, sample_weight, "sample_weight")
         y_names = names_of(y)

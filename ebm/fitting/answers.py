@@ -4,12 +4,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal, NamedTuple, get_args
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from ebm.calibration import Reliability, crps, reliability_of_ranks
 from ebm.density import GridDensity, ImportanceDensity
-from ebm.exceptions import ShapeError
+from ebm.density.masses import log_mass_between
+from ebm.exceptions import DomainError, ShapeError
+from ebm.fitting.censored import Censored
 from ebm.fitting.data import Scaling, as_weights, like_input
 from ebm.fitting.density import rows_at_a_time
 from ebm.fitting.tables import require_same_order
@@ -141,7 +144,15 @@ class Answers(ABC):
         )
 
     def log_prob(self, x: Any, y: Any) -> Any:
-        """log p(y|x) of targets ``(N,)`` or ``(N, D)``, nats, ``(N,)``."""
+        """log p(y|x) of targets ``(N,)`` or ``(N, D)``, nats, ``(N,)``.
+
+        Of censored targets (`ebm.Censored`) the log of the probability that they lie between their bounds.
+
+        Raises:
+            DomainError: if censored targets are whole numbers, angles, or several per row.
+        """
+        if isinstance(y, Censored):
+            return like_input(self._log_between(x, y), x)
         return like_input(self._with_targets(x, y, lambda density, t: density.log_prob(t)), x)
 
     def reliability(
@@ -210,6 +221,30 @@ class Answers(ABC):
         left, total = (weights * left).sum(0), (weights * total).sum(0)
         share = torch.where(total > 0, left / torch.where(total > 0, total, 1.0), (left > 0).double())
         return 1.0 - share.mean().item()
+
+    def _log_between(self, x: Any, y: Censored) -> Tensor:
+        """See `log_prob`, ``(N,)``."""
+        require_same_order(x, y)
+        rows, support = self.scaling.rows(x), self.scaling.support
+        if self.target_dim > 1 or (support is not None and (support.whole or support.circle is not None)):
+            raise DomainError(
+                "bounds are those of one target that is a real number: of whole numbers and angles ask cdf, "
+                "of several targets density(x).marginal."
+            )
+        if len(y) != len(rows):
+            raise ShapeError(
+                f"expected a censored target for each of the {len(rows)} rows of x, got {len(y)}."
+            )
+        found = []
+        bounds = torch.from_numpy(np.stack((y.lower, y.upper), 1)).to(self.device)
+        for block, own in zip(self._blocks(rows), bounds.split(rows_at_a_time(1)), strict=True):
+            assert isinstance(block.density, GridDensity)
+            low, high = own.unbind(1)
+            known = low == high
+            place = torch.where(known, low, block.density.quantile(0.5))
+            mass = log_mass_between(block.density, low, torch.where(known, torch.inf, high))
+            found.append(torch.where(known, block.density.log_prob(place[:, None]), mass))
+        return torch.cat(found) if found else torch.zeros(0, dtype=torch.float64)
 
     def _pair(self, x: Any, y: Any) -> tuple[Tensor, Tensor]:
         """Checked raw rows and targets that belong together."""

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ebm.exceptions import InputError, ShapeError
 from ebm.fitting import tables
+from ebm.fitting.censored import Censored
 from ebm.fitting.tables import names_of
 
 __all__ = ["gathered", "whole_tables"]
@@ -63,6 +64,11 @@ def gathered(name: str, batches: Iterable[Any]) -> tuple[Any, Any]:
     for place, batch in enumerate(batches):
         if not isinstance(batch, tuple | list) or len(batch) != 2:
             raise InputError(f"batch {place} of {name} is no pair (x, y), it is a {type(batch).__name__}.")
+        if any(isinstance(part, Censored) for part in batch):
+            raise InputError(
+                f"batch {place} of {name} has censored targets, which are not joined: give x and one "
+                "ebm.Censored of all rows."
+            )
         parts = [part.detach().cpu() if isinstance(part, Tensor) else part for part in batch]
         shapes = [_shape(name, place, part) for part in parts]
         if shapes[0][0] != shapes[1][0]:

@@ -8,12 +8,13 @@ from torch import Tensor
 
 from ebm.density.circular import Circle
 from ebm.exceptions import DomainError
+from ebm.fitting.config import GRID_LOSS, FitConfig
 from ebm.fitting.data import Scaling
 from ebm.fitting.grids import COARSE_POINTS, NEGLIGIBLE, line_grid
 from ebm.fitting.support import Support
 from ebm.models import EnergyModel, Features, tensors_of
 
-__all__ = ["circle_grid", "require_periodic", "supported", "target_grid"]
+__all__ = ["circle_grid", "require_suited", "supported", "target_grid"]
 
 # What the network sees of an angle in radians; lengths among options of a loss are radians, too.
 RADIANS = Circle(-math.pi, math.tau)
@@ -36,16 +37,24 @@ def supported(scaling: Scaling, support: Support | None) -> Scaling:
     )
 
 
-def require_periodic(model: str, scaling: Scaling) -> None:
-    """Refuse angles for a model that does not repeat itself.
+def require_suited(config: FitConfig, scaling: Scaling) -> None:
+    """Refuse targets that a model or a loss is not made for.
 
     Raises:
-        DomainError: (a ValueError) if it is in closed form.
+        DomainError: (a ValueError) for angles and a density in closed form, which does not repeat itself; for
+            the likelihood by quadrature and anything but one target on the line.
     """
-    if scaling.circle is not None and model != "energy":
+    if config.loss == GRID_LOSS and config.model == "energy" and scaling.target_dim > 1:
         raise DomainError(
-            f"model={model!r} is a density on the line, and the support says that targets are angles: leave "
-            "model out, an energy is periodic."
+            f"loss={GRID_LOSS!r} is for one target, and there are {scaling.target_dim}: leave it out, or fit "
+            "them one by one."
+        )
+    if config.loss == GRID_LOSS and scaling.circle is not None:
+        raise DomainError(f"loss={GRID_LOSS!r} is for a target on the line, no angle: leave it out.")
+    if scaling.circle is not None and config.model != "energy":
+        raise DomainError(
+            f"model={config.model!r} is a density on the line, and the support says that targets are angles: "
+            "leave model out, an energy is periodic."
         )
 
 

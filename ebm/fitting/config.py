@@ -14,6 +14,8 @@ __all__ = ["FitConfig", "TableOptions"]
 # Densities in closed form beside the energy, see `ebm.baselines`.
 _CLOSED = ("gaussian", "laplace", "mdn-2", "mdn-4", "mdn-8")
 MODEL_NAMES = ("auto", "energy", *_CLOSED, *(f"{name}+energy" for name in _CLOSED))
+# The likelihood itself, by quadrature, of one target: no loss of samples, and what censored targets take.
+GRID_LOSS = "ml-grid"
 LOSS_NAMES = ("cnce", "dsm", "kld-is", "ml-is", "ml-mcmc", "nce", "nce+", "sm")
 
 
@@ -22,7 +24,8 @@ class FitConfig:
     """Network, budget and stopping rule of `ebm.fit`.
 
     Attributes:
-        loss: "nce+" (default), "nce", "cnce", "ml-is", "kld-is", "ml-mcmc", "dsm" or "sm".
+        loss: "nce+" (default), "nce", "cnce", "ml-is", "kld-is", "ml-mcmc", "dsm" or "sm"; or "ml-grid", the
+            likelihood by quadrature, of one target on the line, which censored targets are always fitted by.
         model: "energy", or a density in closed form, trained by its own likelihood, for comparison:
             "gaussian", "laplace", or a mixture of 2, 4 or 8 Gaussians, such as "mdn-4". With
             "+energy" behind it, "mdn-4+energy" say, an energy then corrects it, by NCE whose noise it is: the
@@ -60,8 +63,9 @@ class FitConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if not isinstance(self.loss, str) or self.loss.lower() not in LOSS_NAMES:
-            raise unknown_name("loss", str(self.loss), LOSS_NAMES)
+        known = (*LOSS_NAMES, GRID_LOSS)
+        if not isinstance(self.loss, str) or self.loss.lower() not in known:
+            raise unknown_name("loss", str(self.loss), known)
         if not isinstance(self.model, str) or self.model.lower() not in MODEL_NAMES:
             raise unknown_name("model", str(self.model), MODEL_NAMES)
         object.__setattr__(self, "loss", self.loss.lower())

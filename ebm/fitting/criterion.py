@@ -13,6 +13,7 @@ from ebm.density import GridDensity
 from ebm.exceptions import TruncationWarning
 from ebm.fitting.circle import target_grid
 from ebm.fitting.data import Scaling
+from ebm.fitting.likelihood import log_likelihood
 from ebm.fitting.loop import HeldOut
 from ebm.fitting.network import PilotedEBM
 from ebm.fitting.pilot import PilotedCriterion
@@ -26,6 +27,8 @@ __all__ = ["held_out_nll"]
 # Share of the held-out rows that may be anything: an outlier costs early stopping a constant.
 BACKGROUND = 0.01
 ROWS = 512
+# Nodes of the quadrature of bounds, in each part of the line.
+HELD_NODES = 64
 
 
 def held_out_nll(model: EnergyModel, held: Rows, scaling: Scaling, members: int = 1) -> Callable[[], HeldOut]:
@@ -36,6 +39,8 @@ def held_out_nll(model: EnergyModel, held: Rows, scaling: Scaling, members: int 
         held: the rows, standardised, see `Rows.scaled`; of several members one after the other.
         scaling: for the unit of the result, and the range of the grid.
         members: K.
+
+    Censored rows count by the mass between their bounds.
 
     Returns:
         A function of nothing, to be called after every epoch: for several targets it looks for mass where the
@@ -50,22 +55,24 @@ def held_out_nll(model: EnergyModel, held: Rows, scaling: Scaling, members: int 
     Source: the model of gross errors of Huber, "Robust Estimation of a Location Parameter", 1964, with the
         errors Cauchy.
     """
-    x, z, weights = held
+    x, z, weights, bounds = held
     own = weights.view(members, -1)
     share = own / own.sum(1, keepdim=True)
-    offset = (share * scaling.log_unit(z).view(members, -1)).sum(1)
+    unit = torch.where(held.known, scaling.log_unit(z), 0.0)  # a mass has no unit
+    offset = (share * unit.view(members, -1)).sum(1)
     count = max(1, ROWS // members)
     places = torch.arange(len(z), device=z.device).view(members, -1)  # a member's rows in a row
     blocks = [block.reshape(-1) for block in places.split(count, 1)]
-    densities = [_measured(model, scaling) for _ in blocks]
-    floor = math.log(BACKGROUND) + _log_background(z, scaling)
+    y = z if bounds is None else bounds
+    densities = [_measured(model, scaling, bounds is not None) for _ in blocks]
+    floor = math.log(BACKGROUND) + _log_background(y, scaling)
 
     def measure() -> HeldOut:
         total = torch.zeros(2, members, device=z.device)
         for rows, log_prob in zip(blocks, densities):
             with torch.no_grad():
                 features = model.extract(x[rows])
-            log_p = log_prob(features, z[rows])
+            log_p = log_prob(features, y[rows])
             mixed = torch.logaddexp(log_p + math.log1p(-BACKGROUND), floor[rows])
             parts = torch.stack((mixed, log_p)).view(2, members, -1)
             total -= (share.flatten()[rows].view(members, -1) * parts).sum(2)
@@ -76,17 +83,29 @@ def held_out_nll(model: EnergyModel, held: Rows, scaling: Scaling, members: int 
 
 
 def _log_background(z: Tensor, scaling: Scaling) -> Tensor:
-    """Log-density of anything, at standardised targets ``(N, D)``, ``(N,)``; on a circle it is even."""
+    """Log-density of anything, at standardised targets ``(N, D)``, ``(N,)``; on a circle it is even.
+
+    Of bounds ``(N, 2)`` of one target the log of the mass between them, where they differ.
+    """
     if scaling.circle is not None:
         return z.new_full((len(z),), -math.log(math.tau))
-    return -(math.log(math.pi) + z.square().log1p()).sum(1)
+    if z.shape[1] == scaling.target_dim:
+        return -(math.log(math.pi) + z.square().log1p()).sum(1)
+    low, high = z.double().unbind(1)
+    mass = (high.atan() - low.atan()) / math.pi
+    known = low == high
+    place = torch.where(known, low, 0.0)
+    density = -(math.log(math.pi) + place.square().log1p())
+    return torch.where(known, density, mass.clamp(min=torch.finfo(z.dtype).tiny).log()).to(z)
 
 
 LogProb = Callable[[Features, Tensor], Tensor]
 
 
-def _measured(model: EnergyModel, scaling: Scaling) -> LogProb:
-    """log p of standardised targets, ``(B, D) -> (B,)``."""
+def _measured(model: EnergyModel, scaling: Scaling, bounded: bool) -> LogProb:
+    """log p of standardised targets, ``(B, D) -> (B,)``, or of bounds ``(B, 2)`` of one."""
+    if bounded:
+        return partial(_between, model, scaling)
     if isinstance(model, BaselineEnergy):
         return partial(_normalised, model)
     if isinstance(model, PilotedEBM):
@@ -97,6 +116,11 @@ def _measured(model: EnergyModel, scaling: Scaling) -> LogProb:
 def _normalised(model: BaselineEnergy, features: Features, z: Tensor) -> Tensor:
     with torch.no_grad():
         return model.score(features, z[:, None])[:, 0]
+
+
+def _between(model: EnergyModel, scaling: Scaling, features: Features, bounds: Tensor) -> Tensor:
+    with torch.no_grad():
+        return log_likelihood(model, features, scaling, bounds, nodes=HELD_NODES)
 
 
 class _Line:

@@ -8,6 +8,7 @@ from torch import nn
 
 from ebm.checks import require_count
 from ebm.exceptions import UnknownNameError
+from ebm.fitting.config import GRID_LOSS
 from ebm.lookup import unknown_name
 from ebm.losses.modules import build_loss
 from ebm.numbers import plain, require_no_text
@@ -66,13 +67,13 @@ def options_of(config: "FitConfig", given: Mapping[str, Any]) -> dict[str, Any]:
         UnknownNameError: (a ValueError) if another was given.
         DomainError: (a ValueError) if something is no number, or outside its domain.
     """
-    if config.model == "energy":
+    if config.model == "energy" and config.loss != GRID_LOSS:
         return loss_options(config.loss, given)
     recipe = {"num_samples": 32} if config.model.endswith("+energy") else {}
     for name in given:
         if name not in recipe:
             losses = any(name in other for other in RECIPES.values())
-            remedy = "It is an option of a loss, which model='energy' alone has." if losses else ""
+            remedy = "It is an option of losses by samples of model='energy'." if losses else ""
             known = sorted({*_common_options(), *recipe})
             raise unknown_name("option of ebm.fit", name, known, remedy)
     return {name: require_count(name, value) for name, value in {**recipe, **given}.items()}

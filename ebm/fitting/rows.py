@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ebm.exceptions import DomainError, InputError, OutlierWarning, ShapeError
 from ebm.fitting.bounds import parse_bounds, require_inside
+from ebm.fitting.censored import Censored, any_censored, bounded
 from ebm.fitting.circle import supported
 from ebm.fitting.data import Scaling, as_inputs, as_targets, as_weights, measure
 from ebm.fitting.moments import OUTLYING, outliers
@@ -22,15 +23,31 @@ NAMED = 10
 
 
 class Rows(NamedTuple):
-    """Inputs ``(N, ...)``, targets ``(N, D)`` and weights ``(N,)`` that belong together."""
+    """Rows of a fit.
+
+    Attributes:
+        x: inputs ``(N, ...)``.
+        y: targets ``(N, D)``; of censored ones a place between their bounds.
+        weights: ``(N,)``.
+        bounds: of a single target, ``(N, 2)``, equal where it is known; None where all are.
+    """
 
     x: Tensor
     y: Tensor
     weights: Tensor
+    bounds: Tensor | None = None
 
     def chosen(self, rows: Tensor) -> "Rows":
         """Those with the given indices, also several times, or of a mask ``(N,)``."""
-        return Rows(self.x[rows], self.y[rows], self.weights[rows])
+        bounds = None if self.bounds is None else self.bounds[rows]
+        return Rows(self.x[rows], self.y[rows], self.weights[rows], bounds)
+
+    @property
+    def known(self) -> Tensor:
+        """Which targets are known, ``(N,)``."""
+        if self.bounds is None:
+            return torch.ones(len(self.y), dtype=torch.bool, device=self.y.device)
+        return self.bounds[:, 0] == self.bounds[:, 1]
 
     def scaled(self, scaling: Scaling, device: torch.device) -> "Rows":
         """Raw rows as a network and its loss take them: standardised, float32 on `device`.
@@ -38,7 +55,13 @@ class Rows(NamedTuple):
         Whole numbers are moved within their units, the same way every time; see `dequantised`.
         """
         y = scaling.standardised(_spread_out(self.y, scaling.support)).to(device, torch.float32)
-        return Rows(scaling.inputs(self.x, device), y, self.weights.to(device, torch.float32))
+        bounds = None
+        if self.bounds is not None:
+            bounds = scaling.standardised(self.bounds[..., None])[..., 0].to(torch.float32)
+            wider = torch.nextafter(bounds[:, 1], torch.tensor(torch.inf))
+            same = ~self.known & (bounds[:, 0] == bounds[:, 1])  # by rounding
+            bounds = torch.stack((bounds[:, 0], torch.where(same, wider, bounds[:, 1])), 1).to(device)
+        return Rows(scaling.inputs(self.x, device), y, self.weights.to(device, torch.float32), bounds)
 
 
 def prepare_rows(
@@ -76,8 +99,9 @@ def prepare_rows(
     Warns:
         OutlierWarning: if rows lie more than `OUTLYING` robust deviations from the median.
     """
-    rows, used, flat = _used(x, y, sample_weight)
-    line, way = _on_line(rows.y, support, flat, used)
+    censored = any_censored(y, validation_data)
+    rows, used, flat = _used(x, y, sample_weight, support, censored)
+    line, way = _on_line(rows, support, flat, used)
     wrong_x = _outliers("x", rows.x, used)
     on_circle = way is not None and way.circle is not None
     wrong_y = None if on_circle else _outliers("y", line, used)
@@ -94,18 +118,19 @@ def prepare_rows(
         return rows.chosen(train), rows.chosen(held), scaling
     scaling = measured(slice(None))
     held_x, held_y = held_out_pair(validation_data)
-    held_rows = _given(scaling.rows(held_x), held_y, scaling)
+    held_rows = _given(scaling.rows(held_x), held_y, scaling, support, censored)
     train = _in_orders(torch.arange(len(rows.x)).expand(members, -1), seed)
     again = torch.arange(len(held_rows.x)).repeat(members)
     return rows.chosen(train), held_rows.chosen(again), scaling
 
 
-def _on_line(y: Tensor, support: Any, flat: bool, used: Tensor) -> tuple[Tensor, Support | None]:
+def _on_line(rows: Rows, support: Any, flat: bool, used: Tensor) -> tuple[Tensor, Support | None]:
     """Raw targets ``(N, D)`` on the line, and the way there."""
+    y = rows.y
     bounds = parse_bounds(support, y.shape[1])
     if bounds is None:
         return y, None
-    require_inside(bounds, y, flat, used.nonzero()[:, 0])
+    require_inside(bounds, y[rows.known], flat, used.nonzero()[rows.known, 0])
     whole = dequantised(y, torch.Generator().manual_seed(0)) if bounds[0].whole else y
     way = Support.of(bounds, whole)
     return way.to_line(whole), way
@@ -116,16 +141,35 @@ def _spread_out(y: Tensor, support: Support | None) -> Tensor:
     return dequantised(y, torch.Generator().manual_seed(0)) if whole else y
 
 
-def _used(x: Any, y: Any, sample_weight: Any) -> tuple[Rows, Tensor, bool]:
+def _used(x: Any, y: Any, sample_weight: Any, support: Any, censored: bool) -> tuple[Rows, Tensor, bool]:
     """Checked rows that have weight, which of the user's rows these are, and whether y was ``(N,)``."""
     require_same_order(x, y)
     require_same_order(x, sample_weight, "sample_weight")
     inputs = as_inputs(x)
-    targets, flat = as_targets(y, len(inputs))
+    targets, flat, bounds = _targets(y, len(inputs), support, censored)
     weights = as_weights(sample_weight, len(inputs))
     used = weights > 0
-    rows = Rows(inputs, targets, weights).chosen(used)
+    rows = Rows(inputs, targets, weights, bounds).chosen(used)
     return rows, used, flat
+
+
+def _targets(y: Any, count: int, support: Any, censored: bool) -> tuple[Tensor, bool, Tensor | None]:
+    """Targets ``(N, D)`` of any kind, whether they were given as ``(N,)``, and their bounds where some have.
+
+    Raises:
+        ShapeError: if they are not as many as rows, or several targets are to be censored.
+    """
+    if not isinstance(y, Censored):
+        targets, flat = as_targets(y, count)
+        if censored and targets.shape[1] > 1:
+            raise ShapeError(
+                f"one target alone can be censored, y has {targets.shape[1]}; fit them one by one."
+            )
+        return targets, flat, targets.expand(-1, 2) if censored else None
+    if len(y) != count:
+        raise ShapeError(f"expected a censored target for each of the {count} rows of x, got {len(y)}.")
+    places, bounds = bounded(y, support)
+    return places, True, bounds
 
 
 def held_out_pair(validation_data: Any) -> tuple[Any, Any]:
@@ -143,14 +187,18 @@ def held_out_pair(validation_data: Any) -> tuple[Any, Any]:
     return x, y
 
 
-def _given(x: Tensor, y: Any, scaling: Scaling) -> Rows:
+def _given(x: Tensor, y: Any, scaling: Scaling, support: Any, censored: bool) -> Rows:
     """Rows that the user holds out, ``(N, ...)`` as they are and targets of any kind."""
     if not len(x):
         raise ShapeError("validation_data has no rows; leave it out to hold out a share of x.")
-    targets = scaling.targets(y, len(x))
+    if censored:
+        targets, _, bounds = _targets(y, len(x), support, censored)
+    else:
+        targets, bounds = scaling.targets(y, len(x)), None
+    rows = Rows(x, targets, as_weights(None, len(x)), bounds)
     if scaling.support is not None:
-        require_inside(scaling.support.columns, targets, scaling.flat)
-    return Rows(x, targets, as_weights(None, len(x)))
+        require_inside(scaling.support.columns, targets[rows.known], scaling.flat, rows.known.nonzero()[:, 0])
+    return rows
 
 
 def _splits(count: int, share: float, seed: int, members: int) -> tuple[Tensor, Tensor]:

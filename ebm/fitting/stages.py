@@ -9,9 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from ebm.exceptions import ShapeError
-from ebm.fitting.config import FitConfig
+from ebm.fitting.config import GRID_LOSS, FitConfig
 from ebm.fitting.criterion import held_out_nll
 from ebm.fitting.data import Scaling
+from ebm.fitting.likelihood import GridLikelihood
 from ebm.fitting.loop import History, minimise
 from ebm.fitting.network import (
     CORRECTED,
@@ -112,6 +113,8 @@ class Training:
         return net.to(self.train.x.device)
 
     def _loss(self, kind: str) -> nn.Module:
+        if self.train.bounds is not None or (kind == "energy" and self.config.loss == GRID_LOSS):
+            return GridLikelihood(self.scaling)
         if kind != "energy":
             return HeadLoss()
         # On a GPU a look at every batch would wait for the device; the epoch's mean is looked at anyway.
@@ -142,7 +145,8 @@ class Training:
         self, net: Any, loss: nn.Module, generator: torch.Generator
     ) -> Callable[[Tensor], Tensor]:
         """Loss ``()`` of rows by index, weighted; the sum over several members, each with its own rows."""
-        x, z, weights = self.train
+        x, z, weights, bounds = self.train
+        z = z if bounds is None else bounds
         weights = weights / weights.mean()
         even, members = bool((weights == 1).all()), self.config.members
         first = torch.arange(members, device=x.device)[:, None] * (len(x) // members)

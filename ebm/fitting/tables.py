@@ -153,6 +153,12 @@ def as_tensor(name: str, values: Any) -> Tensor:
     Raises:
         InputError: if the entries are not numbers, naming the columns.
     """
+    if getattr(values, "is_censored", False):
+        raise InputError(
+            f"{name} is censored, and this takes targets that are known: x[y.observed] and "
+            "y.lower[y.observed] are their rows, but no fair sample where censoring depends on the target. "
+            "log_prob takes censored ones."
+        )
     if isinstance(values, Tensor):
         tensor = values.detach().cpu()
         if tensor.is_complex():

@@ -13,8 +13,9 @@ from ebm.exceptions import DomainError
 from ebm.fitting.base import PointPredictor, build_on
 from ebm.fitting.batches import whole_tables
 from ebm.fitting.bounds import parse_bounds
-from ebm.fitting.circle import require_periodic
-from ebm.fitting.config import FitConfig, TableOptions
+from ebm.fitting.censored import any_censored, require_censorable
+from ebm.fitting.circle import require_suited
+from ebm.fitting.config import GRID_LOSS, FitConfig, TableOptions
 from ebm.fitting.conformal import Calibration, measure_scores
 from ebm.fitting.data import Scaling
 from ebm.fitting.fitted import FittedEBM
@@ -68,7 +69,7 @@ def fit(
             With a `feature_net`, rows may have any shape.
             Without `y`: a DataLoader or another iterable of batches ``(x, y)``, all of which are held in
             memory, up to 1 GiB.
-        y: targets ``(N,)`` or ``(N, D)``; N >= 4.
+        y: targets ``(N,)`` or ``(N, D)``; N >= 4. Of censored ones an `ebm.Censored`, of their bounds.
         loss: any of the eight, see `ebm.build_loss`, of an energy trained from nothing. None is "nce+", which
             allows for noise in the labels, for one target; several are a mixture that an energy corrects.
         feature_net: a network of your own from inputs ``(B, ...)`` to features ``(B, n)`` in place of the
@@ -109,10 +110,15 @@ def fit(
     config = FitConfig(loss="nce+" if loss is None else loss, **_taken(options, FitConfig))
     tables, place = TableOptions(**_taken(options, TableOptions)), usable_device(device)
     x, y, held_out = whole_tables(x, y, sample_weight, validation_data)
-    config = config.decided(target_count(y), loss_chosen=loss is not None or only_of_losses(options))
+    censored = any_censored(y, held_out)
+    count = 1 if censored else target_count(y)
+    config = config.decided(count, loss_chosen=loss is not None or only_of_losses(options))
+    if censored:
+        require_censorable(None if loss is None else config.loss, config.model, calibrate, base)
+        config = replace(config, loss=GRID_LOSS) if config.model == "energy" else config
     chosen = options_of(config, options)
     train, held, scaling, base = _prepared(x, y, sample_weight, held_out, base, support, config, tables)
-    require_periodic(config.model, scaling)
+    require_suited(config, scaling)
     small = feature_net is None and place.type == "cpu" and max(config.hidden) <= ONE_THREAD_WIDTH
     with _seeded(config.seed, place), using_threads(1) if small else nullcontext():
         measured = held.scaled(scaling, place)

@@ -153,7 +153,7 @@ def train_head(
 
         history = minimise(
             net,
-            lambda rows: net.loss(Rows(*(part[rows] for part in train))),
+            lambda rows: net.loss(train.chosen(rows)),
             held_out,
             len(train.x),
             config,
