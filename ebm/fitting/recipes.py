@@ -73,7 +73,7 @@ def options_of(config: "FitConfig", given: Mapping[str, Any]) -> dict[str, Any]:
     for name in given:
         if name not in recipe:
             losses = any(name in other for other in RECIPES.values())
-            remedy = "It is an option of losses by samples of model='energy'." if losses else ""
+            remedy = "It is an option of a loss by samples, which model='energy' alone has." if losses else ""
             known = sorted({*_common_options(), *recipe})
             raise unknown_name("option of ebm.fit", name, known, remedy)
     return {name: require_count(name, value) for name, value in {**recipe, **given}.items()}
