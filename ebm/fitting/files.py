@@ -13,7 +13,7 @@ from ebm.checks import require_finite
 from ebm.exceptions import EBMError, InputError
 from ebm.files import write_atomic
 from ebm.fitting.base import PointPredictor
-from ebm.fitting.config import FitConfig
+from ebm.fitting.config import GRID_LOSS, FitConfig
 from ebm.fitting.conformal import plain_calibration, read_calibration
 from ebm.fitting.data import Scaling
 from ebm.fitting.fitted import FittedEBM
@@ -30,7 +30,9 @@ from ebm.nn.members import side_by_side
 __all__ = ["load_fitted", "save_fitted"]
 
 FORMAT = "ebmtrack.fitted"
-VERSION = 3  # 1 knew no members and no calibration; 2 no support, and reads all files without one
+# 1 knew no members and no calibration; 2 no support; 3 no circle, nor likelihoods by quadrature. A file says
+# the least version that it needs, so that earlier releases read what they know.
+VERSION = 4
 _SCALING = ("x_mean", "x_scale", "y_mean", "y_scale", "z_low", "z_high")
 _LIMITS = ("x_low", "x_high")  # files of earlier releases have none
 
@@ -45,7 +47,7 @@ def save_fitted(fitted: FittedEBM, path: Path) -> None:
     net = network_of(fitted.model)
     fields = {
         "format": FORMAT,
-        "version": VERSION if scaling.support is not None else VERSION - 1,
+        "version": _version(fitted),
         "config": fitted.config.plain(),
         "loss_options": fitted.loss_options,
         "own_features": fitted.own_features,
@@ -71,6 +73,13 @@ def save_fitted(fitted: FittedEBM, path: Path) -> None:
     buffer = io.BytesIO()
     torch.save(fields, buffer)
     write_atomic(path, sealed_zip(buffer.getvalue()))
+
+
+def _version(fitted: FittedEBM) -> int:
+    """The least version of the format that knows what the density is made of."""
+    if fitted.scaling.circle is not None or fitted.config.loss == GRID_LOSS:
+        return 4
+    return 2 if fitted.scaling.support is None else 3
 
 
 def load_fitted(

@@ -6,7 +6,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
+from scipy import special, stats
 from torch import Tensor
 
 from ebm.calibration import crps
@@ -14,6 +14,12 @@ from ebm.crps import circular_crps_from_cells
 from ebm.density.circular import Circle, CircularDensity
 from ebm.density.regions import intervals_above, least_density
 from ebm.exceptions import DomainError, NumericalError, ShapeError
+from ebm.fitting.bounds import parse_bounds
+from ebm.fitting.circle import supported
+from ebm.fitting.data import measure
+from ebm.fitting.density import raw_density
+from ebm.fitting.support import Support
+from ebm.models import FunctionalEnergy
 from ebm.wrapped import WrappedMixtureProposal
 
 CENTRES = torch.tensor([355.0, 10.0, 180.0], dtype=torch.float64)  # degrees; kappas beside them
@@ -96,6 +102,31 @@ def test_sets_join_where_the_grid_is_cut() -> None:
     assert (hull[1] - hull[0]).item() == pytest.approx(197, abs=2)
     (everything,) = intervals_above(density, least_density(density, doubles(1.0)))
     assert density.as_shown(everything, 0).tolist() == [[0.0, 360.0]]
+
+
+@pytest.mark.parametrize("kappa", [0.0, 0.5, 40.0, 1e6])
+def test_grids_follow_the_mass(kappa: float) -> None:
+    """A mode at the border of radians, as narrow as 0.06 degrees."""
+    support = Support.of(parse_bounds("degrees", 1) or (), doubles(0.0, 350.0)[:, None])
+    y = doubles(0, 90, 350)[:, None]
+    scaling = supported(measure(torch.rand(3, 1).double(), y, True), support)
+    centre = torch.tensor([3.13, -3.14, 0.2])[:, None]
+    model = FunctionalEnergy(lambda rows, z: kappa * (z[..., 0].double() - rows.double()).cos() + 5, 1)
+    density, doubtful = raw_density(model, centre, scaling)
+    assert isinstance(density, CircularDensity)
+    assert not doubtful.any()
+    middle = scaling.raw(centre.double())
+    true = math.log(math.tau / 360) - math.log(math.tau) - math.log(special.i0e(kappa))
+    assert density.log_prob(middle).numpy() == pytest.approx(true, abs=5e-3)
+    if kappa:
+        assert (DEGREES.shortest(density.mean() - middle).abs() < 1e-3 * 360 / math.sqrt(1 + kappa)).all()
+
+
+def test_two_narrow_modes_opposite_each_other_are_doubtful() -> None:
+    support = Support.of(parse_bounds("degrees", 1) or (), doubles(0.0, 350.0)[:, None])
+    scaling = supported(measure(torch.rand(2, 1).double(), doubles(0, 350)[:, None], True), support)
+    model = FunctionalEnergy(lambda rows, z: 1e6 * (2 * (z[..., 0] - rows - 0.001)).cos(), 1)
+    assert raw_density(model, torch.zeros(2, 1), scaling).doubtful.all()
 
 
 def test_crps_is_that_of_many_draws() -> None:

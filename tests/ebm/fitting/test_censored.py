@@ -96,12 +96,12 @@ def censored_rows(count: int, seed: int) -> tuple[Array, Array, Array, Any]:
 
 @pytest.mark.parametrize("model", ["energy", "gaussian"])
 def test_a_gaussian_is_recovered_from_censored_rows(model: str) -> None:
-    x, _, seen, observed = censored_rows(900, 0)
+    x, _, seen, observed = censored_rows(700, 0)
     new_x, new_y, new_seen, new_observed = censored_rows(600, 1)
     assert 1 - observed.mean() == pytest.approx(0.4, abs=0.04)
     truth = stats.norm(3 + 2 * new_x[:, 0], 1.0)
     target = ebm.Censored.right(seen, observed)
-    fitted = ebm.fit(x, target, model=model, epochs=40, seed=0, progress=False)
+    fitted = ebm.fit(x, target, model=model, epochs=30, seed=0, progress=False)
     assert fitted.config.loss == ("ml-grid" if model == "energy" else "nce+")
     bias = (fitted.predict(new_x) - truth.mean()).mean()
     spread = fitted.density(new_x).std().mean().item()
@@ -113,7 +113,7 @@ def test_a_gaussian_is_recovered_from_censored_rows(model: str) -> None:
     assert (wanted - told).mean() < 0.04
     assert min(fitted.history.held_out_nll) == pytest.approx(-wanted.mean(), abs=0.2)
     if model == "gaussian":  # the cheaper one shows what is lost without
-        naive = ebm.fit(x, seen, model=model, epochs=40, seed=0, progress=False)
+        naive = ebm.fit(x, seen, model=model, epochs=30, seed=0, progress=False)
         assert (naive.predict(new_x) - truth.mean()).mean() < -0.3
         assert (truth.logpdf(new_y) - naive.log_prob(new_x, new_y)).mean() > 0.06
 
@@ -135,6 +135,13 @@ def test_survival_times_with_members_weights_and_a_file(tmp_path: Any) -> None:
     parts = [ebm.Censored(np.full(5, a), np.full(5, b)) for a, b in zip(cuts, cuts[1:])]
     total = sum(np.exp(fitted.log_prob(x[:5], part)) for part in parts)
     assert total == pytest.approx(1, abs=1e-6)
+
+
+def test_structured_arrays_as_survival_packages_have_them() -> None:
+    y = np.array([(True, 3.0), (False, 5.0)], dtype=[("event", bool), ("time", float)])
+    made = ebm.Censored.right(y["time"], y["event"])
+    assert made.observed.tolist() == [True, False]
+    assert made.upper.tolist() == [3, INF]
 
 
 def test_rows_of_a_fit() -> None:

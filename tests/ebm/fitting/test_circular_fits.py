@@ -14,7 +14,7 @@ from ebm import scores
 from ebm.exceptions import DomainError, InputError, ShapeError, UnknownNameError
 
 Array = NDArray[np.float64]
-COUNT = 500
+COUNT = 400
 
 
 def rows(count: int, seed: int) -> tuple[Array, Array, Array]:
@@ -30,7 +30,7 @@ def rows(count: int, seed: int) -> tuple[Array, Array, Array]:
 
 
 X, Y, _ = rows(COUNT, 0)
-NEW_X, NEW_Y, TRUE = rows(600, 1)
+NEW_X, NEW_Y, TRUE = rows(500, 1)
 
 
 def turns_apart(a: Any, b: Any, period: float = 360.0) -> Array:
@@ -43,7 +43,7 @@ def inside(y: Array, arcs: Array, period: float = 360.0) -> Array:
 
 @pytest.fixture(scope="module")
 def fitted() -> ebm.FittedEBM:
-    return ebm.fit(X, Y, support="degrees", epochs=40, seed=0, progress=False)
+    return ebm.fit(X, Y, support="degrees", epochs=30, seed=0, progress=False)
 
 
 def test_likelihood_and_coverage_are_near_the_truths(fitted: ebm.FittedEBM) -> None:
@@ -139,6 +139,8 @@ def test_members_and_files(tmp_path: Path) -> None:
     for ask in ("predict", "predict_interval", "quantile"):
         args = (0.5,) if ask == "quantile" else ()
         assert (getattr(again, ask)(NEW_X[:9], *args) == getattr(members, ask)(NEW_X[:9], *args)).all()
+    assert len(again.predict(NEW_X[:0])) == 0
+    assert again.predict_interval(NEW_X[:0]).shape == (0, 2)
     share = members.spread(NEW_X).share
     assert (share >= 0).all()
     assert (share < 1).all()
