@@ -34,8 +34,8 @@ class Circle:
 
     def wrapped(self, y: Tensor) -> Tensor:
         """The same places in ``[low, low + period)``."""
-        away = torch.remainder(y - self.low, self.period)
-        return self.low + torch.where(away < self.period, away, 0)  # a remainder may round up to the divisor
+        found = self.low + torch.remainder(y - self.low, self.period)
+        return torch.where(found < self.low + self.period, found, self.low)  # rounding may close the turn
 
     def shortest(self, difference: Tensor) -> Tensor:
         """The shortest way that leads as far, in ``[-period / 2, period / 2)``."""

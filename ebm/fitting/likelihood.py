@@ -1,25 +1,21 @@
 """The likelihood of one target, known or between bounds, with its normalisation on a grid of its own."""
 
 import math
-from functools import lru_cache
-from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ebm.density.masses import legendre, tail_window
 from ebm.fitting.data import Scaling
 from ebm.fitting.grids import line_grid
 from ebm.losses.base import LossOutput
 from ebm.models import EnergyModel, Features
 
-__all__ = ["GridLikelihood", "log_likelihood", "tail_window"]
+__all__ = ["GridLikelihood", "log_likelihood"]
 
 # Nodes of Gauss and Legendre below, within and above the bounds, and places of the search for mass: of every
 # step of a training, and of the rows held out.
 NODES, COARSE = 32, 64
-# Share of the grid that a tail is followed beyond it, where bounds lie out there.
-TAIL = 0.25
 
 
 class GridLikelihood(nn.Module):
@@ -65,7 +61,7 @@ def log_likelihood(
     ends = line_grid(model, features, scaling, points=2, coarse=COARSE)
     low, high = ends[:, 0], ends[:, 1]
     starts, widths = _parts(low, high, lower, upper)
-    shares, log_weights = _legendre(nodes)
+    shares, log_weights = legendre(nodes)
     places = starts[..., None] + widths[..., None] * shares.to(y)  # (B, 3, nodes)
     measure = log_weights.to(y) + widths.log()[..., None]  # -inf of parts that are empty
     scores = model.score(features, places.flatten(1)[..., None]).unflatten(1, (3, nodes))
@@ -73,32 +69,6 @@ def log_likelihood(
     known = (lower == upper)[:, None]
     wanted = scores[:, 1] + torch.where(known, -math.log(nodes), measure[:, 1])
     return wanted.logsumexp(1) - (scores + measure).flatten(1).logsumexp(1)
-
-
-class Window(NamedTuple):
-    """Where an integral is taken, ``(B,)`` each."""
-
-    start: Tensor
-    end: Tensor
-
-
-def tail_window(low: Tensor, high: Tensor, lower: Tensor, upper: Tensor) -> Window:
-    """The part between the bounds in which mass is looked for, never empty where the bounds differ.
-
-    Args:
-        low: where an item's mass begins, ``(B,)``.
-        high: where it ends; beyond it a tail is followed for a share `TAIL` of the distance.
-        lower: bound, or -inf.
-        upper: bound, or inf.
-    """
-    reach = TAIL * (high - low)
-    start, end = torch.maximum(lower, low), torch.minimum(upper, high)
-    far_up, far_down = lower > high - reach, upper < low + reach
-    end = torch.where(far_up, torch.minimum(upper, torch.maximum(high, lower + reach)), end)
-    start = torch.where(far_up, lower, start)
-    start = torch.where(far_down, torch.maximum(lower, torch.minimum(low, upper - reach)), start)
-    end = torch.where(far_down, upper, end)
-    return Window(start, end)
 
 
 def _parts(low: Tensor, high: Tensor, lower: Tensor, upper: Tensor) -> tuple[Tensor, Tensor]:
@@ -109,10 +79,3 @@ def _parts(low: Tensor, high: Tensor, lower: Tensor, upper: Tensor) -> tuple[Ten
     starts = torch.stack((low, inside.start, above), 1)
     ends = torch.stack((below, inside.end, high), 1)
     return starts, (ends - starts).clamp(min=0)
-
-
-@lru_cache
-def _legendre(nodes: int) -> tuple[Tensor, Tensor]:
-    """Nodes in [0, 1] and the logs of their weights, float64."""
-    places, weights = np.polynomial.legendre.leggauss(nodes)
-    return torch.from_numpy(0.5 * (places + 1)), torch.from_numpy(np.log(0.5 * weights))
