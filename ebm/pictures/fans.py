@@ -88,11 +88,7 @@ def fan_curves(
             )
         else:
             at, x = _slice(values, column, fitted)
-    columns = _bands(fitted, x, levels, target, groups)
-    circle = fitted.scaling.circle
-    if circle is not None:
-        columns = _around(circle, columns)
-        labels = None if labels is None else _near(circle, columns["median"], labels)
+    columns, labels = _turned(fitted.scaling.circle, _bands(fitted, x, levels, target, groups), labels)
     if feature is None and order == "median":
         by = np.argsort(columns["median"], kind="stable")
         columns = {name: values[by] for name, values in columns.items()}
@@ -183,8 +179,12 @@ def _bands(
     return columns
 
 
-def _around(circle: Circle, columns: dict[str, Array]) -> dict[str, Array]:
-    """Medians of angles by the turn that is nearest to their mean, and every interval around its median."""
+def _turned(
+    circle: Circle | None, columns: dict[str, Array], labels: Array | None
+) -> tuple[dict[str, Array], Array | None]:
+    """Medians of angles by the turn nearest to their mean, intervals around them, and labels beside them."""
+    if circle is None:
+        return columns, labels
     turned = torch.from_numpy(columns["median"])
     middle = circle.mean(turned, torch.ones_like(turned))
     median = (middle + circle.shortest(turned - middle)).numpy()
@@ -193,12 +193,9 @@ def _around(circle: Circle, columns: dict[str, Array]) -> dict[str, Array]:
         low, high = columns[name], columns[name.replace("low_", "high_")]
         shown[name] = median - np.remainder(median - low, circle.period)
         shown[name.replace("low_", "high_")] = shown[name] + (high - low)
-    return shown
-
-
-def _near(circle: Circle, median: Array, labels: Array) -> Array:
-    """Labels by the turn that is nearest to their row's median."""
-    return median + circle.shortest(torch.from_numpy(labels - median)).numpy()
+    if labels is not None:
+        labels = median + circle.shortest(torch.from_numpy(labels - median)).numpy()
+    return shown, labels
 
 
 def _taken(values: Any, by: NDArray[np.int64]) -> Any:
