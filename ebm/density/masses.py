@@ -57,7 +57,7 @@ def _tail(density: GridDensity, lower: Tensor, upper: Tensor) -> Tensor:
 
 def _real(density: GridDensity, y: Tensor) -> Tensor:
     """Scores, -inf where there is none."""
-    return density.score_fn(y).nan_to_num(nan=-math.inf)
+    return density.score_fn(y).nan_to_num(nan=-math.inf, neginf=-math.inf)
 
 
 class Window(NamedTuple):

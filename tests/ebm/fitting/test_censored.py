@@ -133,6 +133,9 @@ def test_survival_times_with_members_weights_and_a_file(tmp_path: Any) -> None:
     parts = [ebm.Censored(np.full(5, a), np.full(5, b)) for a, b in zip(cuts, cuts[1:])]
     total = sum(np.exp(fitted.log_prob(x[:5], part)) for part in parts)
     assert total == pytest.approx(1, abs=1e-6)
+    outside, far = fitted.log_prob(x[:2], ebm.Censored([-3.0, 1e4], [-1.0, INF]))
+    assert outside == -INF  # no time is negative
+    assert -INF < far < -10
 
 
 def test_structured_arrays_as_survival_packages_have_them() -> None:
