@@ -24,10 +24,11 @@ from pytracking.features.preprocessing import Pixels
 from pytracking.parameter import find_parameters
 from pytracking.parameter.dimp_params import DiMPParams
 from pytracking.tracker.base import Flag
+from pytracking.tracker.common.conversation import ClassifierTracker
 from pytracking.tracker.common.cropper import Cropper, Crops
 from pytracking.tracker.common.geometry import TargetState
 from pytracking.tracker.common.memory import SampleMemory
-from pytracking.tracker.dimp.dimp import DiMP
+from pytracking.tracker.dimp.classifier import DiMPClassifier
 
 STAGES = ("crop", "backbone", "classify", "refine", "update")
 Times = dict[str, list[float]]
@@ -49,7 +50,7 @@ class StackedMemory(SampleMemory):
         self._features = torch.cat([f[None].clone() for f in self._features])
 
 
-class Unshared(DiMP):
+class Unshared(ClassifierTracker):
     """The baseline tracker."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -80,7 +81,7 @@ def timed(owner: Any, name: str, stage: str, times: Times) -> None:
     setattr(owner, name, call)
 
 
-def instrument(tracker: DiMP) -> Times:
+def instrument(tracker: ClassifierTracker) -> Times:
     """Stage name -> seconds of every frame, filled while the tracker runs; each frame begins with a zero."""
     times: Times = defaultdict(lambda: [0.0])
     for owner, name, stage in (
@@ -96,7 +97,7 @@ def instrument(tracker: DiMP) -> Times:
     return times
 
 
-def build(kind: type[DiMP], network: str) -> DiMP:
+def build(kind: type[ClassifierTracker], network: str) -> ClassifierTracker:
     """A tracker with random weights, equal for equal `network`."""
     torch.manual_seed(0)
     params = find_parameters("dimp", "nce_plus_small" if network == "small" else "dimp18")
@@ -110,7 +111,7 @@ def build(kind: type[DiMP], network: str) -> DiMP:
     )
     net = dimpnet_small() if network == "small" else dimpnet18(filter_size=4, backbone_pretrained=False)
     net = net.eval().requires_grad_(False).to(memory_format=torch.channels_last)
-    return kind(params, net, torch.device("cpu"))
+    return kind(params, net, torch.device("cpu"), DiMPClassifier)
 
 
 def read_sequence(folder: Path, count: int) -> tuple[list[np.ndarray], np.ndarray]:
@@ -125,7 +126,7 @@ def read_sequence(folder: Path, count: int) -> tuple[list[np.ndarray], np.ndarra
 
 def measure(frames: list[np.ndarray], box: np.ndarray, network: str) -> tuple[Times, Times, float]:
     """Stage times of both trackers, turn by turn on the same frames, and their largest difference in px."""
-    ours, plain = build(DiMP, network), build(Unshared, network)
+    ours, plain = build(ClassifierTracker, network), build(Unshared, network)
     for tracker in (ours, plain):
         tracker.initialize(frames[0], box)
     logs = [instrument(ours), instrument(plain)]

@@ -199,7 +199,10 @@ class RefineParams(Params):
     )
     box_refinement_iter: int = 5  # ascent steps
     box_refinement_step_length: float | tuple[float, float] = 1.0  # or (position, size)
-    box_refinement_step_decay: float = 1.0  # factor on the step length after every step
+    box_refinement_step_decay: float = 1.0  # factor on the step length
+    box_refinement_on_decrease: Literal["keep", "undo"] = (
+        "keep"  # decay after every step (DiMP) | take back a step that lowered the score, decay then (ATOM)
+    )
     update_scale_when_uncertain: bool = True
     min_target_size: float = (
         4.0  # px; a refined side goes no lower unless the first box was smaller; 0: no limit
@@ -220,6 +223,8 @@ class RefineParams(Params):
         self.require_all("maximal_aspect_ratio", 1.0, open_low=True)
         spaces = ("default", "relative")
         self.require(self.box_refinement_space in spaces, "box_refinement_space", "default or relative")
+        rules = ("keep", "undo")
+        self.require(self.box_refinement_on_decrease in rules, "box_refinement_on_decrease", "keep or undo")
         step = self.box_refinement_step_length
         steps = step if isinstance(step, tuple) else (step,)
         good = len(steps) <= 2 and all(s > 0 for s in steps)

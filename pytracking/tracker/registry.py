@@ -13,6 +13,9 @@ from pytracking.tracker.base import Tracker
 if TYPE_CHECKING:
     import torch
 
+    from pytracking.parameter.tracking_params import TrackingParams
+    from pytracking.tracker.common.conversation import MakeClassifier
+
 __all__ = ["TRACKERS", "TrackerOptions", "make_tracker"]
 
 
@@ -39,15 +42,24 @@ Factory = Callable[[Params, TrackerOptions], Tracker]
 
 
 def _dimp(params: Params, options: TrackerOptions) -> Tracker:
-    import torch
-
-    from ebm.devices import resolve_device
     from pytracking.parameter.dimp_params import DiMPParams
-    from pytracking.tracker.dimp.dimp import DiMP
-    from pytracking.utils.loading import find_weights, load_tracking_network
+    from pytracking.tracker.dimp.classifier import DiMPClassifier
 
     if not isinstance(params, DiMPParams):
         raise InputError(f"Tracker dimp takes DiMPParams; got {type(params).__name__}.")
+    return _with_classifier(params, DiMPClassifier, options)
+
+
+def _with_classifier(
+    params: "TrackingParams", classifier: "MakeClassifier", options: TrackerOptions
+) -> Tracker:
+    """A tracker that learns a classifier online, with its network on the device."""
+    import torch
+
+    from ebm.devices import resolve_device
+    from pytracking.tracker.common.conversation import ClassifierTracker
+    from pytracking.utils.loading import find_weights, load_tracking_network
+
     wanted = options.device
     device = wanted if isinstance(wanted, torch.device) else resolve_device(wanted)
     network = options.network
@@ -56,7 +68,9 @@ def _dimp(params: Params, options: TrackerOptions) -> Tracker:
         choice = find_weights(params, options.checkpoint)
         network, notes = load_tracking_network(choice), (str(choice),)
     network = network.to(device=device, memory_format=torch.channels_last).eval().requires_grad_(False)
-    tracker = DiMP(params, network, device, seed=options.seed, with_covariance=options.with_covariance)
+    tracker = ClassifierTracker(
+        params, network, device, classifier, seed=options.seed, with_covariance=options.with_covariance
+    )
     tracker.notes = notes + tracker.notes
     return tracker
 

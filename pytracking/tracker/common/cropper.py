@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from pytracking.features.preprocessing import Image, Patch, Pixels, sample_patch
 from pytracking.parameter.base import CropParams
-from pytracking.tracker.common.geometry import CropView, TargetState
+from pytracking.tracker.common.geometry import CropView, ScoreGrid, TargetState
 
 __all__ = ["Cropper", "Crops"]
 
@@ -34,16 +34,9 @@ class Cropper:
         self.params = params
         self.offset = np.zeros(2)
 
-    def set_grid(self, feature_size: tuple[int, int], kernel_size: tuple[int, int]) -> None:
-        """Shift search crops so that the target's usual place is a score cell's centre.
-
-        Args:
-            feature_size: (h, w) of the classifier's features, cells.
-            kernel_size: (h, w) of its filter, cells. Where one is odd and the other even the shift is half a
-                cell.
-        """
-        feature, kernel = np.asarray(feature_size), np.asarray(kernel_size)
-        self.offset = ((feature + kernel) % 2) * np.asarray(self.params.crop_size) / (2 * feature)
+    def set_grid(self, grid: ScoreGrid) -> None:
+        """Shift crops by half a cell where that puts the target's usual place on a score cell's centre."""
+        self.offset = np.mod(grid.center, 1) * grid.cell(self.params.crop_size)
 
     def around(self, state: TargetState, image: Image) -> Crops:
         """Search crops of `image`, uint8 ``[H, W, 3]``, one for each of the parameter set's scale factors."""

@@ -1,4 +1,4 @@
-"""Target state and the two coordinate systems, frame and crop; each map stands beside its inverse.
+"""Target state and the coordinate systems, frame, crop and score map; a map stands beside its inverse.
 
 Vectors are (y, x), sizes (h, w); boxes are x, y, w, h. Pixel i has its centre at coordinate i.
 """
@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["CropView", "TargetState", "clamp_position"]
+__all__ = ["CropView", "ScoreGrid", "TargetState", "clamp_position"]
 
 Array = NDArray[np.float64]
 
@@ -114,3 +114,26 @@ class CropView:
         size = boxes[:, 3:1:-1] * self.scale
         top_left = corner * self.scale + self.center - (size - 1) / 2
         return np.concatenate((top_left[:, ::-1], size[:, ::-1]), axis=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoreGrid:
+    """How a score map lies over its crop.
+
+    Attributes:
+        center: (row, column) over the crop's centre, cells; a half where it lies between two.
+        cells: (h, w) cells across the crop.
+    """
+
+    center: tuple[float, float]
+    cells: tuple[int, int]
+
+    @classmethod
+    def of_filter(cls, features: tuple[int, int], kernel: tuple[int, int]) -> Self:
+        """The map of a filter of `kernel` (h, w) over `features` (h, w): one cell more for an even side."""
+        middle = [(n - k % 2) / 2 for n, k in zip(features, kernel)]
+        return cls(center=(middle[0], middle[1]), cells=features)
+
+    def cell(self, crop_size: tuple[int, int]) -> Array:
+        """(h, w) of a cell, crop px."""
+        return np.asarray(crop_size) / np.asarray(self.cells)

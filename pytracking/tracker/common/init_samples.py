@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from pytracking.features import augmentation as augment
 from pytracking.features.augmentation import Operation, Transform
@@ -13,7 +14,7 @@ from pytracking.features.preprocessing import Image, Pixels, sample_patch
 from pytracking.parameter.base import Augmentation, CropParams
 from pytracking.tracker.common.geometry import CropView, TargetState
 
-__all__ = ["FirstFrame", "first_frame_samples"]
+__all__ = ["FirstFrame", "first_frame_samples", "with_dropout"]
 
 Array = NDArray[np.float64]
 
@@ -75,6 +76,24 @@ def first_frame_samples(
         boxes=boxes,
         plain=tilted[0] if tilted else len(transforms),
     )
+
+
+def with_dropout(
+    features: Tensor, boxes: Tensor, augmentation: Augmentation, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """First-frame features and boxes with copies of the first sample, whole channels dropped, appended.
+
+    Args:
+        features: ``[N, C, h, w]``, the unaltered sample first.
+        boxes: x, y, w, h ``[N, 4]``, crop px.
+        augmentation: says how many copies, and the probability.
+        generator: source of the dropout.
+    """
+    copies, probability = augmentation.dropout or (0, 0.0)
+    if copies == 0:
+        return features, boxes
+    extra = augment.dropout_channels(features[:1], copies, probability, generator)
+    return torch.cat((features, extra)), torch.cat((boxes, boxes[:1].expand(copies, 4)))
 
 
 def _placement(state: TargetState, params: CropParams, frame: tuple[int, int]) -> tuple[float, Array]:

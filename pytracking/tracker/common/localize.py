@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pytracking.libs.dcf import hann2d, max2d
 from pytracking.parameter.base import LocalizeParams
 from pytracking.tracker.base import Flag
-from pytracking.tracker.common.geometry import CropView, TargetState
+from pytracking.tracker.common.geometry import CropView, ScoreGrid, TargetState
 
 __all__ = ["Localization", "localize"]
 
@@ -48,17 +48,16 @@ def localize(
     scores: NDArray[np.floating],
     views: Sequence[CropView],
     previous: TargetState,
-    kernel_size: tuple[int, int],
+    grid: ScoreGrid,
     params: LocalizeParams,
 ) -> Localization:
     """Position of the highest score, and the flag that a second peak puts on it.
 
     Args:
-        scores: ``[S, h, w]``, one map per search scale. An even filter gives one cell more than the features
-            have.
+        scores: ``[S, h, w]``, one map per search scale.
         views: the S crops the maps belong to.
         previous: the target in the last frame; distractors are judged by their distance to it.
-        kernel_size: (h, w) of the classifier's filter, cells.
+        grid: how the maps lie over the crops.
         params: thresholds.
 
     Source: the published DiMP trackers. Three repairs: the block around the first peak is left out of the
@@ -68,39 +67,40 @@ def localize(
     maps = np.asarray(scores, dtype=np.float64)
     plain = maps
     if params.window_output:
-        maps = maps * hann2d((maps.shape[1], maps.shape[2]))
+        maps = maps * _window((maps.shape[1], maps.shape[2]), grid)
         plain = plain if params.perform_hn_without_windowing else maps
-    first = _peak(maps, views, kernel_size)
+    first = _peak(maps, views, grid)
     flag = Flag.NORMAL
     position = first.position
     if not np.isfinite(first.value):
         flag, position = Flag.NOT_FOUND, previous.position
     elif params.advanced_localization:
-        flag, position = _judge(first, plain, views, previous, kernel_size, params)
+        flag, position = _judge(first, plain, views, previous, grid, params)
     return Localization(
         position=position, flag=flag, scale_index=first.scale_index, score=float(scores.max())
     )
 
 
-def _peak(maps: Array, views: Sequence[CropView], kernel_size: tuple[int, int]) -> _Peak:
+def _peak(maps: Array, views: Sequence[CropView], grid: ScoreGrid) -> _Peak:
     """The highest cell of all maps."""
     value, (scale_index, row, column) = max2d(maps)
-    shape = np.array(maps.shape[1:])
     index = np.array([row, column], dtype=np.float64)
-    displacement = index - (shape - 1) / 2
+    displacement = index - grid.center
     view = views[scale_index]
     return _Peak(
         value=value,
         scale_index=scale_index,
         index=index,
         displacement=displacement,
-        position=view.center + displacement * _cell(shape, kernel_size, view) * view.scale,
+        position=view.center + displacement * grid.cell(view.crop_size) * view.scale,
     )
 
 
-def _cell(shape: Array, kernel_size: tuple[int, int], view: CropView) -> Array:
-    """Crop px per score cell (y, x)."""
-    return np.asarray(view.crop_size) / (shape - (np.asarray(kernel_size) + 1) % 2)
+def _window(shape: tuple[int, int], grid: ScoreGrid) -> Array:
+    """Hann window ``[h, w]`` with its peak over the crop's centre."""
+    if tuple((n - 1) / 2 for n in shape) == grid.center:
+        return hann2d(shape)
+    return np.roll(hann2d(shape, centered=False), [int(c) for c in grid.center], axis=(0, 1))
 
 
 def _judge(
@@ -108,7 +108,7 @@ def _judge(
     maps: Array,
     views: Sequence[CropView],
     previous: TargetState,
-    kernel_size: tuple[int, int],
+    grid: ScoreGrid,
     params: LocalizeParams,
 ) -> tuple[Flag, Array]:
     """Flag and position: is there a second peak, and is it nearer to where the target was?"""
@@ -120,13 +120,12 @@ def _judge(
         if first.value < threshold:
             return flag, first.position
     view = views[first.scale_index]
-    shape = np.array(maps.shape[1:])
-    cell = _cell(shape, kernel_size, view) * view.scale
+    cell = grid.cell(view.crop_size) * view.scale
     block = params.target_neighborhood_scale * previous.size / cell
-    second = _peak(_masked(maps[first.scale_index], first.index, block)[None], [view], kernel_size)
+    second = _peak(_masked(maps[first.scale_index], first.index, block)[None], [view], grid)
     if second.value > params.distractor_threshold * first.value:
         last = (previous.position - view.center) / cell
-        far = params.displacement_scale * float(np.sqrt(shape.prod())) / 2
+        far = params.displacement_scale * float(np.sqrt(maps[0].size)) / 2
         first_is_near = float(np.linalg.norm(first.displacement - last)) < far
         second_is_near = float(np.linalg.norm(second.displacement - last)) < far
         if first_is_near == second_is_near:

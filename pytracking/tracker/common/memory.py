@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pytracking.parameter.base import MemoryParams
+from pytracking.tracker.base import Flag
 
 __all__ = ["SampleMemory", "SampleWeights"]
 
@@ -87,6 +88,19 @@ class SampleMemory:
         self._boxes = boxes.new_zeros((size, 4))
         self._features[:initial] = features[:initial]
         self._boxes[:initial] = boxes[:initial]
+
+    def remember(self, features: Tensor, box: NDArray[np.float64], flag: Flag, frame_number: int) -> None:
+        """Store a frame's sample if the frame is sure enough and its turn; a hard negative's always is.
+
+        Args:
+            features: ``[1, C, h, w]``.
+            box: x, y, w, h ``[4]``, crop px.
+            flag: what localisation thinks of the frame.
+            frame_number: 1 on the first frame.
+        """
+        hard = flag is Flag.HARD_NEGATIVE
+        if flag.may_train and (hard or frame_number % self.params.train_sample_interval == 0):
+            self.add(features, box, hard_negative=hard)
 
     def add(self, features: Tensor, box: NDArray[np.float64], *, hard_negative: bool = False) -> None:
         """Store one sample.

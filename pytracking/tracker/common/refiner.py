@@ -82,6 +82,7 @@ class BoxRefiner:
             steps=params.box_refinement_iter,
             step_length=params.box_refinement_step_length,
             decay=params.box_refinement_step_decay,
+            on_decrease=params.box_refinement_on_decrease,
             validate=False,  # a score that is not finite rejects its box below
         )
         rows = torch.cat((boxes, scores[:, None]), dim=1).double().cpu().numpy()

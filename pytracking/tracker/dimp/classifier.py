@@ -7,9 +7,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pytracking.features.augmentation import dropout_channels
 from pytracking.parameter.dimp_params import DiMPParams
 from pytracking.tracker.base import Flag
+from pytracking.tracker.common.geometry import ScoreGrid
+from pytracking.tracker.common.init_samples import with_dropout
 from pytracking.tracker.common.memory import SampleMemory
 
 __all__ = ["DiMPClassifier"]
@@ -39,6 +40,10 @@ class DiMPClassifier:
         """Classification features ``[N, C, h, w]`` of backbone maps."""
         return self._network.extract_classification_feat(backbone)
 
+    def grid(self, features: Tensor) -> ScoreGrid:
+        """How the score maps of features lie over their crops."""
+        return ScoreGrid.of_filter((features.shape[-2], features.shape[-1]), self.kernel_size)
+
     def learn(self, features: Tensor, boxes: NDArray[np.float64], generator: torch.Generator) -> None:
         """Learn the filter from the first frame.
 
@@ -48,11 +53,8 @@ class DiMPClassifier:
             generator: source of the channel dropout.
         """
         known = torch.from_numpy(boxes).to(features)
-        dropout = self.params.augmentation.dropout if self.params.use_augmentation else None
-        if dropout is not None and dropout[0] > 0:
-            extra = dropout_channels(features[:1], *dropout, generator)
-            features = torch.cat((features, extra))
-            known = torch.cat((known, known[:1].expand(dropout[0], 4)))
+        if self.params.use_augmentation:
+            features, known = with_dropout(features, known, self.params.augmentation, generator)
         self._filter = self._network.classifier.get_filter(
             features, known, num_iter=self.params.net_opt_iter, compute_losses=False
         )[0]
@@ -84,17 +86,15 @@ class DiMPClassifier:
         Args:
             features: ``[1, C, h, w]`` of the winning search scale.
             box: the refined target in that crop, x, y, w, h ``[4]``, crop px.
-            flag: normal, or hard negative.
+            flag: what localisation thinks of the frame; one that it doubts changes nothing.
             frame_number: 1 on the first frame.
             score: highest score of the frame.
         """
         memory = self.memory
-        if memory is None:
+        if memory is None or not flag.may_train:
             return
-        hard = flag is Flag.HARD_NEGATIVE
-        if hard or frame_number % self.params.train_sample_interval == 0:
-            memory.add(features, box, hard_negative=hard)
-        iterations = self._iterations(hard, frame_number, score)
+        memory.remember(features, box, flag, frame_number)
+        iterations = self._iterations(flag is Flag.HARD_NEGATIVE, frame_number, score)
         if iterations == 0:
             return
         self._filter = self._network.classifier.filter_optimizer(

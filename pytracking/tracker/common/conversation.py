@@ -1,46 +1,97 @@
-"""The DiMP tracker: cropper, classifier with memory, localisation and box refiner in conversation."""
+"""What the trackers share: cropper, classifier with memory, localisation and box refiner in conversation."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Protocol
 
+import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from ebm.exceptions import InputError
 from pytracking.features.preprocessing import Pixels, images_to_tensor
-from pytracking.parameter.dimp_params import DiMPParams
+from pytracking.parameter.tracking_params import TrackingParams
 from pytracking.tracker.base import Flag, Tracked
 from pytracking.tracker.common.cropper import Cropper, Crops
-from pytracking.tracker.common.geometry import TargetState, clamp_position
+from pytracking.tracker.common.geometry import ScoreGrid, TargetState, clamp_position
 from pytracking.tracker.common.init_samples import first_frame_samples
 from pytracking.tracker.common.inputs import check_box, check_image
 from pytracking.tracker.common.localize import Localization, localize
+from pytracking.tracker.common.memory import SampleMemory
 from pytracking.tracker.common.network_info import adopt_geometry
 from pytracking.tracker.common.refiner import BoxRefiner
-from pytracking.tracker.dimp.classifier import DiMPClassifier
 
-__all__ = ["DiMP"]
+__all__ = ["Classifier", "ClassifierTracker", "MakeClassifier"]
 
 
-class DiMP:
-    """Tracks one target with a discriminative classifier and an energy over boxes.
+class Classifier(Protocol):
+    """Learns on the first frame where in a crop the target is, and goes on learning; what trackers differ in.
+
+    Attributes:
+        memory: samples of past frames; None before the first frame or where nothing is learnt after it.
+    """
+
+    memory: SampleMemory | None
+
+    def features(self, backbone: dict[str, Tensor]) -> Tensor:
+        """What it reads, ``[N, C, h, w]``, of backbone maps."""
+
+    def grid(self, features: Tensor) -> ScoreGrid:
+        """How the score maps of features lie over their crops."""
+
+    def learn(self, features: Tensor, boxes: NDArray[np.float64], generator: torch.Generator) -> None:
+        """Learn from the first frame.
+
+        Args:
+            features: ``[N, C, h, w]``, the unaltered sample first.
+            boxes: x, y, w, h ``[N, 4]``, crop px.
+            generator: of everything that is drawn.
+        """
+
+    def score(self, features: Tensor) -> NDArray[np.float32]:
+        """Score maps ``[N, h, w]`` of search features."""
+
+    def update(
+        self, features: Tensor, box: NDArray[np.float64], flag: Flag, frame_number: int, score: float
+    ) -> None:
+        """Learn from a frame, if it is sure enough, and from all that is remembered, when that is due.
+
+        Args:
+            features: ``[1, C, h, w]`` of the winning search scale.
+            box: the refined target in that crop, x, y, w, h ``[4]``, crop px.
+            flag: what localisation thinks of the frame.
+            frame_number: 1 on the first frame.
+            score: highest score of the frame.
+        """
+
+
+MakeClassifier = Callable[[Any, Any], Classifier]
+"""A classifier from a network and the parameters in force."""
+
+
+class ClassifierTracker:
+    """Tracks one target with a classifier that is learnt online and an energy over boxes.
 
     Args:
         params: the parameter set.
-        network: a DiMPnet in evaluation mode on `device`; several trackers may share it.
+        network: a network in evaluation mode on `device`, a DiMPnet or an ATOMnet as the classifier wants it;
+            several trackers may share it.
         device: where the network runs.
+        classifier: makes the classifier.
         seed: of everything drawn: equal seeds give equal tracks, whatever was tracked before.
         with_covariance: also estimate the box covariance, one more forward pass of the box branch per frame.
 
-    Source: Bhat et al., "Learning Discriminative Model Prediction for Tracking", arXiv:1904.07220;
-        Gustafsson et al., "How to Train Your Energy-Based Model for Regression", arXiv:2005.01698.
+    Source: Danelljan et al., "ATOM: Accurate Tracking by Overlap Maximization", arXiv:1811.07628; Bhat et
+        al., "Learning Discriminative Model Prediction for Tracking", arXiv:1904.07220; Gustafsson et al.,
+        "How to Train Your Energy-Based Model for Regression", arXiv:2005.01698.
     """
 
     def __init__(
         self,
-        params: DiMPParams,
+        params: TrackingParams,
         network: Any,
         device: torch.device,
+        classifier: MakeClassifier,
         *,
         seed: int = 0,
         with_covariance: bool = False,
@@ -51,7 +102,7 @@ class DiMP:
         self.seed = seed
         self.with_covariance = with_covariance
         self.cropper = Cropper(self.params)
-        self.classifier = DiMPClassifier(network, self.params)
+        self.classifier = classifier(network, self.params)
         self.refiner = BoxRefiner(network.bb_regressor, self.params)
         self.frame_number = 0
         self._state: TargetState | None = None
@@ -76,8 +127,7 @@ class DiMP:
         with torch.inference_mode(False), torch.no_grad():
             backbone = self._backbone(first.images)
             features = self.classifier.features(backbone)
-            grid = (features.shape[-2], features.shape[-1])
-            self.cropper.set_grid(grid, self.classifier.kernel_size)
+            self.cropper.set_grid(self.classifier.grid(features))
             self.classifier.learn(features, first.boxes, self._generator)
             if params.use_iou_net:
                 maps = self.network.get_backbone_bbreg_feat(backbone)
@@ -102,14 +152,14 @@ class DiMP:
             backbone = self._backbone(crops.images)
             features = self.classifier.features(backbone)
             scores = self.classifier.score(features)
-            found = localize(scores, crops.views, self._state, self.classifier.kernel_size, self.params)
+            grid = self.classifier.grid(features)
+            found = localize(scores, crops.views, self._state, grid, self.params)
             if found.flag is not Flag.NOT_FOUND:
                 self._state, covariance = self._settle(backbone, crops, found, self._state)
-            if found.flag.may_train:
-                chosen = found.scale_index
-                box = crops.views[chosen].box_of(self._state)
-                sample = features[chosen : chosen + 1]
-                self.classifier.update(sample, box, found.flag, self.frame_number, found.score)
+            chosen = found.scale_index
+            box = crops.views[chosen].box_of(self._state)
+            sample = features[chosen : chosen + 1]
+            self.classifier.update(sample, box, found.flag, self.frame_number, found.score)
         score = min(max(0.0, found.score), 1.0)  # in this order a NaN becomes 0
         return Tracked(box=self._state.box, score=score, flag=found.flag, covariance=covariance)
 
