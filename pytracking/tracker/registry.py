@@ -41,17 +41,26 @@ class TrackerOptions:
 Factory = Callable[[Params, TrackerOptions], Tracker]
 
 
+def _atom(params: Params, options: TrackerOptions) -> Tracker:
+    from pytracking.parameter.atom_params import ATOMParams
+    from pytracking.tracker.atom.classifier import ATOMClassifier
+
+    if not isinstance(params, ATOMParams):
+        raise InputError(f"Tracker atom takes ATOMParams; got {type(params).__name__}.")
+    return _with_classifier("atom", params, ATOMClassifier, options)
+
+
 def _dimp(params: Params, options: TrackerOptions) -> Tracker:
     from pytracking.parameter.dimp_params import DiMPParams
     from pytracking.tracker.dimp.classifier import DiMPClassifier
 
     if not isinstance(params, DiMPParams):
         raise InputError(f"Tracker dimp takes DiMPParams; got {type(params).__name__}.")
-    return _with_classifier(params, DiMPClassifier, options)
+    return _with_classifier("dimp", params, DiMPClassifier, options)
 
 
 def _with_classifier(
-    params: "TrackingParams", classifier: "MakeClassifier", options: TrackerOptions
+    name: str, params: "TrackingParams", classifier: "MakeClassifier", options: TrackerOptions
 ) -> Tracker:
     """A tracker that learns a classifier online, with its network on the device."""
     import torch
@@ -66,7 +75,7 @@ def _with_classifier(
     notes: tuple[str, ...] = ()
     if network is None:
         choice = find_weights(params, options.checkpoint)
-        network, notes = load_tracking_network(choice), (str(choice),)
+        network, notes = load_tracking_network(choice, name), (str(choice),)
     network = network.to(device=device, memory_format=torch.channels_last).eval().requires_grad_(False)
     tracker = ClassifierTracker(
         params, network, device, classifier, seed=options.seed, with_covariance=options.with_covariance
@@ -85,7 +94,7 @@ def _first_box(params: Params, options: TrackerOptions) -> Tracker:
     return FirstBox()
 
 
-TRACKERS: Mapping[str, Factory] = {"dimp": _dimp, "first_box": _first_box}
+TRACKERS: Mapping[str, Factory] = {"atom": _atom, "dimp": _dimp, "first_box": _first_box}
 
 
 def make_tracker(

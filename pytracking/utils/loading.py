@@ -88,28 +88,32 @@ def find_weights(
     raise InputError(_nothing_found(params, looked))
 
 
-def load_tracking_network(choice: WeightsChoice) -> Any:
+def load_tracking_network(choice: WeightsChoice, tracker: str = "dimp") -> Any:
     """The network of a weights file, on the CPU and in evaluation mode.
+
+    Args:
+        choice: the file.
+        tracker: ``"dimp"`` or ``"atom"``: whose network it must be.
 
     Raises:
         InputError: if the file is broken, lacks the weights that were chosen, or holds a network that is not
-            a DiMP network.
+            one of that tracker's.
     """
     from ltr.admin.loading import load_network
 
     if choice.path is None:
         raise InputError(f"No weights to load: {choice.how}.")
     network, _ = load_network(choice.path, weights=choice.weights)
-    missing = [
-        name
-        for name in ("classifier", "bb_regressor", "extract_backbone_features")
-        if not hasattr(network, name)
-    ]
-    if missing:
+    family, module = {"dimp": ("a DiMP", "dimp"), "atom": ("an ATOM", "bbreg")}[tracker]
+    parts = {"bb_regressor", "extract_backbone_features", "get_backbone_bbreg_feat"}
+    wanted = parts | {"classifier"} if tracker == "dimp" else parts
+    missing = sorted(name for name in wanted if not hasattr(network, name))
+    excess = tracker == "atom" and hasattr(network, "classifier")
+    if missing or excess:
+        why = f"it has no {', '.join(missing)}" if missing else "it has a classifier of its own"
         raise InputError(
-            f"{choice.path} holds a {type(network).__name__}, not a DiMP network: "
-            f"it has no {', '.join(missing)}. "
-            "Give the checkpoint of a dimp train setting."
+            f"{choice.path} holds a network of class {type(network).__name__}, not {family} network: {why}. "
+            f"Give the checkpoint of a {module} train setting."
         )
     return network
 

@@ -4,7 +4,7 @@ Checkpoints name the constructors of this module: their names, argument order an
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from torch import Tensor, nn
@@ -102,6 +102,10 @@ class ATOMnet(nn.Module):
             im, self.bb_regressor_layer if layers is None else layers
         )
         return features
+
+    def get_backbone_bbreg_feat(self, backbone_feat: Mapping[str, Tensor]) -> list[Tensor]:
+        """What the box branch reads, the finer level first."""
+        return [backbone_feat[name] for name in self.bb_regressor_layer]
 
     def extract_features(self, im: Tensor, layers: Sequence[str]) -> OrderedDict[str, Tensor]:
         """The named backbone features, see `extract_backbone_features`."""

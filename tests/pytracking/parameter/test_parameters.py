@@ -5,11 +5,15 @@ from dataclasses import FrozenInstanceError, replace
 import pytest
 
 from ebm.exceptions import DomainError, UnknownNameError
+from ltr.train_settings.recipe import find_recipe
 from pytracking.parameter import find_parameters, parameter_names
+from pytracking.parameter.atom_params import ATOMParams
 from pytracking.parameter.base import Augmentation
 from pytracking.parameter.dimp_params import DiMPParams
 
-EVERY_SET = [(tracker, name) for tracker in ("dimp", "first_box") for name in parameter_names(tracker)]
+EVERY_SET = [
+    (tracker, name) for tracker in ("atom", "dimp", "first_box") for name in parameter_names(tracker)
+]
 
 
 def dimp(name: str) -> DiMPParams:
@@ -23,7 +27,7 @@ def test_every_set_is_found_and_frozen(tracker: str, name: str) -> None:
     params = find_parameters(tracker, name)
     with pytest.raises(FrozenInstanceError):
         params.network_files = ()  # type: ignore[misc]
-    assert params.needs_network == (tracker == "dimp")
+    assert params.needs_network == (tracker != "first_box")
 
 
 def test_published_dimp18_values() -> None:
@@ -49,6 +53,85 @@ def test_energy_sets_track_with_super_dimps_settings(name: str) -> None:
     assert (params.box_refinement_space, params.box_refinement_iter) == ("relative", 10)
     assert params.box_refinement_step_length == 2.5e-3
     assert replace(params, network_files=parent.network_files, train_setting=None) == parent
+
+
+def atom(name: str) -> ATOMParams:
+    params = find_parameters("atom", name)
+    assert isinstance(params, ATOMParams)
+    return params
+
+
+def test_published_atom_values() -> None:
+    params = atom("default")
+    assert params.crop_size == (288, 288)
+    assert (params.search_area_scale, params.border_mode, params.scale_factors) == (5.0, "replicate", (1.0,))
+    assert (params.sample_memory_size, params.init_samples_minimum_weight) == (250, 0.25)
+    assert (params.learning_rate, params.hard_negative_learning_rate) == (0.01, 0.02)
+    assert (params.init_gn_iter, params.init_cg_iter, params.cg_iter) == (6, 60, 5)
+    assert (params.hard_negative_cg_iter, params.train_skipping) == (5, 10)
+    assert (params.filter_size, params.compressed_dim) == ((4, 4), 64)
+    assert (params.filter_reg, params.projection_reg) == (0.1, 1e-4)
+    assert (params.output_sigma_factor, params.response_floor) == (0.25, 0.05)
+    assert (params.box_refinement_space, params.box_refinement_iter) == ("default", 5)
+    assert (params.box_refinement_step_length, params.box_refinement_step_decay) == (1.0, 1.0)
+    assert (params.target_not_found_threshold, params.displacement_scale) == (0.25, 0.8)
+    assert (params.hard_negative_threshold, params.distractor_threshold) == (0.5, 0.8)
+
+
+def changed_from_atom(name: str) -> dict[str, object]:
+    values, parents = atom(name).as_dict(), atom("default").as_dict()
+    return {key: value for key, value in values.items() if value != parents[key]}
+
+
+def test_atom_variants_differ_in_what_the_spec_says() -> None:
+    relative = {"box_refinement_space": "relative", "box_refinement_iter": 10}
+    names = {"network_files": ("atom_gmm_sampl",), "train_setting": "bbreg/atom_gmm_sampl"}
+    expected = names | relative | {"box_refinement_step_length": (1e-2, 5e-2)}
+    assert changed_from_atom("atom_gmm_sampl") == expected
+    for name in ("atom_prob_ml", "atom_kld_is", "atom_nce_plus"):
+        file = name if name == "atom_prob_ml" else f"{name}.pth.tar"
+        names = {"network_files": (file,), "train_setting": f"bbreg/{name}"}
+        assert changed_from_atom(name) == names | relative | {"box_refinement_step_length": (2e-4, 1e-3)}
+    scales = changed_from_atom("multiscale_no_iounet")
+    assert scales.pop("scale_factors") == pytest.approx((0.96117, 0.98039, 1.0, 1.02, 1.0404), abs=1e-5)
+    assert scales == {"use_iou_net": False}
+    assert changed_from_atom("default_vot") == {
+        "image_sample_size": 224,
+        "search_area_scale": 4.0,
+        "learning_rate": 0.0075,
+        "init_samples_minimum_weight": 0.0,
+        "window_output": True,
+        "target_not_found_threshold": -1.0,
+        "distractor_threshold": 100.0,
+        "hard_negative_threshold": 0.3,
+        "displacement_scale": 0.7,
+    }
+
+
+@pytest.mark.parametrize("name", parameter_names("atom"))
+def test_every_atom_set_names_a_train_setting_that_there_is(name: str) -> None:
+    module, setting = str(atom(name).train_setting).split("/")
+    assert find_recipe(module, setting).network.constructor.startswith("atom_resnet")
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("score_preprocess", "softmax"),
+        ("filter_size", 4),
+        ("filter_size", (4, 0)),
+        ("compressed_dim", 0),
+        ("filter_reg", 0.0),
+        ("projection_reg", -1.0),
+        ("response_floor", 0.0),
+        ("cg_iter", 2.5),
+        ("init_gn_iter", 0),
+        ("box_refinement_on_decrease", "stop"),
+    ],
+)
+def test_a_bad_value_of_atom_is_refused_by_name(field: str, value: object) -> None:
+    with pytest.raises(DomainError, match=field):
+        replace(atom("default"), **{field: value})
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,10 @@ import pytest
 import torch
 
 from ebm.exceptions import DomainError, EBMError, InputError, UnknownNameError
+from ltr.models.bbreg.atom import atom_resnet_small
 from ltr.models.tracking.dimpnet import dimpnet_small
-from pytracking.parameter import find_parameters
+from pytracking.parameter import find_parameters, parameter_names
+from pytracking.parameter.atom_params import ATOMParams
 from pytracking.parameter.base import Params
 from pytracking.parameter.dimp_params import DiMPParams
 from pytracking.tracker import TRACKERS, make_tracker
@@ -42,6 +44,19 @@ def network(seed: int = 0) -> torch.nn.Module:
     return net
 
 
+def atom_network(seed: int = 0) -> torch.nn.Module:
+    torch.manual_seed(seed)
+    net = atom_resnet_small()
+    net.info = dict(GEOMETRY)
+    return net
+
+
+def atom_params(**changes: object) -> ATOMParams:
+    params = find_parameters("atom", "atom_nce_plus")
+    assert isinstance(params, ATOMParams)
+    return replace(params, **({"init_cg_iter": 12} | changes))
+
+
 def dimp_params(**changes: object) -> DiMPParams:
     params = find_parameters("dimp", "nce_plus")
     assert isinstance(params, DiMPParams)
@@ -51,6 +66,8 @@ def dimp_params(**changes: object) -> DiMPParams:
 def build(name: str, *, params: Params | None = None, **options: object) -> Tracker:
     if name == "dimp":
         return make_tracker(name, params or dimp_params(), network=network(), device="cpu", **options)
+    if name == "atom":
+        return make_tracker(name, params or atom_params(), network=atom_network(), device="cpu", **options)
     return make_tracker(name, params or Params(), device="cpu", **options)
 
 
@@ -158,7 +175,9 @@ def test_unknown_tracker() -> None:
         make_tracker("dipm", Params())
 
 
-def test_dimp_refuses_another_trackers_parameters() -> None:
+def test_a_tracker_refuses_another_trackers_parameters() -> None:
+    with pytest.raises(InputError, match="ATOMParams"):
+        make_tracker("atom", dimp_params(), network=atom_network(), device="cpu")
     with pytest.raises(InputError, match="DiMPParams"):
         make_tracker("dimp", Params(), network=network(), device="cpu")
 
@@ -169,8 +188,10 @@ def test_first_box_repeats_its_box() -> None:
         assert (result.score, result.state) == (1.0, "ok")
 
 
-def test_the_classifier_follows_the_target_even_with_random_features() -> None:
-    tracker = build("dimp", params=dimp_params(use_iou_net=False))
+@pytest.mark.parametrize("name", ["atom", "dimp"])
+def test_the_classifier_follows_the_target_even_with_random_features(name: str) -> None:
+    make = {"atom": atom_params, "dimp": dimp_params}[name]
+    tracker = build(name, params=make(use_iou_net=False))
     results = run(tracker, 30)
     truth = np.array([[BOX[0] + 3 * t, BOX[1] + t] for t in range(1, 31)])
     error = np.linalg.norm(np.stack([r.box[:2] for r in results]) - truth, axis=1)
@@ -230,6 +251,36 @@ def test_several_search_scales() -> None:
 )
 def test_options_of_the_parameter_set(changes: dict[str, object]) -> None:
     results = run(build("dimp", params=dimp_params(**changes)))
+    assert all(np.isfinite(r.box).all() for r in results)
+
+
+@pytest.mark.parametrize("name", parameter_names("atom"))
+def test_every_atom_set_tracks_the_same_way_twice(name: str) -> None:
+    params = find_parameters("atom", name)
+    assert isinstance(params, ATOMParams)
+    params = replace(params, init_cg_iter=12, target_not_found_threshold=-1e9)
+    first = run(build("atom", params=params, seed=1), 3)
+    assert_same(first, run(build("atom", params=params, seed=1), 3))
+    assert all(np.isfinite(r.box).all() for r in first)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"update_classifier": False},
+        {"use_augmentation": False},
+        {"filter_size": (3, 3)},
+        {"response_floor": None},
+        {"init_cg_iter": 0},
+        {"iounet_augmentation": True},
+        {"window_output": True, "perform_hn_without_windowing": True},
+        {"box_refinement_step_decay": 0.5},
+        {"sample_memory_size": 8},
+    ],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_options_of_atom(changes: dict[str, object]) -> None:
+    results = run(build("atom", params=atom_params(**changes)), 3)
     assert all(np.isfinite(r.box).all() for r in results)
 
 

@@ -14,9 +14,10 @@ from ebm.exceptions import InputError
 from ltr.admin.checkpoint_io import network_fields, write_checkpoint
 from ltr.admin.exported import Weights, write_export
 from ltr.admin.loading import read_checkpoint
+from ltr.models.bbreg.atom import atom_resnet_small
 from ltr.models.tracking.dimpnet import dimpnet_small
 from pytracking.evaluation.spec import make_spec
-from pytracking.parameter import find_parameters
+from pytracking.parameter import find_parameters, parameter_names
 from pytracking.utils.loading import find_weights, load_tracking_network
 
 PARAMS = find_parameters("dimp", "nce_plus")
@@ -148,6 +149,32 @@ def test_a_broken_file_and_a_strange_network_are_refused(tmp_path: Path) -> None
     broken.write_bytes(b"no weights at all")
     with pytest.raises(InputError, match=r"broken\.pth\.tar"):
         pytracking.load("dimp", "nce_plus", broken, device="cpu")
+
+
+def test_a_network_of_the_other_family_is_refused(tmp_path: Path) -> None:
+    dimp, atom = saved_network(tmp_path / "d.pth.tar"), tmp_path / "a.pth.tar"
+    write_checkpoint(atom, {"epoch": 1, **network_fields(atom_resnet_small())})
+    with pytest.raises(
+        InputError, match=r"d\.pth\.tar holds a network of class DiMPnet, not an ATOM.*bbreg train setting"
+    ):
+        pytracking.load("atom", "atom_nce_plus", dimp, device="cpu")
+    with pytest.raises(
+        InputError, match=r"a\.pth\.tar holds a network of class ATOMnet, not a DiMP.*classifier.*dimp train"
+    ):
+        pytracking.load("dimp", "nce_plus", atom, device="cpu")
+    tracker = pytracking.load("atom", "atom_nce_plus_small", atom, device="cpu")
+    image = np.random.default_rng(0).integers(0, 256, (120, 160, 3), dtype=np.uint8)
+    tracker.initialize(image, (50, 40, 30, 20))
+    assert tracker.track(image).box.shape == (4,)
+
+
+@pytest.mark.parametrize("name", parameter_names("atom"))
+def test_missing_weights_of_atom_are_told_as_dimps(places: tuple[Path, Path], name: str) -> None:
+    params = find_parameters("atom", name)
+    with pytest.raises(InputError, match="No weights found") as caught:
+        pytracking.load("atom", name)
+    assert str(places[0] / params.network_files[0]) in str(caught.value)
+    assert f"run_training.py bbreg {str(params.train_setting).split('/')[1]}" in str(caught.value)
 
 
 def test_tracking_imports_no_training_code(tmp_path: Path) -> None:

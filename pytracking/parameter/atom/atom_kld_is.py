@@ -1,0 +1,11 @@
+"""ATOM by KLD-IS: the second paper's baseline loss, tracked as ATOM-EBM. Source: arXiv:2005.01698."""
+
+from dataclasses import replace
+
+from pytracking.parameter.atom import atom_prob_ml
+
+__all__ = ["PARAMS"]
+
+PARAMS = replace(
+    atom_prob_ml.PARAMS, network_files=("atom_kld_is.pth.tar",), train_setting="bbreg/atom_kld_is"
+)
