@@ -1,48 +1,62 @@
 """Conjugate gradients for a few steps, and Gauss-Newton on top of them; no step waits for the device."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
-__all__ = ["LeastSquares", "conjugate_gradient", "gauss_newton"]
+__all__ = ["LeastSquares", "Quadratic", "conjugate_gradient", "gauss_newton"]
 
 Operator = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Quadratic:
+    """``v A v / 2 - rhs v`` of vectors v ``[n]``, A symmetric and positive semidefinite.
+
+    Attributes:
+        rhs: ``[n]``.
+        product: ``v -> A v``.
+        curvature: ``v -> v A v``, which may cost less than the product.
+    """
+
+    rhs: Tensor
+    product: Operator
+    curvature: Operator
 
 
 class LeastSquares(Protocol):
     """A sum of squared residuals ``|r(x)|^2`` of one vector x ``[n]``."""
 
-    def linearized(self, x: Tensor) -> tuple[Tensor, Operator]:
-        """``-J^T r`` at `x`, and the map ``v -> J^T J v``, ``[n] -> [n]``."""
+    def linearized(self, x: Tensor) -> Quadratic:
+        """Half the sum at ``x + v`` with r taken as linear in v: A is ``J^T J``, rhs ``-J^T r``."""
 
     def precondition(self, v: Tensor) -> Tensor:
         """An easily inverted guess of ``J^T J``, applied inversely to `v`, ``[n]``."""
 
 
 def conjugate_gradient(
-    product: Operator,
-    rhs: Tensor,
+    system: Quadratic,
     steps: int,
     precondition: Operator = lambda v: v,
     *,
     polak_ribiere: bool = False,
 ) -> Tensor:
-    """Approximate solution v of ``A v = rhs`` after `steps` steps from 0, ``[n]``.
+    """Approximate minimum v ``[n]`` of a quadratic after `steps` steps from 0.
 
     Args:
-        product: ``v -> A v``, A symmetric and positive semidefinite.
-        rhs: right-hand side ``[n]``.
+        system: A and the right-hand side.
         steps: their number. Once the residual is zero, further ones change nothing.
-        precondition: ``v -> M^-1 v``.
+        precondition: ``v -> M^-1 v`` for an M close to A.
         polak_ribiere: how a direction is made conjugate to the last one; otherwise by Fletcher and Reeves.
 
     Source: the published ATOM tracker. One repair: a right-hand side of zero has the solution zero.
     """
-    solution, residual = torch.zeros_like(rhs), rhs
-    last = direction = torch.zeros_like(rhs)
-    size = rhs.new_ones(())
+    residual = last = system.rhs
+    solution = direction = torch.zeros_like(residual)
+    size = residual.new_ones(())
     for step in range(steps):
         steepest = precondition(residual)
         before, size = size, residual @ steepest
@@ -51,7 +65,9 @@ def conjugate_gradient(
             direction = steepest + _ratio(gain, before).clamp(min=0) * direction
         else:
             direction = steepest
-        image = product(direction)
+        if step + 1 == steps:
+            return solution + _ratio(size, system.curvature(direction)) * direction
+        image = system.product(direction)
         length = _ratio(size, direction @ image)
         solution = solution + length * direction
         last, residual = residual, residual - length * image
@@ -64,8 +80,8 @@ def gauss_newton(
     """x ``[n]`` after one Gauss-Newton step for each of `steps`, its number of conjugate-gradient steps."""
     for count in steps:
         if count:
-            rhs, product = problem.linearized(x)
-            x = x + conjugate_gradient(product, rhs, count, problem.precondition, polak_ribiere=polak_ribiere)
+            system = problem.linearized(x)
+            x = x + conjugate_gradient(system, count, problem.precondition, polak_ribiere=polak_ribiere)
     return x
 
 

@@ -5,7 +5,7 @@ filter itself; in the first, on the first frame, it is ``P^T w`` of projection P
 samples and correlating them with w is the same as correlating them with e, at a quarter of the work.
 """
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -13,10 +13,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ltr.models.layers.filter import apply_feat_transpose, apply_filter
+from pytracking.libs.conjugate_gradient import Quadratic
 
 __all__ = ["FilterFit", "FilterProblem", "JointProblem", "correlate"]
 
-Operator = Callable[[Tensor], Tensor]
+PART = 2**19  # numbers, 2 MB: samples are read twice by a product, the second time from the cache
 
 
 def correlate(samples: Tensor, filter: Tensor) -> Tensor:
@@ -54,24 +55,59 @@ class FilterFit:
     floor: float | None
     size: tuple[int, int]
 
-    def linearized(self, filter: Tensor) -> tuple[Tensor, Operator]:
-        """``-J^T r`` at a filter ``[C, kh, kw]``, and the map ``v -> J^T J v`` of filters."""
-        weights = self.weights[:, None, None]
-        scores = correlate(self.samples, filter)
-        slope: Tensor | None = None
-        if self.floor is not None:
+    def linearized(self, filter: Tensor) -> "FitQuadratic":
+        """The quadratic that the sum is close to at a filter ``[C, kh, kw]``."""
+        pull, gain = torch.zeros_like(filter), []
+        for samples, labels, weights in zip(*(_parts(t, self.samples) for t in self._fields())):
+            scores, factor = correlate(samples, filter), weights[:, None, None]
+            if self.floor is None:
+                pull += correlate_transposed(samples, factor * (labels - scores), self.size)
+                gain.append(factor.expand_as(scores))
+                continue
             slope = (scores.clamp(max=0) / self.floor).exp()
-            scores = torch.where(scores < 0, self.floor * (slope - 1), scores)
-        pull = weights * (self.labels - scores)
-        gain = weights if slope is None else weights * slope.square()
+            answer = torch.where(scores < 0, self.floor * (slope - 1), scores)
+            pull += correlate_transposed(samples, factor * slope * (labels - answer), self.size)
+            gain.append(factor * slope.square())
+        return FitQuadratic(pull=pull, samples=_parts(self.samples, self.samples), gain=gain)
 
-        def product(step: Tensor) -> Tensor:
-            return self._gather(gain * correlate(self.samples, step))
+    def _fields(self) -> tuple[Tensor, Tensor, Tensor]:
+        return self.samples, self.labels, self.weights
 
-        return self._gather(pull if slope is None else pull * slope), product
 
-    def _gather(self, maps: Tensor) -> Tensor:
-        return correlate_transposed(self.samples, maps, self.size)
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FitQuadratic:
+    """A `FilterFit` at a filter.
+
+    Attributes:
+        pull: ``-J^T r``, ``[C, kh, kw]``.
+        samples: the samples in parts.
+        gain: what a squared change of their scores costs, ``[n, h, w]`` each.
+    """
+
+    pull: Tensor
+    samples: Sequence[Tensor]
+    gain: Sequence[Tensor]
+
+    def product(self, step: Tensor) -> Tensor:
+        """``J^T J v`` of a filter v."""
+        size = (step.shape[-2], step.shape[-1])
+        total = torch.zeros_like(step)
+        for samples, gain in zip(self.samples, self.gain):
+            total += correlate_transposed(samples, gain * correlate(samples, step), size)
+        return total
+
+    def curvature(self, step: Tensor) -> Tensor:
+        """``|J v|^2`` of a filter v, half the work of the product."""
+        total = step.new_zeros(())
+        for samples, gain in zip(self.samples, self.gain):
+            total += (gain * correlate(samples, step).square()).sum()
+        return total
+
+
+def _parts(tensor: Tensor, samples: Tensor) -> tuple[Tensor, ...]:
+    """`tensor` in parts, those of `samples` fitting into a core's cache; in one part on other devices."""
+    fitting = max(1, PART * len(samples) // max(samples.numel(), 1))
+    return tensor.split(fitting if samples.device.type == "cpu" else max(len(samples), 1))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -81,13 +117,14 @@ class FilterProblem:
     fit: FilterFit
     reg: float
 
-    def linearized(self, x: Tensor) -> tuple[Tensor, Operator]:
-        """``-J^T r`` at `x`, and ``v -> J^T J v``."""
+    def linearized(self, x: Tensor) -> Quadratic:
+        """The quadratic at `x`."""
         shape = (-1, *self.fit.size)
-        pull, product = self.fit.linearized(x.reshape(shape))
-        return (
-            pull.flatten() - self.reg * x,
-            lambda v: product(v.reshape(shape)).flatten() + self.reg * v,
+        near = self.fit.linearized(x.reshape(shape))
+        return Quadratic(
+            rhs=near.pull.flatten() - self.reg * x,
+            product=lambda v: near.product(v.reshape(shape)).flatten() + self.reg * v,
+            curvature=lambda v: near.curvature(v.reshape(shape)) + self.reg * (v @ v),
         )
 
     def precondition(self, v: Tensor) -> Tensor:
@@ -118,30 +155,33 @@ class JointProblem:
         count = self.channels * self.fit.size[0] * self.fit.size[1]
         return x[:count].reshape(self.channels, -1), x[count:].reshape(self.channels, -1)
 
-    def linearized(self, x: Tensor) -> tuple[Tensor, Operator]:
-        """``-J^T r`` at `x`, and ``v -> J^T J v``."""
+    def linearized(self, x: Tensor) -> Quadratic:
+        """The quadratic at `x`."""
         taps, projection = self.split(x)
-        pull, fit_product = self.fit.linearized(self._whole(projection.T @ taps))
+        near = self.fit.linearized(self._whole(projection.T @ taps))
 
-        def back(gradient: Tensor, v: Tensor) -> Tensor:
-            """Gradient in e ``[C, kh, kw]`` as one in (w, P), with the regularisation of `v` added."""
-            flat = gradient.flatten(1)
-            joined = torch.cat(((projection @ flat).flatten(), (taps @ flat.T).flatten()))
-            return joined + self._regularization(v)
-
-        def product(v: Tensor) -> Tensor:
+        def ahead(v: Tensor) -> Tensor:
+            """A change of (w, P) as one of e ``[C, kh, kw]``."""
             by_taps, by_projection = self.split(v)
-            step = projection.T @ by_taps + by_projection.T @ taps
-            return back(fit_product(self._whole(step)), v)
+            return self._whole(projection.T @ by_taps + by_projection.T @ taps)
 
-        return back(pull, -x), product
+        def back(gradient: Tensor) -> Tensor:
+            """A gradient in e ``[C, kh, kw]`` as one in (w, P)."""
+            flat = gradient.flatten(1)
+            return torch.cat(((projection @ flat).flatten(), (taps @ flat.T).flatten()))
+
+        return Quadratic(
+            rhs=back(near.pull) - self._regularized(x),
+            product=lambda v: back(near.product(ahead(v))) + self._regularized(v),
+            curvature=lambda v: near.curvature(ahead(v)) + v @ self._regularized(v),
+        )
 
     def precondition(self, v: Tensor) -> Tensor:
         """The regularisation alone, inverted."""
         taps, projection = self.split(v)
         return torch.cat(((taps / self.filter_reg).flatten(), (projection / self.projection_reg).flatten()))
 
-    def _regularization(self, v: Tensor) -> Tensor:
+    def _regularized(self, v: Tensor) -> Tensor:
         taps, projection = self.split(v)
         return torch.cat(((taps * self.filter_reg).flatten(), (projection * self.projection_reg).flatten()))
 

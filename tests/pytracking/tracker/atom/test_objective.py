@@ -7,7 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pytracking.libs.conjugate_gradient import conjugate_gradient, gauss_newton
+from pytracking.libs.conjugate_gradient import Quadratic, conjugate_gradient, gauss_newton
+from pytracking.tracker.atom import objective
 from pytracking.tracker.atom.objective import FilterFit, FilterProblem, JointProblem, correlate
 
 Residuals = Callable[[Tensor], Tensor]
@@ -79,13 +80,14 @@ BOTH = pytest.mark.parametrize("joint", [False, True], ids=["filter", "joint"])
 @pytest.mark.parametrize("size", [(4, 4), (3, 3), (4, 3), (1, 2)])
 def test_both_products_are_autograds(joint: bool, size: tuple[int, int], floor: float | None) -> None:
     problem, residuals, x = make_problem(joint, size, floor)
-    rhs, product = problem.linearized(x)
+    ours = problem.linearized(x)
     value, transposed = torch.func.vjp(residuals, x)
-    torch.testing.assert_close(rhs, -transposed(value)[0])
+    torch.testing.assert_close(ours.rhs, -transposed(value)[0])
     for seed in range(3):
         v = torch.randn(len(x), generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
         _, image = torch.func.jvp(residuals, (x,), (v,))
-        torch.testing.assert_close(product(v), transposed(image)[0])
+        torch.testing.assert_close(ours.product(v), transposed(image)[0])
+        torch.testing.assert_close(ours.curvature(v), image @ image)
 
 
 @BOTH
@@ -105,11 +107,16 @@ def test_gauss_newton_takes_the_steps_of_an_autograd_one(joint: bool, polak_ribi
     for _ in range(3):
         value, transposed = torch.func.vjp(residuals, x)
 
-        def product(v: Tensor, at: Tensor = x, back: Callable = transposed) -> Tensor:
-            return back(torch.func.jvp(residuals, (at,), (v,))[1])[0]
+        def image(v: Tensor, at: Tensor = x) -> Tensor:
+            return torch.func.jvp(residuals, (at,), (v,))[1]
 
-        rhs = -transposed(value)[0]
-        x = x + conjugate_gradient(product, rhs, 4, problem.precondition, polak_ribiere=polak_ribiere)
+        def product(v: Tensor, back: Callable = transposed) -> Tensor:
+            return back(image(v))[0]
+
+        near = Quadratic(
+            rhs=-transposed(value)[0], product=product, curvature=lambda v: image(v).square().sum()
+        )
+        x = x + conjugate_gradient(near, 4, problem.precondition, polak_ribiere=polak_ribiere)
     ours = gauss_newton(problem, start, [4, 4, 4], polak_ribiere=polak_ribiere)
     torch.testing.assert_close(ours, x, rtol=1e-8, atol=1e-10)
     assert residuals(x).square().sum() < 0.8 * residuals(start).square().sum()
@@ -135,6 +142,18 @@ def test_slots_that_weigh_nothing_change_nothing() -> None:
     x = torch.linspace(-0.2, 0.2, DIM * 16, dtype=torch.float64)
     a, b = (gauss_newton(FilterProblem(fit=f, reg=0.1), x, [5], polak_ribiere=True) for f in (used, whole))
     torch.testing.assert_close(a, b)
+
+
+def test_samples_are_read_in_parts_that_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, _, x = make_problem(True, (4, 4), 0.05)
+    v = torch.linspace(-1, 1, len(x), dtype=torch.float64)
+    one = whole.linearized(x)
+    monkeypatch.setattr(objective, "PART", 2 * CHANNELS * 6 * 7)
+    several = whole.linearized(x)
+    assert len(whole.fit.linearized(torch.zeros(CHANNELS, 4, 4, dtype=torch.float64)).samples) == 2
+    torch.testing.assert_close(one.rhs, several.rhs)
+    torch.testing.assert_close(one.product(v), several.product(v))
+    torch.testing.assert_close(one.curvature(v), several.curvature(v))
 
 
 def test_a_single_tap_moves_the_scores_by_half_a_cell_to_the_front() -> None:
