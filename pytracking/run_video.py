@@ -130,7 +130,7 @@ def _run(args: argparse.Namespace) -> int:
         {"the video": video, "the weights": weights.files},
     )
     print(weights)
-    network = None if weights.path is None else load_tracking_network(weights)
+    network = None if weights.path is None else load_tracking_network(weights, args.tracker)
     tracker = make_tracker(args.tracker, params, network=network, device=args.device, seed=args.seed)
     with ExitStack() as stack:
         stack.enter_context(_threads(args.threads, network, args.device))

@@ -41,7 +41,9 @@ class SequenceRunner:
         self.spec = spec
         self.device = device
         self.timed = timed
-        self._network: Any = None if spec.weights.path is None else load_tracking_network(spec.weights)
+        self._network: Any = None
+        if spec.weights.path is not None:
+            self._network = load_tracking_network(spec.weights, spec.tracker)
 
     @property
     def parameters(self) -> int:

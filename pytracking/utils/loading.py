@@ -88,7 +88,7 @@ def find_weights(
     raise InputError(_nothing_found(params, looked))
 
 
-def load_tracking_network(choice: WeightsChoice, tracker: str = "dimp") -> Any:
+def load_tracking_network(choice: WeightsChoice, tracker: str) -> Any:
     """The network of a weights file, on the CPU and in evaluation mode.
 
     Args:
