@@ -8,34 +8,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from tests import formula
+
 
 def _pattern(shape: Sequence[int], a: float, b: float = 0.0) -> Tensor:
     n = np.arange(math.prod(shape), dtype=np.float64)
     return torch.from_numpy(np.sin(a * n + b).astype(np.float32)).reshape(tuple(shape))
-
-
-def _noise(index: int, shape: Sequence[int]) -> Tensor:
-    # The legacy generator: its stream is the same in every version of numpy.
-    values = np.random.RandomState(1000 + index).standard_normal(tuple(shape))
-    return torch.from_numpy(np.asarray(values, dtype=np.float32))
-
-
-def _fill(net: nn.Module) -> None:
-    state = net.state_dict()
-    for i, (key, value) in enumerate(state.items()):
-        if "num_batches_tracked" in key or "filter_optimizer" in key:
-            continue
-        noise = _noise(i, value.shape)
-        if key.endswith("running_mean"):
-            value.copy_(0.1 * noise)
-        elif key.endswith("running_var"):
-            value.copy_(1.0 + 0.25 * noise.square())
-        elif value.dim() >= 2:
-            value.copy_(math.sqrt(2.0 / (value.numel() / value.shape[0])) * noise)
-        elif key.endswith("weight"):
-            value.copy_(1.0 + 0.1 * noise)
-        else:
-            value.copy_(0.05 * noise)
 
 
 def _check(value: Tensor, expected: Sequence[float], rel: float = 1e-4) -> None:
@@ -56,13 +34,13 @@ def pattern() -> Callable[..., Tensor]:
 @pytest.fixture(scope="session")
 def noise() -> Callable[[int, Sequence[int]], Tensor]:
     """``noise(i, shape)``: standard normal numbers of stream i."""
-    return _noise
+    return formula.noise
 
 
 @pytest.fixture(scope="session")
 def fill() -> Callable[[nn.Module], None]:
     """``fill(net)``: weights by position in the state dict, the filter optimiser's left as constructed."""
-    return _fill
+    return formula.fill
 
 
 @pytest.fixture(scope="session")
