@@ -30,6 +30,7 @@ __all__ = ["build_parser", "main"]
 
 _EXAMPLES = """examples:
   python pytracking/run_tracker.py dimp nce_plus --dataset generated
+  python pytracking/run_tracker.py atom default --dataset otb --root /data/OTB100
   python pytracking/run_tracker.py dimp nce_plus --dataset otb --root /data/OTB100 --sequence Crossing
   python pytracking/run_tracker.py dimp nce_plus --dataset lasot --threads 8 --runid 0
   python pytracking/run_tracker.py dimp nce_plus_small --dataset otb --compare dimp/nce_plus ATOM=results/ATOM

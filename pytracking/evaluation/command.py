@@ -57,7 +57,7 @@ def add_dataset_options(parser: argparse.ArgumentParser) -> None:
 
 def add_tracker_options(parser: argparse.ArgumentParser) -> None:
     """Tracker, parameter set, weights and which of them, device and seed."""
-    parser.add_argument("tracker", help="name of the tracker, e.g. dimp")
+    parser.add_argument("tracker", help="name of the tracker: dimp, atom or first_box")
     parser.add_argument("parameter", help="name of its parameter set, e.g. nce_plus")
     parser.add_argument(
         "--checkpoint",

@@ -1,6 +1,8 @@
 """Parameter sets: published values, checks that name the field, and look-up by name."""
 
+import re
 from dataclasses import FrozenInstanceError, replace
+from pathlib import Path
 
 import pytest
 
@@ -11,9 +13,18 @@ from pytracking.parameter.atom_params import ATOMParams
 from pytracking.parameter.base import Augmentation
 from pytracking.parameter.dimp_params import DiMPParams
 
+GUIDE = Path(__file__).resolve().parents[3] / "docs/guide/trackers.md"
 EVERY_SET = [
     (tracker, name) for tracker in ("atom", "dimp", "first_box") for name in parameter_names(tracker)
 ]
+
+
+@pytest.mark.parametrize(("tracker", "name"), EVERY_SET)
+def test_every_set_is_in_the_guide_with_its_files(tracker: str, name: str) -> None:
+    params = find_parameters(tracker, name)
+    words = re.findall(r"`([^`\n]+)`", GUIDE.read_text("utf-8"))
+    known = [name if tracker != "first_box" else tracker, *params.network_files]
+    assert set(known + [params.train_setting] * (params.train_setting is not None)) <= set(words)
 
 
 def dimp(name: str) -> DiMPParams:

@@ -1,7 +1,7 @@
 """Every parameter set twice over real frames, with weights by formula: identical boxes.
 
-A few frames and the small network; ``EBMTRACK_TRACK_FRAMES=60`` takes the first 60 frames of each sequence and
-the networks that the sets are made for, which takes minutes.
+A few frames and the small network; ``EBMTRACK_TRACK_FRAMES=60`` takes the first 60 frames of each sequence
+and the networks that the sets are made for, which takes minutes.
 """
 
 import os
