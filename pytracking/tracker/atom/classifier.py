@@ -48,13 +48,7 @@ class ATOMClassifier:
         return ScoreGrid(center=(height // 2, width // 2), cells=(height, width))
 
     def learn(self, features: Tensor, boxes: NDArray[np.float64], generator: torch.Generator) -> None:
-        """Learn projection and filter from the first frame.
-
-        Args:
-            features: ``[N, C, h, w]``, the unaltered sample first.
-            boxes: x, y, w, h ``[N, 4]``, crop px.
-            generator: source of the channel dropout and of the starting point.
-        """
+        """Learn projection and filter from the first frame; dropout and the starting point are drawn."""
         params = self.params
         known = torch.from_numpy(boxes).to(features)
         if params.use_augmentation:
@@ -85,15 +79,7 @@ class ATOMClassifier:
     def update(
         self, features: Tensor, box: NDArray[np.float64], flag: Flag, frame_number: int, score: float
     ) -> None:
-        """Remember a frame and, when it is due, refine the filter on all that is remembered.
-
-        Args:
-            features: ``[1, C, h, w]`` of the winning search scale.
-            box: the refined target in that crop, x, y, w, h ``[4]``, crop px.
-            flag: what localisation thinks of the frame; one that it doubts is not remembered.
-            frame_number: 1 on the first frame.
-            score: highest score of the frame.
-        """
+        """Remember a frame that is sure enough and, when it is due, refit the filter to all of them."""
         memory, params = self.memory, self.params
         if memory is None:
             return

@@ -45,13 +45,7 @@ class DiMPClassifier:
         return ScoreGrid.of_filter((features.shape[-2], features.shape[-1]), self.kernel_size)
 
     def learn(self, features: Tensor, boxes: NDArray[np.float64], generator: torch.Generator) -> None:
-        """Learn the filter from the first frame.
-
-        Args:
-            features: ``[N, C, h, w]``, the unaltered sample first.
-            boxes: x, y, w, h ``[N, 4]``, crop px.
-            generator: source of the channel dropout.
-        """
+        """Learn the filter from the first frame; the channel dropout is drawn."""
         known = torch.from_numpy(boxes).to(features)
         if self.params.use_augmentation:
             features, known = with_dropout(features, known, self.params.augmentation, generator)
@@ -81,15 +75,7 @@ class DiMPClassifier:
     def update(
         self, features: Tensor, box: NDArray[np.float64], flag: Flag, frame_number: int, score: float
     ) -> None:
-        """Remember a frame and, when it is due, refine the filter on all that is remembered.
-
-        Args:
-            features: ``[1, C, h, w]`` of the winning search scale.
-            box: the refined target in that crop, x, y, w, h ``[4]``, crop px.
-            flag: what localisation thinks of the frame; one that it doubts changes nothing.
-            frame_number: 1 on the first frame.
-            score: highest score of the frame.
-        """
+        """Remember a frame that is sure enough and, when it is due, refine the filter on all of them."""
         memory = self.memory
         if memory is None or not flag.may_train:
             return
