@@ -21,6 +21,7 @@ def load(
     *,
     seed: int = 0,
     with_covariance: bool = False,
+    compat: bool = False,
 ) -> Tracker:
     """A tracker ready for its first frame. No dataset and no paths file is needed.
 
@@ -37,12 +38,13 @@ def load(
         device: "auto", "cpu", "cuda", "cuda:1", "mps", or a torch device.
         seed: of everything the tracker draws; equal seeds give equal tracks.
         with_covariance: estimate the box covariance of every frame.
+        compat: with the published trackers' arithmetic where it differs from what is right.
 
     Raises:
         UnknownNameError: naming the nearest trackers or parameter sets.
         InputError: if the weights cannot be found or read.
     """
-    params = find_parameters(tracker, parameters)
+    params = find_parameters(tracker, parameters, compat=compat)
     path = None if checkpoint is None else Path(checkpoint)
     return make_tracker(
         tracker, params, checkpoint=path, device=device, seed=seed, with_covariance=with_covariance

@@ -113,6 +113,7 @@ def _run(args: argparse.Namespace) -> int:
         run_id=args.run_id,
         seed=args.seed,
         device=args.device,
+        compat=args.compat,
     )
     root = results_root(args.results)
     _require_usable(args, dataset, sequences, spec, root)

@@ -114,7 +114,7 @@ def _run(args: argparse.Namespace) -> int:
     from pytracking.tracker import make_tracker
     from pytracking.utils.loading import find_weights, load_tracking_network
 
-    params = find_parameters(args.tracker, args.parameter)
+    params = find_parameters(args.tracker, args.parameter, compat=args.compat)
     video = video_path(args.video)
     out = args.out or _default_out(video, args.tracker)
     table = args.csv or out.parent / f"{out.stem}.csv"

@@ -74,6 +74,11 @@ def add_tracker_options(parser: argparse.ArgumentParser) -> None:
         "has any (default: %(default)s)",
     )
     parser.add_argument(
+        "--compat",
+        action="store_true",
+        help="with the published trackers' arithmetic where it differs from what is right",
+    )
+    parser.add_argument(
         "--device", default="auto", help="auto, cpu, cuda, cuda:N or mps (default: %(default)s)"
     )
     parser.add_argument(

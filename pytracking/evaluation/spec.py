@@ -136,14 +136,15 @@ def make_spec(
     run_id: int | None = None,
     seed: int = 0,
     device: str = "auto",
+    compat: bool = False,
 ) -> TrackerSpec:
-    """Look up parameters and weights.
+    """Look up parameters and weights; `compat` is with the published trackers' arithmetic.
 
     Raises:
         UnknownNameError: if there is no such tracker or parameter set.
         InputError: if no weights are found.
     """
-    params = find_parameters(tracker, parameter)
+    params = find_parameters(tracker, parameter, compat=compat)
     return TrackerSpec(
         tracker=tracker,
         parameter=parameter,

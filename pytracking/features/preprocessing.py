@@ -58,6 +58,7 @@ def sample_patch(
     *,
     mode: str = "replicate",
     max_scale_change: float | None = None,
+    nominal_corners: bool = False,
 ) -> Patch:
     """Cut `sample_size` px around `center` out of `image` and resize it to `output_size`.
 
@@ -70,6 +71,8 @@ def sample_patch(
             it fits on both axes; ``"inside_major"`` until it fits on the axis where it is relatively
             smallest.
         max_scale_change: largest shrinkage of the two inside modes; None is unbounded.
+        nominal_corners: give corners that leave out at which pixel a decimated reading starts, as the
+            published trackers do.
 
     Returns:
         The patch, with the corners it truly covers.
@@ -100,7 +103,7 @@ def sample_patch(
     # Striding samples pixel o + d*k: this shift puts centre and extent of the decimated crop where they
     # truly are.
     corners = [
-        step * edge + offset - (step - 1) / 2
+        step * edge + (0 if nominal_corners else offset - (step - 1) / 2)
         for edge, offset in ((top, y0), (left, x0), (top + rows, y0), (left + columns, x0))
     ]
     return Patch(image=pixels, corners=(corners[0], corners[1], corners[2], corners[3]))

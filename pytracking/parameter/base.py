@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 from ebm.exceptions import DomainError
+from pytracking.parameter.compat import Compat, differences_of
 
 __all__ = [
     "Augmentation",
@@ -27,13 +28,25 @@ class Params:
     Attributes:
         network_files: file names in a networks folder, tried in order; empty if the tracker has no network.
         train_setting: ``"module/name"`` of the train setting whose checkpoints fit, or None.
+        compat: reproduce the published trackers' arithmetic where it differs from what is right: True, or the
+            names of some rows of `pytracking.parameter.compat.DIFFERENCES`.
     """
 
     network_files: tuple[str, ...] = ()
     train_setting: str | None = None
+    compat: Compat = False
 
     def __post_init__(self) -> None:
         """Hook for the groups; each calls the next one."""
+        differences_of(self.compat)
+
+    def reproduces(self, difference: str) -> bool:
+        """Whether one row of the table of differences is in force.
+
+        Raises:
+            UnknownNameError: if there is no such row.
+        """
+        return difference in differences_of(self.compat) & differences_of((difference,))
 
     @property
     def needs_network(self) -> bool:
@@ -188,6 +201,9 @@ class RefineParams(Params):
     """Box refinement by gradient ascent on the energy. Source: published DiMP parameter files."""
 
     use_iou_net: bool = True  # refine boxes; otherwise the size changes by search scale alone
+    box_scores: Literal["density", "overlap"] = (
+        "overlap"  # what the box branch was trained to give: log-densities up to a constant, or overlaps
+    )
     iounet_augmentation: bool = False  # average the reference over the untilted first-frame samples
     iounet_k: int = 3  # best boxes that are averaged
     num_init_random_boxes: int = 9  # starts beside the classifier's own box
@@ -208,19 +224,18 @@ class RefineParams(Params):
         4.0  # px; a refined side goes no lower unless the first box was smaller; 0: no limit
     )
     limit_to_frame: bool = True  # a refined side is never longer than the frame's
-    half_pixel_drift: bool = False  # True: the published trackers' shift of half a crop px per refined frame
     covariance_samples: int = 256  # boxes the covariance is estimated from
     covariance_sigmas: tuple[tuple[float, float], ...] = ((0.05, 0.05), (0.5, 0.5))  # (centre, log size)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.require_flags("use_iou_net iounet_augmentation update_scale_when_uncertain limit_to_frame")
-        self.require_flags("half_pixel_drift")
         self.require_counts("iounet_k", 1)
         self.require_counts("num_init_random_boxes box_refinement_iter", 0)
         self.require_counts("covariance_samples", 16)
         self.require_all("box_jitter_pos box_jitter_sz min_target_size", 0.0)
         self.require_all("maximal_aspect_ratio", 1.0, open_low=True)
+        self.require(self.box_scores in ("density", "overlap"), "box_scores", "density or overlap")
         spaces = ("default", "relative")
         self.require(self.box_refinement_space in spaces, "box_refinement_space", "default or relative")
         rules = ("keep", "undo")

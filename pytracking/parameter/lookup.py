@@ -2,11 +2,13 @@
 
 import importlib
 import pkgutil
+from dataclasses import replace
 from pathlib import Path
 
 from ebm.exceptions import UnknownNameError
 from ebm.lookup import unknown_name
 from pytracking.parameter.base import Params
+from pytracking.parameter.compat import Compat
 
 __all__ = ["find_parameters", "parameter_names"]
 
@@ -26,8 +28,13 @@ def parameter_names(tracker: str) -> list[str]:
     return sorted(m.name for m in modules if not m.name.startswith("_"))
 
 
-def find_parameters(tracker: str, name: str) -> Params:
+def find_parameters(tracker: str, name: str, *, compat: Compat = False) -> Params:
     """The parameter set `name` of a tracker: ``PARAMS`` of ``pytracking/parameter/<tracker>/<name>.py``.
+
+    Args:
+        tracker: its name.
+        name: of the set.
+        compat: with the published trackers' arithmetic, see `Params`.
 
     Raises:
         UnknownNameError: naming the nearest trackers or parameter sets, and another tracker that has `name`.
@@ -38,7 +45,7 @@ def find_parameters(tracker: str, name: str) -> Params:
     params = importlib.import_module(f"pytracking.parameter.{tracker}.{name}").PARAMS
     if not isinstance(params, Params):
         raise TypeError(f"PARAMS of parameter set {tracker} {name} is a {type(params).__name__}, not Params.")
-    return params
+    return replace(params, compat=compat) if compat else params
 
 
 def _unknown_set(tracker: str, name: str, names: list[str]) -> UnknownNameError:

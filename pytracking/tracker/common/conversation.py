@@ -160,6 +160,8 @@ class ClassifierTracker:
             box = crops.views[chosen].box_of(self._state)
             sample = features[chosen : chosen + 1]
             self.classifier.update(sample, box, found.flag, self.frame_number, found.score)
+            if found.flag is not Flag.NOT_FOUND:
+                self._state = self.refiner.at_end_of_frame(self._state)
         score = min(max(0.0, found.score), 1.0)  # in this order a NaN becomes 0
         return Tracked(box=self._state.box, score=score, flag=found.flag, covariance=covariance)
 

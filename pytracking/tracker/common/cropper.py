@@ -65,4 +65,5 @@ class Cropper:
             (height, width),
             mode=self.params.border_mode,
             max_scale_change=self.params.patch_max_scale_change,
+            nominal_corners=self.params.reproduces("decimation_offset"),
         )

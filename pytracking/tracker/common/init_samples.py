@@ -64,8 +64,12 @@ def first_frame_samples(
         (float(center[0]), float(center[1])),
         (float(scale * expanded[0]), float(scale * expanded[1])),
         (int(expanded[0]), int(expanded[1])),
+        nominal_corners=params.reproduces("decimation_offset"),
     )
-    view = CropView(center=np.array(patch.center), scale=patch.scale, crop_size=params.crop_size)
+    if params.reproduces("rounded_first_boxes"):
+        view = CropView(center=center, scale=scale, crop_size=params.crop_size)
+    else:
+        view = CropView(center=np.array(patch.center), scale=patch.scale, crop_size=params.crop_size)
     transforms = list(_transforms(augmentation, crop_size, moved, generator))
     shifts = np.array([t.shift for t in transforms], dtype=np.float64)
     boxes = np.tile(view.box_of(state), (len(transforms), 1))

@@ -61,12 +61,12 @@ def localize(
         params: thresholds.
 
     Source: the published DiMP trackers. Three repairs: the block around the first peak is left out of the
-        search for the second one whatever the scores' sign, a window acts whenever it is asked for, and a
-        NaN map is not found.
+        search for the second one whatever the scores' sign, a window acts whenever it is asked for (see
+        `pytracking.parameter.compat` for both), and a NaN map is not found.
     """
     maps = np.asarray(scores, dtype=np.float64)
     plain = maps
-    if params.window_output:
+    if params.window_output and not _is_idle(params):
         maps = maps * _window((maps.shape[1], maps.shape[2]), grid)
         plain = plain if params.perform_hn_without_windowing else maps
     first = _peak(maps, views, grid)
@@ -79,6 +79,12 @@ def localize(
     return Localization(
         position=position, flag=flag, scale_index=first.scale_index, score=float(scores.max())
     )
+
+
+def _is_idle(params: LocalizeParams) -> bool:
+    """Whether a window that is asked for does nothing, as in the published trackers."""
+    acts = params.perform_hn_without_windowing and params.advanced_localization
+    return not acts and params.reproduces("idle_window")
 
 
 def _peak(maps: Array, views: Sequence[CropView], grid: ScoreGrid) -> _Peak:
@@ -122,7 +128,9 @@ def _judge(
     view = views[first.scale_index]
     cell = grid.cell(view.crop_size) * view.scale
     block = params.target_neighborhood_scale * previous.size / cell
-    second = _peak(_masked(maps[first.scale_index], first.index, block)[None], [view], grid)
+    fill = 0.0 if params.reproduces("zero_mask") else -np.inf
+    others = _masked(maps[first.scale_index], first.index, block, fill)
+    second = _peak(others[None], [view], grid)
     if second.value > params.distractor_threshold * first.value:
         last = (previous.position - view.center) / cell
         far = params.displacement_scale * float(np.sqrt(maps[0].size)) / 2
@@ -137,12 +145,12 @@ def _judge(
     return Flag.NORMAL, first.position
 
 
-def _masked(scores: Array, index: Array, block: Array) -> Array:
-    """A copy of the map ``[h, w]`` without the block of `block` (h, w) cells around `index`."""
+def _masked(scores: Array, index: Array, block: Array, fill: float) -> Array:
+    """A copy of the map ``[h, w]`` with `fill` in the block of `block` (h, w) cells around `index`."""
     spans = []
     for axis in (0, 1):
         start = max(round(float(index[axis] - block[axis] / 2)), 0)
         spans.append(slice(start, max(round(float(index[axis] + block[axis] / 2 + 1)), start)))
     masked = scores.copy()
-    masked[spans[0], spans[1]] = -np.inf
+    masked[spans[0], spans[1]] = fill
     return masked

@@ -35,6 +35,7 @@ class BoxRefiner:
         self._head: BoxEnergy | None = None
         self._energy: ScoreFunction | None = None
         self._smallest = np.zeros(2)
+        self._last_position: Array | None = None
 
     def set_reference(self, features: list[Tensor], boxes: Array, plain: int, state: TargetState) -> None:
         """Remember how the target looks.
@@ -52,6 +53,7 @@ class BoxRefiner:
         foldable = is_foldable(self._regressor)
         self._head = fold_head(self._regressor, self._modulation) if foldable else None
         self._smallest = np.minimum(self.params.min_target_size, state.size)
+        self._last_position = None
 
     def refine(
         self,
@@ -89,12 +91,20 @@ class BoxRefiner:
         best = mean_of_best(rows[:, :4], rows[:, 4], params)
         if best is None:
             return state
-        position, size = view.locate(best, half_pixel_drift=params.half_pixel_drift)
-        size = np.maximum(size, self._smallest)
-        if params.limit_to_frame:
-            size = np.minimum(size, np.asarray(frame))
+        drift = params.reproduces("half_pixel_drift")
+        position, size = view.locate(best, half_pixel_drift=drift)
+        if not params.reproduces("unlimited_size"):
+            size = np.maximum(size, self._smallest)
+            size = np.minimum(size, np.asarray(frame)) if params.limit_to_frame else size
+        self._last_position = position
         update_scale = params.update_scale_when_uncertain or flag is not Flag.UNCERTAIN
         return state.moved(position).resized(size, update_scale=update_scale)
+
+    def at_end_of_frame(self, state: TargetState) -> TargetState:
+        """The target that the next frame starts from: `state`, or what ``stale_position`` makes of it."""
+        if self._last_position is None or not self.params.reproduces("stale_position"):
+            return state
+        return state.moved(self._last_position)
 
     def covariance(self, view: CropView, state: TargetState, generator: torch.Generator) -> Array:
         """Covariance ``[4, 4]`` of (x, y, w, h), image px^2, in the crop that was refined last."""
