@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ltr.data.labels import gaussian_label_function
 from pytracking.parameter.dimp_params import DiMPParams
 from pytracking.tracker.base import Flag
 from pytracking.tracker.common.geometry import ScoreGrid
@@ -50,7 +51,7 @@ class DiMPClassifier:
         if self.params.use_augmentation:
             features, known = with_dropout(features, known, self.params.augmentation, generator)
         self._filter = self._network.classifier.get_filter(
-            features, known, num_iter=self.params.net_opt_iter, compute_losses=False
+            features, known, num_iter=self.params.net_opt_iter, **self.optimiser_options(features, known)
         )[0]
         self.memory = SampleMemory(features, known, self.params) if self.params.update_classifier else None
 
@@ -89,8 +90,26 @@ class DiMPClassifier:
             feat=memory.features,
             bb=memory.boxes,
             sample_weight=memory.sample_weights,
-            compute_losses=False,
+            **self.optimiser_options(memory.features, memory.boxes),
         )[0]
+
+    def optimiser_options(self, features: Tensor, boxes: Tensor) -> dict[str, Any]:
+        """What the optimiser is told beside features ``[N, C, h, w]`` and boxes ``[N, 4]``.
+
+        Most networks have learned what a box's label is; the simple ones are given label maps.
+        """
+        if not hasattr(self._network.classifier.filter_optimizer, "residual_module"):
+            return {"compute_losses": False}
+        height, width = self.kernel_size
+        crop = self.params.crop_size
+        label = gaussian_label_function(
+            boxes,
+            self.params.label_width / self.params.search_area_scale,
+            (width, height),
+            (features.shape[-1], features.shape[-2]),
+            (crop[1], crop[0]),
+        )
+        return {"train_label": label}
 
     def _iterations(self, hard: bool, frame_number: int, score: float) -> int:
         """Optimiser steps this frame asks for."""
