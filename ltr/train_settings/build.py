@@ -14,6 +14,7 @@ from ltr.admin.loading import load_backbone_weights
 from ltr.admin.model_constructor import known_constructors
 from ltr.train_settings.losses import build_actor, check_fit
 from ltr.train_settings.recipe import TrainRecipe
+from ltr.train_settings.terms import OverlapRecipe
 from ltr.trainers.config import TrainerConfig
 from ltr.trainers.optimiser import ParameterGroup, build_adam
 
@@ -127,6 +128,7 @@ def _built(constructor: Any, recipe: TrainRecipe, backbone: str, source: str) ->
         # What training calls centred, a crop that stays around the target, is the trackers' "replicate".
         "crop_type": "replicate" if geometry.crop_type == "centred" else geometry.crop_type,
         "feature_stride": geometry.feature_stride,
+        "box_scores": "overlap" if isinstance(recipe.box, OverlapRecipe) else "density",
     }
     drift = "" if recipe.network.frozen_statistics else " (not the statistics of their batch norms)"
     state = (

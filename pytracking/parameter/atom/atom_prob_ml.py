@@ -10,5 +10,6 @@ PARAMS = replace(
     atom_gmm_sampl.PARAMS,
     network_files=("atom_prob_ml",),
     train_setting="bbreg/atom_prob_ml",
+    box_scores="density",
     box_refinement_step_length=(2e-4, 10e-4),
 )

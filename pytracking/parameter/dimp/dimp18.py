@@ -4,4 +4,4 @@ from pytracking.parameter.dimp_params import DiMPParams
 
 __all__ = ["PARAMS"]
 
-PARAMS = DiMPParams(network_files=("dimp18.pth",))
+PARAMS = DiMPParams(network_files=("dimp18.pth",), train_setting="dimp/dimp18")

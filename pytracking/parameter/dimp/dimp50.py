@@ -6,4 +6,4 @@ from pytracking.parameter.dimp import dimp18
 
 __all__ = ["PARAMS"]
 
-PARAMS = replace(dimp18.PARAMS, network_files=("dimp50.pth",))
+PARAMS = replace(dimp18.PARAMS, network_files=("dimp50.pth",), train_setting="dimp/dimp50")

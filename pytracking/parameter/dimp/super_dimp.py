@@ -1,4 +1,4 @@
-"""SuperDiMP: DiMP-50 classifier, density-based box branch, larger search area moved inside the frame."""
+"""SuperDiMP, which is DiMP-KLD-IS: DiMP's classifier, a density over boxes, a larger search area."""
 
 from dataclasses import replace
 
@@ -9,6 +9,8 @@ __all__ = ["PARAMS"]
 PARAMS = replace(
     dimp50.PARAMS,
     network_files=("super_dimp.pth.tar",),
+    train_setting="dimp/super_dimp",
+    box_scores="density",
     image_sample_size=22 * 16,
     search_area_scale=6.0,
     border_mode="inside_major",

@@ -1,4 +1,4 @@
-"""Crop geometry that a network was trained with takes the place of the parameter set's."""
+"""What a network states about itself takes the place of the parameter set's."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -11,16 +11,17 @@ __all__ = ["adopt_geometry"]
 
 P = TypeVar("P", bound=CropParams)
 
-FIELDS = {  # key of the checkpoint's net_info -> parameter
+GEOMETRY = {  # key of the checkpoint's net_info -> parameter
     "image_sample_size": "image_sample_size",
     "search_area_scale": "search_area_scale",
     "crop_type": "border_mode",
     "max_scale_change": "patch_max_scale_change",
 }
+BOX_SCORES = "box_scores"  # key and parameter
 
 
 def adopt_geometry(params: P, info: Mapping[str, Any] | None) -> tuple[P, tuple[str, ...]]:
-    """Replace crop parameters by those the network states.
+    """Replace crop parameters, and what the box branch's scores are, by what the network states.
 
     Args:
         params: the parameter set.
@@ -33,15 +34,23 @@ def adopt_geometry(params: P, info: Mapping[str, Any] | None) -> tuple[P, tuple[
     Raises:
         InputError: if the checkpoint states a geometry that no tracker can use.
     """
-    if not params.geometry_from_network or not isinstance(info, Mapping):
+    if not isinstance(info, Mapping):
         return params, ()
-    stated = {field: info[key] for key, field in FIELDS.items() if key in info}
+    if BOX_SCORES in info and hasattr(params, BOX_SCORES):
+        params = _replaced(params, {BOX_SCORES: info[BOX_SCORES]})
+    if not params.geometry_from_network:
+        return params, ()
+    stated = {field: info[key] for key, field in GEOMETRY.items() if key in info}
     changed = {field: value for field, value in stated.items() if value != getattr(params, field)}
     if not changed:
         return params, ()
-    try:
-        adopted = replace(params, **changed)
-    except ValueError as error:
-        raise InputError(f"The checkpoint's net_info states an unusable crop geometry: {error}") from error
+    adopted = _replaced(params, changed)
     parts = [f"{field} {value} (parameter set: {getattr(params, field)})" for field, value in changed.items()]
     return adopted, (f"Crop geometry is the checkpoint's: {', '.join(parts)}.",)
+
+
+def _replaced(params: P, changed: Mapping[str, Any]) -> P:
+    try:
+        return replace(params, **changed)
+    except ValueError as error:
+        raise InputError(f"The checkpoint's net_info cannot be used: {error}") from error

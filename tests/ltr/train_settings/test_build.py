@@ -84,6 +84,7 @@ def test_the_network_carries_its_geometry_and_its_seed_decides_it() -> None:
         "search_area_scale": recipe.geometry.search_area_scale,
         "crop_type": "inside_major",
         "feature_stride": recipe.geometry.feature_stride,
+        "box_scores": "density",
     }
     for a, b in zip(first.parameters(), second.parameters()):
         assert torch.equal(a, b)

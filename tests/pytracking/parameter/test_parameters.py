@@ -41,31 +41,6 @@ def test_every_set_is_found_and_frozen(tracker: str, name: str) -> None:
     assert params.needs_network == (tracker != "first_box")
 
 
-def test_published_dimp18_values() -> None:
-    params = dimp("dimp18")
-    assert params.crop_size == (288, 288)
-    assert (params.search_area_scale, params.border_mode) == (5.0, "replicate")
-    assert (params.sample_memory_size, params.init_samples_minimum_weight) == (50, 0.25)
-    assert (params.learning_rate, params.hard_negative_learning_rate) == (0.01, 0.02)
-    assert (params.net_opt_iter, params.net_opt_update_iter, params.net_opt_hn_iter) == (10, 2, 1)
-    assert (params.box_refinement_space, params.box_refinement_iter) == ("default", 5)
-    assert params.box_refinement_step_length == 1.0
-    assert (params.target_not_found_threshold, params.displacement_scale) == (0.25, 0.8)
-    assert replace(dimp("dimp50"), network_files=params.network_files) == params
-
-
-@pytest.mark.parametrize("name", ["nce_plus", "kld_is"])
-def test_energy_sets_track_with_super_dimps_settings(name: str) -> None:
-    params, parent = dimp(name), dimp("super_dimp")
-    assert params.train_setting == f"dimp/dimp_{name}"
-    assert params.network_files == (f"dimp_{name}.pth.tar",)
-    assert (params.image_sample_size, params.search_area_scale) == (352, 6.0)
-    assert (params.border_mode, params.patch_max_scale_change) == ("inside_major", 1.5)
-    assert (params.box_refinement_space, params.box_refinement_iter) == ("relative", 10)
-    assert params.box_refinement_step_length == 2.5e-3
-    assert replace(params, network_files=parent.network_files, train_setting=None) == parent
-
-
 def atom(name: str) -> ATOMParams:
     params = find_parameters("atom", name)
     assert isinstance(params, ATOMParams)
@@ -102,7 +77,7 @@ def test_atom_variants_differ_in_what_the_spec_says() -> None:
     for name in ("atom_prob_ml", "atom_kld_is", "atom_nce_plus"):
         file = name if name == "atom_prob_ml" else f"{name}.pth.tar"
         names = {"network_files": (file,), "train_setting": f"bbreg/{name}"}
-        assert changed_from_atom(name) == names | relative | {"box_refinement_step_length": (2e-4, 1e-3)}
+        assert changed_from_atom(name) == names | relative | {"box_refinement_step_length": (2e-4, 1e-3), "box_scores": "density"}
     scales = changed_from_atom("multiscale_no_iounet")
     assert scales.pop("scale_factors") == pytest.approx((0.96117, 0.98039, 1.0, 1.02, 1.0404), abs=1e-5)
     assert scales == {"use_iou_net": False}
@@ -170,6 +145,8 @@ def test_a_bad_value_of_atom_is_refused_by_name(field: str, value: object) -> No
         ("train_skipping", 0),
         ("update_classifier", "False"),
         ("low_score_opt_threshold", "low"),
+        ("box_scores", "iou"),
+        ("compat", "zero_mask"),
     ],
 )
 def test_a_bad_value_is_refused_by_name(field: str, value: object) -> None:
