@@ -13,7 +13,7 @@ from ebm.exceptions import DomainError, ShapeError
 from ebm.lookup import unknown_name
 from ebm.numbers import plain
 
-__all__ = ["BoxSpace", "refine_boxes"]
+__all__ = ["BoxSpace", "refine_boxes", "relative_gradient"]
 
 BoxSpace = Literal["relative", "default"]
 
@@ -75,7 +75,7 @@ def refine_boxes(
             ascent = replace(
                 ascent,
                 decode=lambda rel: rel_to_rect(rel, size),
-                pull_back=lambda rect, gradient: _relative_gradient(rect, size, gradient),
+                pull_back=lambda rect, gradient: relative_gradient(rect, size, gradient),
             )
         else:
             ascent, start = replace(ascent, metric=lambda rect: rect[..., 2:].repeat(1, 2)), rects
@@ -86,8 +86,14 @@ def refine_boxes(
         return ascent.decode(result.y), result.score
 
 
-def _relative_gradient(rect: Tensor, size: Tensor, gradient: Tensor) -> Tensor:
-    """Gradient in relative coordinates of a gradient in xywh ``(..., 4)``, at the boxes `rect`."""
+def relative_gradient(rect: Tensor, size: Tensor, gradient: Tensor) -> Tensor:
+    """Gradient in relative coordinates of a gradient in xywh.
+
+    Args:
+        rect: boxes xywh, px, where it was taken, ``(..., 4)``.
+        size: reference width and height, px, ``(..., 2)``.
+        gradient: in xywh, ``(..., 4)``.
+    """
     position, extent = gradient[..., :2], gradient[..., 2:]
     return torch.cat((position * size, (extent - 0.5 * position) * rect[..., 2:]), dim=-1)
 

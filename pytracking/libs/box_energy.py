@@ -6,7 +6,7 @@ weights once per target, only the cells that the boxes touch are read, and the g
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -14,6 +14,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from pytracking.libs.box_curvature import curvature
 
 __all__ = ["BoxEnergy", "ImageEnergy", "fold_head", "is_foldable"]
 
@@ -125,22 +127,39 @@ class ImageEnergy:
         scores, gradient = self.evaluate(boxes, with_gradient=True)
         return scores, cast(Tensor, gradient)
 
+    def hessian(self, boxes: Tensor) -> Tensor:
+        """Second derivatives of f at boxes ``[S, 4]``, ``[S, 4, 4]`` in x, y, w, h, crop px.
+
+        Those that exist: f has kinks where a hidden unit switches, and its slope has some where an edge of a
+        bin crosses the centre of a cell.
+        """
+        total = boxes.new_zeros(len(boxes), 4, 4)
+        for level, pooling in self._pooled(_array(boxes.detach()).T.reshape(2, 2, -1, 1)):
+            hidden = torch.addmm(level.bias, pooling.pooled, level.weight)
+            upstream = ((hidden > 0) * level.last) @ level.transposed
+            total = total + curvature(pooling, upstream) * level.scale**2
+        return total
+
     def evaluate(self, boxes: Tensor, *, with_gradient: bool) -> tuple[Tensor, Tensor | None]:
         """Scores ``[S]`` and, if asked for, their gradients ``[S, 4]`` in x, y, w, h."""
         # An exploding ascent must end in a rejected box, not in an error from the middle of a video.
         finite = torch.nan_to_num(boxes.detach(), nan=0.0, posinf=1e6, neginf=-1e6)
         axes = _array(finite).T.reshape(2, 2, -1, 1)  # (corner, extent), (x, y), box
-        extremes = None if isinstance(axes, Tensor) else _extremes(axes)
         scores, slope = self._energy.bias, None
-        for level, cells in zip(self._energy.levels, self._maps):
-            window, places = cells.window(extremes, level.scale)
-            pooling = _Pooling(axes * level.scale, level.bins, cells.parts, window, places)
+        for level, pooling in self._pooled(axes):
             hidden = torch.addmm(level.bias, pooling.pooled, level.weight)
             scores = scores + hidden.relu() @ level.last
             if with_gradient:
                 part = pooling.gradient(((hidden > 0) * level.last) @ level.transposed) * level.scale
                 slope = part if slope is None else slope + part
         return scores, None if slope is None else _tensor(slope.reshape(4, -1).T)
+
+    def _pooled(self, axes: Array) -> Iterator[tuple[FoldedLevel, "_Pooling"]]:
+        """The levels and their pooling of boxes ``[2 (corner, extent), 2 (x, y), S, 1]``, crop px."""
+        extremes = None if isinstance(axes, Tensor) else _extremes(axes)
+        for level, cells in zip(self._energy.levels, self._maps):
+            window, places = cells.window(extremes, level.scale)
+            yield level, _Pooling(axes * level.scale, level.bins, cells.parts, window, places)
 
 
 class _Evaluate(torch.autograd.Function):
@@ -229,7 +248,7 @@ class _Pooling:
         self.step = (extent / bins).clip(THINNEST)[:, :, :, None]
         self.filled, self.parts, self.window = extent[:, :, 0] > 0, parts, window
         t = ((axes[0] + extent * parts)[:, :, :, None] - places).clip(-1, 1)  # [2, S, bins + 1, K]
-        self.hats = abs(t)
+        self.offsets, self.hats = t, abs(t)
         integral = t - t * self.hats * 0.5  # of the hat function, up to a constant
         self.hats = 1 - self.hats
         self.weights = (integral[:, :, 1:] - integral[:, :, :-1]) / self.step  # [2, S, bins, K]

@@ -224,15 +224,19 @@ class RefineParams(Params):
         4.0  # px; a refined side goes no lower unless the first box was smaller; 0: no limit
     )
     limit_to_frame: bool = True  # a refined side is never longer than the frame's
-    covariance_samples: int = 256  # boxes the covariance is estimated from
-    covariance_sigmas: tuple[tuple[float, float], ...] = ((0.05, 0.05), (0.5, 0.5))  # (centre, log size)
+    density_samples: int = 1024  # boxes that carry a density
+    density_reach: float = 0.75  # of a density: centres / size and log sizes no further from the box found
+    density_width: float = 0.05  # over which the curvature at the mode is taken, in the same unit
+    density_temperature: float = 1.0  # what the energy is divided by
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.require_flags("use_iou_net iounet_augmentation update_scale_when_uncertain limit_to_frame")
         self.require_counts("iounet_k", 1)
         self.require_counts("num_init_random_boxes box_refinement_iter", 0)
-        self.require_counts("covariance_samples", 16)
+        self.require_counts("density_samples", 16)
+        self.require_all("density_reach density_temperature", 0.0, open_low=True)
+        self.require_all("density_width", 0.0)
         self.require_all("box_jitter_pos box_jitter_sz min_target_size", 0.0)
         self.require_all("maximal_aspect_ratio", 1.0, open_low=True)
         self.require(self.box_scores in ("density", "overlap"), "box_scores", "density or overlap")
@@ -245,6 +249,3 @@ class RefineParams(Params):
         good = len(steps) <= 2 and all(s > 0 for s in steps)
         self.require(good, "box_refinement_step_length", "a positive number or a pair (position, size)")
         self.require_all("box_refinement_step_decay", 0.0, 1.0, open_low=True)
-        sigmas = self.covariance_sigmas
-        good = len(sigmas) > 0 and all(s > 0 for pair in sigmas for s in pair)
-        self.require(good, "covariance_sigmas", "pairs of positive widths")

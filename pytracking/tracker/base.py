@@ -1,13 +1,19 @@
 """What every tracker promises: two calls, and a result with box, score and state."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from enum import Enum
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Flag", "State", "Tracked", "Tracker"]
+from ebm.exceptions import InputError
+
+if TYPE_CHECKING:
+    from pytracking.tracker.common.box_density import BoxDensity
+
+__all__ = ["Flag", "LazyDensity", "State", "Tracked", "Tracker"]
 
 State = Literal["ok", "uncertain", "lost"]
 
@@ -33,6 +39,43 @@ class Flag(Enum):
         return "uncertain" if self is Flag.UNCERTAIN else "ok"
 
 
+class LazyDensity:
+    """A density that is computed when it is first read, and kept.
+
+    Args:
+        make: computes it; None where there is none.
+        refusal: why not, a sentence.
+    """
+
+    def __init__(self, make: "Callable[[], BoxDensity] | None", refusal: str = "") -> None:
+        self._make, self._refusal = make, refusal
+        self._made: BoxDensity | None = None
+
+    def read(self) -> "BoxDensity":
+        """The density.
+
+        Raises:
+            InputError: if there is none: why.
+        """
+        if self._made is None:
+            if self._make is None:
+                raise InputError(self._refusal)
+            self._made, self._make = self._make(), None
+        return self._made
+
+    def release(self) -> None:
+        """Let go of the frame's features, unless the density was read: thousands of results stay small."""
+        if self._make is not None:
+            self._make = None
+            self._refusal = (
+                "The density of a frame can be read until the next frame is tracked, since it needs the "
+                "frame's features; read result.density first, after which it stays."
+            )
+
+
+NO_ENERGY = LazyDensity(None, "This tracker has no energy over boxes, so that its boxes have no density.")
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Tracked:
     """Result of one frame.
@@ -44,14 +87,26 @@ class Tracked:
             one). The classifier's opinion of its own scores: a box that has drifted to something else is
             ``"ok"`` as long as that scores high.
         flag: the finer flag behind `state`.
-        covariance: float64 ``[4, 4]`` of (x, y, w, h), px^2, under the energy's density; None if not asked
-            for.
+        covariance: float64 ``[4, 4]`` of (x, y, w, h), px^2, of the Gaussian that is curved as the energy is
+            at the box; None if not asked for.
     """
 
     box: NDArray[np.float64]
     score: float
     flag: Flag
     covariance: NDArray[np.float64] | None = None
+    lazy_density: LazyDensity = field(default=NO_ENERGY, repr=False)
+
+    @property
+    def density(self) -> "BoxDensity":
+        """The density over boxes in this frame, computed when it is first read.
+
+        Of a lost target it is one around the last box, with a confidence as low as the score.
+
+        Raises:
+            InputError: if the tracker has no energy over boxes, or the next frame was tracked meanwhile.
+        """
+        return self.lazy_density.read()
 
     @property
     def state(self) -> State:

@@ -11,7 +11,8 @@ from torch import Tensor
 from ebm.exceptions import InputError
 from pytracking.features.preprocessing import Pixels, images_to_tensor
 from pytracking.parameter.tracking_params import TrackingParams
-from pytracking.tracker.base import Flag, Tracked
+from pytracking.tracker.base import Flag, LazyDensity, Tracked
+from pytracking.tracker.common.box_density import BoxDensity
 from pytracking.tracker.common.cropper import Cropper, Crops
 from pytracking.tracker.common.geometry import ScoreGrid, TargetState, clamp_position
 from pytracking.tracker.common.init_samples import first_frame_samples
@@ -79,7 +80,10 @@ class ClassifierTracker:
         device: where the network runs.
         classifier: makes the classifier.
         seed: of everything drawn: equal seeds give equal tracks, whatever was tracked before.
-        with_covariance: also estimate the box covariance, one more forward pass of the box branch per frame.
+        with_covariance: also give the box covariance, one more call of the box branch per frame.
+
+    Raises:
+        InputError: if the covariance is asked for and the box branch gives no log-densities.
 
     Source: Danelljan et al., "ATOM: Accurate Tracking by Overlap Maximization", arXiv:1811.07628; Bhat et
         al., "Learning Discriminative Model Prediction for Tracking", arXiv:1904.07220; Gustafsson et al.,
@@ -107,7 +111,9 @@ class ClassifierTracker:
         self.frame_number = 0
         self._state: TargetState | None = None
         self._generator = torch.Generator()
-        self._covariance_generator = torch.Generator()
+        self._density = LazyDensity(None)
+        if with_covariance and (refusal := _no_density(self.params)):
+            raise InputError(refusal)
 
     def initialize(self, image: ArrayLike, box: ArrayLike) -> None:
         """Start on `image`, uint8 RGB ``[H, W, 3]`` or grey ``[H, W]``, at `box` x, y, w, h, px.
@@ -120,7 +126,7 @@ class ClassifierTracker:
         params = self.params
         state = TargetState.from_box(check_box(box, frame), params.crop_size, params.search_area_scale)
         self._generator.manual_seed(self.seed)
-        self._covariance_generator.manual_seed(self.seed)
+        self._density.release()
         self.frame_number = 1
         augmentation = params.augmentation if params.use_augmentation else None
         first = first_frame_samples(frame, state, params, augmentation, self._generator)
@@ -160,10 +166,18 @@ class ClassifierTracker:
             box = crops.views[chosen].box_of(self._state)
             sample = features[chosen : chosen + 1]
             self.classifier.update(sample, box, found.flag, self.frame_number, found.score)
+            self._density.release()
+            self._density = self._lazy_density(backbone, crops, found, self._state)
             if found.flag is not Flag.NOT_FOUND:
                 self._state = self.refiner.at_end_of_frame(self._state)
         score = min(max(0.0, found.score), 1.0)  # in this order a NaN becomes 0
-        return Tracked(box=self._state.box, score=score, flag=found.flag, covariance=covariance)
+        return Tracked(
+            box=self._state.box,
+            score=score,
+            flag=found.flag,
+            covariance=covariance,
+            lazy_density=self._density,
+        )
 
     def _settle(
         self, backbone: dict[str, Tensor], crops: Crops, found: Localization, state: TargetState
@@ -173,13 +187,33 @@ class ClassifierTracker:
         state = state.moved(position)
         if not self.params.use_iou_net:
             return self._rescale(state, found, crops.frame), None
-        index = found.scale_index
-        maps = [m[index : index + 1] for m in self.network.get_backbone_bbreg_feat(backbone)]
-        view = crops.views[index]
+        view = crops.views[found.scale_index]
+        maps = self._box_maps(backbone, found)
         state = self.refiner.refine(maps, view, state, found.flag, crops.frame, self._generator)
-        if not self.with_covariance:
-            return state, None
-        return state, self.refiner.covariance(view, state, self._covariance_generator)
+        return state, self.refiner.covariance(view, state) if self.with_covariance else None
+
+    def _box_maps(self, backbone: dict[str, Tensor], found: Localization) -> list[Tensor]:
+        """What the box branch reads, of the winning search scale."""
+        index = found.scale_index
+        return [m[index : index + 1] for m in self.network.get_backbone_bbreg_feat(backbone)]
+
+    def _lazy_density(
+        self, backbone: dict[str, Tensor], crops: Crops, found: Localization, state: TargetState
+    ) -> LazyDensity:
+        """The frame's density for whoever asks, or why there is none."""
+        refusal = _no_density(self.params)
+        if refusal:
+            return LazyDensity(None, refusal)
+        maps, view = self._box_maps(backbone, found), crops.views[found.scale_index]
+        # A generator of the frame's own: what was read before makes no difference.
+        seed = (self.seed ^ (self.frame_number * 0x9E3779B97F4A7C15)) & (2**63 - 1)
+
+        def make() -> BoxDensity:
+            generator = torch.Generator().manual_seed(seed)
+            with torch.inference_mode(False), torch.no_grad():
+                return self.refiner.density(maps, view, state, found.presence, generator)
+
+        return LazyDensity(make)
 
     def _rescale(self, state: TargetState, found: Localization, frame: tuple[int, int]) -> TargetState:
         """Without a box branch the size follows the search scale, between 10 px and the frame."""
@@ -191,3 +225,16 @@ class ClassifierTracker:
     def _backbone(self, images: list[Pixels]) -> dict[str, Tensor]:
         """Backbone maps of crops, by layer name."""
         return self.network.extract_backbone_features(images_to_tensor(images, self.device))
+
+
+def _no_density(params: TrackingParams) -> str:
+    """Why boxes have no density with these parameters; empty if they have one."""
+    if not params.use_iou_net:
+        return "This parameter set does without the box branch (use_iou_net=False): boxes have no density."
+    if params.box_scores != "density":
+        return (
+            "The box branch of this network was trained to give overlaps (box_scores='overlap'), which are "
+            "no log-densities: its boxes have no density. Networks that are trained by kld_is, nce, nce_plus "
+            "or ml_is have one, e.g. dimp nce_plus."
+        )
+    return ""

@@ -25,12 +25,15 @@ class Localization:
         flag: how sure it is.
         scale_index: which search scale won.
         score: highest score of the maps, in the classifier's unit.
+        presence: how sure the classifier is that the target is there, in [0, 1]: the score, of which labels
+            peak at 1; where scores are probabilities of cells, that of the block around the peak.
     """
 
     position: Array
     flag: Flag
     scale_index: int
     score: float
+    presence: float
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -77,8 +80,30 @@ def localize(
     elif params.advanced_localization:
         flag, position = _judge(first, plain, views, previous, grid, params)
     return Localization(
-        position=position, flag=flag, scale_index=first.scale_index, score=float(scores.max())
+        position=position,
+        flag=flag,
+        scale_index=first.scale_index,
+        score=float(scores.max()),
+        presence=_presence(first, scores, views, previous, grid, params),
     )
+
+
+def _presence(
+    first: _Peak,
+    scores: NDArray[np.floating],
+    views: Sequence[CropView],
+    previous: TargetState,
+    grid: ScoreGrid,
+    params: LocalizeParams,
+) -> float:
+    """See `Localization`."""
+    value = float(scores.max())
+    if params.score_preprocess == "softmax":
+        plain = np.asarray(scores[first.scale_index], dtype=np.float64)
+        view = views[first.scale_index]
+        block = params.target_neighborhood_scale * previous.size / (grid.cell(view.crop_size) * view.scale)
+        value = float(plain.sum() - _masked(plain, first.index, block, 0.0).sum())
+    return min(max(0.0, value), 1.0)  # in this order a NaN becomes 0
 
 
 def _is_idle(params: LocalizeParams) -> bool:

@@ -1,4 +1,4 @@
-"""Box refinement: gradient ascent on the energy of boxes, and the covariance that the energy implies."""
+"""Box refinement: gradient ascent on the energy of boxes, and the densities that the energy implies."""
 
 from typing import Any
 
@@ -7,15 +7,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ebm.boxes import expand_box_sigmas
+from ebm.boxes import rect_to_rel
 from ebm.predict import ScoreFunction, refine_boxes
-from ebm.proposals import GaussianMixtureProposal
 from pytracking.libs.box_energy import BoxEnergy, ImageEnergy, fold_head, is_foldable
 from pytracking.parameter.base import RefineParams
 from pytracking.tracker.base import Flag
+from pytracking.tracker.common.box_density import BoxDensity, gaussian_shape, laplace_covariance
 from pytracking.tracker.common.geometry import CropView, TargetState
+from pytracking.tracker.common.relative_energy import RelativeEnergy
 
-__all__ = ["BoxRefiner", "box_covariance", "jittered_boxes", "mean_of_best"]
+__all__ = ["BoxRefiner", "jittered_boxes", "mean_of_best"]
 
 Array = NDArray[np.float64]
 
@@ -75,7 +76,7 @@ class BoxRefiner:
             generator: source of the random starts.
         """
         params = self.params
-        energy = self._make_energy(features)
+        energy = self._energy = self._make_energy(features)
         starts = jittered_boxes(view.box_of(state), params, generator).to(features[0])
         boxes, scores = refine_boxes(
             energy,
@@ -106,11 +107,54 @@ class BoxRefiner:
             return state
         return state.moved(self._last_position)
 
-    def covariance(self, view: CropView, state: TargetState, generator: torch.Generator) -> Array:
-        """Covariance ``[4, 4]`` of (x, y, w, h), image px^2, in the crop that was refined last."""
+    def covariance(self, view: CropView, state: TargetState) -> Array:
+        """Covariance ``[4, 4]`` of (x, y, w, h), image px^2, in the crop that was refined last.
+
+        That of the Gaussian with the energy's curvature at the box: a call of the energy, no samples.
+        """
         if self._energy is None:
             raise RuntimeError("covariance needs a refined frame")
-        return box_covariance(self._energy, view, view.box_of(state), self.params, generator)
+        around = self._around(self._energy, view, state)
+        shape = gaussian_shape(around, around.center, self.params.density_width)
+        return laplace_covariance(around, around.center, shape)
+
+    def density(
+        self,
+        features: list[Tensor],
+        view: CropView,
+        state: TargetState,
+        presence: float,
+        generator: torch.Generator,
+    ) -> BoxDensity:
+        """The density over boxes around the target.
+
+        Args:
+            features: box-branch backbone maps of one crop, ``[1, C, h, w]`` each.
+            view: where the crop lies.
+            state: the target.
+            presence: how sure the classifier is that it is there, in [0, 1].
+            generator: CPU generator, not the one that tracking draws from: asking changes no track.
+        """
+        params = self.params
+        return BoxDensity(
+            self._around(self._make_energy(features), view, state),
+            presence=presence,
+            num_samples=params.density_samples,
+            width=params.density_width,
+            generator=generator,
+        )
+
+    def _around(self, energy: ScoreFunction, view: CropView, state: TargetState) -> RelativeEnergy:
+        box = torch.from_numpy(state.box)
+        return RelativeEnergy(
+            energy=energy,
+            view=view,
+            center=rect_to_rel(box, box[2:]),
+            size=box[2:],
+            reach=self.params.density_reach,
+            temperature=self.params.density_temperature,
+            device=self._modulation[0].device,
+        )
 
     def _make_energy(self, features: list[Tensor]) -> ScoreFunction:
         """f of boxes ``[S, 4]``, crop px -> ``[S]``; image features are computed once, here."""
@@ -121,8 +165,7 @@ class BoxRefiner:
             scores: Tensor = regressor.predict_iou(modulation, maps, boxes[None])[0]
             return scores
 
-        self._energy = by_autograd if self._head is None else ImageEnergy(self._head, maps)
-        return self._energy
+        return by_autograd if self._head is None else ImageEnergy(self._head, maps)
 
 
 def jittered_boxes(box: Array, params: RefineParams, generator: torch.Generator) -> Tensor:
@@ -160,40 +203,3 @@ def mean_of_best(boxes: Array, scores: Array, params: RefineParams) -> Array | N
         return None
     order = np.argsort(-scores[fair], kind="stable")[: params.iounet_k]
     return boxes[fair][order].mean(axis=0)
-
-
-def box_covariance(
-    energy: ScoreFunction, view: CropView, box: Array, params: RefineParams, generator: torch.Generator
-) -> Array:
-    """Covariance of the box under p(y | x) = exp f(x, y) / Z, by importance sampling around the refined box.
-
-    Boxes are drawn from a mixture of Gaussians in relative coordinates (centre / size, log size), the space
-    the density lives in, and weighed by exp f / q. A branch that was trained to predict overlap is no
-    density: its covariance then says how flat the prediction is, in no calibrated unit.
-
-    Args:
-        energy: f of boxes ``[S, 4]``, crop px -> ``[S]``.
-        view: where the crop lies.
-        box: the refined box, x, y, w, h ``[4]``, crop px.
-        params: number and widths of the samples.
-        generator: CPU generator, not the one that tracking draws from: asking for it changes no track.
-
-    Returns:
-        Float64 ``[4, 4]`` of (x, y, w, h), image px^2, symmetric and positive semidefinite.
-    """
-    proposal = GaussianMixtureProposal(expand_box_sigmas(params.covariance_sigmas))
-    drawn = proposal.sample(torch.zeros(1, 4), params.covariance_samples, generator=generator)
-    offsets = drawn.y[0].double().numpy()
-    sizes = box[2:] * np.exp(offsets[:, 2:])
-    centers = box[:2] + box[2:] / 2 + offsets[:, :2] * box[2:]
-    boxes = np.concatenate((centers - sizes / 2, sizes), axis=1)
-    with torch.no_grad():
-        scores = energy(torch.from_numpy(boxes).float()).double().cpu().numpy()
-    logits = np.where(np.isfinite(scores), scores, -np.inf) - drawn.log_q[0].double().numpy()
-    if not np.isfinite(logits).any():
-        return np.full((4, 4), np.nan)
-    weights = np.exp(logits - logits.max())
-    weights /= weights.sum()
-    placed = view.image_boxes(boxes)
-    centered = placed - weights @ placed
-    return np.einsum("n,ni,nj->ij", weights, centered, centered)

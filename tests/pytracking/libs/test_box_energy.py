@@ -92,6 +92,21 @@ def test_gradient_by_finite_differences(generator: torch.Generator) -> None:
     assert torch.autograd.gradcheck(energy, (boxes,), eps=1e-5, atol=1e-5)
 
 
+def test_second_derivatives_are_the_networks(generator: torch.Generator) -> None:
+    net = branch(generator)
+    modulation, maps = setting(net, generator)
+    energy = ImageEnergy(fold_head(net, modulation), maps)
+    boxes = BOXES + 0.0371 * torch.tensor([1.0, 2.0, 3.0, 5.0])  # edges on cells would have no slope's slope
+    hessians = energy.hessian(boxes)
+    for box, got in zip(boxes, hessians, strict=True):
+        expected = torch.autograd.functional.hessian(
+            lambda b: net.predict_iou(modulation, maps, b[None, None])[0, 0], box
+        )
+        torch.testing.assert_close(got, expected)
+    assert float(hessians.abs().max()) > 1e-3
+    torch.testing.assert_close(hessians, hessians.transpose(1, 2))
+
+
 def test_boxes_that_are_empty_outside_or_not_finite_do_no_harm(generator: torch.Generator) -> None:
     net = branch(generator)
     modulation, maps = setting(net, generator)

@@ -77,7 +77,10 @@ def test_atom_variants_differ_in_what_the_spec_says() -> None:
     for name in ("atom_prob_ml", "atom_kld_is", "atom_nce_plus"):
         file = name if name == "atom_prob_ml" else f"{name}.pth.tar"
         names = {"network_files": (file,), "train_setting": f"bbreg/{name}"}
-        assert changed_from_atom(name) == names | relative | {"box_refinement_step_length": (2e-4, 1e-3), "box_scores": "density"}
+        assert changed_from_atom(name) == names | relative | {
+            "box_refinement_step_length": (2e-4, 1e-3),
+            "box_scores": "density",
+        }
     scales = changed_from_atom("multiscale_no_iounet")
     assert scales.pop("scale_factors") == pytest.approx((0.96117, 0.98039, 1.0, 1.02, 1.0404), abs=1e-5)
     assert scales == {"use_iou_net": False}

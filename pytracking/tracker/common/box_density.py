@@ -1,0 +1,260 @@
+"""The density over boxes that an energy gives in one frame: what `ebm.density` answers, and boxes in px."""
+
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from ebm.boxes import box_iou, rect_to_rel, rel_to_rect
+from ebm.density import GridDensity, ImportanceDensity
+from ebm.exceptions import ShapeError
+from ebm.lookup import lookup
+from ebm.predict import gradient_ascent
+from ebm.proposals import GaussianMixtureProposal, Proposal
+from pytracking.tracker.common.relative_energy import RelativeEnergy, relative_jacobian
+
+__all__ = ["CORNERS", "BoxDensity", "Corner", "gaussian_shape", "laplace_covariance"]
+
+Array = NDArray[np.float64]
+Corner = Literal["top-left", "top-right", "bottom-left", "bottom-right"]
+CORNERS: dict[str, tuple[int, int]] = {  # which side of the box, (x, y): 1 is right and bottom
+    "top-left": (0, 0),
+    "top-right": (1, 0),
+    "bottom-left": (0, 1),
+    "bottom-right": (1, 1),
+}
+GOOD_OVERLAP = 0.5  # what the confidence is the probability of
+WIDTHS = (1.0, 2.0, 4.0)  # of the samples, in deviations of the Gaussian at the mode
+ASCENT_STEPS = 8
+
+
+class BoxDensity(ImportanceDensity):
+    """p(box | frame) of one box: the energy, normalised over all boxes within reach of the one found.
+
+    It is a density over r = (cx / w0, cy / h0, log w, log h), where (w0, h0) is the size of the box found:
+    all that `ebm.density.Density` answers is in these coordinates, for B = 1 and D = 4. The methods named
+    after boxes speak of x, y, w, h in px of the frame. Mode and credible sets belong to r; in px, the density
+    is multiplied by 1 / (w0 h0 w h).
+
+    Samples come from a mixture of Gaussians around the mode, shaped as f is curved there, and are weighted.
+
+    Args:
+        energy: f around the box found.
+        presence: how sure the classifier is that the target is there, in [0, 1].
+        num_samples: M.
+        width: see `RelativeEnergy.curvature`.
+        generator: CPU generator.
+
+    Attributes:
+        energy: as given.
+        presence: as given.
+        place: the mode in r, float64 ``[4]``: where an ascent from the box found ends.
+        shape: the Gaussian's covariance there, in r, float64 ``[4, 4]``.
+
+    Source: Gustafsson et al., ECCV 2020, arXiv:1909.12297, section 4 (p(y | x) = exp f / Z and its
+        coordinates).
+    """
+
+    def __init__(
+        self,
+        energy: RelativeEnergy,
+        *,
+        presence: float = 1.0,
+        num_samples: int = 1024,
+        width: float = 0.05,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        self.energy, self.presence = energy, presence
+        self.place, self.shape = _mode(energy, width)
+        proposal = _Shaped(self.shape)
+        super().__init__(energy, proposal, self.place[None], num_samples, generator)
+
+    @property
+    def box(self) -> Array:
+        """The tracker's box, x, y, w, h ``[4]``, px."""
+        return self.energy.boxes(self.energy.center).numpy()
+
+    @property
+    def mode_box(self) -> Array:
+        """The box of highest density in r near the tracker's, x, y, w, h ``[4]``, px."""
+        return self.energy.boxes(self.place).numpy()
+
+    @property
+    def confidence(self) -> float:
+        """Probability, in [0, 1], that the box overlaps the target's by an IoU of at least 0.5.
+
+        The mass of all such boxes, times the classifier's score: the density is one over where the target's
+        box is if it is in view; that it is, the classifier has to say.
+        """
+        return self.presence * self.overlap_probability(GOOD_OVERLAP)
+
+    def overlap_probability(self, least: float) -> float:
+        """Mass of the boxes whose IoU with the tracker's is at least `least`, in [0, 1]."""
+        overlaps = box_iou(torch.from_numpy(self.box), self._sampled_boxes)
+        return min(float(self._weights[0] @ (overlaps >= least).to(self._weights)), 1.0)
+
+    def box_mean(self) -> Array:
+        """Mean x, y, w, h ``[4]``, px."""
+        return (self._weights[0] @ self._sampled_boxes).numpy()
+
+    def box_covariance(self, kind: Literal["laplace", "samples"] = "laplace") -> Array:
+        """Covariance ``[4, 4]`` of x, y, w, h, px^2.
+
+        Args:
+            kind: ``"laplace"``, that of the Gaussian with f's curvature at the mode, or ``"samples"``, the
+                second moment of the weighted samples, in which tails and other modes count.
+
+        Raises:
+            UnknownNameError: for another kind.
+        """
+        if lookup("kind of covariance", kind, {"laplace": True, "samples": False}):
+            return laplace_covariance(self.energy, self.place, self.shape)
+        away = self._sampled_boxes - torch.from_numpy(self.box_mean())
+        return torch.einsum("n,ni,nj->ij", self._weights[0], away, away).numpy()
+
+    def box_log_prob(self, boxes: ArrayLike) -> Array:
+        """Log-density per px^4 of boxes x, y, w, h ``[N, 4]`` or ``[4]``, nats, ``[N]`` or ``[]``.
+
+        Raises:
+            ShapeError: if the last dimension is not 4.
+            DomainError: if a box is not finite or has no area.
+        """
+        rel, single = self._relative(boxes)
+        factor = rel[:, 2:].sum(1) + self.energy.size.log().sum()
+        result = (self.log_prob(rel[None])[0] - factor).numpy()
+        return result[0] if single else result
+
+    def contains_box(self, boxes: ArrayLike, level: float = 0.95) -> NDArray[np.bool_]:
+        """Whether boxes ``[N, 4]`` or ``[4]`` lie in the smallest region of r that holds `level` of the mass.
+
+        Raises:
+            ShapeError: if the last dimension is not 4.
+            DomainError: if a box has no area, or `level` is not in (0, 1).
+        """
+        rel, single = self._relative(boxes)
+        result = self.credible_set(level).contains(rel[None])[0].numpy()
+        return result[0] if single else result
+
+    def sample_boxes(self, n: int, generator: torch.Generator | None = None) -> Array:
+        """`n` boxes drawn from the density, ``[n, 4]``, px."""
+        return self.energy.boxes(self.sample(n, generator)[0]).numpy()
+
+    def corner_density(self, corner: Corner = "bottom-right", points: int = 96) -> GridDensity:
+        """Density of one corner's place, the opposite corner fixed where the tracker's box has it.
+
+        Args:
+            corner: which one.
+            points: grid points along x and along y.
+
+        Returns:
+            Over (x, y), frame px, per px^2; of all places that a box within reach can have.
+
+        Raises:
+            UnknownNameError: for another corner.
+        """
+        right, bottom = lookup("corner", corner, CORNERS)
+        box, sides = torch.from_numpy(self.box), (right, bottom)
+        fixed = torch.stack([box[k] + (1 - sides[k]) * box[2 + k] for k in (0, 1)])
+        sign = torch.tensor([1.0 if side else -1.0 for side in sides], dtype=torch.float64)
+        longest = box[2:] * min(float(np.exp(self.energy.reach)), 1 + 2 * self.energy.reach)
+        shortest = box[2:] * max(float(np.exp(-self.energy.reach)), 1 - 2 * self.energy.reach)
+        axes = []
+        for k in (0, 1):
+            low, high = sorted(float(fixed[k] + sign[k] * side) for side in (shortest[k], longest[k]))
+            axes.append(torch.linspace(low, high, points, dtype=torch.float64))
+
+        def score(place: Tensor) -> Tensor:
+            size = (place - fixed) * sign
+            corner_of = torch.minimum(place, fixed)
+            boxes = torch.cat((corner_of, size.clamp(min=1e-6)), dim=-1)
+            rel = rect_to_rel(boxes, self.energy.size)
+            return self.energy(rel) - rel[..., 2:].sum(-1)
+
+        return GridDensity(score, axes, batch_size=1, bounded=True)
+
+    @property
+    def _sampled_boxes(self) -> Tensor:
+        """The weighted samples as boxes, ``[M, 4]``, px."""
+        return rel_to_rect(self.samples[0], self.energy.size)
+
+    def _relative(self, boxes: ArrayLike) -> tuple[Tensor, bool]:
+        """Boxes in r, ``[N, 4]``, and whether one alone was given."""
+        rows = torch.from_numpy(np.array(boxes, dtype=np.float64))
+        if rows.ndim not in (1, 2) or rows.shape[-1] != 4:
+            raise ShapeError(f"expected boxes of shape [N, 4] or [4], got {list(rows.shape)}.")
+        return rect_to_rel(rows.reshape(-1, 4), self.energy.size), rows.ndim == 1
+
+
+def laplace_covariance(energy: RelativeEnergy, place: Tensor, shape: Tensor) -> Array:
+    """Covariance ``[4, 4]`` of x, y, w, h, px^2, of a Gaussian in r with covariance `shape` at `place`."""
+    jacobian = relative_jacobian(energy.boxes(place), energy.size)
+    return _symmetric(jacobian @ shape @ jacobian.T).numpy()
+
+
+def gaussian_shape(energy: RelativeEnergy, place: Tensor, width: float) -> Tensor:
+    """Covariance ``[4, 4]`` in r of the Gaussian that is curved as f is at `place`.
+
+    Where f does not bend down, or hardly, the deviation is that of the reach.
+    """
+    bend = -energy.curvature(place, width)
+    values, vectors = torch.linalg.eigh(torch.where(bend.isfinite(), bend, 0))
+    variances = 1 / values.clamp(min=energy.reach**-2)
+    return _symmetric(vectors @ torch.diag(variances) @ vectors.T)
+
+
+def _symmetric(matrix: Tensor) -> Tensor:
+    """Without what rounding adds."""
+    return 0.5 * (matrix + matrix.T)
+
+
+def _mode(energy: RelativeEnergy, width: float) -> tuple[Tensor, Tensor]:
+    """Where an ascent from the box found ends, ``[4]``, and the Gaussian's covariance there, ``[4, 4]``."""
+    shape = gaussian_shape(energy, energy.center, width)
+    # In units of its deviations f is about as curved everywhere, and a step of 1 is Newton's.
+    whitened = _Whitened(energy, energy.center, torch.linalg.cholesky(shape))
+    start = torch.zeros(1, 4, dtype=torch.float64)
+    if not bool(energy(energy.center).isfinite()):
+        return energy.center, shape
+    found = gradient_ascent(whitened, start, steps=ASCENT_STEPS, step_length=1.0)
+    place = whitened.place(found.y)[0]
+    return place, gaussian_shape(energy, place, width)
+
+
+class _Whitened:
+    """f in units of a Gaussian's deviations around a place."""
+
+    def __init__(self, energy: RelativeEnergy, center: Tensor, root: Tensor) -> None:
+        self.energy, self.center, self.root = energy, center, root
+
+    def place(self, z: Tensor) -> Tensor:
+        return self.center + z @ self.root.T
+
+    def __call__(self, z: Tensor) -> Tensor:
+        return self.energy(self.place(z))
+
+    def value_and_gradient(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        rel = self.place(z)
+        _, slope = self.energy.value_and_gradient(rel)
+        return self.energy(rel), slope @ self.root
+
+
+class _Shaped(Proposal):
+    """Gaussians of one shape and several widths, around one centre."""
+
+    target_dim = 4
+    symmetric = True
+
+    def __init__(self, shape: Tensor) -> None:
+        super().__init__()
+        self._root = torch.linalg.cholesky(shape)
+        self._plain = GaussianMixtureProposal([[width] * 4 for width in WIDTHS])
+
+    def sample_offsets(self, count: int, like: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
+        return self._plain.sample_offsets(count, like, generator=generator) @ self._root.T
+
+    def log_prob_offset(self, e: Tensor) -> Tensor:
+        z = torch.linalg.solve_triangular(self._root, e.reshape(-1, 4).T, upper=False).T
+        log_volume = self._root.diagonal().log().sum()
+        return self._plain.log_prob_offset(z).reshape(e.shape[:-1]) - log_volume
