@@ -43,6 +43,7 @@ COMMANDS: dict[str, Command] = {
     "train": Command("ltr.run_training", "train a network: ebmtrack train dimp dimp_nce_plus"),
     "track": Command("pytracking.run_tracker", "run a tracker on a dataset: ebmtrack track dimp nce_plus"),
     "video": Command("pytracking.run_video", "track one target through a video file or a folder of images"),
+    "density": Command("pytracking.run_density", "draw how sure a tracker is of its box in one frame"),
     "evaluate": Command("pytracking.evaluate", "tables and plots from results that trackers have left"),
     "generate": Command("ltr.dataset.generated.command", "write generated videos, or a contact sheet"),
     "dataset": Command(

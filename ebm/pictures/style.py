@@ -23,6 +23,7 @@ __all__ = [
     "house_style",
     "new_figure",
     "plain_axes",
+    "rendered",
     "require_matplotlib",
     "save_figure",
     "styled",
@@ -110,13 +111,13 @@ def save_figure(figure: "Figure", folder: Path, name: str) -> list[Path]:
     written = []
     for suffix in ("png", "pdf"):
         written.append(folder / f"{name}.{suffix}")
-        write_atomic(written[-1], _rendered(figure, suffix))
+        write_atomic(written[-1], rendered(figure, suffix))
     return written
 
 
 def data_address(figure: "Figure") -> str:
     """A figure as a PNG within an address, for a page that needs no other file."""
-    return f"data:image/png;base64,{base64.b64encode(_rendered(figure, 'png')).decode()}"
+    return f"data:image/png;base64,{base64.b64encode(rendered(figure, 'png')).decode()}"
 
 
 def plain_axes(axes: "Axes") -> None:
@@ -128,7 +129,8 @@ def plain_axes(axes: "Axes") -> None:
         axes.spines[side].set_visible(False)
 
 
-def _rendered(figure: "Figure", suffix: str) -> bytes:
+def rendered(figure: "Figure", suffix: str) -> bytes:
+    """A figure as the bytes of a png or pdf file; equal figures give equal bytes."""
     stream = io.BytesIO()
     with house_style():
         metadata = {"CreationDate": None} if suffix == "pdf" else None

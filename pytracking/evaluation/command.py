@@ -23,8 +23,8 @@ __all__ = [
 ]
 
 
-def add_dataset_options(parser: argparse.ArgumentParser) -> None:
-    """``--dataset`` and what narrows it down."""
+def add_dataset_options(parser: argparse.ArgumentParser, *, sequences: bool = True) -> None:
+    """``--dataset`` and what narrows it down; without ``--sequence`` if a command names them otherwise."""
     add_workspace_option(parser)
     group = parser.add_argument_group("dataset")
     group.add_argument(
@@ -35,12 +35,13 @@ def add_dataset_options(parser: argparse.ArgumentParser) -> None:
         help="otb, lasot, uav, nfs, generated or generated_lasot; with none configured, generated is taken",
     )
     group.add_argument("--root", type=local_path, metavar="DIR", help="folder of the dataset")
-    group.add_argument(
-        "--sequence",
-        action="append",
-        metavar="S",
-        help="only this sequence: a name or a position, several with commas; may be repeated",
-    )
+    if sequences:
+        group.add_argument(
+            "--sequence",
+            action="append",
+            metavar="S",
+            help="only this sequence: a name or a position, several with commas; may be repeated",
+        )
     group.add_argument(
         "--allow-missing",
         action="store_true",

@@ -28,6 +28,7 @@ CORNERS: dict[str, tuple[int, int]] = {  # which side of the box, (x, y): 1 is r
 GOOD_OVERLAP = 0.5  # what the confidence is the probability of
 WIDTHS = (1.0, 2.0, 4.0)  # of the samples, in deviations of the Gaussian at the mode
 ASCENT_STEPS = 8
+CORE = (0.002, 0.998)  # quantiles of a corner's place between which a grid is finer
 
 
 class BoxDensity(ImportanceDensity):
@@ -146,10 +147,11 @@ class BoxDensity(ImportanceDensity):
 
         Args:
             corner: which one.
-            points: grid points along x and along y.
+            points: grid points along x and along y: half of them evenly over all places that a box within
+                reach can have, half where the mass is.
 
         Returns:
-            Over (x, y), frame px, per px^2; of all places that a box within reach can have.
+            Over (x, y), frame px, per px^2.
 
         Raises:
             UnknownNameError: for another corner.
@@ -163,7 +165,7 @@ class BoxDensity(ImportanceDensity):
         axes = []
         for k in (0, 1):
             low, high = sorted(float(fixed[k] + sign[k] * side) for side in (shortest[k], longest[k]))
-            axes.append(torch.linspace(low, high, points, dtype=torch.float64))
+            axes.append(torch.linspace(low, high, points - points // 2, dtype=torch.float64))
 
         def score(place: Tensor) -> Tensor:
             size = (place - fixed) * sign
@@ -172,6 +174,11 @@ class BoxDensity(ImportanceDensity):
             rel = rect_to_rel(boxes, self.energy.size)
             return self.energy(rel) - rel[..., 2:].sum(-1)
 
+        coarse = GridDensity(score, axes, batch_size=1, bounded=True)
+        for k in (0, 1):
+            low, high = coarse.quantile(CORE, k)[0].tolist()
+            fine = torch.linspace(low, high, points // 2, dtype=torch.float64)
+            axes[k] = torch.cat((axes[k], fine)).unique()
         return GridDensity(score, axes, batch_size=1, bounded=True)
 
     @property
