@@ -44,6 +44,9 @@ COMMANDS: dict[str, Command] = {
     "track": Command("pytracking.run_tracker", "run a tracker on a dataset: ebmtrack track dimp nce_plus"),
     "video": Command("pytracking.run_video", "track one target through a video file or a folder of images"),
     "density": Command("pytracking.run_density", "draw how sure a tracker is of its box in one frame"),
+    "calibrate": Command(
+        "pytracking.run_calibrate", "measure whether a tracker's density over boxes is honest"
+    ),
     "evaluate": Command("pytracking.evaluate", "tables and plots from results that trackers have left"),
     "generate": Command("ltr.dataset.generated.command", "write generated videos, or a contact sheet"),
     "dataset": Command(

@@ -228,6 +228,7 @@ class RefineParams(Params):
     density_reach: float = 0.75  # of a density: centres / size and log sizes no further from the box found
     density_width: float = 0.05  # over which the curvature at the mode is taken, in the same unit
     density_temperature: float = 1.0  # what the energy is divided by
+    presence_power: float = 1.0  # of the classifier's score in a confidence; 0 leaves it out
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -236,7 +237,7 @@ class RefineParams(Params):
         self.require_counts("num_init_random_boxes box_refinement_iter", 0)
         self.require_counts("density_samples", 16)
         self.require_all("density_reach density_temperature", 0.0, open_low=True)
-        self.require_all("density_width", 0.0)
+        self.require_all("density_width presence_power", 0.0)
         self.require_all("box_jitter_pos box_jitter_sz min_target_size", 0.0)
         self.require_all("maximal_aspect_ratio", 1.0, open_low=True)
         self.require(self.box_scores in ("density", "overlap"), "box_scores", "density or overlap")

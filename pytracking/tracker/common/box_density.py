@@ -1,6 +1,7 @@
 """The density over boxes that an energy gives in one frame: what `ebm.density` answers, and boxes in px."""
 
-from typing import Literal
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -15,7 +16,7 @@ from ebm.predict import gradient_ascent
 from ebm.proposals import GaussianMixtureProposal, Proposal
 from pytracking.tracker.common.relative_energy import RelativeEnergy, relative_jacobian
 
-__all__ = ["CORNERS", "BoxDensity", "Corner", "gaussian_shape", "laplace_covariance"]
+__all__ = ["CORNERS", "BoxDensity", "Corner", "Tempered", "gaussian_shape", "laplace_covariance"]
 
 Array = NDArray[np.float64]
 Corner = Literal["top-left", "top-right", "bottom-left", "bottom-right"]
@@ -29,6 +30,20 @@ GOOD_OVERLAP = 0.5  # what the confidence is the probability of
 WIDTHS = (1.0, 2.0, 4.0)  # of the samples, in deviations of the Gaussian at the mode
 ASCENT_STEPS = 8
 CORE = (0.002, 0.998)  # quantiles of a corner's place between which a grid is finer
+
+
+class Tempered(NamedTuple):
+    """A box under a density at K temperatures.
+
+    Attributes:
+        log_prob: log-density in r, nats, ``[K]``.
+        rank: mass of what has a higher density, ``[K]``, see `ebm.density.Density.highest_density_rank`.
+        overlap: mass of the boxes whose IoU with the tracker's is at least 0.5, ``[K]``.
+    """
+
+    log_prob: Array
+    rank: Array
+    overlap: Array
 
 
 class BoxDensity(ImportanceDensity):
@@ -141,6 +156,29 @@ class BoxDensity(ImportanceDensity):
     def sample_boxes(self, n: int, generator: torch.Generator | None = None) -> Array:
         """`n` boxes drawn from the density, ``[n, 4]``, px."""
         return self.energy.boxes(self.sample(n, generator)[0]).numpy()
+
+    def at_temperatures(self, box: ArrayLike, factors: Sequence[float]) -> "Tempered":
+        """What would be of one box if f was divided by a number, from the same samples.
+
+        Args:
+            box: x, y, w, h ``[4]``, px.
+            factors: K numbers above 0; 1 is the density as it is.
+        """
+        (rel,), _ = self._relative(box)
+        scores = self._scores[0]
+        score = self.log_prob(rel[None, None])[0, 0] + self._log_z[0]
+        usable = scores.isfinite()
+        measure = self.log_weights[0] + self._log_z[0] - scores
+        good = box_iou(torch.from_numpy(self.box), self._sampled_boxes) >= GOOD_OVERLAP
+        rows = []
+        for factor in factors:
+            terms = torch.where(usable, scores / factor + measure, -torch.inf)
+            log_z = terms.logsumexp(0)
+            weights = (terms - log_z).exp()
+            masses = weights[scores > score].sum(), weights[good].sum()
+            rows.append([score / factor - log_z, *(mass.clamp(max=1) for mass in masses)])
+        table = torch.tensor(rows, dtype=torch.float64).numpy()
+        return Tempered(log_prob=table[:, 0], rank=table[:, 1], overlap=table[:, 2])
 
     def corner_density(self, corner: Corner = "bottom-right", points: int = 96) -> GridDensity:
         """Density of one corner's place, the opposite corner fixed where the tracker's box has it.

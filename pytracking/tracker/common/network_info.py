@@ -17,11 +17,11 @@ GEOMETRY = {  # key of the checkpoint's net_info -> parameter
     "crop_type": "border_mode",
     "max_scale_change": "patch_max_scale_change",
 }
-BOX_SCORES = "box_scores"  # key and parameter
+OWN = ("box_scores", "density_temperature", "presence_power")  # keys and parameters of the box branch
 
 
 def adopt_geometry(params: P, info: Mapping[str, Any] | None) -> tuple[P, tuple[str, ...]]:
-    """Replace crop parameters, and what the box branch's scores are, by what the network states.
+    """Replace crop parameters, and what is known of the box branch's scores, by what the network states.
 
     Args:
         params: the parameter set.
@@ -36,8 +36,8 @@ def adopt_geometry(params: P, info: Mapping[str, Any] | None) -> tuple[P, tuple[
     """
     if not isinstance(info, Mapping):
         return params, ()
-    if BOX_SCORES in info and hasattr(params, BOX_SCORES):
-        params = _replaced(params, {BOX_SCORES: info[BOX_SCORES]})
+    own = {name: info[name] for name in OWN if name in info and hasattr(params, name)}
+    params = _replaced(params, own) if own else params
     if not params.geometry_from_network:
         return params, ()
     stated = {field: info[key] for key, field in GEOMETRY.items() if key in info}

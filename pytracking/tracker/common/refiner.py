@@ -138,7 +138,7 @@ class BoxRefiner:
         params = self.params
         return BoxDensity(
             self._around(self._make_energy(features), view, state),
-            presence=presence,
+            presence=presence**params.presence_power,
             num_samples=params.density_samples,
             width=params.density_width,
             generator=generator,

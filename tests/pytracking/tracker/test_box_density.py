@@ -198,3 +198,18 @@ def test_scores_that_are_not_finite_have_no_density() -> None:
     made = BoxDensity(relative(broken), num_samples=4000, generator=torch.Generator().manual_seed(0))
     assert made.box_log_prob([270.0, 160.0, 110.0, 60.0]) == -math.inf
     assert made.sample_boxes(500)[:, 2].max() <= 60 * VIEW.scale
+
+
+def test_a_box_at_other_temperatures(density: BoxDensity) -> None:
+    """From the samples at hand, what a density that was made at that temperature says."""
+    box = density.energy.boxes(CENTER + OFFSET + torch.tensor([0.03, -0.02, 0.04, 0.02])).numpy()
+    got = density.at_temperatures(box, [1.0, 2.0])
+    for index, factor in enumerate((1.0, 2.0)):
+        made = BoxDensity(
+            relative(temperature=factor), num_samples=20_000, generator=torch.Generator().manual_seed(3)
+        )
+        rel = rect_to_rel(torch.from_numpy(box), SIZE)[None]
+        assert got.log_prob[index] == pytest.approx(float(made.log_prob(rel)), abs=0.05)
+        assert got.rank[index] == pytest.approx(float(made.highest_density_rank(rel)), abs=0.03)
+        assert got.overlap[index] == pytest.approx(made.overlap_probability(0.5), abs=0.01)
+    assert got.rank[0] > got.rank[1] > 0.2

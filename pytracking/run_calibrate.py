@@ -1,0 +1,174 @@
+"""Measure whether a tracker's density over boxes is honest, and fit what makes it so."""
+
+import argparse
+import sys
+from collections.abc import Sequence as List
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ebm.command import CommandParser, local_path, run_command
+from pytracking.evaluation.command import (
+    add_dataset_options,
+    add_tracker_options,
+    open_by_options,
+    read_by_dataset,
+    whole_number,
+)
+
+if TYPE_CHECKING:
+    from pytracking.analysis.box_calibration import BoxRecords
+    from pytracking.analysis.box_calibration_report import Factors
+    from pytracking.evaluation.spec import TrackerSpec
+
+__all__ = ["build_parser", "main"]
+
+_EXAMPLES = """examples:
+  ebmtrack generate --out held_out --kind test --seed 11
+  ebmtrack calibrate dimp nce_plus_small --dataset generated --root held_out/generated/test-*/otb \\
+      --store calibrated.pth.tar
+  ebmtrack calibrate dimp nce_plus_small --dataset otb --root DIR --checkpoint calibrated.pth.tar
+
+Every few frames the density of the tracker's box is asked for, and compared with the annotated box: how often
+do the regions of 50, 80, 90 and 95 % hold it, and how often does the box overlap it by at least 0.5, beside
+the confidence. --store fits two numbers, a temperature of the energy and a power of the classifier's score in
+the confidence, and writes a copy of the weights that carries them; every tracker then uses them. Fit on
+sequences that are not the test set, and measure the copy on those that are.
+
+exit codes: 0 done, 2 the input cannot be used or has no density, 130 interrupted."""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = CommandParser(
+        prog="ebmtrack calibrate",
+        description=__doc__,
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_tracker_options(parser)
+    parser.add_argument(
+        "--stride", type=whole_number, default=5, metavar="N", help="every how many frames (default: 5)"
+    )
+    parser.add_argument(
+        "--out", type=local_path, metavar="DIR", help="plot and table: calibration.png, calibration.csv"
+    )
+    parser.add_argument(
+        "--store", type=local_path, metavar="FILE.pth.tar", help="fit, and write the weights with the fit"
+    )
+    add_dataset_options(parser)
+    return parser
+
+
+def main(argv: List[str] | None = None) -> int:
+    """Run the command.
+
+    Args:
+        argv: its arguments; ``sys.argv[1:]`` where left out.
+
+    Returns: 0; 2 for unusable input, 130 after Ctrl-C.
+    """
+    return run_command(build_parser(), _run, argv, interrupted="nothing was written.")
+
+
+def _run(args: argparse.Namespace) -> int:
+    from ebm.outputs import Output, require_outputs
+    from ebm.pictures.style import require_matplotlib
+    from pytracking.analysis.box_calibration_report import Factors, table_of
+    from pytracking.evaluation.spec import make_spec
+
+    if args.out is not None:
+        require_matplotlib()
+    dataset, sequences = open_by_options(args, print)
+    spec = make_spec(
+        args.tracker,
+        args.parameter,
+        checkpoint=args.checkpoint,
+        weights=args.weights,
+        seed=args.seed,
+        device=args.device,
+        compat=args.compat,
+    )
+    outputs = [] if args.out is None else [Output(name="the folder --out", path=args.out, folder=True)]
+    outputs += [] if args.store is None else [Output(name="the weights --store", path=args.store)]
+    require_outputs(outputs, {**read_by_dataset(args, dataset), "the weights": spec.weights.files})
+    print(spec.weights)
+    records, params = _recorded(spec, sequences, max(args.stride, 1))
+    fit = None
+    if args.store is not None:
+        temperature = records.best_temperature()
+        fit = Factors(temperature, records.best_power(temperature))
+    print(table_of(records, [Factors()] if fit is None else [Factors(), fit]))
+    if args.out is not None:
+        _draw(args.out, records, fit, f"{spec.label} on {dataset}")
+    if fit is not None:
+        _store(args.store, spec, params, fit)
+    return 0
+
+
+def _recorded(spec: "TrackerSpec", sequences: Any, stride: int) -> "tuple[BoxRecords, Any]":
+    """What the densities said, and the parameters that were in force."""
+    import warnings
+
+    from tqdm import tqdm
+
+    from ebm.exceptions import EffectiveSampleSizeWarning
+    from ltr.data.image_loader import read_image
+    from pytracking.analysis.box_calibration import record_densities
+    from pytracking.tracker import make_tracker
+    from pytracking.utils.loading import load_tracking_network
+
+    network = None if spec.weights.path is None else load_tracking_network(spec.weights, tracker=spec.tracker)
+    options: dict[str, Any] = {"network": network, "device": spec.device}
+    first = make_tracker(spec.tracker, spec.params, **options)
+    with (
+        tqdm(total=sum(map(len, sequences)), unit=" frames", mininterval=1.0) as bar,
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("ignore", EffectiveSampleSizeWarning)
+        records = record_densities(
+            lambda sequence: make_tracker(
+                spec.tracker, spec.params, seed=spec.sequence_seed(sequence.name), **options
+            ),
+            sequences,
+            lambda sequence, number: read_image(
+                sequence.frames[number], sequence=sequence.name, frame=number
+            ),
+            stride=stride,
+            on_frame=lambda: bar.update() and None,
+        )
+    return records, getattr(first, "params", spec.params)
+
+
+def _draw(folder: Path, records: "BoxRecords", fit: "Factors | None", title: str) -> None:
+    from ebm.files import write_atomic
+    from ebm.pictures.style import rendered
+    from pytracking.analysis.box_calibration_report import draw_calibration, record_curves
+
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomic(folder / "calibration.png", rendered(draw_calibration(records, fit, title), "png"))
+    record_curves(records).save(folder / "calibration.csv")
+    print(f"\nplot     {folder / 'calibration.png'}\ntable    {folder / 'calibration.csv'}")
+
+
+def _store(path: Path, spec: "TrackerSpec", params: Any, fit: "Factors") -> None:
+    """A copy of the weights, with the numbers that the trackers are to use."""
+    from ltr.admin.loading import read_checkpoint, write_checkpoint
+
+    assert spec.weights.path is not None
+    fields = read_checkpoint(spec.weights.path)
+    stated = {
+        "density_temperature": params.density_temperature * fit.temperature,
+        "presence_power": params.presence_power * fit.power,
+    }
+    kept = {
+        key: fields[key] for key in ("net_type", "net", "net_ema", "constructor", "epoch") if key in fields
+    }
+    write_checkpoint(path, kept | {"net_info": dict(fields.get("net_info") or {}) | stated})
+    print(
+        f"weights  {path}, which carry density_temperature {stated['density_temperature']:.3g} and "
+        f"presence_power {stated['presence_power']:.3g}"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
