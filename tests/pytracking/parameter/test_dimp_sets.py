@@ -64,17 +64,25 @@ def test_sets_that_differ_in_their_network_alone() -> None:
 
 @pytest.mark.parametrize("name", parameter_names("dimp"))
 def test_every_set_fits_a_train_setting(name: str) -> None:
-    """Training leaves weights that the set finds; both say alike what the box branch's scores are."""
+    """Training leaves weights that the set finds."""
     params = dimp(name)
     assert params.train_setting is not None
     recipe = find_recipe(*params.train_setting.split("/"))
-    overlaps = isinstance(recipe.box, OverlapRecipe)
-    assert params.box_scores == ("overlap" if overlaps else "density")
     softmax = isinstance(recipe.classifier, DensityRecipe) and "vot" not in name
     assert (params.score_preprocess == "softmax") == softmax
     if params.geometry_from_network and not name.endswith("small"):
         assert params.image_sample_size == recipe.geometry.crop_size
         assert params.search_area_scale == recipe.geometry.search_area_scale
+
+
+@pytest.mark.parametrize(
+    ("tracker", "name"), [(t, n) for t in ("atom", "dimp") for n in parameter_names(t)]
+)
+def test_training_and_set_agree_on_what_the_box_branch_gives(tracker: str, name: str) -> None:
+    params = find_parameters(tracker, name)
+    recipe = find_recipe(*str(params.train_setting).split("/"))
+    overlaps = isinstance(recipe.box, OverlapRecipe)
+    assert params.as_dict()["box_scores"] == ("overlap" if overlaps else "density")
 
 
 def test_every_train_setting_has_a_set() -> None:

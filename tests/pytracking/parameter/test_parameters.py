@@ -13,7 +13,8 @@ from pytracking.parameter.atom_params import ATOMParams
 from pytracking.parameter.base import Augmentation
 from pytracking.parameter.dimp_params import DiMPParams
 
-GUIDE = Path(__file__).resolve().parents[3] / "docs/guide/trackers.md"
+GUIDE = Path(__file__).resolve().parents[3] / "docs/guide"
+PAGES = "".join((GUIDE / name).read_text("utf-8") for name in ("trackers.md", "parameter-sets.md"))
 EVERY_SET = [
     (tracker, name) for tracker in ("atom", "dimp", "first_box") for name in parameter_names(tracker)
 ]
@@ -22,7 +23,7 @@ EVERY_SET = [
 @pytest.mark.parametrize(("tracker", "name"), EVERY_SET)
 def test_every_set_is_in_the_guide_with_its_files(tracker: str, name: str) -> None:
     params = find_parameters(tracker, name)
-    words = re.findall(r"`([^`\n]+)`", GUIDE.read_text("utf-8"))
+    words = re.findall(r"`([^`\n]+)`", PAGES)
     known = [name if tracker != "first_box" else tracker, *params.network_files]
     assert set(known + [params.train_setting] * (params.train_setting is not None)) <= set(words)
 
