@@ -12,7 +12,8 @@ from ebm.predict import ScoreFunction, refine_boxes
 from pytracking.libs.box_energy import BoxEnergy, ImageEnergy, fold_head, is_foldable
 from pytracking.parameter.base import RefineParams
 from pytracking.tracker.base import Flag
-from pytracking.tracker.common.box_density import BoxDensity, gaussian_shape, laplace_covariance
+from pytracking.tracker.common.box_density import BoxDensity
+from pytracking.tracker.common.box_gaussian import gaussian_shape, laplace_covariance
 from pytracking.tracker.common.geometry import CropView, TargetState
 from pytracking.tracker.common.relative_energy import RelativeEnergy
 

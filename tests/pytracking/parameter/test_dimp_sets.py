@@ -75,9 +75,7 @@ def test_every_set_fits_a_train_setting(name: str) -> None:
         assert params.search_area_scale == recipe.geometry.search_area_scale
 
 
-@pytest.mark.parametrize(
-    ("tracker", "name"), [(t, n) for t in ("atom", "dimp") for n in parameter_names(t)]
-)
+@pytest.mark.parametrize(("tracker", "name"), [(t, n) for t in ("atom", "dimp") for n in parameter_names(t)])
 def test_training_and_set_agree_on_what_the_box_branch_gives(tracker: str, name: str) -> None:
     params = find_parameters(tracker, name)
     recipe = find_recipe(*str(params.train_setting).split("/"))

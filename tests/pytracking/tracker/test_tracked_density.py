@@ -126,3 +126,12 @@ def test_the_covariance_is_that_at_the_box() -> None:
     ratio = np.sqrt(np.diag(covariance) / np.diag(result.density.box_covariance()))
     assert (ratio > 0.2).all()
     assert (ratio < 5).all()
+
+
+def test_atom_trained_by_an_energys_loss_has_one_too() -> None:
+    params = replace(find_parameters("atom", "atom_nce_plus_small"), density_samples=64)
+    density = run(build("atom", params=params), 1)[0].density
+    assert (density.target_dim, density.samples.shape[1]) == (4, 64)
+    plain = replace(find_parameters("atom", "default"), image_sample_size=128)
+    with pytest.raises(InputError, match="overlaps"):
+        run(build("atom", params=plain), 1)[0].density  # noqa: B018
