@@ -128,6 +128,7 @@ def test_the_covariance_is_that_at_the_box() -> None:
     assert (ratio < 5).all()
 
 
+@pytest.mark.filterwarnings("ignore::ebm.exceptions.EffectiveSampleSizeWarning")
 def test_atom_trained_by_an_energys_loss_has_one_too() -> None:
     params = replace(find_parameters("atom", "atom_nce_plus_small"), density_samples=64)
     density = run(build("atom", params=params), 1)[0].density
