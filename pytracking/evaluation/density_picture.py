@@ -81,6 +81,7 @@ def draw_corner_density(
     whole, near = figure.subplots(1, 2)
     for axes, line in ((whole, 0.8), (near, 1.4)):
         axes.imshow(frame, interpolation="nearest")
+        axes.set_facecolor("0.3")  # beyond the frame; white lines are seen on it
         _draw_heat(axes, curves, outlined=axes is near)
         _draw_box(axes, density.box, _FOUND, line)
         if annotated:
