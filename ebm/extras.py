@@ -11,6 +11,8 @@ TRACK_MODULES = ("cv2", "torchvision", "PIL", "platformdirs", "safetensors", "tq
 EXTRA_OF = {  # module -> the extra that brings it
     **dict.fromkeys(TRACK_MODULES, "track"),
     "tensorboard": "train",
+    "wandb": "wandb",
+    "trackio": "trackio",
     "matplotlib": "eval",
     "pandas": "eval",
     "av": "eval",

@@ -184,7 +184,8 @@ def _add_file_options(group: argparse._ArgumentGroup) -> None:
         type=_names,
         default=[],
         metavar="LIST",
-        help="where the numbers of each epoch go as well: tensorboard[=DIR], visdom[=HOST:PORT]",
+        help="where the numbers of each epoch go as well: csv[=FILE], tensorboard[=DIR], "
+        "trackio[=PROJECT], visdom[=HOST:PORT], wandb[=PROJECT]",
     )
     add_workspace_option(group)
     group.add_argument(

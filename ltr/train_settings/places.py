@@ -6,6 +6,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from ebm.outputs import Output, require_outputs
+from ebm.sinks import places_of
 from ltr.dataset.opening import read_places
 from ltr.train_settings.build import network_type
 from ltr.train_settings.data_source import DataChoice
@@ -13,7 +14,6 @@ from ltr.train_settings.overrides import RunOptions
 from ltr.train_settings.recipe import TrainRecipe
 from ltr.trainers.checkpoints import CheckpointFolder
 from ltr.trainers.launch import expected_world
-from ltr.trainers.sinks import folders_of
 from ltr.trainers.sole_writer import sole_writer
 
 __all__ = ["require_places", "run_output"]
@@ -36,7 +36,7 @@ def require_places(root: Path, recipe: TrainRecipe, options: RunOptions, choice:
     """
     if options.dry_run or not expected_world(options.processes).is_main:
         return
-    logs = [Output(name="--log-to", path=path, folder=True) for path in folders_of(options.log)]
+    logs = [Output(name="--log-to", path=path, folder=folder) for path, folder in places_of(options.log)]
     inputs = {f"the data set {name}": read_places(path) for name, path in choice.roots.items()}
     require_outputs(
         [Output(name="the run's folder", path=_folder(root, recipe), folder=True, owned=True), *logs],

@@ -11,6 +11,7 @@ from torch import nn
 from ebm.devices import resolve_device
 from ebm.exceptions import InputError
 from ebm.lookup import lookup
+from ebm.sinks import SinkContext, check_requests, open_sinks
 from ebm.threads import available_cores, core_limit, using_threads
 from ltr.admin.environment import workspace
 from ltr.data.decoders import choose_decoder
@@ -35,7 +36,6 @@ from ltr.trainers.division import Division, divide
 from ltr.trainers.dry_run import dry_run
 from ltr.trainers.launch import expected_world, launch, under_torchrun
 from ltr.trainers.random_state import seed_everything
-from ltr.trainers.sinks import SinkContext, check_requests, open_sinks
 from ltr.trainers.sole_writer import check_space
 from ltr.trainers.trainer import Trainer
 from ltr.trainers.world import World

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from ebm.exceptions import InputError
+from ebm.sinks import Sinks
 from ltr.actors.base_actor import BaseActor
 from ltr.admin.state_dicts import load_strictly
 from ltr.trainers.batches import fetch, in_tuples, to_device
@@ -20,7 +21,6 @@ from ltr.trainers.meters import Meters, Stopwatch
 from ltr.trainers.progress import Progress, describe
 from ltr.trainers.random_state import capture_random_state, restore_random_state
 from ltr.trainers.schedule import learning_rate_factor
-from ltr.trainers.sinks import Sinks
 from ltr.trainers.step import TrainStep
 from ltr.trainers.stopping import StopRequest
 from ltr.trainers.world import World

@@ -1,5 +1,8 @@
 """Sinks get every row, and whatever they do the run goes on."""
 
+import importlib.util
+import os
+import subprocess
 import sys
 import threading
 import types
@@ -9,9 +12,8 @@ from pathlib import Path
 import pytest
 
 from ebm.exceptions import UnknownNameError
-from ltr.trainers import sinks as module
-from ltr.trainers.sinks import SinkContext, Sinks, check_requests, open_sinks
-from tests.ltr.trainers.toy import ToyStream, toy_trainer
+from ebm.sinks import SinkContext, Sinks, check_requests, open_sinks, places_of
+from ebm.sinks import base as module
 
 
 class Recorder:
@@ -48,29 +50,16 @@ def context(folder: Path) -> SinkContext:
     return SinkContext(folder=folder, title="ltr/dimp/toy", texts={"batch": "4 samples"})
 
 
-def test_every_epoch_reaches_every_sink(tmp_path: Path) -> None:
-    good, said = Recorder(), []
-    trainer = toy_trainer(tmp_path, ToyStream(), validate=True)
-    trainer.sinks = Sinks([("good", lambda: good)], said.append)
-    assert trainer.run() == 0
-    trainer.sinks.close()
-    assert [(loader, epoch) for loader, epoch, _ in good.rows] == [
-        (loader, epoch) for epoch in (1, 2, 3) for loader in ("train", "val")
-    ]
-    assert good.rows[0][2].keys() >= {"Loss/total", "LearningRate/group0", "samples_per_second", "data_wait"}
-    assert good.closed
-    assert not said
-
-
-def test_a_sink_that_fails_is_said_once_and_the_others_go_on(tmp_path: Path) -> None:
+def test_a_sink_that_fails_is_said_once_and_the_others_go_on() -> None:
     good, broken, said = Recorder(), Broken(), []
-    trainer = toy_trainer(tmp_path, ToyStream())
-    trainer.sinks = Sinks([("bad", lambda: broken), ("good", lambda: good)], said.append)
-    assert trainer.run() == 0
-    trainer.sinks.close()
+    sinks = Sinks([("bad", lambda: broken), ("good", lambda: good)], said.append)
+    for epoch in (1, 2, 3):
+        sinks.write("train", epoch, {"Loss/total": 1.0})
+    sinks.close()
     assert said == ["--log-to bad is off for the rest of this run: No space left on device. The run goes on."]
     assert len(broken.rows) == 2
-    assert len(good.rows) == 3
+    assert good.rows == [("train", epoch, {"Loss/total": 1.0}) for epoch in (1, 2, 3)]
+    assert good.closed
 
 
 def test_a_sink_that_hangs_holds_nothing_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,3 +154,120 @@ def test_unknown_sinks_are_refused_before_anything_starts() -> None:
     check_requests(["tensorboard", "visdom=host:1"])
     with pytest.raises(UnknownNameError, match="did you mean 'tensorboard'"):
         check_requests(["tensorbord"])
+
+
+def test_csv_begins_goes_on_and_never_writes_over_another(tmp_path: Path) -> None:
+    path, said = tmp_path / "new" / "log.csv", []
+
+    def write(epochs: list[int], loss: float) -> None:
+        sinks = open_sinks([f"csv={path}"], context(tmp_path), said.append)
+        for epoch in epochs:
+            sinks.write("train", epoch, {"loss": loss})
+            if epoch > 1:
+                sinks.write("val", epoch, {"loss": loss, "iou": 0.25})
+        sinks.close()
+
+    write([1, 2, 3], 0.5)
+    header = "loader,epoch,loss,iou\n"
+    first = "train,1,0.5,\ntrain,2,0.5,\nval,2,0.5,0.25\n"
+    assert path.read_text() == header + first + "train,3,0.5,\nval,3,0.5,0.25\n"
+    write([3, 4], 2.0)  # goes on from a checkpoint after epoch 2
+    whole = header + first + "".join(f"train,{e},2,\nval,{e},2,0.25\n" for e in (3, 4))
+    assert path.read_text() == whole
+    assert not said
+    write([1, 2], 9.0)
+    assert len(said) == 1
+    assert "log.csv is there already; name another file" in said[0]
+    assert path.read_text() == whole
+    path.write_text("my,table\n1,2\n")
+    write([2], 9.0)
+    assert "is no log of this kind" in said[1]
+    assert path.read_text() == "my,table\n1,2\n"
+
+
+def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    said: list[str] = []
+    sinks = open_sinks([f"csv={tmp_path / 'file' / 'log.csv'}"], context(tmp_path), said.append)
+    sinks.write("train", 1, {"loss": 1.0})
+    sinks.close()
+    assert "cannot be written" in said[0]
+
+
+@pytest.mark.parametrize("package", ["wandb", "trackio"])
+def test_runs_of_projects(package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the package is asked for; the package itself is stood in for."""
+    asked: list[object] = []
+    run = types.SimpleNamespace(
+        log=lambda numbers, step: asked.append((numbers, step)), finish=lambda: asked.append("finish")
+    )
+
+    def init(**options: object) -> object:
+        asked.append(options)
+        return run
+
+    fake = types.SimpleNamespace(init=init, login=lambda prompt: prompt)
+    monkeypatch.setitem(sys.modules, package, fake)
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    sinks = open_sinks([f"{package}=boxes"], context(tmp_path), pytest.fail)
+    sinks.write("train", 4, {"loss": 0.5})
+    sinks.close()
+    named = {"project": "boxes", "name": "ltr/dimp/toy", "config": {"batch": "4 samples"}}
+    assert asked == [named, ({"train/loss": 0.5}, 4), "finish"]
+    monkeypatch.delenv("WANDB_MODE")
+    said: list[str] = []
+    sinks = open_sinks(["wandb"], context(tmp_path), said.append)
+    sinks.write("train", 1, {"loss": 0.5})
+    sinks.close()
+    if package == "wandb":  # it would ask for a key in the middle of a training
+        assert "run 'wandb login' once, or set WANDB_MODE=offline" in said[0]
+
+
+@pytest.mark.parametrize("package", ["wandb", "trackio"])
+def test_a_missing_package_names_its_extra(
+    package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    said: list[str] = []
+    sinks = open_sinks([package], context(tmp_path), said.append)
+    sinks.write("train", 1, {"loss": 1.0})
+    sinks.close()
+    assert len(said) == 1
+    assert f"ebmtrack[{package}]" in said[0]
+
+
+PACKAGE = """
+from pathlib import Path
+from ebm.sinks import SinkContext, open_sinks
+said = []
+context = SinkContext(folder=Path(), title="ltr/dimp/toy", texts={{"batch": "4 samples"}})
+sinks = open_sinks(["{package}=p"], context, said.append)
+for epoch in (1, 2):
+    sinks.write("train", epoch, {{"loss": 1.0 / epoch}})
+sinks.close()
+assert not said, said
+"""
+
+
+@pytest.mark.parametrize("package", ["wandb", "trackio"])
+def test_the_packages_themselves(package: str, tmp_path: Path) -> None:
+    if importlib.util.find_spec(package) is None:
+        pytest.skip(f"{package} is not installed")
+    settings = {"WANDB_MODE": "offline", "TRACKIO_DIR": str(tmp_path)}  # read when they are imported
+    done = subprocess.run(
+        [sys.executable, "-c", PACKAGE.format(package=package)],
+        cwd=tmp_path,
+        env=os.environ | settings,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    files = [*tmp_path.rglob("*.wandb"), *tmp_path.rglob("*.db")]
+    assert [file.stat().st_size > 0 for file in files] == [True]
+
+
+def test_places_are_named_for_those_who_look_after_outputs(tmp_path: Path) -> None:
+    found = places_of(
+        [f"csv={tmp_path / 'a.csv'}", f"tensorboard={tmp_path}", "csv", "wandb=p", "visdom=h:1"]
+    )
+    assert found == [(tmp_path / "a.csv", False), (tmp_path, True)]
