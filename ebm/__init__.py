@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from ebm.boxes import box_iou, expand_box_sigmas, rect_to_rel, rel_to_rect
     from ebm.density.grid import GridDensity
     from ebm.density.importance import ImportanceDensity
+    from ebm.exceptions import FitInterrupted, PredictionInterrupted
     from ebm.fitting import Censored, FitConfig, FittedEBM, fit, load_fitted
     from ebm.losses.conditional import CNCELoss
     from ebm.losses.functional import cnce, kld_is, ml_is, ml_mcmc, nce
@@ -44,6 +45,7 @@ __all__ = [
     "DenoisingScoreMatchingLoss",
     "EnergyModel",
     "FitConfig",
+    "FitInterrupted",
     "FittedEBM",
     "FunctionalEnergy",
     "GaussianMixtureProposal",
@@ -60,6 +62,7 @@ __all__ = [
     "NCEPlusLoss",
     "NCERegression",
     "PrRoIPool2D",
+    "PredictionInterrupted",
     "ScoreMatchingLoss",
     "ToyEnergyNet",
     "ToyEnergyNetP1",
@@ -102,6 +105,7 @@ _HOME = {
     "ebm.boxes": ("box_iou", "expand_box_sigmas", "rect_to_rel", "rel_to_rect"),
     "ebm.density.grid": ("GridDensity",),
     "ebm.density.importance": ("ImportanceDensity",),
+    "ebm.exceptions": ("FitInterrupted", "PredictionInterrupted"),
     "ebm.fitting": ("Censored", "FitConfig", "FittedEBM", "fit", "load_fitted"),
     "ebm.losses.conditional": ("CNCELoss",),
     "ebm.losses.functional": ("cnce", "kld_is", "ml_is", "ml_mcmc", "nce"),

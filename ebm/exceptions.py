@@ -1,14 +1,18 @@
 """Errors and warnings that EBMTrack raises on purpose: what was asked, what there is and what to do."""
 
+from typing import Any
+
 __all__ = [
     "CoverageWarning",
     "DomainError",
     "EBMError",
     "EffectiveSampleSizeWarning",
+    "FitInterrupted",
     "InputError",
     "MissingPackageError",
     "NumericalError",
     "OutlierWarning",
+    "PredictionInterrupted",
     "ResolutionWarning",
     "ShapeError",
     "TruncationWarning",
@@ -42,6 +46,37 @@ class InputError(EBMError, ValueError):
 
 class MissingPackageError(EBMError, ImportError):
     """A package that an extra brings is not installed."""
+
+
+class FitInterrupted(KeyboardInterrupt):
+    """Ctrl-C ended `ebm.fit`; nothing is lost.
+
+    Attributes:
+        fitted: the density with the best weights so far, an `ebm.FittedEBM`.
+    """
+
+    def __init__(self, message: str, fitted: Any) -> None:
+        super().__init__(message)
+        self.fitted = fitted
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (str(self), self.fitted)
+
+
+class PredictionInterrupted(KeyboardInterrupt):
+    """Ctrl-C ended a long answer of a fitted density; the rows that were done are here.
+
+    Attributes:
+        result: the answer for the first rows of the input, of the type and shape that all would have had.
+        done: how many rows these are.
+    """
+
+    def __init__(self, message: str, result: Any, done: int) -> None:
+        super().__init__(message)
+        self.result, self.done = result, done
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (str(self), self.result, self.done)
 
 
 class TruncationWarning(UserWarning):

@@ -4,6 +4,7 @@ import math
 import warnings
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,10 +12,10 @@ from torch import Tensor
 from ebm.baselines.base import BaselineEnergy
 from ebm.density import GridDensity
 from ebm.exceptions import TruncationWarning
+from ebm.fitting.best import HeldOut
 from ebm.fitting.circle import target_grid
 from ebm.fitting.data import Scaling
 from ebm.fitting.likelihood import log_likelihood
-from ebm.fitting.loop import HeldOut
 from ebm.fitting.network import PilotedEBM
 from ebm.fitting.pilot import PilotedCriterion
 from ebm.fitting.placement import CHEAP, FIRST, drawn, place
@@ -22,7 +23,7 @@ from ebm.fitting.rows import Rows
 from ebm.gradients import frozen_parameters
 from ebm.models import EnergyModel, Features
 
-__all__ = ["held_out_nll"]
+__all__ = ["Measure", "held_out_nll"]
 
 # Share of the held-out rows that may be anything: an outlier costs early stopping a constant.
 BACKGROUND = 0.01
@@ -31,7 +32,53 @@ ROWS = 512
 HELD_NODES = 64
 
 
-def held_out_nll(model: EnergyModel, held: Rows, scaling: Scaling, members: int = 1) -> Callable[[], HeldOut]:
+class Measure:
+    """Measures a network on held-out rows, as often as it is called; see `held_out_nll`."""
+
+    def __init__(self, model: EnergyModel, held: Rows, scaling: Scaling, members: int) -> None:
+        self.model, (self.x, z, weights, bounds) = model, held
+        self.y = z if bounds is None else bounds
+        own = weights.view(members, -1)
+        self.members, self.share = members, own / own.sum(1, keepdim=True)
+        unit = torch.where(held.known, scaling.log_unit(z), 0.0)  # a mass has no unit
+        self.offset = (self.share * unit.view(members, -1)).sum(1)
+        # A member's rows in a row.
+        places = torch.arange(len(z), device=z.device).view(members, -1)
+        self.blocks = [block.reshape(-1) for block in places.split(max(1, ROWS // members), 1)]
+        self.densities = [_measured(model, scaling, bounds is not None) for _ in self.blocks]
+        self.floor = math.log(BACKGROUND) + _log_background(self.y, scaling)
+
+    def __call__(self) -> HeldOut:
+        """The values of the network as it is."""
+        total = torch.zeros(2, self.members, device=self.y.device)
+        for rows, log_prob in zip(self.blocks, self.densities):
+            with torch.no_grad():
+                features = self.model.extract(self.x[rows])
+            log_p = log_prob(features, self.y[rows])
+            parts = torch.stack((self._decisive(features, rows, log_p), log_p)).view(2, self.members, -1)
+            total -= (self.share.flatten()[rows].view(self.members, -1) * parts).sum(2)
+        criterion, nll = total + self.offset
+        return HeldOut(criterion, nll)
+
+    def memory(self) -> list[Any]:
+        """What the next call depends on beside the network: where mass was found; tensors and numbers."""
+        return [one.memory() if isinstance(one, _Placing) else None for one in self.densities]
+
+    def recall(self, memory: list[Any]) -> None:
+        """Inverse of `memory`."""
+        for one, kept in zip(self.densities, memory, strict=True):
+            if isinstance(one, _Placing):
+                one.recall(kept)
+
+    def _decisive(self, features: Features, rows: Tensor, log_p: Tensor) -> Tensor:
+        """What is to be large, of every row."""
+        if isinstance(self.model, BaselineEnergy) and self.model.head.scale != "exact":
+            with torch.no_grad():  # trained by another objective, it is stopped by that
+                return -self.model.head.objective(features, self.y[rows], None)[0]
+        return torch.logaddexp(log_p + math.log1p(-BACKGROUND), self.floor[rows])
+
+
+def held_out_nll(model: EnergyModel, held: Rows, scaling: Scaling, members: int = 1) -> Measure:
     """A function that measures a network on held-out rows.
 
     Args:
@@ -47,7 +94,8 @@ def held_out_nll(model: EnergyModel, held: Rows, scaling: Scaling, members: int 
         call before found it. Its values are weighted means over the rows, nats, of raw targets. -log p(y|x)
         is told; -log of p(y|x) with a background of `BACKGROUND` Cauchy decides: a wrong row costs it as much
         after every epoch; it would drown all others in the former. The background is a product of D standard
-        Cauchy densities of the standardised targets, on a circle the even density.
+        Cauchy densities of the standardised targets, on a circle the even density. Of a density that is
+        trained by another objective than its likelihood, that objective decides.
 
     Raises:
         NumericalError: (the function) if a score is NaN or +inf, or a row has no density anywhere.
@@ -55,31 +103,7 @@ def held_out_nll(model: EnergyModel, held: Rows, scaling: Scaling, members: int 
     Source: the model of gross errors of Huber, "Robust Estimation of a Location Parameter", 1964, with the
         errors Cauchy.
     """
-    x, z, weights, bounds = held
-    own = weights.view(members, -1)
-    share = own / own.sum(1, keepdim=True)
-    unit = torch.where(held.known, scaling.log_unit(z), 0.0)  # a mass has no unit
-    offset = (share * unit.view(members, -1)).sum(1)
-    count = max(1, ROWS // members)
-    places = torch.arange(len(z), device=z.device).view(members, -1)  # a member's rows in a row
-    blocks = [block.reshape(-1) for block in places.split(count, 1)]
-    y = z if bounds is None else bounds
-    densities = [_measured(model, scaling, bounds is not None) for _ in blocks]
-    floor = math.log(BACKGROUND) + _log_background(y, scaling)
-
-    def measure() -> HeldOut:
-        total = torch.zeros(2, members, device=z.device)
-        for rows, log_prob in zip(blocks, densities):
-            with torch.no_grad():
-                features = model.extract(x[rows])
-            log_p = log_prob(features, y[rows])
-            mixed = torch.logaddexp(log_p + math.log1p(-BACKGROUND), floor[rows])
-            parts = torch.stack((mixed, log_p)).view(2, members, -1)
-            total -= (share.flatten()[rows].view(members, -1) * parts).sum(2)
-        criterion, nll = total + offset
-        return HeldOut(criterion, nll)
-
-    return measure
+    return Measure(model, held, scaling, members)
 
 
 def _log_background(z: Tensor, scaling: Scaling) -> Tensor:
@@ -148,6 +172,15 @@ class _Placing:
         self.model = model
         self.known: Tensor | None = None
         self.calls = 0
+
+    def memory(self) -> list[Any]:
+        """Where mass was found, ``(B, S, D)`` or None, and how often it was looked for."""
+        return [None if self.known is None else self.known.cpu().clone(), self.calls]
+
+    def recall(self, memory: list[Any]) -> None:
+        """Inverse of `memory`."""
+        known, self.calls = memory
+        self.known = None if known is None else known.to(next(self.model.parameters()).device)
 
     def __call__(self, features: Features, z: Tensor) -> Tensor:
         """``(B,)`` at labels `z` ``(B, D)``."""

@@ -2,35 +2,23 @@
 
 import math
 import time
-import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ebm.exceptions import NumericalError
+from ebm.fitting.best import Best, HeldOut
 from ebm.fitting.config import FitConfig
 from ebm.fitting.optimiser import FlatAdamW
-from ebm.nn.members import MemberNets
 
-__all__ = ["HeldOut", "History", "minimise"]
+__all__ = ["History", "Interrupted", "Watch", "minimise"]
 
 BatchLoss = Callable[[Tensor], Tensor]
-
-
-class HeldOut(NamedTuple):
-    """What held-out rows say of a network, both the smaller the better; of K side by side, ``(K,)`` numbers.
-
-    Attributes:
-        criterion: decides which weights are kept, and when training ends.
-        nll: mean negative log-likelihood, nats, of raw targets; is told.
-    """
-
-    criterion: float | Tensor
-    nll: float | Tensor
+State = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +39,43 @@ class History:
     seconds: float
 
 
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C, after an epoch at least; the network has its best weights.
+
+    Args:
+        history: up to here.
+    """
+
+    def __init__(self, history: History) -> None:
+        super().__init__("training was interrupted")
+        self.history = history
+
+
+class Watch:
+    """What stands beside a training; this one does nothing."""
+
+    def goes_on(self, load: Callable[[Mapping[str, Any]], None]) -> bool:
+        """Hand over the state to go on from, if there is one.
+
+        Args:
+            load: takes it.
+        """
+        return False
+
+    def begins(self, state: Callable[[], State]) -> None:
+        """No epoch was trained yet.
+
+        Args:
+            state: all that the training depends on, as tensors and plain values.
+        """
+
+    def after_epoch(self, epoch: int, numbers: Mapping[str, float], state: Callable[[], State]) -> None:
+        """An epoch, from 0, is over."""
+
+    def ends(self, state: Callable[[], State]) -> None:
+        """The network has its best weights."""
+
+
 def minimise(
     net: nn.Module,
     batch_loss: BatchLoss,
@@ -61,6 +86,7 @@ def minimise(
     generator: torch.Generator,
     progress: bool = False,
     from_start: bool = False,
+    watch: Watch | None = None,
 ) -> History:
     """Train a network in place until its held-out value stops falling, and give it its best weights.
 
@@ -78,45 +104,32 @@ def minimise(
         generator: draws the order of the rows; on the device of the indices.
         progress: show a bar, where tqdm is installed and the output is a terminal.
         from_start: the network as it is given counts too, as the first entry of what is measured.
+        watch: is told of every epoch, and knows where to go on.
 
     Raises:
         NumericalError: if the loss or the held-out value is not finite before any epoch has succeeded.
+        Interrupted: (a KeyboardInterrupt) after Ctrl-C, if an epoch has succeeded.
 
     Warns:
         UserWarning: if that happens later; the best weights so far are kept.
     """
-    start = time.perf_counter()
-    optimiser, state = FlatAdamW(net, config.weight_decay), _Best(net)
-    rate = _Rate(config.learning_rate, 0, config.epochs)
-    losses: list[float] = []
-    if from_start:
-        state.offer(held_out())
-    bar = _bar(config.epochs, progress)
-    for epoch in bar:
-        lr = partial(rate.at, epoch)
-        try:
-            losses.append(_epoch(net, batch_loss, optimiser, count, config, lr, generator))
-            state.offer(held_out())
-        except NumericalError as error:
-            state.settle_for_less(error)
-            break
-        if hasattr(bar, "set_postfix_str"):
-            bar.set_postfix_str(f"held-out NLL {state.values[-1]:.3f}, best {state.values[state.epoch]:.3f}")
-        if epoch + 1 == rate.end:
-            break
-        best = state.epoch - from_start  # -1 is the network as it was given
-        if rate.first == 0 and epoch - best >= config.patience:
-            state.restore()
-            left = min(config.patience, config.epochs - epoch - 1)
-            rate = _Rate(rate.at(best + 1, 0.0), epoch + 1, left)
-    state.restore()
-    optimiser.release()
-    return History(
-        train_loss=tuple(losses[: len(state.values)]),
-        held_out_nll=tuple(state.values),
-        best_epoch=state.epoch,
-        seconds=time.perf_counter() - start,
-    )
+    run, watch = _Run(net, config, generator, from_start), watch or Watch()
+    try:
+        if not watch.goes_on(run.load):
+            watch.begins(run.state)
+        if from_start and not run.best.values:
+            run.best.offer(held_out())
+        if not run.over:
+            run.train(batch_loss, held_out, count, progress, watch)
+    except KeyboardInterrupt as stop:
+        history = run.end()
+        if not history.held_out_nll:
+            raise
+        raise Interrupted(history) from stop
+    history = run.end()
+    run.over = True
+    watch.ends(run.state)
+    return history
 
 
 @dataclass(frozen=True)
@@ -137,56 +150,94 @@ class _Rate:
         return self.start * 0.5 * (1 + math.cos(math.pi * (epoch - self.first + done) / self.length))
 
 
-class _Best:
-    """The smallest criterion so far, of every member, and the weights it was measured with."""
+class _Run:
+    """A training and where it stands."""
 
-    def __init__(self, net: nn.Module) -> None:
-        self.net, self.epoch = net, 0
-        self.criterion: Tensor | None = None
-        self.values: list[float] = []
-        self.weights: dict[str, Tensor] = {}
+    def __init__(
+        self, net: nn.Module, config: FitConfig, generator: torch.Generator, from_start: bool
+    ) -> None:
+        self.net, self.config, self.generator, self.from_start = net, config, generator, from_start
+        self.optimiser, self.best = FlatAdamW(net, config.weight_decay), Best(net)
+        self.rate = _Rate(config.learning_rate, 0, config.epochs)
+        self.losses: list[float] = []
+        self.over = False
+        self.start = time.perf_counter()
 
-    def offer(self, measured: HeldOut) -> None:
-        criterion, nll = (torch.as_tensor(part).double().reshape(-1).cpu() for part in measured)
-        if not bool((criterion.isfinite() & nll.isfinite()).all()):
-            raise NumericalError(f"the held-out NLL is {', '.join(f'{value:g}' for value in nll.tolist())}.")
-        if self.criterion is None:
-            self.criterion = torch.full_like(criterion, math.inf)
-        better = criterion < self.criterion
-        if bool(better.any()):
-            self.epoch, self.criterion = len(self.values), torch.where(better, criterion, self.criterion)
-            self._keep(better)
-        self.values.append(nll.mean().item())
+    def train(
+        self,
+        batch_loss: BatchLoss,
+        held_out: Callable[[], HeldOut],
+        count: int,
+        progress: bool,
+        watch: Watch,
+    ) -> None:
+        """All epochs that are left."""
+        bar = _bar(len(self.losses), self.config.epochs, progress)
+        for epoch in bar:
+            lr = partial(self.rate.at, epoch)
+            try:
+                loss = _epoch(self.net, batch_loss, self.optimiser, count, self.config, lr, self.generator)
+                self.losses.append(loss)
+                self.best.offer(held_out())
+            except NumericalError as error:
+                self.best.settle_for_less(error)
+                return
+            values, lowest = self.best.values, self.best.values[self.best.epoch]
+            if hasattr(bar, "set_postfix_str"):
+                bar.set_postfix_str(f"held-out NLL {values[-1]:.3f}, best {lowest:.3f}")
+            numbers = {"train_loss": loss, "held_out_nll": values[-1], "best_held_out_nll": lowest}
+            numbers |= {"learning_rate": lr(0.0), "seconds": time.perf_counter() - self.start}
+            more = self._goes_on(epoch)
+            watch.after_epoch(epoch, numbers, self.state)
+            if not more:
+                return
 
-    def _keep(self, better: Tensor) -> None:
-        """Weights of the members that are better."""
-        state = self.net.state_dict()
-        if bool(better.all()):
-            self.weights = {name: tensor.detach().clone() for name, tensor in state.items()}
-            return
-        whole = [f"{name}." for name, module in self.net.named_modules() if isinstance(module, MemberNets)]
-        rowwise = {name for name, _ in self.net.named_parameters()}
-        for name, tensor in state.items():
-            inside = next((prefix for prefix in whole if name.startswith(prefix)), None)
-            if inside is not None:  # a network for each member
-                if better[int(name.removeprefix(inside).split(".")[0])]:
-                    self.weights[name] = tensor.detach().clone()
-            elif name in rowwise:  # one row for each
-                self.weights[name][better] = tensor.detach()[better.to(tensor.device)]
+    def _goes_on(self, epoch: int) -> bool:
+        """Whether another epoch follows; without progress, from the best weights and with a falling rate."""
+        if epoch + 1 == self.rate.end:
+            self.over = True
+            return False
+        best = self.best.epoch - self.from_start  # -1 is the network as it was given
+        if self.rate.first == 0 and epoch - best >= self.config.patience:
+            self.best.restore()
+            left = min(self.config.patience, self.config.epochs - epoch - 1)
+            self.rate = _Rate(self.rate.at(best + 1, 0.0), epoch + 1, left)
+        return True
 
-    def settle_for_less(self, error: NumericalError) -> None:
-        """Warn that training ended here, or raise where there is nothing to settle for."""
-        if not self.values:
-            remedy = "Try a lower learning_rate."
-            raise NumericalError(f"training failed in its first epoch: {error} {remedy}") from error
-        warnings.warn(
-            f"training stopped in epoch {len(self.values)}, the best weights so far are kept: {error}",
-            stacklevel=4,
+    def end(self) -> History:
+        """Give the network its best weights, and memory of its own."""
+        self.best.restore()
+        self.optimiser.release()
+        return History(
+            train_loss=tuple(self.losses[: len(self.best.values)]),
+            held_out_nll=self.best.values,
+            best_epoch=self.best.epoch,
+            seconds=time.perf_counter() - self.start,
         )
 
-    def restore(self) -> None:
-        self.net.load_state_dict(self.weights)
-        self.net.eval()
+    def state(self) -> State:
+        """All that the rest of the training depends on, but for randomness outside of the generator."""
+        rate = self.rate
+        return {
+            "over": self.over,
+            "losses": list(self.losses),
+            "rate": [rate.start, rate.first, rate.length],
+            "best": self.best.state(),
+            "weights": {name: part.detach().cpu().clone() for name, part in self.net.state_dict().items()},
+            "optimiser": self.optimiser.state(),
+            "generator": self.generator.get_state(),
+            "seconds": time.perf_counter() - self.start,
+        }
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Inverse of `state`."""
+        self.net.load_state_dict(state["weights"])
+        self.optimiser.load(state["optimiser"])
+        self.best.load(state["best"])
+        start, first, length = state["rate"]
+        self.rate, self.losses = _Rate(float(start), int(first), int(length)), list(state["losses"])
+        self.generator.set_state(state["generator"])
+        self.over, self.start = bool(state["over"]), time.perf_counter() - float(state["seconds"])
 
 
 def _epoch(
@@ -217,13 +268,13 @@ def _epoch(
     return mean
 
 
-def _bar(epochs: int, show: bool) -> Any:
-    """The epochs, behind a progress bar where one can be shown."""
-    count: Iterable[int] = range(epochs)
+def _bar(done: int, epochs: int, show: bool) -> Any:
+    """The epochs that are left, behind a progress bar where one can be shown."""
+    count: Iterable[int] = range(done, epochs)
     if not show:
         return count
     try:
         from tqdm import tqdm
     except ImportError:  # tqdm is a convenience: torch and NumPy are all that fitting needs
         return count
-    return tqdm(count, desc="fit", unit="epoch", disable=None, leave=False)
+    return tqdm(count, desc="fit", unit="epoch", disable=None, leave=False, initial=done, total=epochs)

@@ -1,5 +1,8 @@
 """AdamW over one flat tensor: a step of a small network is a handful of operations, whatever its layers."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -63,6 +66,16 @@ class FlatAdamW:
         """Give every parameter memory of its own, and no gradient."""
         for p in self.trained:
             p.data, p.grad = p.data.clone(), None
+
+    def state(self) -> dict[str, Any]:
+        """What the next step depends on beside the parameters, as tensors on the CPU and plain values."""
+        return {"mean": self.mean.cpu().clone(), "square": self.square.cpu().clone(), "steps": self.steps}
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Inverse of `state`."""
+        self.mean.copy_(state["mean"])
+        self.square.copy_(state["square"])
+        self.steps = int(state["steps"])
 
     def _views(self, flat: Tensor) -> list[Tensor]:
         """Pieces of a flat tensor, each in the shape of its parameter."""

@@ -15,7 +15,7 @@ from ebm.fitting.moments import OUTLYING, outliers
 from ebm.fitting.support import Support, dequantised
 from ebm.fitting.tables import require_same_order
 
-__all__ = ["Rows", "held_out_pair", "prepare_rows", "split_rows"]
+__all__ = ["Rows", "held_out_pair", "prepare_rows", "rows_of_scaling", "split_rows"]
 
 FEWEST_ROWS = 4
 # Outliers that a warning names.
@@ -117,11 +117,57 @@ def prepare_rows(
         scaling = measured(train if members == 1 else slice(None))
         return rows.chosen(train), rows.chosen(held), scaling
     scaling = measured(slice(None))
+    return *_beside(rows, validation_data, scaling, seed, members), scaling
+
+
+def rows_of_scaling(
+    x: Any,
+    y: Any,
+    sample_weight: Any,
+    validation_data: tuple[Any, Any] | None,
+    scaling: Scaling,
+    *,
+    share: float,
+    seed: int,
+    members: int = 1,
+) -> tuple[Rows, Rows]:
+    """Rows to train on and rows held out as `prepare_rows` gives them, of a scaling that is known.
+
+    Args:
+        x: inputs, encoded as the scaling says.
+        y: targets.
+        sample_weight: ``(N,)`` or None.
+        validation_data: rows to hold out; None draws them.
+        scaling: whose columns and targets they must have.
+        share: of the rows, to hold out.
+        seed: of the draw.
+        members: K.
+
+    Raises:
+        ShapeError, DomainError, InputError: as `prepare_rows`, or if they are of another kind.
+    """
+    require_same_order(x, y)
+    require_same_order(x, sample_weight, "sample_weight")
+    inputs = scaling.rows(x)
+    targets = scaling.targets(y, len(inputs))
+    weights = as_weights(sample_weight, len(inputs))
+    used = weights > 0
+    rows = Rows(inputs, targets, weights).chosen(used)
+    if scaling.support is not None:
+        require_inside(scaling.support.columns, rows.y, scaling.flat, used.nonzero()[:, 0])
+    if validation_data is None:
+        train, held = _splits(len(rows.x), share, seed, members)
+        return rows.chosen(train), rows.chosen(held)
+    return _beside(rows, validation_data, scaling, seed, members)
+
+
+def _beside(rows: Rows, validation_data: Any, scaling: Scaling, seed: int, members: int) -> tuple[Rows, Rows]:
+    """Every member's rows, all of them, and those that the user holds out for each."""
     held_x, held_y = held_out_pair(validation_data)
     held_rows = _given(scaling.rows(held_x), held_y, scaling, support, censored)
     train = _in_orders(torch.arange(len(rows.x)).expand(members, -1), seed)
     again = torch.arange(len(held_rows.x)).repeat(members)
-    return rows.chosen(train), held_rows.chosen(again), scaling
+    return rows.chosen(train), held_rows.chosen(again)
 
 
 def _on_line(rows: Rows, support: Any, flat: bool, used: Tensor) -> tuple[Tensor, Support | None]:

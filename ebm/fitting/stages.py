@@ -3,17 +3,19 @@
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from ebm.exceptions import ShapeError
+from ebm.fitting.checkpoints import Call, digest
 from ebm.fitting.config import GRID_LOSS, FitConfig
 from ebm.fitting.criterion import held_out_nll
 from ebm.fitting.data import Scaling
+from ebm.fitting.journal import Journal
 from ebm.fitting.likelihood import GridLikelihood
-from ebm.fitting.loop import History, minimise
+from ebm.fitting.loop import History, Interrupted, minimise
 from ebm.fitting.network import (
     CORRECTED,
     OWN,
@@ -30,7 +32,21 @@ from ebm.fitting.rows import Rows
 from ebm.fitting.support import dequantised
 from ebm.nn.members import one_of, side_by_side
 
-__all__ = ["Training"]
+__all__ = ["Trained", "Training"]
+
+
+class Trained(NamedTuple):
+    """What came of a training.
+
+    Attributes:
+        net: the network, or several side by side.
+        history: of the last stage.
+        interrupted: whether Ctrl-C ended it; the weights are then the best so far.
+    """
+
+    net: Network
+    history: History
+    interrupted: bool = False
 
 
 @dataclass(frozen=True)
@@ -44,6 +60,7 @@ class Training:
         config: of the fit.
         options: numbers of the loss.
         progress: show bars.
+        journal: checkpoint and log.
         whole: raw targets ``(N, 1)`` of the rows to train on, where they are whole numbers.
     """
 
@@ -53,33 +70,59 @@ class Training:
     config: FitConfig
     options: dict[str, Any]
     progress: bool
+    journal: Journal
     whole: Tensor | None = None
 
-    def run(self, feature_net: nn.Module | None) -> tuple[Network, History]:
+    def run(self, feature_net: nn.Module | None, given: Network | None = None) -> Trained:
         """The trained network, or several side by side, and the history of its last stage.
 
         Args:
             feature_net: of the user's own, copied; None is layers of the sizes of the configuration.
+            given: the network to go on from, which is trained in place; it counts too. None begins anew.
 
         Raises:
             ShapeError: if inputs are not flat and there is no network for them.
             NumericalError: if training fails from the start.
+            InputError: if the checkpoint is of another call, or damaged.
+            KeyboardInterrupt: after Ctrl-C before anything was learned.
         """
-        kind = self.config.model.removesuffix(CORRECTED)
-        generator = torch.Generator(self.train.x.device).manual_seed(self.config.seed)
-        net = self._joined(
-            [self._network(kind, feature_net) for _ in range(self.config.members)], feature_net
-        )
-        history = self._minimise(net, self._loss(kind), self.config, generator)
-        if not self.config.model.endswith(CORRECTED):
-            return net, history
-        members = self.config.members
-        pilots = [net] if members == 1 else [one_of(net, k) for k in range(members)]
-        net = self._joined([self._piloted(pilot, feature_net) for pilot in pilots], feature_net)
+        config, members = self.config, self.config.members
+        kind = config.model.removesuffix(CORRECTED)
+        generator = torch.Generator(self.train.x.device).manual_seed(config.seed)
+        known = given.pilot.requires_grad_(True) if isinstance(given, PilotedEBM) else given
+        net = known or self._joined([self._network(kind, feature_net) for _ in range(members)], feature_net)
+        self.journal.open(lambda: self._call(net if given is None else given))
+        first = self._stage(0, net, self._loss(kind), config, generator, given is not None)
+        if not config.model.endswith(CORRECTED):
+            return first
+        if isinstance(given, PilotedEBM):
+            net = given
+        else:
+            pilots = [net] if members == 1 else [one_of(net, k) for k in range(members)]
+            net = self._joined([self._piloted(pilot, feature_net) for pilot in pilots], feature_net)
         assert isinstance(net, PilotedEBM)
         net.pilot.requires_grad_(False)  # layers put side by side are new
+        if first.interrupted:
+            return first._replace(net=net)
         loss = PilotLoss(self.options["num_samples"])
-        return net, self._minimise(net, loss, correction_config(self.config), generator, from_start=True)
+        try:
+            return self._stage(1, net, loss, correction_config(config), generator, True)
+        except KeyboardInterrupt:  # in its first moments; the density in closed form stands
+            return Trained(net.eval(), first.history, True)
+
+    def _call(self, net: nn.Module) -> Call:
+        """Whose checkpoint this is."""
+        scaling, settings = self.scaling, self.config.plain() | self.options
+        settings |= {"device": self.train.x.device.type}
+        numbers = [getattr(scaling, name) for name in ("x_mean", "x_scale", "x_low", "x_high")]
+        numbers += [scaling.y_mean, scaling.y_scale, scaling.z_low, scaling.z_high]
+        support = None if scaling.support is None else scaling.support.plain()
+        state = net.state_dict()
+        return Call(
+            settings=settings,
+            rows=digest([*self.train, *self.held, *numbers], [support]),
+            weights=digest(state.values(), state),
+        )
 
     @property
     def _anchor(self) -> float:
@@ -122,24 +165,36 @@ class Training:
         dim, circular = self.scaling.target_dim, self.scaling.circle is not None
         return standardised_loss(self.config.loss, self.options, dim, check_finite=check, circular=circular)
 
-    def _minimise(
+    def _stage(
         self,
+        number: int,
         net: Any,
         loss: nn.Module,
         config: FitConfig,
         generator: torch.Generator,
-        from_start: bool = False,
-    ) -> History:
-        return minimise(
-            net,
-            self._batch_loss(net, loss.to(self.train.x.device), generator),
-            held_out_nll(net, self.held, self.scaling, config.members),
-            len(self.train.x) // config.members,
-            config,
-            generator=generator,
-            progress=self.progress,
-            from_start=from_start,
-        )
+        from_start: bool,
+    ) -> Trained:
+        """A network trained in place; nothing where an earlier call was past this stage."""
+        device = self.train.x.device
+        if self.journal.is_past(number):
+            return Trained(net, History(train_loss=(), held_out_nll=(), best_epoch=0, seconds=0.0))
+        measure = held_out_nll(net, self.held, self.scaling, config.members)
+        name = "energy" if number else self.config.model.removesuffix(CORRECTED)
+        try:
+            history = minimise(
+                net,
+                self._batch_loss(net, loss.to(device), generator),
+                measure,
+                len(self.train.x) // config.members,
+                config,
+                generator=generator,
+                progress=self.progress,
+                from_start=from_start,
+                watch=self.journal.watch(number, name, measure, device),
+            )
+        except Interrupted as stop:
+            return Trained(net, stop.history, True)
+        return Trained(net, history)
 
     def _batch_loss(
         self, net: Any, loss: nn.Module, generator: torch.Generator

@@ -1,8 +1,9 @@
 """`ebm.fit`: a conditional density p(y|x) for tabular or feature input, in one call."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ from ebm.fitting.base import PointPredictor, build_on
 from ebm.fitting.batches import whole_tables
 from ebm.fitting.bounds import parse_bounds
 from ebm.fitting.censored import any_censored, require_censorable
+from ebm.fitting.checkpoints import checkpoint_path
 from ebm.fitting.circle import require_suited
 from ebm.fitting.config import GRID_LOSS, FitConfig, TableOptions
 from ebm.fitting.conformal import Calibration, measure_scores
@@ -21,11 +23,15 @@ from ebm.fitting.data import Scaling
 from ebm.fitting.fitted import FittedEBM
 from ebm.fitting.honesty import held_out_densities, warn_overconfident
 from ebm.fitting.inputs import encode_inputs
+from ebm.fitting.interruption import saved_at_interrupt, told_at_interrupt
+from ebm.fitting.journal import Journal
+from ebm.fitting.log import open_log
 from ebm.fitting.members import MemberMixture
 from ebm.fitting.recipes import only_of_losses, options_of
 from ebm.fitting.rows import Rows, prepare_rows
 from ebm.fitting.stages import Training
 from ebm.fitting.tables import names_of, target_count
+from ebm.fitting.warm import first_network, require_warm, taken_over, warm_rows
 from ebm.threads import using_threads
 
 __all__ = ["fit"]
@@ -48,6 +54,9 @@ def fit(
     device: str | torch.device = "cpu",
     progress: bool = True,
     calibrate: bool = False,
+    warm_start: FittedEBM | None = None,
+    checkpoint: str | Path | None = None,
+    log: Any = None,
     **options: Any,
 ) -> FittedEBM:
     """Fit a conditional density p(y|x) = exp f(x, y) / Z(x).
@@ -87,6 +96,15 @@ def fit(
         progress: show a bar, where tqdm is installed and the output is a terminal.
         calibrate: widen intervals and sets until they hold the rows held out, as `FittedEBM.calibrate` does.
             Early stopping has looked at them, so that the coverage is right but for little, not guaranteed.
+        warm_start: go on from the weights of this density, with its scaling, encoding and support; `model`,
+            `hidden` and `members` are its own, and so are `loss` and its numbers where they are not given.
+            The budget is that of this call. What it returns is a new density; this one stays as it is.
+        checkpoint: a file to keep the state of a long fit in, written every half minute and at the end. The
+            same call goes on where it was; its result is equal to the bit, but for the time taken, to that
+            of an undisturbed one on the same machine. The file of another call is refused. It stays: once
+            the fit is over, the same call returns at once what it found, until the file is deleted.
+        log: where the numbers of every epoch go: "csv=FILE", "tensorboard=DIR", "wandb" or "trackio" (or
+            "wandb=PROJECT"), an object as `ebm.sinks.Sink`, or a list of such. What fails there is a warning.
         **options: fields of `ebm.fitting.config.FitConfig` (``model``, ``hidden``, ``epochs``,
             ``batch_size``, ``learning_rate``, ``weight_decay``, ``validation``, ``patience``, ``members``,
             ``seed``) and of `ebm.fitting.config.TableOptions` (``encode``, ``missing``, ``unseen``,
@@ -103,36 +121,55 @@ def fit(
             the device cannot be used.
         UnknownNameError: (a ValueError) for an unknown loss or option.
         NumericalError: if training fails from the start.
+        FitInterrupted: (a KeyboardInterrupt) after Ctrl-C; its ``fitted`` is the density so far.
 
     Warns:
         CoverageWarning: if the sets of several targets hold clearly fewer held-out rows than they should.
     """
-    config = FitConfig(loss="nce+" if loss is None else loss, **_taken(options, FitConfig))
-    tables, place = TableOptions(**_taken(options, TableOptions)), usable_device(device)
+    given, encoding = _taken(options, FitConfig) | {"loss": loss}, _taken(options, TableOptions)
+    if warm_start is not None:
+        require_warm(warm_start, feature_net, base, encoding)
+        given, options = taken_over(warm_start, given, options)
+    config = FitConfig(**given | {"loss": "nce+" if given["loss"] is None else given["loss"]})
+    tables, place = TableOptions(**encoding), usable_device(device)
+    path = None if checkpoint is None else checkpoint_path(checkpoint)
     x, y, held_out = whole_tables(x, y, sample_weight, validation_data)
-    censored = any_censored(y, held_out)
-    count = 1 if censored else target_count(y)
-    config = config.decided(count, loss_chosen=loss is not None or only_of_losses(options))
-    if censored:
-        require_censorable(None if loss is None else config.loss, config.model, calibrate, base)
-        config = replace(config, loss=GRID_LOSS) if config.model == "energy" else config
-    chosen = options_of(config, options)
-    train, held, scaling, base = _prepared(x, y, sample_weight, held_out, base, support, config, tables)
+    config = _decided(config, loss is not None or only_of_losses(options), y, held_out, calibrate, base)
+    chosen, journal = options_of(config, options), Journal(path, open_log(log, config))
+    if warm_start is not None:
+        train, held, scaling = warm_rows(warm_start, x, y, sample_weight, held_out, support, config)
+    else:
+        train, held, scaling, base = _prepared(x, y, sample_weight, held_out, base, support, config, tables)
     require_suited(config, scaling)
     small = feature_net is None and place.type == "cpu" and max(config.hidden) <= ONE_THREAD_WIDTH
-    with _seeded(config.seed, place), using_threads(1) if small else nullcontext():
+    with _seeded(config.seed, place), using_threads(1) if small else nullcontext(), closing(journal.log):
         measured = held.scaled(scaling, place)
         whole = train.y.to(place) if scaling.support is not None and scaling.support.whole else None
-        job = Training(train.scaled(scaling, place), measured, scaling, config, chosen, progress, whole)
-        net, history = job.run(feature_net)
+        rows = train.scaled(scaling, place)
+        job = Training(rows, measured, scaling, config, chosen, progress, journal, whole)
+        first = None if warm_start is None else first_network(warm_start, place)
+        with saved_at_interrupt(journal):
+            net, history, interrupted = job.run(feature_net, first)
         model = net if config.members == 1 else MemberMixture(net, config.members, scaling)
-        own_net = feature_net is not None
+        own_net = feature_net is not None or (warm_start is not None and warm_start.own_features)
         fitted = FittedEBM(model, scaling, config, chosen, history, own_features=own_net, base=base)
-        if calibrate:
-            fitted.calibration = Calibration(scores=measure_scores(held_out_densities(fitted, held)))
-        else:
-            warn_overconfident(fitted, held)
+        with told_at_interrupt(fitted, journal, interrupted):
+            if calibrate:
+                fitted.calibration = Calibration(scores=measure_scores(held_out_densities(fitted, held)))
+            else:
+                warn_overconfident(fitted, held)
     return fitted
+
+
+def _decided(
+    config: FitConfig, loss_chosen: bool, y: Any, held_out: Any, calibrate: bool, base: PointPredictor | None
+) -> FitConfig:
+    """What is fitted: `config` without "auto", and by the likelihood on a grid where targets are censored."""
+    if not any_censored(y, held_out):
+        return config.decided(target_count(y), loss_chosen=loss_chosen)
+    config = config.decided(1, loss_chosen=loss_chosen)
+    require_censorable(config.loss if loss_chosen else None, config.model, calibrate, base)
+    return replace(config, loss=GRID_LOSS) if config.model == "energy" else config
 
 
 def _prepared(

@@ -18,9 +18,10 @@ from ebm.baselines.densities import ParametricDensity
 from ebm.baselines.heads import GaussianHead, MixtureDensityHead
 from ebm.calibration import crps
 from ebm.fitting import FitConfig, fit
+from ebm.fitting.best import HeldOut
 from ebm.fitting.config import LOSS_NAMES
 from ebm.fitting.data import Scaling
-from ebm.fitting.loop import HeldOut, History, minimise
+from ebm.fitting.loop import History, minimise
 from ebm.fitting.rows import Rows, prepare_rows
 from ebm.lookup import unknown_name
 from ebm.nn import mlp

@@ -7,8 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from ebm.exceptions import NumericalError
+from ebm.fitting.best import HeldOut
 from ebm.fitting.config import FitConfig
-from ebm.fitting.loop import HeldOut, History, minimise
+from ebm.fitting.loop import History, minimise
 from ebm.nn.members import side_by_side
 
 
