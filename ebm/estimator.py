@@ -51,7 +51,7 @@ class EBMRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc, unused-
 
     Args:
         loss: see `ebm.fit`, as all arguments up to `patience`.
-        model: "auto", "energy", or a density in closed form to compare with: "gaussian", "mdn-4" ...
+        model: "auto", "energy", or another density to compare with: "gaussian", "mdn-4", "quantile" ...
         hidden: layer sizes.
         epochs: most passes over the data.
         batch_size: rows per step; None chooses.

@@ -15,6 +15,7 @@ from ebm.baselines.heads import (
     LaplaceMultivariateHead,
     MixtureDensityHead,
 )
+from ebm.baselines.quantile_density import QuantileDensityHead
 from ebm.lookup import lookup
 
 __all__ = ["BASELINES", "build_baseline"]
@@ -33,6 +34,7 @@ BASELINES: Mapping[str, Callable[..., Baseline]] = MappingProxyType(
         "cvae": CVAEHead,
         "softmax": SoftmaxHead,
         "quantile": QuantileHead,
+        "quantile-density": QuantileDensityHead,
     }
 )
 

@@ -13,7 +13,7 @@ __all__ = ["FitConfig", "TableOptions"]
 
 # Densities in closed form beside the energy, see `ebm.baselines`.
 _CLOSED = ("gaussian", "laplace", "mdn-2", "mdn-4", "mdn-8")
-MODEL_NAMES = ("auto", "energy", *_CLOSED, *(f"{name}+energy" for name in _CLOSED))
+MODEL_NAMES = ("auto", "energy", *_CLOSED, "quantile", *(f"{name}+energy" for name in _CLOSED))
 # The likelihood itself, by quadrature, of one target: no loss of samples, and what censored targets take.
 GRID_LOSS = "ml-grid"
 LOSS_NAMES = ("cnce", "dsm", "kld-is", "ml-is", "ml-mcmc", "nce", "nce+", "sm")
@@ -29,8 +29,10 @@ class FitConfig:
         model: "energy", or a density in closed form, trained by its own likelihood, for comparison:
             "gaussian", "laplace", or a mixture of 2, 4 or 8 Gaussians, such as "mdn-4". With
             "+energy" behind it, "mdn-4+energy" say, an energy then corrects it, by NCE whose noise it is: the
-            surest choice for several targets. `loss` is that of "energy" alone. "auto" (default) is "energy"
-            for one target or where a loss is chosen, and "mdn-4+energy" for several.
+            surest choice for several targets. "quantile" is trained by the pinball loss of 23 quantiles, of
+            each target by itself; its density is `ebm.baselines.quantile_density.QuantileDensity`. `loss` is
+            that of "energy" alone. "auto" (default) is "energy" for one target or where a loss is chosen, and
+            "mdn-4+energy" for several.
         hidden: layer sizes of the network on the input; the layers for the target and the joint ones have
             the size of the last entry.
         epochs: most passes over the training rows; the learning rate falls to 0 along half a cosine.

@@ -157,6 +157,7 @@ def build_model(
         return PeriodicEBM(net, _energy_head(size, 2, hidden))
     if name == "energy":
         return AnchoredEBM(net, _energy_head(size, target_dim, hidden), target_dim, anchor)
+    name = "quantile-density" if name == "quantile" else name
     baseline = build_baseline(name, size, target_dim, hidden=hidden[-1:], activation=nn.SiLU)
     assert isinstance(baseline, DensityBaseline)
     pilot = BaselineEnergy(net, baseline)

@@ -137,6 +137,10 @@ METHODS: Mapping[str, Method] = MappingProxyType(
             about="four mixture networks, by `ebm.fit` as well",
             fit=partial(_energy, members=4, model="mdn-4"),
         ),
+        "quantile": Method(
+            about="a network of 23 quantiles by `ebm.fit`; NLL of the density through them",
+            fit=partial(_energy, model="quantile"),
+        ),
         "ngboost": Method(
             about="NGBoost: boosted Gaussian, of several targets with full covariance; stopped early on 15 %",
             fit=peers.fit_ngboost,

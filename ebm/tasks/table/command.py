@@ -101,7 +101,7 @@ def _add_fit(group: Any) -> None:
     )
     group.add_argument("--members", type=int, default=4, metavar="N", help="networks (default: %(default)s)")
     group.add_argument(
-        "--density", metavar="NAME", help="energy, gaussian, laplace, mdn-4 ... (default: energy)"
+        "--density", metavar="NAME", help="energy, gaussian, laplace, mdn-4, quantile ... (default: energy)"
     )
     group.add_argument("--loss", metavar="NAME", help="of the energy (default: nce+)")
     group.add_argument("--epochs", type=int, metavar="N", help="most passes over the rows (default: 150)")
