@@ -74,7 +74,8 @@ def run_guarded(body: Callable[[], int], interrupted: str = "") -> int:
 
     Args:
         body: returns the exit code.
-        interrupted: what Ctrl-C leaves behind, told to the user.
+        interrupted: what Ctrl-C leaves behind, told to the user; a KeyboardInterrupt of the body with a text
+            knows better.
 
     Returns: the body's code; 2 after an error of the input, the installation or the system, 130 after Ctrl-C,
         1 where all went well but what was printed could not be written (a closed pipe is no error).
@@ -99,8 +100,10 @@ def _guarded(body: Callable[[], int], interrupted: str) -> int:
         return _refused(_what_is_missing(error))
     except OSError as error:  # a disk that filled up, a folder that went away
         return _refused(str(error))
-    except KeyboardInterrupt:
-        print(f"interrupted: {interrupted}" if interrupted else "interrupted", file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        # What the body says knows better; Ctrl-C itself says nothing, and subclasses speak to programs.
+        told = str(stop) if type(stop) is KeyboardInterrupt and stop.args else interrupted
+        print(f"interrupted: {told}" if told else "interrupted", file=sys.stderr)
         return 130
 
 

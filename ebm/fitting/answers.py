@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, cast, get_args
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from ebm.density import GridDensity, ImportanceDensity
 from ebm.density.masses import log_mass_between
 from ebm.exceptions import DomainError, ShapeError
 from ebm.fitting.censored import Censored
+from ebm.fitting.collecting import collected
 from ebm.fitting.data import Scaling, as_weights, like_input
 from ebm.fitting.density import rows_at_a_time
 from ebm.fitting.tables import require_same_order
@@ -33,6 +34,12 @@ class Block(NamedTuple):
 
 
 Summary = Callable[[Block], Tensor]
+Finish = Callable[[Tensor, Any], Any]
+
+
+def like_nothing(result: Tensor, _: Any) -> Tensor:
+    """A result as it is."""
+    return result
 
 
 def require_method(method: str) -> None:
@@ -93,7 +100,7 @@ class Answers(ABC):
             "mode": self._mode,
             "median": lambda block: self._columns(block.density, lambda d: block.density.quantile(0.5, d)),
         }[method]
-        return self._shaped(self._in_blocks(x, summary), x)
+        return self._in_blocks(x, summary, self._shaped)
 
     def quantile(self, x: Any, p: float | Sequence[float]) -> Any:
         """Quantiles of each target.
@@ -108,11 +115,10 @@ class Answers(ABC):
         Raises:
             DomainError: if a probability is outside [0, 1].
         """
-        return self._shaped(
-            self._in_blocks(
-                x, lambda block: self._columns(block.density, lambda d: block.density.quantile(p, d))
-            ),
+        return self._in_blocks(
             x,
+            lambda block: self._columns(block.density, lambda d: block.density.quantile(p, d)),
+            self._shaped,
         )
 
     def cdf(self, x: Any, y: Any) -> Any:
@@ -121,11 +127,8 @@ class Answers(ABC):
         For labels it is their probability integral transform: uniform in [0, 1] where densities are honest.
         On a circle it is what lies on the way up to `y` from opposite the row's mean direction.
         """
-        return self._shaped(
-            self._with_targets(
-                x, y, lambda density, t: self._columns(density, lambda d: density.cdf(t[:, d], d))
-            ),
-            x,
+        return self._with_targets(
+            x, y, lambda density, t: self._columns(density, lambda d: density.cdf(t[:, d], d)), self._shaped
         )
 
     def crps(self, x: Any, y: Any) -> Any:
@@ -136,11 +139,8 @@ class Answers(ABC):
 
         Source: Gneiting and Raftery, JASA 2007, section 4.2; on a circle see `circular_crps_from_cells`.
         """
-        return self._shaped(
-            self._with_targets(
-                x, y, lambda density, t: self._columns(density, lambda d: crps(density, t, d))
-            ),
-            x,
+        return self._with_targets(
+            x, y, lambda density, t: self._columns(density, lambda d: crps(density, t, d)), self._shaped
         )
 
     def log_prob(self, x: Any, y: Any) -> Any:
@@ -153,7 +153,7 @@ class Answers(ABC):
         """
         if isinstance(y, Censored):
             return like_input(self._log_between(x, y), x)
-        return like_input(self._with_targets(x, y, lambda density, t: density.log_prob(t)), x)
+        return self._with_targets(x, y, lambda density, t: density.log_prob(t), like_input)
 
     def reliability(
         self, x: Any, y: Any, levels: Sequence[float] | None = None, *, kind: str = "highest-density"
@@ -172,13 +172,18 @@ class Answers(ABC):
         """
         if kind not in ("highest-density", "equal-tailed"):
             raise unknown_name("kind of set", str(kind), ("highest-density", "equal-tailed"))
-        if kind == "highest-density":
-            rank = self._with_targets(x, y, lambda density, t: density.highest_density_rank(t))
-        elif self.target_dim > 1:
+        if kind == "equal-tailed" and self.target_dim > 1:
             raise ShapeError("equal-tailed intervals are of one target; ask for kind='highest-density'.")
-        else:
-            rank = self._with_targets(x, y, lambda density, t: (2 * density.cdf(t[:, 0]) - 1).abs())
-        return reliability_of_ranks(rank.double().cpu(), levels)
+
+        def rank(density: AnyDensity, t: Tensor) -> Tensor:
+            if kind == "highest-density":
+                return density.highest_density_rank(t)
+            return (2 * density.cdf(t[:, 0]) - 1).abs()
+
+        found = self._with_targets(
+            x, y, rank, lambda ranks, _: reliability_of_ranks(ranks.double().cpu(), levels)
+        )
+        return cast(Reliability, found)
 
     def sample(self, x: Any, n: int = 1, *, seed: int | None = None) -> Any:
         """Draws from p(y|x).
@@ -192,8 +197,11 @@ class Answers(ABC):
             ``(N, n)`` or ``(N, n, D)``.
         """
         generator = None if seed is None else torch.Generator(self.device).manual_seed(seed)
-        drawn = self._in_blocks(x, lambda block: block.density.sample(n, generator))
-        return like_input(drawn[..., 0] if self.scaling.flat else drawn, x)
+
+        def finish(drawn: Tensor, x: Any) -> Any:
+            return like_input(drawn[..., 0] if self.scaling.flat else drawn, x)
+
+        return self._in_blocks(x, lambda block: block.density.sample(n, generator), finish)
 
     def score(self, x: Any, y: Any, sample_weight: Any = None) -> float:
         """R^2 of the mean predictions, averaged over targets, as scikit-learn's regressors report it.
@@ -254,18 +262,27 @@ class Answers(ABC):
 
     def _density_pairs(self, x: Any, y: Any) -> Iterator[tuple[AnyDensity, Tensor]]:
         """Densities of some rows at a time, with their targets ``(B, D)``."""
-        rows, targets = self._pair(x, y)
+        yield from self._paired(*self._pair(x, y))
+
+    def _paired(self, rows: Tensor, targets: Tensor) -> Iterator[tuple[AnyDensity, Tensor]]:
+        """The same of checked rows and targets."""
         blocks = targets.to(self.device).split(rows_at_a_time(self.target_dim))
         for t, block in zip(blocks, self._blocks(rows), strict=True):
             yield block.density, t
 
-    def _with_targets(self, x: Any, y: Any, of: Callable[[AnyDensity, Tensor], Tensor]) -> Tensor:
-        """Something ``(B, ...)`` of densities and targets ``(B, D)``, of all rows."""
-        return torch.cat([of(density, t) for density, t in self._density_pairs(x, y)])
+    def _with_targets(
+        self, x: Any, y: Any, of: Callable[[AnyDensity, Tensor], Tensor], finish: Finish = like_nothing
+    ) -> Any:
+        """Something ``(B, ...)`` of densities and targets ``(B, D)``, of all rows; finished like `x`."""
+        rows, targets = self._pair(x, y)
+        parts = (of(density, t) for density, t in self._paired(rows, targets))
+        return collected(parts, lambda done: finish(torch.cat(done), x), len, len(rows))
 
-    def _in_blocks(self, x: Any, summary: Summary) -> Tensor:
-        """A summary ``(B, ...)`` of every block's densities, of all rows."""
-        return torch.cat([summary(block) for block in self._blocks(self.scaling.rows(x))])
+    def _in_blocks(self, x: Any, summary: Summary, finish: Finish) -> Any:
+        """A summary ``(B, ...)`` of every block's densities, of all rows; finished like `x`."""
+        rows = self.scaling.rows(x)
+        parts = (summary(block) for block in self._blocks(rows))
+        return collected(parts, lambda done: finish(torch.cat(done), x), len, len(rows))
 
     def _columns(self, density: AnyDensity, of: Callable[[int], Tensor]) -> Tensor:
         """One result per target, stacked as ``(B, D, ...)``."""

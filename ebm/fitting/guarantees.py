@@ -1,20 +1,18 @@
 """Intervals and sets of a fitted density, as it says or with the coverage that a calibration guarantees."""
 
-from collections.abc import Sequence
-from typing import Any, Literal, get_args
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal, cast, get_args
 
 import torch
 from torch import Tensor
 
-from ebm.density import GridDensity
 from ebm.density.base import require_level
-from ebm.density.circular import CircularDensity
-from ebm.density.integers import IntegerDensity
-from ebm.density.regions import intervals_above, least_density
 from ebm.exceptions import DomainError, InputError, ShapeError
-from ebm.fitting.answers import Answers, AnyDensity
+from ebm.fitting.answers import Answers, AnyDensity, Block
+from ebm.fitting.collecting import collected
 from ebm.fitting.conformal import LEVELS, Calibration, group_codes, measure_scores
 from ebm.fitting.data import like_input
+from ebm.fitting.intervals import TIE, SetScore, ends_of, hull_of, hulls_of, runs_of
 from ebm.lookup import unknown_name
 from ebm.numbers import listed, plain
 
@@ -22,9 +20,6 @@ __all__ = ["Guarantees"]
 
 Kind = Literal["equal-tailed", "highest-density"]
 IntervalScore = Literal["rank", "quantile"]
-SetScore = Literal["rank", "log-density"]
-# Ranks of whole numbers come in steps: the same number must not fall out of its set by rounding.
-TIE = 1e-6
 
 
 class Guarantees(Answers):
@@ -99,16 +94,20 @@ class Guarantees(Answers):
         _known("score of an interval", score, IntervalScore)
         levels, single = _levels(level)
         if kind == "highest-density":
-            sets = [self.predict_set(x, one, groups=groups, calibrated=calibrated) for one in levels]
+            rows, sets = self._sets(x, levels, "rank", groups, calibrated)
             circle = self.scaling.circle
-            hull = _hull if circle is None else circle.hull
-            hulls = [hull(torch.as_tensor(runs)).double() for per_level in sets for runs in per_level]
-            ends = torch.stack(hulls) if hulls else torch.zeros(0, 2, dtype=torch.float64)
-            ends = ends.view(len(levels), -1, 2).transpose(0, 1)[:, None]
+            hull = hull_of if circle is None else circle.hull
+            parts = (hulls_of(per_level, hull) for per_level in sets)
         else:
             rows = self.scaling.rows(x)
-            ends = self._equal_tailed(rows, levels, score, self._chosen(calibrated, groups, len(rows)))
-        return self._shaped(ends[:, :, 0] if single else ends, x)
+            chosen = self._chosen(calibrated, groups, len(rows))
+            parts = (ends for _, ends in self._equal_tailed(rows, levels, score, chosen))
+
+        def finish(done: list[Tensor]) -> Any:
+            ends = torch.cat(done)
+            return self._shaped(ends[:, :, 0] if single else ends, x)
+
+        return collected(parts, finish, len, len(rows))
 
     def predict_set(
         self,
@@ -137,25 +136,42 @@ class Guarantees(Answers):
             ShapeError: for several targets; `contains` answers for them.
             DomainError, UnknownNameError, InputError: as `predict_interval`.
         """
+        rows, sets = self._sets(x, [level], score, groups, calibrated)
+
+        def finish(done: list[list[list[Tensor]]]) -> list[Any]:
+            return [like_input(runs, x) for (per_row,) in done for runs in per_row]
+
+        return cast(list[Any], collected(sets, finish, lambda part: len(part[0]), len(rows)))
+
+    def _sets(
+        self,
+        x: Any,
+        levels: Sequence[float],
+        score: SetScore,
+        groups: Any,
+        calibrated: bool | None,
+    ) -> tuple[Tensor, Iterator[list[list[Tensor]]]]:
+        """Raw rows, and of every block the sets: for each level, for each row, ``(runs, 2)``."""
         _known("score of a set", score, SetScore)
-        require_level(level)
+        for level in levels:
+            require_level(level)
         if self.target_dim > 1:
             raise ShapeError(
                 f"sets of D={self.target_dim} targets are no intervals; contains(x, y, level) tells whether "
                 "a target lies inside, density(x).credible_set(level) has their cells."
             )
         rows = self.scaling.rows(x)
-        least = self._least(self._chosen(calibrated, groups, len(rows)), level, score, len(rows))
-        found, start = [], 0
-        for density, *_ in self._blocks(rows):
-            assert isinstance(density, GridDensity)
-            own = least[start : start + density.batch_size].to(self.device)
-            whole = isinstance(density, IntegerDensity)
-            threshold = least_density(density, own + TIE * whole) if score == "rank" else own - TIE * whole
-            runs = intervals_above(density, threshold)
-            found += [density.as_shown(ends, item) for item, ends in enumerate(runs)]
-            start += density.batch_size
-        return [like_input(runs, x) for runs in found]
+        chosen = self._chosen(calibrated, groups, len(rows))
+        least = [self._least(chosen, level, score, len(rows)) for level in levels]
+
+        def sets() -> Iterator[list[list[Tensor]]]:
+            start = 0
+            for density, *_ in self._blocks(rows):
+                own = slice(start, start + density.batch_size)
+                yield [runs_of(density, one[own].to(self.device), score) for one in least]
+                start += density.batch_size
+
+        return rows, sets()
 
     def contains(
         self,
@@ -179,9 +195,33 @@ class Guarantees(Answers):
         )
         tie = TIE * (self.scaling.support is not None and self.scaling.support.whole)
         if score == "rank":
-            rank = self._with_targets(x, y, lambda density, t: density.highest_density_rank(t))
-            return like_input(rank <= least + tie, x)
-        return like_input(self._with_targets(x, y, lambda density, t: density.log_prob(t)) >= least - tie, x)
+            return self._with_targets(
+                x,
+                y,
+                lambda density, t: density.highest_density_rank(t),
+                lambda rank, x: like_input(rank <= least[: len(rank)] + tie, x),
+            )
+        return self._with_targets(
+            x,
+            y,
+            lambda density, t: density.log_prob(t),
+            lambda log_p, x: like_input(log_p >= least[: len(log_p)] - tie, x),
+        )
+
+    def intervals_of_blocks(
+        self, rows: Tensor, levels: Sequence[float]
+    ) -> Iterator[tuple[AnyDensity, Tensor]]:
+        """Densities of some rows at a time, and the ends of their equal-tailed intervals.
+
+        Args:
+            rows: raw inputs as numbers, ``(N, F)`` or ``(N, ...)``.
+            levels: L, calibrated where the density is.
+
+        Returns: densities of B rows, and ``(B, D, L, 2)`` float64.
+        """
+        chosen = self._chosen(None, None, len(rows))
+        for block, ends in self._equal_tailed(rows, levels, "rank", chosen):
+            yield block.density, ends
 
     def _chosen(self, calibrated: bool | None, groups: Any, count: int) -> tuple[Calibration, Tensor] | None:
         """The calibration to use and the group of every row; None for the densities as they are."""
@@ -216,8 +256,8 @@ class Guarantees(Answers):
         levels: Sequence[float],
         score: IntervalScore,
         chosen: tuple[Calibration, Tensor] | None,
-    ) -> Tensor:
-        """Ends ``(N, D, L, 2)``."""
+    ) -> Iterator[tuple[Block, Tensor]]:
+        """Blocks with the ends of their intervals, ``(B, D, L, 2)`` float64."""
         dim, count = self.target_dim, len(rows)
         held = torch.tensor(levels, dtype=torch.float64).expand(count, dim, -1)
         wider = torch.zeros(count, dim, len(levels), dtype=torch.float64)
@@ -230,32 +270,14 @@ class Guarantees(Answers):
                 columns = [scores.outside[..., _learned(one)] for one in levels]
                 pairs = zip(columns, levels)
                 wider = torch.stack([calibration.threshold(c, one) for c, one in pairs], -1)[codes]
-        found, start = [], 0
-        for density, *_ in self._blocks(rows):
-            own = held[start : start + density.batch_size].to(self.device)
-            found.append(torch.stack([_ends(density, own[:, d], d) for d in range(dim)], 1))
-            start += density.batch_size
-        ends = torch.cat(found).double()
-        wider = wider.to(ends)
-        widened = torch.stack((ends[..., 0] - wider, ends[..., 1] + wider), -1)
-        return widened if self.scaling.circle is None else self.scaling.circle.arcs(widened)
-
-
-def _ends(density: AnyDensity, held: Tensor, dim: int) -> Tensor:
-    """Equal-tailed intervals that hold masses ``(B, L)``, ``(B, L, 2)``; the whole line holds a mass of 1."""
-    different, place = held.unique(return_inverse=True)
-    tails = torch.stack((0.5 * (1 - different), 0.5 * (1 + different)), 1)
-    ask = density.unrolled_quantile if isinstance(density, CircularDensity) else density.quantile
-    quantiles = ask(tails.flatten(), dim).unflatten(1, tails.shape)  # (B, U, 2)
-    ends = quantiles.gather(1, place[..., None].expand(-1, -1, 2))
-    everything = ends.new_tensor([-torch.inf, torch.inf])
-    return torch.where((held >= 1)[..., None], everything, ends)
-
-
-def _hull(ends: Tensor) -> Tensor:
-    if not len(ends):
-        return torch.full((2,), torch.nan, dtype=torch.float64)
-    return torch.stack((ends[0, 0], ends[-1, 1])).double()
+        start, circle = 0, self.scaling.circle
+        for block in self._blocks(rows):
+            some = slice(start, start + block.density.batch_size)
+            own, more = held[some].to(self.device), wider[some].to(self.device)
+            ends = torch.stack([ends_of(block.density, own[:, d], d) for d in range(dim)], 1).double()
+            widened = torch.stack((ends[..., 0] - more, ends[..., 1] + more), -1)
+            yield block, widened if circle is None else circle.arcs(widened)
+            start = some.stop
 
 
 def _levels(level: float | Sequence[float]) -> tuple[list[float], bool]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ebm.command import CommandParser, local_path, run_command
-from ebm.exceptions import InputError
+from ebm.exceptions import InputError, PredictionInterrupted
 from ebm.outputs import Output, require_outputs
 from ebm.threads import using_threads
 
@@ -160,11 +160,21 @@ def _fit(args: argparse.Namespace, folder: Path, given: Sequence[str]) -> int:
     from ebm.tasks.table.sheets import read_sheet
 
     require_matplotlib()
-    require_outputs(_outputs(folder, FILES), {"the table": args.table})
+    checkpoint = folder / "fit.checkpoint"
+    require_outputs(_outputs(folder, (*FILES, checkpoint.name)), {"the table": args.table})
     choice = _choice(args)
     sheet = read_sheet(args.table, args.separator)
-    outcome = fit_table(sheet, choice, f"{', '.join(choice.targets)} in {args.table.name}")
-    write_outcome(outcome, choice, folder, shlex.join(["ebmtrack", "regress", *given]))
+    title = f"{', '.join(choice.targets)} in {args.table.name}"
+    command = ["ebmtrack", "regress", *given]
+    try:
+        outcome = fit_table(sheet, choice, title, checkpoint)
+        write_outcome(outcome, choice, folder, shlex.join(command))
+    except KeyboardInterrupt as stop:
+        if not checkpoint.exists():
+            raise
+        again = command if args.out is not None else [*command, "--out", str(folder)]
+        raise KeyboardInterrupt(f"the fit goes on from where it is with: {shlex.join(again)}") from stop
+    checkpoint.unlink(missing_ok=True)
     _print(outcome)
     print(f"\n{', '.join(FILES)} are in {folder}", file=sys.stderr)
     return 0
@@ -177,11 +187,19 @@ def _predict(args: argparse.Namespace, folder: Path) -> int:
     from ebm.tasks.table.sheets import read_sheet
 
     require_outputs(
-        _outputs(folder, ("predictions.csv",)), {"the table": args.predict, "--model": args.model}
+        _outputs(folder, ("predictions.csv", "predictions.partial.csv")),
+        {"the table": args.predict, "--model": args.model},
     )
     fitted = load_fitted(args.model, device=args.device)
-    text, words = predict_table(fitted, read_sheet(args.predict, args.separator))
+    sheet, partial = read_sheet(args.predict, args.separator), folder / "predictions.partial.csv"
+    try:
+        text, words = predict_table(fitted, sheet)
+    except PredictionInterrupted as stop:
+        write_atomic(partial, stop.result)
+        told = f"the first {stop.done} of {len(sheet)} rows are in {partial}"
+        raise KeyboardInterrupt(f"{told}; the table from there on is what is left.") from stop
     write_atomic(folder / "predictions.csv", text)
+    partial.unlink(missing_ok=True)
     print(words)
     print(f"predictions.csv is in {folder}", file=sys.stderr)
     return 0

@@ -2,21 +2,22 @@
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from ebm.fitting import FittedEBM
-from ebm.fitting.answers import Method
+from ebm.fitting.collecting import collected
 from ebm.pictures.curves import target_name
 
 __all__ = ["predictions_csv"]
 
-_METHODS: tuple[Method, ...] = ("mean", "median")
-_ENDS = {"p5": (1, 0), "p25": (0, 0), "p75": (0, 1), "p95": (1, 1)}  # level and end, of 50 and 90 %
+_LEVELS = (0.5, 0.9)
+_PLACES = {"mean": 0, "median": 1, "p5": 4, "p25": 2, "p75": 3, "p95": 5}  # after the ends of 50 and 90 %
 
 
 def predictions_csv(fitted: FittedEBM, x: Any, rows: Sequence[int], actual: Any = None) -> str:
@@ -36,18 +37,36 @@ def predictions_csv(fitted: FittedEBM, x: Any, rows: Sequence[int], actual: Any 
 
     Raises:
         ShapeError: if the rows are not those of the fit.
+        PredictionInterrupted: (a KeyboardInterrupt) after Ctrl-C, with the table of the rows that are done.
     """
-    dim = fitted.target_dim
-    mean, median = (_per_target(fitted, fitted.predict(x, method=how)) for how in _METHODS)
-    ends = _per_target(fitted, fitted.predict_interval(x, [0.5, 0.9]))  # (N, D, 2, 2)
-    columns: dict[str, NDArray[Any]] = {"row": np.asarray(rows)}
-    for d in range(dim):
-        prefix = f"{target_name(fitted, d)} " if dim > 1 else ""
+    rows = list(rows)
+    numbers = fitted.scaling.rows(x)
+
+    def parts() -> Iterator[Tensor]:
+        """Means, medians and ends of every block, beside each other, ``(B, D, 6)``."""
+        for density, ends in fitted.intervals_of_blocks(numbers, _LEVELS):
+            median = torch.stack([density.quantile(0.5, d) for d in range(fitted.target_dim)], 1)
+            yield torch.cat((torch.stack((density.mean(), median), 2), ends.flatten(2)), 2)
+
+    def finish(done: list[Tensor]) -> str:
+        values = torch.cat(done).double().cpu().numpy()
+        beyond = np.asarray(fitted.out_of_range(x))[: len(values)]
+        return _text(fitted, values, rows, beyond, actual)
+
+    return str(collected(parts(), finish, len, len(rows)))
+
+
+def _text(
+    fitted: FittedEBM, values: NDArray[Any], rows: Sequence[int], beyond: NDArray[Any], actual: Any
+) -> str:
+    """The table of `predictions_csv` of the first rows, from values ``(N, D, 6)``."""
+    columns: dict[str, NDArray[Any]] = {"row": np.asarray(rows[: len(values)])}
+    for d in range(fitted.target_dim):
+        prefix = f"{target_name(fitted, d)} " if fitted.target_dim > 1 else ""
         if actual is not None:
-            columns[f"{prefix}actual"] = np.asarray(actual)[:, d]
-        columns |= {f"{prefix}mean": mean[:, d], f"{prefix}median": median[:, d]}
-        columns |= {f"{prefix}{name}": ends[(slice(None), d, *place)] for name, place in _ENDS.items()}
-    columns["out_of_range"] = np.asarray(fitted.out_of_range(x)).astype(np.int64)
+            columns[f"{prefix}actual"] = np.asarray(actual)[: len(values), d]
+        columns |= {f"{prefix}{name}": values[:, d, place] for name, place in _PLACES.items()}
+    columns["out_of_range"] = beyond.astype(np.int64)
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(columns)
@@ -55,9 +74,3 @@ def predictions_csv(fitted: FittedEBM, x: Any, rows: Sequence[int], actual: Any 
     for line in zip(*columns.values(), strict=True):
         writer.writerow(str(v) if name in whole else f"{v:.9g}" for name, v in zip(columns, line))
     return out.getvalue()
-
-
-def _per_target(fitted: FittedEBM, values: Any) -> NDArray[np.float64]:
-    """``(N, D, ...)``, of one target as of several."""
-    found = torch.as_tensor(values).double().cpu().numpy()
-    return found[:, None] if fitted.scaling.flat else found

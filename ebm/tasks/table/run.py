@@ -69,13 +69,14 @@ class Outcome:
     notes: tuple[str, ...]
 
 
-def fit_table(sheet: Sheet, choice: Choice, title: str) -> Outcome:
+def fit_table(sheet: Sheet, choice: Choice, title: str, checkpoint: Path | None = None) -> Outcome:
     """Fit to one part of the rows, calibrate with another, and report on a third.
 
     Args:
         sheet: the table.
         choice: what to do.
         title: of the report.
+        checkpoint: of the fit, which goes on from it.
 
     Raises:
         InputError: if a column is not there, there are no inputs, or a column holds no numbers.
@@ -96,7 +97,7 @@ def fit_table(sheet: Sheet, choice: Choice, title: str) -> Outcome:
     _say(f"fitting to {len(parts.fit)} rows, {len(inputs)} inputs")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        fitted = _fitted(rows, parts, choice)
+        fitted = _fitted(rows, parts, choice, checkpoint)
     notes += dict.fromkeys(str(warning.message) for warning in caught)
     if len(parts.calibration):
         _say(f"calibrating with {len(parts.calibration)} rows")
@@ -185,13 +186,14 @@ class _Rows:
         return self.inputs.rows(index).frame, y
 
 
-def _fitted(rows: _Rows, parts: Parts, choice: Choice) -> FittedEBM:
+def _fitted(rows: _Rows, parts: Parts, choice: Choice, checkpoint: Path | None) -> FittedEBM:
     """In order of time, what training is stopped by comes after what it learns from, too."""
+    options = {"seed": choice.seed, "checkpoint": checkpoint, **choice.options}
     if not choice.in_order:
-        return fit(*rows.of(parts.fit), seed=choice.seed, **choice.options)
+        return fit(*rows.of(parts.fit), **options)
     held = max(2, round(0.15 * len(parts.fit)))
     earlier, later = rows.of(parts.fit[:-held]), rows.of(parts.fit[-held:])
-    return fit(*earlier, validation_data=later, seed=choice.seed, **choice.options)
+    return fit(*earlier, validation_data=later, **options)
 
 
 def _facts(parts: Parts, choice: Choice) -> list[tuple[str, str]]:

@@ -10,6 +10,7 @@ import pytest
 import ebm
 from ebm.tasks.table.command import build_parser
 from ebm.tasks.tabular.command import main
+from tests.ebm.fitting.long_fits import interrupted_at
 
 pytest.importorskip("matplotlib")
 pytest.importorskip("pandas")
@@ -190,3 +191,22 @@ def test_options_of_the_study_still_reach_it(capsys: pytest.CaptureFixture[str])
     assert main(["--problems", "nowhere"]) == 2
     assert "'nowhere'" in capsys.readouterr().err
     assert build_parser().parse_args(["t.csv", "--target", "y"]).members == 4
+
+
+def test_an_interrupted_fit_goes_on(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = [str(folder / "t.csv"), "--target", "y", "--drop", "id", *QUICK, "--epochs", "3"]
+    monkeypatch.chdir(tmp_path)
+    with interrupted_at(2):
+        assert main(call) == 130
+    out = tmp_path / "runs" / "table" / "t"
+    assert [path.name for path in out.iterdir()] == ["fit.checkpoint"]
+    told = capsys.readouterr().err.splitlines()[-1]
+    assert told.endswith(f"--epochs 3 --out {Path('runs') / 'table' / 't'}")
+    assert told.startswith("interrupted: the fit goes on from where it is with: ebmtrack regress")
+    with interrupted_at(1):  # one epoch is left
+        assert main([*call, "--out", str(out)]) == 0
+    assert not (out / "fit.checkpoint").exists()
+    assert main([*call, "--out", str(tmp_path / "whole")]) == 0
+    assert (out / "predictions.csv").read_text() == (tmp_path / "whole" / "predictions.csv").read_text()
