@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from ebm.density import GridDensity, ImportanceDensity
-from ebm.exceptions import InputError
+from ebm.exceptions import FitInterrupted, InputError
 from ebm.fitting.answers import Method, require_method
 from ebm.fitting.censored import Censored
 from ebm.fitting.config import FitConfig
@@ -147,6 +147,7 @@ class EBMRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc, unused-
         Raises:
             ValueError: if a value is outside its domain, or shapes, columns or the order of rows do not fit.
             TypeError: for a sparse matrix.
+            FitInterrupted: (a KeyboardInterrupt) after Ctrl-C; the estimator has the best weights so far.
         """
         require_method(self.prediction)
         if isinstance(y, Censored):
@@ -160,24 +161,33 @@ class EBMRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc, unused-
             validation_data = (self._inputs(held_x), held_y)
         # A range that every generator of torch and NumPy takes.
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        self.fitted_ = fit(
-            self._named(X),
-            NamedArray(y, y_names),
-            loss=self.loss,
-            feature_net=self.feature_net,
-            base=self.base,
-            support=self.support,
-            validation_data=validation_data,
-            sample_weight=sample_weight,
-            device=self.device,
-            progress=self.progress,
-            calibrate=self.calibrate,
-            seed=seed,
-            **{name: getattr(self, name) for name in BUDGET},
-            **(self.loss_options or {}),
-        )
-        self.n_iter_ = len(self.fitted_.history.held_out_nll)
+        try:
+            self._keep(
+                fit(
+                    self._named(X),
+                    NamedArray(y, y_names),
+                    loss=self.loss,
+                    feature_net=self.feature_net,
+                    base=self.base,
+                    support=self.support,
+                    validation_data=validation_data,
+                    sample_weight=sample_weight,
+                    device=self.device,
+                    progress=self.progress,
+                    calibrate=self.calibrate,
+                    seed=seed,
+                    **{name: getattr(self, name) for name in BUDGET},
+                    **(self.loss_options or {}),
+                )
+            )
+        except FitInterrupted as stop:
+            self._keep(stop.fitted)
+            raise
         return self
+
+    def _keep(self, fitted: FittedEBM) -> None:
+        self.fitted_ = fitted
+        self.n_iter_ = len(fitted.history.held_out_nll)
 
     def predict(self, X: Any) -> Any:
         """Point predictions, ``(N, F) -> (N,)`` or ``(N, D)``."""

@@ -174,6 +174,8 @@ def require_censorable(loss: str | None, model: str, calibrate: bool, base: Any)
     wrong = None
     if model.endswith("+energy"):
         wrong = f"model={model!r} corrects by noise-contrastive estimation, for which a target must be known"
+    elif model == "quantile":
+        wrong = "model='quantile' is fitted to targets that are known"
     elif model == "energy" and loss not in (None, "ml-grid"):
         wrong = f"loss={loss!r} compares a known target with noise"
     elif base is not None:

@@ -117,7 +117,8 @@ def prepare_rows(
         scaling = measured(train if members == 1 else slice(None))
         return rows.chosen(train), rows.chosen(held), scaling
     scaling = measured(slice(None))
-    return *_beside(rows, validation_data, scaling, seed, members), scaling
+    held_out = _held_out(validation_data, scaling, support, censored)
+    return *_beside(rows, held_out, seed, members), scaling
 
 
 def rows_of_scaling(
@@ -158,13 +159,17 @@ def rows_of_scaling(
     if validation_data is None:
         train, held = _splits(len(rows.x), share, seed, members)
         return rows.chosen(train), rows.chosen(held)
-    return _beside(rows, validation_data, scaling, seed, members)
+    return _beside(rows, _held_out(validation_data, scaling, None, False), seed, members)
 
 
-def _beside(rows: Rows, validation_data: Any, scaling: Scaling, seed: int, members: int) -> tuple[Rows, Rows]:
-    """Every member's rows, all of them, and those that the user holds out for each."""
+def _held_out(validation_data: Any, scaling: Scaling, support: Any, censored: bool) -> Rows:
+    """The rows that the user holds out."""
     held_x, held_y = held_out_pair(validation_data)
-    held_rows = _given(scaling.rows(held_x), held_y, scaling, support, censored)
+    return _given(scaling.rows(held_x), held_y, scaling, support, censored)
+
+
+def _beside(rows: Rows, held_rows: Rows, seed: int, members: int) -> tuple[Rows, Rows]:
+    """Every member's rows, all of them, and those that the user holds out, for each."""
     train = _in_orders(torch.arange(len(rows.x)).expand(members, -1), seed)
     again = torch.arange(len(held_rows.x)).repeat(members)
     return rows.chosen(train), held_rows.chosen(again)

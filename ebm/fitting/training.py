@@ -134,7 +134,7 @@ def fit(
     tables, place = TableOptions(**encoding), usable_device(device)
     path = None if checkpoint is None else checkpoint_path(checkpoint)
     x, y, held_out = whole_tables(x, y, sample_weight, validation_data)
-    config = _decided(config, loss is not None or only_of_losses(options), y, held_out, calibrate, base)
+    config = _decided(config, given["loss"], options, y, held_out, calibrate, base)
     chosen, journal = options_of(config, options), Journal(path, open_log(log, config))
     if warm_start is not None:
         train, held, scaling = warm_rows(warm_start, x, y, sample_weight, held_out, support, config)
@@ -162,13 +162,20 @@ def fit(
 
 
 def _decided(
-    config: FitConfig, loss_chosen: bool, y: Any, held_out: Any, calibrate: bool, base: PointPredictor | None
+    config: FitConfig,
+    loss: str | None,
+    options: dict[str, Any],
+    y: Any,
+    held_out: Any,
+    calibrate: bool,
+    base: PointPredictor | None,
 ) -> FitConfig:
     """What is fitted: `config` without "auto", and by the likelihood on a grid where targets are censored."""
+    chosen = loss is not None or only_of_losses(options)
     if not any_censored(y, held_out):
-        return config.decided(target_count(y), loss_chosen=loss_chosen)
-    config = config.decided(1, loss_chosen=loss_chosen)
-    require_censorable(config.loss if loss_chosen else None, config.model, calibrate, base)
+        return config.decided(target_count(y), loss_chosen=chosen)
+    config = config.decided(1, loss_chosen=chosen)
+    require_censorable(None if loss is None else config.loss, config.model, calibrate, base)
     return replace(config, loss=GRID_LOSS) if config.model == "energy" else config
 
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ebm.exceptions import InputError
 from ebm.fitting.bounds import Bounds, parse_bounds
+from ebm.fitting.censored import any_censored
 from ebm.fitting.config import FitConfig
 from ebm.fitting.data import MARGIN, REACH, Scaling
 from ebm.fitting.fitted import FittedEBM
@@ -96,12 +97,18 @@ def warm_rows(
     """Rows to train on and rows held out, raw, and the scaling of the earlier fit, which knows their range.
 
     Raises:
-        ShapeError, DomainError, InputError: if rows or targets are not those of the earlier fit's kind.
+        ShapeError, DomainError, InputError: if rows or targets are not those of the earlier fit's kind, or are
+            censored or angles.
 
     Warns:
         UserWarning: naming input columns that were constant and are not any more: they stay unseen.
     """
     scaling = warm_start.scaling
+    if any_censored(y, validation_data) or scaling.circle is not None:
+        raise InputError(
+            "warm_start goes on with targets that are known numbers on the line, and these are "
+            f"{'angles' if scaling.circle is not None else 'censored'}: leave warm_start out."
+        )
     if support is not None:
         known = () if scaling.support is None else scaling.support.columns
         if _borders(parse_bounds(support, scaling.target_dim) or ()) != _borders(known):

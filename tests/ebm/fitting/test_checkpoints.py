@@ -181,6 +181,17 @@ def test_ctrl_c_in_both_stages_of_a_corrected_density(epoch: int, tmp_path: Path
         np.testing.assert_allclose(read, pilot.log_prob(x, y), atol=1e-4)
 
 
+def test_an_estimator_keeps_what_it_has_at_ctrl_c() -> None:
+    pytest.importorskip("sklearn")
+    from ebm.estimator import EBMRegressor
+
+    model = EBMRegressor(hidden=(4,), epochs=6, random_state=0)
+    with interrupted_at(3), pytest.raises(FitInterrupted):
+        model.fit(*rows())
+    assert model.n_iter_ == 3
+    assert np.isfinite(model.predict(rows()[0])).all()
+
+
 def test_ctrl_c_after_training_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     def stop(*_: Any) -> None:
         raise KeyboardInterrupt
