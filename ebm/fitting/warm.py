@@ -73,6 +73,7 @@ def taken_over(
     """
     earlier = warm_start.config
     known = {name: getattr(earlier, name) for name in _STRUCTURE}
+    options = {name: value for name, value in options.items() if (name, value) != ("model", "auto")}
     asked = FitConfig(**{name: options[name] for name in _STRUCTURE if options.get(name) is not None})
     for name in _STRUCTURE:
         if options.get(name) is not None and getattr(asked, name) != known[name]:

@@ -36,7 +36,7 @@ def fit(kind: str, **options: Any) -> ebm.FittedEBM:
         "members": {"members": 2},
         "corrected": {"model": "mdn-2+energy"},
         "corrected members": {"model": "gaussian+energy", "members": 2},
-        "several targets": {"dim": 4},
+        "several targets": {"dim": 4, "model": "energy"},
         "own features": {"feature_net": noisy_features()},
         "own members": {"feature_net": noisy_features(), "members": 2},
     }

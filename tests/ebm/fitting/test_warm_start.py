@@ -126,4 +126,5 @@ def test_what_does_not_fit(
 
 def test_the_same_structure_may_be_said_again(earlier: ebm.FittedEBM) -> None:
     x, y = rows()
-    ebm.fit(x, y, warm_start=earlier, hidden=4, model="Energy", members=1, epochs=1, progress=False)
+    for model in ("Energy", "auto"):
+        ebm.fit(x, y, warm_start=earlier, hidden=4, model=model, members=1, epochs=1, progress=False)
