@@ -128,13 +128,13 @@ def fit(
     """
     given, encoding = _taken(options, FitConfig) | {"loss": loss}, _taken(options, TableOptions)
     if warm_start is not None:
-        require_warm(warm_start, feature_net, base, encoding)
+        require_warm(warm_start, feature_net, base, encoding, any_censored(y, validation_data))
         given, options = taken_over(warm_start, given, options)
     config = FitConfig(**given | {"loss": "nce+" if given["loss"] is None else given["loss"]})
     tables, place = TableOptions(**encoding), usable_device(device)
     path = None if checkpoint is None else checkpoint_path(checkpoint)
     x, y, held_out = whole_tables(x, y, sample_weight, validation_data)
-    config = _decided(config, given["loss"], options, y, held_out, calibrate, base)
+    config = _decided(config, loss, options, y, held_out, calibrate, base)
     chosen, journal = options_of(config, options), Journal(path, open_log(log, config))
     if warm_start is not None:
         train, held, scaling = warm_rows(warm_start, x, y, sample_weight, held_out, support, config)

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 
 from ebm.exceptions import InputError
 from ebm.fitting.bounds import Bounds, parse_bounds
-from ebm.fitting.censored import any_censored
 from ebm.fitting.config import FitConfig
 from ebm.fitting.data import MARGIN, REACH, Scaling
 from ebm.fitting.fitted import FittedEBM
@@ -28,7 +27,9 @@ FAR = 5.0
 _STRUCTURE = ("model", "hidden", "members")
 
 
-def require_warm(warm_start: Any, feature_net: Any, base: Any, tables: Mapping[str, Any]) -> None:
+def require_warm(
+    warm_start: Any, feature_net: Any, base: Any, tables: Mapping[str, Any], censored: bool
+) -> None:
     """Refuse what a fit cannot go on from, or arguments that the earlier fit has decided.
 
     Args:
@@ -36,6 +37,7 @@ def require_warm(warm_start: Any, feature_net: Any, base: Any, tables: Mapping[s
         feature_net: argument of `ebm.fit`, which must be None, as `base`.
         base: see above.
         tables: options of the encoding that were given.
+        censored: whether a target is known by bounds.
 
     Raises:
         InputError: naming what does not go together.
@@ -55,6 +57,12 @@ def require_warm(warm_start: Any, feature_net: Any, base: Any, tables: Mapping[s
         raise InputError(
             f"warm_start keeps the encoding of the earlier fit; leave out {', '.join(sorted(tables))}, or "
             "fit anew."
+        )
+    angles = warm_start.scaling.circle is not None
+    if angles or censored:
+        raise InputError(
+            "warm_start goes on with targets that are known numbers on the line, and these are "
+            f"{'angles' if angles else 'censored'}: leave warm_start out."
         )
 
 
@@ -98,18 +106,12 @@ def warm_rows(
     """Rows to train on and rows held out, raw, and the scaling of the earlier fit, which knows their range.
 
     Raises:
-        ShapeError, DomainError, InputError: if rows or targets are not those of the earlier fit's kind, or are
-            censored or angles.
+        ShapeError, DomainError, InputError: if rows or targets are not those of the earlier fit's kind.
 
     Warns:
         UserWarning: naming input columns that were constant and are not any more: they stay unseen.
     """
     scaling = warm_start.scaling
-    if any_censored(y, validation_data) or scaling.circle is not None:
-        raise InputError(
-            "warm_start goes on with targets that are known numbers on the line, and these are "
-            f"{'angles' if scaling.circle is not None else 'censored'}: leave warm_start out."
-        )
     if support is not None:
         known = () if scaling.support is None else scaling.support.columns
         if _borders(parse_bounds(support, scaling.target_dim) or ()) != _borders(known):

@@ -128,3 +128,14 @@ def test_the_same_structure_may_be_said_again(earlier: ebm.FittedEBM) -> None:
     x, y = rows()
     for model in ("Energy", "auto"):
         ebm.fit(x, y, warm_start=earlier, hidden=4, model=model, members=1, epochs=1, progress=False)
+
+
+def test_censored_targets_and_angles_are_refused(earlier: ebm.FittedEBM) -> None:
+    x, y = rows(1)
+    with pytest.raises(InputError, match="these are censored: leave warm_start out"):
+        ebm.fit(x, ebm.Censored.right(y, y < 0.5), warm_start=earlier, progress=False)
+    turned = ebm.fit(x, 10 * y, support="degrees", epochs=1, hidden=(4,), progress=False)
+    with pytest.raises(InputError, match="these are angles: leave warm_start out"):
+        ebm.fit(x, 10 * y, warm_start=turned, progress=False)
+    with pytest.raises(InputError, match="'quantile' is fitted to targets that are known"):
+        ebm.fit(x, ebm.Censored.right(y, y < 0.5), model="quantile", progress=False)
