@@ -25,11 +25,11 @@ import torch
 from ltr.data.crops import target_image_crop
 from ltr.data.decoders import DECODERS, OPENCV, Decoder, choose_decoder
 from ltr.data.image_loader import read_image
-from ltr.data.labels import gaussian_label_function
 from ltr.data.processing import DiMPProcessing, ProcessingConfig, jittered_box
 from ltr.data.proposals import BoxProposals
 from ltr.data.sampler import DiMPSampler, choose_frames
 from ltr.dataset.lasot import LaSOT
+from ltr.models.target_classifier.labels import gaussian_label_function
 
 NAME = "cat-1"
 TURN = 5  # timed calls of one function before it is the next one's turn

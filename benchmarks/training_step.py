@@ -25,8 +25,8 @@ from ltr.actors.box_terms import OverlapTerm
 from ltr.actors.network_actor import Precision
 from ltr.actors.target_classification import HingeTerm
 from ltr.actors.tracking import DiMPActor
-from ltr.data.labels import gaussian_label_function
 from ltr.models.loss import LBHinge
+from ltr.models.target_classifier.labels import gaussian_label_function
 from ltr.models.tracking.dimpnet import dimpnet18
 from ltr.trainers.optimiser import ParameterGroup, build_adam
 

@@ -13,12 +13,12 @@ from ebm.exceptions import DomainError
 from ebm.lookup import lookup
 from ltr.data.crops import CropMode, Region, crop_region, reduced_region, transform_box_to_crop
 from ltr.data.frames import Frame, RawSample
-from ltr.data.labels import finish_density, gaussian_label_function
 from ltr.data.overlaps import OverlapConfig, OverlapProposals
 from ltr.data.proposals import BoxProposals, ProposalConfig
 from ltr.data.replaced import Replaced
 from ltr.data.scratch import borrow
 from ltr.data.transforms import EXACT_MIRROR, draw_gain, flip_boxes, flip_image, to_grey
+from ltr.models.target_classifier.labels import finish_density, gaussian_label_function
 
 __all__ = [
     "DecodeMode",

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ltr.data.labels import gaussian_label_function
+from ltr.models.target_classifier.labels import gaussian_label_function
 from pytracking.parameter.dimp_params import DiMPParams
 from pytracking.tracker.base import Flag
 from pytracking.tracker.common.geometry import ScoreGrid

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ebm.boxes import box_iou
 from ltr.admin.model_constructor import find_constructor
-from ltr.data.labels import gaussian_label_function
+from ltr.models.target_classifier.labels import gaussian_label_function
 
 __all__ = ["anchor_batch", "anchor_images", "anchor_network", "anchor_weights", "rs"]
 

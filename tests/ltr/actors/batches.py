@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from ebm.boxes import box_iou
-from ltr.data.labels import gaussian_label_function
+from ltr.models.target_classifier.labels import gaussian_label_function
 
 __all__ = ["small_batch"]
 

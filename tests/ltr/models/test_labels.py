@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from ebm.exceptions import ShapeError
-from ltr.data.labels import gaussian_label_function
+from ltr.models.target_classifier.labels import gaussian_label_function
 
 BOX = torch.tensor([[100.0, 120.0, 60.0, 40.0]])
 
