@@ -1,6 +1,7 @@
 """A predictor of the user's own, on whose errors the density is fitted: trees and energies combined."""
 
 import copy
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -11,6 +12,7 @@ from torch import Tensor
 from ebm.checks import require_finite
 from ebm.exceptions import DomainError, InputError, ShapeError
 from ebm.fitting.data import as_inputs, as_targets, as_weights
+from ebm.fitting.groups import codes_of, group_folds
 
 __all__ = ["OnBase", "PointPredictor", "build_on", "predicted"]
 
@@ -51,6 +53,7 @@ def build_on(
     sample_weight: Any,
     validation_data: tuple[Any, Any] | None,
     seed: int,
+    groups: Any = None,
 ) -> OnBase:
     """Errors of a predictor on rows that it was not fitted to, by cross-validation in `FOLDS` folds.
 
@@ -63,6 +66,7 @@ def build_on(
         sample_weight: ``(N,)`` or None; handed on where it is given.
         validation_data: predicted by the predictor of all rows.
         seed: of the folds.
+        groups: a text or whole number per row ``(N,)``; folds then have whole groups.
 
     Raises:
         InputError: if it is no predictor, or fails.
@@ -78,9 +82,8 @@ def build_on(
     if len(rows) < 2 * FOLDS:
         raise DomainError(f"a base takes {2 * FOLDS} rows or more, for {FOLDS} folds; got {len(rows)}.")
     weights = None if sample_weight is None else as_weights(sample_weight, len(rows))
-    order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed))
     out = torch.empty_like(targets)
-    for fold in order.tensor_split(FOLDS):
+    for fold in _folds(len(rows), codes_of(groups, x, len(rows)), seed):
         rest = torch.ones(len(rows), dtype=torch.bool).index_fill(0, fold, False)
         part = _fitted(base, rows[rest], targets[rest], None if weights is None else weights[rest], flat)
         out[fold] = predicted(part, rows[fold], targets.shape[1])
@@ -92,6 +95,12 @@ def build_on(
         guess = predicted(whole, held, targets.shape[1])
         validation = torch.cat((held, guess), 1), _like(known - guess, flat)
     return OnBase(torch.cat((rows, out), 1), _like(targets - out, flat), validation, whole)
+
+
+def _folds(count: int, groups: Tensor | None, seed: int) -> Iterable[Tensor]:
+    if groups is not None:
+        return group_folds(groups, FOLDS, seed)
+    return torch.randperm(count, generator=torch.Generator().manual_seed(seed)).tensor_split(FOLDS)
 
 
 def predicted(base: PointPredictor, rows: Tensor, target_dim: int) -> Tensor:

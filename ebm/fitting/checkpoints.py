@@ -51,7 +51,7 @@ class Call:
         if found:  # rows held out and first weights follow from them
             return ", ".join(found)
         if self.rows != other.rows:
-            given = "x, y, sample_weight, validation_data, support, or what a base predicts"
+            given = "x, y, sample_weight, validation_data, groups, support, or what a base predicts"
             return f"the rows are others ({given})"
         same = self.weights == other.weights
         return "" if same else "the first weights are others (feature_net or warm_start)"

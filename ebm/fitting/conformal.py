@@ -75,20 +75,35 @@ class Calibration:
     """Scores of rows that the fit did not see; sets that hold as many of them as they promise hold new rows.
 
     If new rows are drawn like these, a set of level L holds a new target with a probability of at least L,
-    and at most 1 / (N + 1) above it, whatever the densities are; with groups, within each.
+    and at most 1 / (N + 1) above it, whatever the densities are; with groups, within each. With K clusters,
+    rows need not be drawn one by one: L then holds for a row of a new cluster, where clusters are drawn
+    alike, each counts the same, and K takes the place of N in what a level needs.
 
     Attributes:
         scores: of the N rows.
         groups: each row's number among `names` ``(N,)``; None where there are no groups.
         names: of the groups.
+        clusters: each row's number among rows that belong together ``(N,)``; None where each is alone.
 
     Source: Vovk, Gammerman, Shafer 2005, chapter 4 (split conformal, and within groups); Izbicki, Shimizu and
-    Stern, JMLR 2022 (by rank); Romano, Patterson and Candes, NeurIPS 2019 (quantile intervals).
+    Stern, JMLR 2022 (by rank); Romano, Patterson and Candes, NeurIPS 2019 (quantile intervals); Lee, Barber
+    and Willett, "Distribution-free inference with hierarchical data", 2023 (clusters).
     """
 
     scores: Scores
     groups: Tensor | None = None
     names: tuple[str | int, ...] = ()
+    clusters: Tensor | None = None
+
+    @property
+    def count(self) -> int:
+        """How many there are of what is drawn alike: clusters, or rows where there are none."""
+        return len(self.scores.rank) if self.clusters is None else len(self.clusters.unique())
+
+    def __str__(self) -> str:
+        """What it stands on, in words."""
+        rows = f"{len(self.scores.rank)} rows"
+        return rows if self.clusters is None else f"{rows} of {self.count} groups"
 
     def threshold(self, column: Tensor, level: float) -> Tensor:
         """What a share `level` of new scores does not exceed, for every group, ``(G, ...)``, G = 1 without.
@@ -101,12 +116,18 @@ class Calibration:
             DomainError: if a group has too few rows for the level; says how many it takes.
         """
         require_level(level)
-        return torch.stack([_order_statistic(own, level, name) for own, name in self._grouped(column)])
+        return torch.stack([self._order_statistic(column, level, *own) for own in self._parts()])
 
-    def _grouped(self, column: Tensor) -> list[tuple[Tensor, str]]:
+    def _parts(self) -> list[tuple[Tensor | slice, str]]:
+        """The rows of every group, and its name for messages."""
         if self.groups is None:
-            return [(column, "")]
-        return [(column[self.groups == g], f" in group {name!r}") for g, name in enumerate(self.names)]
+            return [(slice(None), "")]
+        return [(self.groups == g, f" in group {name!r}") for g, name in enumerate(self.names)]
+
+    def _order_statistic(self, column: Tensor, level: float, own: Tensor | slice, where: str) -> Tensor:
+        if self.clusters is None:
+            return _order_statistic(column[own], level, where)
+        return _clustered_order_statistic(column[own], self.clusters[own], level, where)
 
     def codes(self, groups: Any, count: int) -> Tensor:
         """The number of each new row's group, ``(N,)``.
@@ -137,6 +158,7 @@ def plain_calibration(calibration: Calibration) -> dict[str, Any]:
         "scores": vars(calibration.scores),
         "groups": calibration.groups,
         "names": list(calibration.names),
+        "clusters": calibration.clusters,
     }
 
 
@@ -166,7 +188,10 @@ def read_calibration(fields: dict[str, Any] | None, target_dim: int) -> Calibrat
     if not fits:
         raise InputError("the groups of the calibration do not fit its rows.")
     require_groups(names, len(names))
-    return Calibration(scores=scores, groups=groups, names=names)
+    clusters = fields.get("clusters")  # files of earlier releases have none
+    if clusters is not None and (clusters.shape != (count,) or clusters.dtype != torch.long):
+        raise InputError("the clusters of the calibration do not fit its rows.")
+    return Calibration(scores=scores, groups=groups, names=names, clusters=clusters)
 
 
 def require_groups(groups: Any, count: int) -> list[str | int]:
@@ -192,7 +217,8 @@ def group_codes(groups: Any, count: int) -> tuple[Tensor, tuple[str | int, ...]]
     """Every row's number among the different labels, ``(N,)``, and these, sorted; see `require_groups`."""
     labels = require_groups(groups, count)
     names = tuple(sorted(set(labels), key=lambda name: (isinstance(name, str), name)))
-    return torch.tensor([names.index(label) for label in labels], dtype=torch.long), names
+    place = {name: g for g, name in enumerate(names)}
+    return torch.tensor([place[label] for label in labels], dtype=torch.long), names
 
 
 def _order_statistic(scores: Tensor, level: float, where: str) -> Tensor:
@@ -205,6 +231,25 @@ def _order_statistic(scores: Tensor, level: float, where: str) -> Tensor:
             f"{math.ceil(level / (1 - level) - 1e-9)}. Calibrate with more rows, or ask for a lower level."
         )
     return scores.sort(0).values[place - 1]
+
+
+def _clustered_order_statistic(scores: Tensor, clusters: Tensor, level: float, where: str) -> Tensor:
+    """The least score that a share `level` of K clusters and a new one does not exceed, ``(...)``.
+
+    Each cluster has a mass of 1 / (K + 1), shared out evenly among its rows; the new one may lie anywhere.
+    """
+    _, place, sizes = clusters.unique(return_inverse=True, return_counts=True)
+    count = len(sizes)
+    if count / (count + 1) < level - 1e-9:
+        raise DomainError(
+            f"{count} groups of calibration{where} cannot guarantee {level:.4g} for a new group: it takes "
+            f"{math.ceil(level / (1 - level) - 1e-9)}. Calibrate with rows of more groups, or ask for a "
+            "lower level."
+        )
+    masses = (1.0 / ((count + 1) * sizes.double()))[place]
+    ordered, order = scores.sort(0)
+    reached = masses[order].cumsum(0) >= level - 1e-9
+    return ordered.gather(0, reached.to(torch.int8).argmax(0, keepdim=True))[0]
 
 
 def _listed(names: Sequence[Any]) -> str:

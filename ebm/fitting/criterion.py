@@ -36,7 +36,8 @@ class Measure:
     """Measures a network on held-out rows, as often as it is called; see `held_out_nll`."""
 
     def __init__(self, model: EnergyModel, held: Rows, scaling: Scaling, members: int) -> None:
-        self.model, (self.x, z, weights, bounds) = model, held
+        self.model, self.x = model, held.x
+        z, weights, bounds = held.y, held.weights, held.bounds
         self.y = z if bounds is None else bounds
         own = weights.view(members, -1)
         self.members, self.share = members, own / own.sum(1, keepdim=True)

@@ -30,9 +30,10 @@ from ebm.nn.members import side_by_side
 __all__ = ["load_fitted", "save_fitted"]
 
 FORMAT = "ebmtrack.fitted"
-# 1 knew no members and no calibration; 2 no support; 3 no circle, nor likelihoods by quadrature. A file says
-# the least version that it needs, so that earlier releases read what they know.
-VERSION = 4
+# 1 knew no members and no calibration; 2 no support; 3 no circle, nor likelihoods by quadrature; 4 no
+# clusters of a calibration. A file says the least version that knows all of it, so that earlier releases read
+# what they know and say where they cannot.
+VERSION = 5
 _SCALING = ("x_mean", "x_scale", "y_mean", "y_scale", "z_low", "z_high")
 _LIMITS = ("x_low", "x_high")  # files of earlier releases have none
 
@@ -77,6 +78,8 @@ def save_fitted(fitted: FittedEBM, path: Path) -> None:
 
 def _version(fitted: FittedEBM) -> int:
     """The least version of the format that knows what the density is made of."""
+    if fitted.calibration is not None and fitted.calibration.clusters is not None:
+        return 5
     if fitted.scaling.circle is not None or fitted.config.loss == GRID_LOSS:
         return 4
     return 2 if fitted.scaling.support is None else 3

@@ -1,20 +1,28 @@
 """Intervals and sets of a fitted density, as it says or with the coverage that a calibration guarantees."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor
 
 from ebm.density.base import require_level
-from ebm.exceptions import DomainError, InputError, ShapeError
+from ebm.exceptions import InputError, ShapeError
 from ebm.fitting.answers import Answers, AnyDensity, Block
 from ebm.fitting.collecting import collected
-from ebm.fitting.conformal import LEVELS, Calibration, group_codes, measure_scores
+from ebm.fitting.conformal import Calibration, group_codes, measure_scores
 from ebm.fitting.data import like_input
-from ebm.fitting.intervals import TIE, SetScore, ends_of, hull_of, hulls_of, runs_of
-from ebm.lookup import unknown_name
-from ebm.numbers import listed, plain
+from ebm.fitting.intervals import (
+    TIE,
+    SetScore,
+    ends_of,
+    hull_of,
+    hulls_of,
+    learned_place,
+    levels_of,
+    require_known,
+    runs_of,
+)
 
 __all__ = ["Guarantees"]
 
@@ -31,7 +39,7 @@ class Guarantees(Answers):
 
     calibration: Calibration | None = None
 
-    def calibrate(self, x: Any, y: Any, *, groups: Any = None) -> "Guarantees":
+    def calibrate(self, x: Any, y: Any, *, groups: Any = None, clusters: Any = None) -> "Guarantees":
         """Learn from rows that the fit did not see how wide sets must be; returns itself.
 
         From then on intervals and sets hold a new target with at least the probability asked for, whatever
@@ -43,16 +51,21 @@ class Guarantees(Answers):
             y: targets ``(N,)`` or ``(N, D)``.
             groups: a text or whole number per row ``(N,)``; sets are then guaranteed within each group, and
                 ask for the groups of new rows.
+            clusters: a text or whole number per row ``(N,)`` that tells which belong together, as those of
+                one patient. The guarantee is then one for a row of a new cluster, and a level takes
+                L / (1 - L) clusters. They are what `ebm.fit` calls groups, as scikit-learn does.
 
         Raises:
-            ShapeError: if there is no row.
+            ShapeError: if there is no row, or there are not as many groups or clusters as rows.
+            InputError: if a label is neither text nor whole number.
         """
         rows, _ = self._pair(x, y)
         if not len(rows):
             raise ShapeError("a calibration needs rows; got none.")
         codes, names = (None, ()) if groups is None else group_codes(groups, len(rows))
+        whole = None if clusters is None else group_codes(clusters, len(rows))[0]
         scores = measure_scores(self._density_pairs(x, y))
-        self.calibration = Calibration(scores=scores, groups=codes, names=names)
+        self.calibration = Calibration(scores=scores, groups=codes, names=names, clusters=whole)
         return self
 
     def predict_interval(
@@ -90,9 +103,9 @@ class Guarantees(Answers):
             InputError: if there is no calibration that was asked for, or groups do not fit it.
             ShapeError: for highest-density intervals of several targets.
         """
-        _known("kind of interval", kind, Kind)
-        _known("score of an interval", score, IntervalScore)
-        levels, single = _levels(level)
+        require_known("kind of interval", kind, Kind)
+        require_known("score of an interval", score, IntervalScore)
+        levels, single = levels_of(level)
         if kind == "highest-density":
             rows, sets = self._sets(x, levels, "rank", groups, calibrated)
             circle = self.scaling.circle
@@ -152,7 +165,7 @@ class Guarantees(Answers):
         calibrated: bool | None,
     ) -> tuple[Tensor, Iterator[list[list[Tensor]]]]:
         """Raw rows, and of every block the sets: for each level, for each row, ``(runs, 2)``."""
-        _known("score of a set", score, SetScore)
+        require_known("score of a set", score, SetScore)
         for level in levels:
             require_level(level)
         if self.target_dim > 1:
@@ -187,7 +200,7 @@ class Guarantees(Answers):
 
         Args and errors as `predict_set`.
         """
-        _known("score of a set", score, SetScore)
+        require_known("score of a set", score, SetScore)
         require_level(level)
         rows, _ = self._pair(x, y)
         least = self._least(self._chosen(calibrated, groups, len(rows)), level, score, len(rows)).to(
@@ -267,7 +280,7 @@ class Guarantees(Answers):
             if score == "rank":
                 held = torch.stack([calibration.threshold(scores.tail, one) for one in levels], -1)[codes]
             else:
-                columns = [scores.outside[..., _learned(one)] for one in levels]
+                columns = [scores.outside[..., learned_place(one)] for one in levels]
                 pairs = zip(columns, levels)
                 wider = torch.stack([calibration.threshold(c, one) for c, one in pairs], -1)[codes]
         start, circle = 0, self.scaling.circle
@@ -278,26 +291,3 @@ class Guarantees(Answers):
             widened = torch.stack((ends[..., 0] - more, ends[..., 1] + more), -1)
             yield block, widened if circle is None else circle.arcs(widened)
             start = some.stop
-
-
-def _levels(level: float | Sequence[float]) -> tuple[list[float], bool]:
-    """Levels, and whether one number was given."""
-    values = listed(level)
-    if not values:
-        raise DomainError("level must hold at least one number in (0, 1).")
-    return [require_level(value) for value in values], not isinstance(plain(level), list)
-
-
-def _learned(level: float) -> int:
-    near = [i for i, one in enumerate(LEVELS) if abs(one - level) < 1e-9]
-    if not near:
-        raise DomainError(
-            f"quantile intervals are calibrated at {', '.join(map(str, LEVELS))}, not at {level}; "
-            "score='rank' takes any level."
-        )
-    return near[0]
-
-
-def _known(what: str, value: str, kind: Any) -> None:
-    if value not in get_args(kind):
-        raise unknown_name(what, str(value), get_args(kind))

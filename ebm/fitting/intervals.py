@@ -1,17 +1,32 @@
-"""Intervals and sets of single densities, by the mass that they hold."""
+"""Intervals and sets of single densities, by the mass that they hold, and what can be asked of them."""
 
-from collections.abc import Callable
-from typing import Literal
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
 
 from ebm.density import GridDensity, ImportanceDensity
+from ebm.density.base import require_level
 from ebm.density.circular import CircularDensity
 from ebm.density.integers import IntegerDensity
 from ebm.density.regions import intervals_above, least_density
+from ebm.exceptions import DomainError
+from ebm.fitting.conformal import LEVELS
+from ebm.lookup import unknown_name
+from ebm.numbers import listed, plain
 
-__all__ = ["TIE", "SetScore", "ends_of", "hull_of", "hulls_of", "runs_of"]
+__all__ = [
+    "TIE",
+    "SetScore",
+    "ends_of",
+    "hull_of",
+    "hulls_of",
+    "learned_place",
+    "levels_of",
+    "require_known",
+    "runs_of",
+]
 
 AnyDensity = GridDensity | ImportanceDensity
 SetScore = Literal["rank", "log-density"]
@@ -50,3 +65,40 @@ def hulls_of(per_level: list[list[Tensor]], hull: Callable[[Tensor], Tensor]) ->
     """The interval around every set, ``(B, 1, L, 2)`` float64, by `hull_of` or that of a circle."""
     hulls = [torch.stack([hull(runs).double() for runs in level]) for level in per_level if level]
     return torch.stack(hulls, 1)[:, None] if hulls else torch.zeros(0, 1, len(per_level), 2).double()
+
+
+def levels_of(level: float | Sequence[float]) -> tuple[list[float], bool]:
+    """Levels, and whether one number was given.
+
+    Raises:
+        DomainError: if there is none, or one is not in (0, 1).
+    """
+    values = listed(level)
+    if not values:
+        raise DomainError("level must hold at least one number in (0, 1).")
+    return [require_level(value) for value in values], not isinstance(plain(level), list)
+
+
+def learned_place(level: float) -> int:
+    """The place of a level among `LEVELS`.
+
+    Raises:
+        DomainError: if it is none of them.
+    """
+    near = [i for i, one in enumerate(LEVELS) if abs(one - level) < 1e-9]
+    if not near:
+        raise DomainError(
+            f"quantile intervals are calibrated at {', '.join(map(str, LEVELS))}, not at {level}; "
+            "score='rank' takes any level."
+        )
+    return near[0]
+
+
+def require_known(what: str, value: str, kind: Any) -> None:
+    """Refuse a value that the literal type `kind` has not.
+
+    Raises:
+        UnknownNameError: (a ValueError) that lists those it has.
+    """
+    if value not in get_args(kind):
+        raise unknown_name(what, str(value), get_args(kind))

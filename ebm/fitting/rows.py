@@ -6,18 +6,19 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from ebm.exceptions import DomainError, InputError, OutlierWarning, ShapeError
+from ebm.exceptions import InputError, OutlierWarning, ShapeError
 from ebm.fitting.bounds import parse_bounds, require_inside
 from ebm.fitting.censored import Censored, any_censored, bounded
 from ebm.fitting.circle import supported
 from ebm.fitting.data import Scaling, as_inputs, as_targets, as_weights, measure
+from ebm.fitting.groups import codes_of, without_validation
 from ebm.fitting.moments import OUTLYING, outliers
+from ebm.fitting.splits import in_orders, members_split
 from ebm.fitting.support import Support, dequantised
 from ebm.fitting.tables import require_same_order
 
-__all__ = ["Rows", "held_out_pair", "prepare_rows", "rows_of_scaling", "split_rows"]
+__all__ = ["Rows", "held_out_pair", "prepare_rows", "rows_of_scaling"]
 
-FEWEST_ROWS = 4
 # Outliers that a warning names.
 NAMED = 10
 
@@ -28,19 +29,26 @@ class Rows(NamedTuple):
     Attributes:
         x: inputs ``(N, ...)``.
         y: targets ``(N, D)``; of censored ones a place between their bounds.
-        weights: ``(N,)``.
+        weights: ``(N,)``; a row of weight 0 is there so that all members have as many.
         bounds: of a single target, ``(N, 2)``, equal where it is known; None where all are.
+        groups: number of the group ``(N,)``; None where rows do not belong together.
     """
 
     x: Tensor
     y: Tensor
     weights: Tensor
     bounds: Tensor | None = None
+    groups: Tensor | None = None
 
     def chosen(self, rows: Tensor) -> "Rows":
         """Those with the given indices, also several times, or of a mask ``(N,)``."""
-        bounds = None if self.bounds is None else self.bounds[rows]
-        return Rows(self.x[rows], self.y[rows], self.weights[rows], bounds)
+        bounds, groups = (None if part is None else part[rows] for part in (self.bounds, self.groups))
+        return Rows(self.x[rows], self.y[rows], self.weights[rows], bounds, groups)
+
+    def placed(self, rows: Tensor) -> "Rows":
+        """Those with the given indices; -1 stands for a row of weight 0."""
+        some = self.chosen(rows.clamp(min=0))
+        return some._replace(weights=some.weights * (rows >= 0))
 
     @property
     def known(self) -> Tensor:
@@ -61,7 +69,8 @@ class Rows(NamedTuple):
             wider = torch.nextafter(bounds[:, 1], torch.tensor(torch.inf))
             same = ~self.known & (bounds[:, 0] == bounds[:, 1])  # by rounding
             bounds = torch.stack((bounds[:, 0], torch.where(same, wider, bounds[:, 1])), 1).to(device)
-        return Rows(scaling.inputs(self.x, device), y, self.weights.to(device, torch.float32), bounds)
+        weights = self.weights.to(device, torch.float32)
+        return Rows(scaling.inputs(self.x, device), y, weights, bounds, self.groups)
 
 
 def prepare_rows(
@@ -74,6 +83,7 @@ def prepare_rows(
     seed: int,
     members: int = 1,
     support: Any = None,
+    groups: Any = None,
 ) -> tuple[Rows, Rows, Scaling]:
     """Rows to train on and rows held out, raw, float64 on the CPU, and the scaling of the former.
 
@@ -89,6 +99,7 @@ def prepare_rows(
         seed: of the draw.
         members: K.
         support: where targets can lie, see `ebm.fitting.bounds.parse_bounds`.
+        groups: a text or whole number per row ``(N,)``: rows are held out by whole groups; None for none.
 
     Raises:
         ShapeError: if shapes do not fit.
@@ -99,8 +110,9 @@ def prepare_rows(
     Warns:
         OutlierWarning: if rows lie more than `OUTLYING` robust deviations from the median.
     """
+    without_validation(groups, validation_data)
     censored = any_censored(y, validation_data)
-    rows, used, flat = _used(x, y, sample_weight, support, censored)
+    rows, used, flat = _used(x, y, sample_weight, support, censored, groups)
     line, way = _on_line(rows, support, flat, used)
     wrong_x = _outliers("x", rows.x, used)
     on_circle = way is not None and way.circle is not None
@@ -113,9 +125,9 @@ def prepare_rows(
         return supported(scaling, way).named(x, y)
 
     if validation_data is None:
-        train, held = _splits(len(rows.x), share, seed, members)
+        train, held = members_split(len(rows.x), rows.groups, share, seed, members)
         scaling = measured(train if members == 1 else slice(None))
-        return rows.chosen(train), rows.chosen(held), scaling
+        return rows.placed(train), rows.placed(held), scaling
     scaling = measured(slice(None))
     held_out = _held_out(validation_data, scaling, support, censored)
     return *_beside(rows, held_out, seed, members), scaling
@@ -131,6 +143,7 @@ def rows_of_scaling(
     share: float,
     seed: int,
     members: int = 1,
+    groups: Any = None,
 ) -> tuple[Rows, Rows]:
     """Rows to train on and rows held out as `prepare_rows` gives them, of a scaling that is known.
 
@@ -143,22 +156,24 @@ def rows_of_scaling(
         share: of the rows, to hold out.
         seed: of the draw.
         members: K.
+        groups: ``(N,)`` or None.
 
     Raises:
         ShapeError, DomainError, InputError: as `prepare_rows`, or if they are of another kind.
     """
+    without_validation(groups, validation_data)
     require_same_order(x, y)
     require_same_order(x, sample_weight, "sample_weight")
     inputs = scaling.rows(x)
     targets = scaling.targets(y, len(inputs))
     weights = as_weights(sample_weight, len(inputs))
     used = weights > 0
-    rows = Rows(inputs, targets, weights).chosen(used)
+    rows = Rows(inputs, targets, weights, None, codes_of(groups, x, len(inputs))).chosen(used)
     if scaling.support is not None:
         require_inside(scaling.support.columns, rows.y, scaling.flat, used.nonzero()[:, 0])
     if validation_data is None:
-        train, held = _splits(len(rows.x), share, seed, members)
-        return rows.chosen(train), rows.chosen(held)
+        train, held = members_split(len(rows.x), rows.groups, share, seed, members)
+        return rows.placed(train), rows.placed(held)
     return _beside(rows, _held_out(validation_data, scaling, None, False), seed, members)
 
 
@@ -170,7 +185,7 @@ def _held_out(validation_data: Any, scaling: Scaling, support: Any, censored: bo
 
 def _beside(rows: Rows, held_rows: Rows, seed: int, members: int) -> tuple[Rows, Rows]:
     """Every member's rows, all of them, and those that the user holds out, for each."""
-    train = _in_orders(torch.arange(len(rows.x)).expand(members, -1), seed)
+    train = in_orders(torch.arange(len(rows.x)).expand(members, -1), seed)
     again = torch.arange(len(held_rows.x)).repeat(members)
     return rows.chosen(train), held_rows.chosen(again)
 
@@ -192,7 +207,9 @@ def _spread_out(y: Tensor, support: Support | None) -> Tensor:
     return dequantised(y, torch.Generator().manual_seed(0)) if whole else y
 
 
-def _used(x: Any, y: Any, sample_weight: Any, support: Any, censored: bool) -> tuple[Rows, Tensor, bool]:
+def _used(
+    x: Any, y: Any, sample_weight: Any, support: Any, censored: bool, groups: Any
+) -> tuple[Rows, Tensor, bool]:
     """Checked rows that have weight, which of the user's rows these are, and whether y was ``(N,)``."""
     require_same_order(x, y)
     require_same_order(x, sample_weight, "sample_weight")
@@ -200,7 +217,7 @@ def _used(x: Any, y: Any, sample_weight: Any, support: Any, censored: bool) -> t
     targets, flat, bounds = _targets(y, len(inputs), support, censored)
     weights = as_weights(sample_weight, len(inputs))
     used = weights > 0
-    rows = Rows(inputs, targets, weights, bounds).chosen(used)
+    rows = Rows(inputs, targets, weights, bounds, codes_of(groups, x, len(inputs))).chosen(used)
     return rows, used, flat
 
 
@@ -250,36 +267,6 @@ def _given(x: Tensor, y: Any, scaling: Scaling, support: Any, censored: bool) ->
     if scaling.support is not None:
         require_inside(scaling.support.columns, targets[rows.known], scaling.flat, rows.known.nonzero()[:, 0])
     return rows
-
-
-def _splits(count: int, share: float, seed: int, members: int) -> tuple[Tensor, Tensor]:
-    """Indices of every member's rows to train on, and of those that it holds out."""
-    pairs = [split_rows(count, share, seed + k) for k in range(members)]
-    train, held = (torch.stack(part) for part in zip(*pairs))
-    return _in_orders(train, seed), held.flatten()
-
-
-def _in_orders(rows: Tensor, seed: int) -> Tensor:
-    """Every member's rows ``(K, N)`` in an order of its own, so that batches differ, ``(K * N,)``."""
-    if len(rows) == 1:
-        return rows[0]
-    generator = torch.Generator().manual_seed(seed)
-    return torch.cat([own[torch.randperm(len(own), generator=generator)] for own in rows])
-
-
-def split_rows(count: int, share: float, seed: int) -> tuple[Tensor, Tensor]:
-    """Indices of the rows to train on and of those held out, at random, in order.
-
-    Raises:
-        DomainError: if there are too few rows for both.
-    """
-    if count < FEWEST_ROWS:
-        raise DomainError(
-            f"got n_samples = {count}, too few to hold some out for early stopping; give >= {FEWEST_ROWS}."
-        )
-    held = min(max(1, round(share * count)), count - 2)
-    order = torch.randperm(count, generator=torch.Generator().manual_seed(seed))
-    return order[held:].sort().values, order[:held].sort().values
 
 
 def _outliers(name: str, values: Tensor, used: Tensor) -> Tensor | None:

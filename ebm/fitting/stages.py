@@ -200,8 +200,8 @@ class Training:
         self, net: Any, loss: nn.Module, generator: torch.Generator
     ) -> Callable[[Tensor], Tensor]:
         """Loss ``()`` of rows by index, weighted; the sum over several members, each with its own rows."""
-        x, z, weights, bounds = self.train
-        z = z if bounds is None else bounds
+        x, z, weights = self.train.x, self.train.y, self.train.weights
+        z = z if self.train.bounds is None else self.train.bounds
         weights = weights / weights.mean()
         even, members = bool((weights == 1).all()), self.config.members
         first = torch.arange(members, device=x.device)[:, None] * (len(x) // members)

@@ -18,10 +18,10 @@ from ebm.fitting.censored import any_censored, require_censorable
 from ebm.fitting.checkpoints import checkpoint_path
 from ebm.fitting.circle import require_suited
 from ebm.fitting.config import GRID_LOSS, FitConfig, TableOptions
-from ebm.fitting.conformal import Calibration, measure_scores
 from ebm.fitting.data import Scaling
 from ebm.fitting.fitted import FittedEBM
-from ebm.fitting.honesty import held_out_densities, warn_overconfident
+from ebm.fitting.groups import without_validation
+from ebm.fitting.honesty import calibrate_on, warn_overconfident
 from ebm.fitting.inputs import encode_inputs
 from ebm.fitting.interruption import saved_at_interrupt, told_at_interrupt
 from ebm.fitting.journal import Journal
@@ -49,6 +49,7 @@ def fit(
     feature_net: nn.Module | None = None,
     validation_data: Any = None,
     sample_weight: Any = None,
+    groups: Any = None,
     base: PointPredictor | None = None,
     support: Any = None,
     device: str | torch.device = "cpu",
@@ -85,6 +86,9 @@ def fit(
             hidden layers. A copy is trained. Flat rows reach it standardised, others as they are, float32.
         validation_data: ``(x, y)`` or batches of such to hold out, in place of a random share of the rows.
         sample_weight: non-negative weight per row ``(N,)``; a row of weight 0 is left out.
+        groups: a text or whole number per row ``(N,)``, as in scikit-learn's GroupKFold: rows that belong
+            together, such as those of one patient, are trained on or held out together, in the folds of a
+            `base` too, and `calibrate` then guarantees coverage for a row of a new group.
         base: a predictor with ``fit`` and ``predict``, such as a forest of scikit-learn. The density is then
             that of its errors, on rows that it did not see (cross-validation in five folds).
         support: where targets can lie; the density is 0 elsewhere. A pair (low, high) with None where there
@@ -124,7 +128,8 @@ def fit(
         FitInterrupted: (a KeyboardInterrupt) after Ctrl-C; its ``fitted`` is the density so far.
 
     Warns:
-        CoverageWarning: if the sets of several targets hold clearly fewer held-out rows than they should.
+        CoverageWarning: if the sets of several targets hold clearly fewer held-out rows than they should, or
+            a calibration stands on too few groups for 90 %.
     """
     given, encoding = _taken(options, FitConfig) | {"loss": loss}, _taken(options, TableOptions)
     if warm_start is not None:
@@ -137,9 +142,10 @@ def fit(
     config = _decided(config, loss, options, y, held_out, calibrate, base)
     chosen, journal = options_of(config, options), Journal(path, open_log(log, config))
     if warm_start is not None:
-        train, held, scaling = warm_rows(warm_start, x, y, sample_weight, held_out, support, config)
+        train, held, scaling = warm_rows(warm_start, x, y, sample_weight, held_out, support, config, groups)
     else:
-        train, held, scaling, base = _prepared(x, y, sample_weight, held_out, base, support, config, tables)
+        asked = (base, support, groups)
+        train, held, scaling, base = _prepared(x, y, sample_weight, held_out, asked, config, tables)
     require_suited(config, scaling)
     small = feature_net is None and place.type == "cpu" and max(config.hidden) <= ONE_THREAD_WIDTH
     with _seeded(config.seed, place), using_threads(1) if small else nullcontext(), closing(journal.log):
@@ -155,7 +161,7 @@ def fit(
         fitted = FittedEBM(model, scaling, config, chosen, history, own_features=own_net, base=base)
         with told_at_interrupt(fitted, journal, interrupted):
             if calibrate:
-                fitted.calibration = Calibration(scores=measure_scores(held_out_densities(fitted, held)))
+                calibrate_on(fitted, held)
             else:
                 warn_overconfident(fitted, held)
     return fitted
@@ -184,25 +190,29 @@ def _prepared(
     y: Any,
     sample_weight: Any,
     validation_data: tuple[Any, Any] | None,
-    base: PointPredictor | None,
-    support: Any,
+    asked: tuple[PointPredictor | None, Any, Any],
     config: FitConfig,
     tables: TableOptions,
 ) -> tuple[Rows, Rows, Scaling, PointPredictor | None]:
-    """Rows to train on, rows held out, their scaling, and the base fitted to all rows."""
-    chosen = {"share": config.validation, "seed": config.seed, "members": config.members}
+    """Rows to train on, rows held out, their scaling, and the base fitted to all rows.
+
+    Args and errors as `fit`; `asked` are the base, the support and the groups.
+    """
+    base, support, groups = asked
+    without_validation(groups, validation_data)
+    chosen = {"share": config.validation, "seed": config.seed, "members": config.members, "groups": groups}
     rows, given, table = encode_inputs(x, y, sample_weight, validation_data, tables)
     names: dict[str, Any] = {} if table is None else {"x_names": names_of(x), "x_table": table}
     if base is None:
-        own = prepare_rows(rows, y, sample_weight, given, support=support, **chosen)  # type: ignore[arg-type]
+        own = prepare_rows(rows, y, sample_weight, given, support=support, **chosen)
         return own[0], own[1], replace(own[2], **names), None
     if parse_bounds(support, len(support) if isinstance(support, list) else 1) is not None:
         raise DomainError(
             "a base and a support do not go together: the density is that of the base's errors, and where "
             "these can lie differs from row to row. Leave out one of them, or fit log y on a base."
         )
-    built = build_on(base, rows, y, sample_weight, given, config.seed)
-    own = prepare_rows(built.x, built.y, sample_weight, built.validation, **chosen)  # type: ignore[arg-type]
+    built = build_on(base, rows, y, sample_weight, given, config.seed, groups)
+    own = prepare_rows(built.x, built.y, sample_weight, built.validation, **chosen)
     scaling = replace(own[2], x_shape=(len(built.x[0]) - own[2].target_dim,)).named(rows, y)
     return own[0], own[1], replace(scaling, **names), built.base
 

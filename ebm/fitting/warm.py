@@ -102,6 +102,7 @@ def warm_rows(
     validation_data: Any,
     support: Any,
     config: FitConfig,
+    groups: Any = None,
 ) -> tuple[Rows, Rows, Scaling]:
     """Rows to train on and rows held out, raw, and the scaling of the earlier fit, which knows their range.
 
@@ -128,8 +129,9 @@ def warm_rows(
         share=config.validation,
         seed=config.seed,
         members=config.members,
+        groups=groups,
     )
-    return train, held, _widened(scaling, train)
+    return train, held, _widened(scaling, train.chosen(train.weights > 0))
 
 
 def first_network(warm_start: FittedEBM, device: torch.device) -> Network:

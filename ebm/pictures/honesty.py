@@ -173,7 +173,7 @@ def _calibrated(
             observed.append(torch.tensor(torch.nan, dtype=torch.float64))
     # The coverage that a calibration on n rows happens to reach varies as a beta distribution.
     variance = levels * (1 - levels)
-    return torch.stack(observed), (variance / len(rank) + variance / (len(column) + 2)).sqrt()
+    return torch.stack(observed), (variance / len(rank) + variance / (calibration.count + 2)).sqrt()
 
 
 def _sets_in_words(sets: str) -> str:

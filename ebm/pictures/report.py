@@ -212,9 +212,8 @@ def _verdict(about: _Rows, evaluation: Evaluation, local: LocalCoverage | None) 
         calibration = about.fitted.calibration
         yield ("Not calibrated: " if calibration is None else "Calibrated: ") + local.verdict()
         if calibration is not None:
-            rows = len(calibration.scores.rank)
-            error = 100 * share_error(local.level, rows)
-            yield f"A calibration on {rows} rows meets its level to a standard error of {error:.1f} %."
+            error = 100 * share_error(local.level, calibration.count)
+            yield f"A calibration on {calibration} meets its level to a standard error of {error:.1f} %."
     try:
         beyond = int(torch.as_tensor(about.fitted.out_of_range(about.x)).sum())
     except ShapeError:  # inputs that have no range
@@ -285,7 +284,6 @@ def _facts(fitted: "FittedEBM") -> Iterator[tuple[str, str]]:
     yield "epochs trained", f"{len(history.held_out_nll)}, in {history.seconds:.1f} s"
     if history.held_out_nll:
         yield "held-out NLL", f"{min(history.held_out_nll):.4g} nats at best"
-    rows = 0 if fitted.calibration is None else len(fitted.calibration.scores.rank)
-    yield "calibration", f"split conformal, {rows} rows" if rows else "none"
+    yield "calibration", "none" if fitted.calibration is None else f"split conformal, {fitted.calibration}"
     yield "base", "none" if fitted.base is None else type(fitted.base).__name__
     yield "versions", f"Python {platform.python_version()}, torch {torch.__version__}, NumPy {np.__version__}"

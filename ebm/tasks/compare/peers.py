@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ebm.fitting import FitConfig
-from ebm.fitting.rows import split_rows
+from ebm.fitting.splits import split_rows
 from ebm.tasks.compare.answers import DRAWS, LEVELS, Answers
 from ebm.tasks.compare.answers import LEAST_MASS as LEAST
 from ebm.tasks.compare.budget import Budget

@@ -16,7 +16,8 @@ from ebm.fitting.criterion import BACKGROUND, held_out_nll
 from ebm.fitting.data import measure
 from ebm.fitting.moments import moments
 from ebm.fitting.network import FAR, build_model
-from ebm.fitting.rows import Rows, prepare_rows, split_rows
+from ebm.fitting.rows import Rows, prepare_rows
+from ebm.fitting.splits import split_rows
 from ebm.models import FunctionalEnergy
 
 
