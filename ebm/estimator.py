@@ -12,10 +12,11 @@ from ebm.density import GridDensity, ImportanceDensity
 from ebm.exceptions import FitInterrupted, InputError
 from ebm.fitting.answers import Method, require_method
 from ebm.fitting.censored import Censored
-from ebm.fitting.config import FitConfig
+from ebm.fitting.columns import holds_numbers
+from ebm.fitting.config import FitConfig, TableOptions
 from ebm.fitting.fitted import FittedEBM
 from ebm.fitting.rows import held_out_pair
-from ebm.fitting.tables import NamedArray, names_of, require_same_order
+from ebm.fitting.tables import NamedArray, dense, names_of, require_same_order
 from ebm.fitting.training import fit
 
 try:
@@ -25,7 +26,9 @@ try:
     )
     from sklearn.utils import check_random_state  # type: ignore[import-untyped, unused-ignore]
     from sklearn.utils.validation import (  # type: ignore[import-untyped, unused-ignore]
+        _num_samples,
         check_is_fitted,
+        check_X_y,
         validate_data,
     )
 except ImportError as error:
@@ -38,7 +41,9 @@ __all__ = ["EBMRegressor"]
 
 OPTION = "loss_options__"
 # What the estimator and the configuration of a fit call by the same names.
-BUDGET = tuple(field.name for field in fields(FitConfig) if field.name not in ("loss", "seed"))
+OPTIONS = tuple(
+    field.name for kind in (FitConfig, TableOptions) for field in fields(kind) if field.name != "seed"
+)
 
 
 class EBMRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc, unused-ignore]
@@ -50,7 +55,7 @@ class EBMRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc, unused-
         cross_val_score(model, x, y)
 
     Args:
-        loss: see `ebm.fit`, as all arguments up to `patience`.
+        loss: see `ebm.fit`, as all arguments but `prediction`, `loss_options` and `random_state`.
         model: "auto", "energy", or another density to compare with: "gaussian", "mdn-4", "quantile" ...
         hidden: layer sizes.
         epochs: most passes over the data.
@@ -66,6 +71,10 @@ class EBMRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc, unused-
         feature_net: a network of your own for the features.
         base: a regressor on whose errors the density is fitted, such as a random forest.
         support: where targets can lie, see `ebm.fit`.
+        encode: turn texts, categories, dates and durations of a data frame into numbers.
+        missing: "error", or "impute": gaps become the median of their column, and an indicator beside it.
+        unseen: what a category that the fit never saw is: "zeros", or an "error".
+        max_levels: most categories of a column.
         device: where to train and predict.
         progress: show a progress bar.
         random_state: an integer gives the same result every time; None does not.
@@ -100,6 +109,10 @@ class EBMRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc, unused-
         feature_net: nn.Module | None = None,
         base: Any = None,
         support: Any = None,
+        encode: bool = True,
+        missing: str = "error",
+        unseen: str = "zeros",
+        max_levels: int = 64,
         device: str | torch.device = "cpu",
         progress: bool = False,
         random_state: int | np.random.RandomState | None = None,
@@ -120,6 +133,10 @@ class EBMRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc, unused-
         self.feature_net = feature_net
         self.base = base
         self.support = support
+        self.encode = encode
+        self.missing = missing
+        self.unseen = unseen
+        self.max_levels = max_levels
         self.device = device
         self.progress = progress
         self.random_state = random_state
@@ -134,51 +151,44 @@ class EBMRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc, unused-
         return self
 
     def fit(
-        self, X: Any, y: Any, sample_weight: Any = None, validation_data: tuple[Any, Any] | None = None
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        validation_data: tuple[Any, Any] | None = None,
+        groups: Any = None,
     ) -> "EBMRegressor":
         """Fit the density.
 
         Args:
-            X: inputs ``(N, F)``, N >= 4; sparse matrices are refused.
+            X: inputs ``(N, F)``, N >= 4; a data frame, array, sparse matrix or list.
             y: targets ``(N,)`` or ``(N, D)``.
             sample_weight: non-negative weight per row ``(N,)``.
             validation_data: ``(X, y)`` to hold out for early stopping in place of a share of the rows.
+            groups: a text or whole number per row ``(N,)``: whole groups are held out, see `ebm.fit`.
 
         Raises:
             ValueError: if a value is outside its domain, or shapes, columns or the order of rows do not fit.
-            TypeError: for a sparse matrix.
             FitInterrupted: (a KeyboardInterrupt) after Ctrl-C; the estimator has the best weights so far.
         """
         require_method(self.prediction)
         if isinstance(y, Censored):
             raise InputError("scikit-learn takes targets that are known; fit censored ones with ebm.fit.")
-        require_same_order(X, y)  # arrays, which scikit-learn makes of tables, have no index
-        require_same_order(X, sample_weight, "sample_weight")
-        y_names = names_of(y)
-        X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True, multi_output=True)
+        for name, own in (("y", y), ("sample_weight", sample_weight), ("groups", groups)):
+            require_same_order(X, own, name)  # arrays, which scikit-learn makes of tables, have no index
+        y_names, self._as_table = names_of(y), self._needs_encoding(X)
+        X, y = self._checked_rows(X, y)
         if validation_data is not None:
             held_x, held_y = held_out_pair(validation_data)
             validation_data = (self._inputs(held_x), held_y)
         # A range that every generator of torch and NumPy takes.
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        same = ("feature_net", "base", "support", "device", "progress", "calibrate", *OPTIONS)
+        options = {name: getattr(self, name) for name in same}
+        rows = {"validation_data": validation_data, "sample_weight": sample_weight, "groups": groups}
         try:
             self._keep(
-                fit(
-                    self._named(X),
-                    NamedArray(y, y_names),
-                    loss=self.loss,
-                    feature_net=self.feature_net,
-                    base=self.base,
-                    support=self.support,
-                    validation_data=validation_data,
-                    sample_weight=sample_weight,
-                    device=self.device,
-                    progress=self.progress,
-                    calibrate=self.calibrate,
-                    seed=seed,
-                    **{name: getattr(self, name) for name in BUDGET},
-                    **(self.loss_options or {}),
-                )
+                fit(X, NamedArray(y, y_names), seed=seed, **rows, **options, **(self.loss_options or {}))
             )
         except FitInterrupted as stop:
             self._keep(stop.fitted)
@@ -209,17 +219,44 @@ class EBMRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc, unused-
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
+        tags.input_tags.sparse = True
+        tags.input_tags.allow_nan = self.missing == "impute"
+        # Not `categorical` as well: scikit-learn's checks would then use whole numbers alone.
+        tags.input_tags.string = bool(self.encode)
         return tags
+
+    def _needs_encoding(self, X: Any) -> bool:
+        """Whether `ebm.fit` itself has to read a table: scikit-learn's checks let numbers through alone."""
+        return bool(self.encode) and not holds_numbers(X)
 
     def _checked(self) -> FittedEBM:
         check_is_fitted(self)
         return self.fitted_
 
+    def _checked_rows(self, X: Any, y: Any) -> tuple[Any, Any]:
+        """Inputs and targets of a fit; the names and the number of columns are kept."""
+        numeric = {"y_numeric": True, "multi_output": True}
+        if not self._as_table:
+            X, y = validate_data(self, X, y, **self._of_numbers(), **numeric)
+            return self._named(X), y
+        validate_data(self, X, y, skip_check_array=True)
+        places = np.zeros((_num_samples(X), 1))  # what checks y looks at the number of rows
+        return X, check_X_y(places, y, estimator=self, **numeric)[1]
+
     def _inputs(self, X: Any) -> Any:
+        if self._as_table:
+            validate_data(self, X, reset=False, skip_check_array=True)
+            return X
         # No rows may be left by a filter: then there are no predictions.
-        return self._named(validate_data(self, X, dtype=np.float64, reset=False, ensure_min_samples=0))
+        return self._named(validate_data(self, X, reset=False, ensure_min_samples=0, **self._of_numbers()))
+
+    def _of_numbers(self) -> dict[str, Any]:
+        """How scikit-learn checks inputs that are numbers."""
+        finite = "allow-nan" if self.missing == "impute" else True
+        return {"dtype": np.float64, "accept_sparse": "csr", "ensure_all_finite": finite}
 
     def _named(self, X: Any) -> NamedArray:
         """Checked inputs with the names of their columns, which go into the file of ``fitted_.save``."""
         names = getattr(self, "feature_names_in_", None)
-        return NamedArray(X, None if names is None else tuple(names))
+        values = dense("X", X) if hasattr(X, "tocsr") else X
+        return NamedArray(values, None if names is None else tuple(names))

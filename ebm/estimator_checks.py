@@ -11,14 +11,13 @@ from ebm.estimator import EBMRegressor
 
 __all__ = ["NOT_APPLICABLE", "CheckResult", "main", "quick_estimator", "report", "run_checks"]
 
+_WEIGHTS = (
+    "a weight is not the same as that many copies of a row: rows are held out, shuffled into "
+    "minibatches and given noise one by one, so that only the expected loss is equal. (A weight of "
+    "0 does equal leaving the row out; our own tests show it.)"
+)
 NOT_APPLICABLE: Mapping[str, str] = MappingProxyType(
-    {
-        "check_sample_weight_equivalence_on_dense_data": (
-            "a weight is not the same as that many copies of a row: rows are held out, shuffled into "
-            "minibatches and given noise one by one, so that only the expected loss is equal. (A weight of "
-            "0 does equal leaving the row out; our own tests show it.)"
-        ),
-    }
+    {f"check_sample_weight_equivalence_on_{kind}_data": _WEIGHTS for kind in ("dense", "sparse")}
 )
 
 
