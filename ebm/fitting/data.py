@@ -19,7 +19,7 @@ from ebm.fitting.tables import (
     require_names,
 )
 
-__all__ = ["Scaling", "as_inputs", "as_targets", "as_weights", "like_input", "measure", "out_of_range"]
+__all__ = ["Scaling", "as_inputs", "as_targets", "as_weights", "like_input", "measure"]
 
 # Beyond the targets seen, densities are first looked for this many standard deviations on either side.
 MARGIN = 2.0
@@ -194,22 +194,6 @@ def measure(
     low, high = ((end - inputs.mean) / inputs.scale for end in (inputs.low, inputs.high))
     scaling = Scaling(shape, inputs.mean, inputs.scale, *targets, flat)
     return replace(scaling, x_low=low - reach, x_high=high + reach)
-
-
-def out_of_range(scaling: Scaling, rows: Tensor) -> Tensor:
-    """Whether raw rows ``(N, F)`` leave the range of those of the fit in any column, ``(N,)``.
-
-    Raises:
-        ShapeError: if rows are not flat, or the fit was saved by a release that did not keep the range.
-    """
-    if scaling.x_low is None or scaling.x_high is None or scaling.x_mean is None or scaling.x_scale is None:
-        raise ShapeError("the range of the inputs is known of flat rows, of fits of this release.")
-    own = slice(rows.shape[1])  # predictions of a base may follow
-    low, high = scaling.x_low[own], scaling.x_high[own]
-    z = (rows - scaling.x_mean[own]) / scaling.x_scale[own]
-    reach = torch.where(low < high, REACH, 0.0)
-    slack = 1e-9  # of rounding, in standard deviations
-    return ((z < low + reach - slack) | (z > high - reach + slack)).any(1)
 
 
 def as_inputs(x: Any, least: int = 1) -> Tensor:

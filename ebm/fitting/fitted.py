@@ -15,12 +15,13 @@ from ebm.fitting.answers import Block
 from ebm.fitting.base import PointPredictor, predicted
 from ebm.fitting.config import FitConfig
 from ebm.fitting.conformal import Calibration
-from ebm.fitting.data import Scaling, like_input, out_of_range
+from ebm.fitting.data import Scaling
 from ebm.fitting.density import climb, raw_density, rows_at_a_time, warn_doubtful
 from ebm.fitting.guarantees import Guarantees
 from ebm.fitting.loop import History
 from ebm.fitting.members import MemberMixture, Spread
 from ebm.fitting.network import Network
+from ebm.fitting.seen import Seen
 from ebm.models import map_tensors
 
 if TYPE_CHECKING:
@@ -29,14 +30,16 @@ if TYPE_CHECKING:
     from ebm.interop import DensityDistribution
     from ebm.pictures import Report
     from ebm.scores import Evaluation
+    from ebm.scores.tables import Table
 
 __all__ = ["FittedEBM"]
 
 
-class FittedEBM(Guarantees):
+class FittedEBM(Guarantees, Seen):
     """p(y|x) as `ebm.fit` returns it and `ebm.load_fitted` reads it.
 
-    What it is asked is in `ebm.fitting.answers.Answers` and `ebm.fitting.guarantees.Guarantees`.
+    What it is asked is in `ebm.fitting.answers.Answers`, `ebm.fitting.guarantees.Guarantees` and
+    `ebm.fitting.seen.Seen`.
 
     Args:
         model: network on standardised inputs and targets, or several.
@@ -136,41 +139,6 @@ class FittedEBM(Guarantees):
         blocks = [self.model.spread(block.features) for block in self._blocks(rows)]
         return Spread(*(self._shaped(torch.cat(part), x) for part in zip(*blocks)))
 
-    def out_of_range(self, x: Any) -> Any:
-        """Whether an input lies outside the range that the fit saw, in any column, ``(N,)``.
-
-        So does a category that it never saw, and a value missing where none was.
-        Densities there are what the network makes of it; no calibration covers them.
-
-        Raises:
-            ShapeError: if the rows are not those of the fit, or are no flat rows.
-            DomainError: if an entry is NaN or infinite.
-        """
-        outside = out_of_range(self.scaling, self.scaling.rows(x, told=False))
-        table = self.scaling.x_table
-        if table is not None:
-            outside |= torch.from_numpy(table.strange(x))
-        return like_input(outside, x)
-
-    def encode(self, x: Any) -> Any:
-        """Inputs as the numbers that the network gets before it scales them, ``(N, F)``.
-
-        They are what `base` and a file of ONNX take, and scores by place in the input. `encoded_names` has
-        their names. Numbers stay as they are.
-
-        Raises:
-            ShapeError: if the rows are not those of the fit.
-            DomainError: if an entry is infinite, or missing where the fit did not impute.
-            InputError: if columns have other names or are of another kind than in the fit.
-        """
-        return like_input(self.scaling.rows(x), x)
-
-    @property
-    def encoded_names(self) -> tuple[str, ...] | None:
-        """Names of the columns of `encode`, for example "city=Rome"; None where inputs had none."""
-        table = self.scaling.x_table
-        return self.scaling.x_names if table is None else table.names
-
     def save(self, path: str | Path) -> None:
         """Write everything to one file that `ebm.load_fitted` reads; whole or not at all.
 
@@ -202,6 +170,15 @@ class FittedEBM(Guarantees):
         from ebm.pictures import plot
 
         return plot(self, x, y, kind=kind, **options)
+
+    def summary(self, x: Any, *, level: float = 0.9, groups: Any = None, most: int = 20) -> "Table":
+        """A table of the first rows: mean, median, interval, and which inputs lie beyond what the fit saw.
+
+        Args and errors as `ebm.pictures.summary.summary`.
+        """
+        from ebm.pictures.summary import summary
+
+        return summary(self, x, level=level, groups=groups, most=most)
 
     def report(self, x: Any, y: Any, path: str | Path, **options: Any) -> "Report":
         """Write one HTML page about rows that neither the fit nor its calibration saw; it needs no network.

@@ -66,12 +66,12 @@ class Table:
         return np.stack(parts, axis=1)
 
     def strange(self, x: Any) -> NDArray[np.bool_]:
-        """Which rows have a category, or lack a value, as no row of the fit did, ``(N,)``."""
+        """Where rows have a category, or lack a value, as no row of the fit did, ``(N, columns)``."""
         found = [
             ((column.places(given) < 0) | given.missing) & ~(given.missing & column.indicator)
             for column, given in self._matched(x)
         ]
-        return np.any(found, axis=0)
+        return np.stack(found, axis=1)
 
     def plain(self) -> dict[str, Any]:
         """The fields as numbers, strings and lists, for a file."""

@@ -215,14 +215,9 @@ def _verdict(about: _Rows, evaluation: Evaluation, local: LocalCoverage | None) 
             error = 100 * share_error(local.level, calibration.count)
             yield f"A calibration on {calibration} meets its level to a standard error of {error:.1f} %."
     try:
-        beyond = int(torch.as_tensor(about.fitted.out_of_range(about.x)).sum())
+        yield from about.fitted.beyond(about.x).words()
     except ShapeError:  # inputs that have no range
         return
-    if beyond:
-        yield (
-            f"{beyond} of {count} rows lie outside the range of inputs that the fit saw; no calibration "
-            "covers them."
-        )
 
 
 def _pictures(about: _Rows, level: float) -> Iterator[str]:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ebm.fitting import FittedEBM
 from ebm.fitting.collecting import collected
+from ebm.fitting.seen import Beyond
 from ebm.pictures.curves import target_name
 
 __all__ = ["predictions_csv"]
@@ -33,7 +34,8 @@ def predictions_csv(fitted: FittedEBM, x: Any, rows: Sequence[int], actual: Any 
         Columns ``row``, ``actual`` where there is one, ``mean``, ``median``, ``p5``, ``p25``, ``p75`` and
         ``p95`` (ends of the 50 and 90 % intervals, calibrated where the density is), with several targets of
         each behind its name, and ``out_of_range``: 1 where an input is outside what the fit saw, which no
-        calibration covers.
+        calibration covers; ``out_of_range_in``, in which columns; and ``clipped``: 1 where it is so far
+        outside that a limit takes its place.
 
     Raises:
         ShapeError: if the rows are not those of the fit.
@@ -50,15 +52,12 @@ def predictions_csv(fitted: FittedEBM, x: Any, rows: Sequence[int], actual: Any 
 
     def finish(done: list[Tensor]) -> str:
         values = torch.cat(done).double().cpu().numpy()
-        beyond = np.asarray(fitted.out_of_range(x))[: len(values)]
-        return _text(fitted, values, rows, beyond, actual)
+        return _text(fitted, values, rows, fitted.beyond(x), actual)
 
     return str(collected(parts(), finish, len, len(rows)))
 
 
-def _text(
-    fitted: FittedEBM, values: NDArray[Any], rows: Sequence[int], beyond: NDArray[Any], actual: Any
-) -> str:
+def _text(fitted: FittedEBM, values: NDArray[Any], rows: Sequence[int], beyond: Beyond, actual: Any) -> str:
     """The table of `predictions_csv` of the first rows, from values ``(N, D, 6)``."""
     columns: dict[str, NDArray[Any]] = {"row": np.asarray(rows[: len(values)])}
     for d in range(fitted.target_dim):
@@ -66,11 +65,13 @@ def _text(
         if actual is not None:
             columns[f"{prefix}actual"] = np.asarray(actual)[: len(values), d]
         columns |= {f"{prefix}{name}": values[:, d, place] for name, place in _PLACES.items()}
-    columns["out_of_range"] = beyond.astype(np.int64)
+    columns["out_of_range"] = beyond.outside.any(1).long().numpy()[: len(values)]
+    columns["out_of_range_in"] = np.array([beyond.where(row) for row in range(len(values))], object)
+    columns["clipped"] = beyond.clipped.any(1).long().numpy()[: len(values)]
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(columns)
-    whole = ("row", "out_of_range")
+    whole = ("row", "out_of_range", "out_of_range_in", "clipped")
     for line in zip(*columns.values(), strict=True):
         writer.writerow(str(v) if name in whole else f"{v:.9g}" for name, v in zip(columns, line))
     return out.getvalue()

@@ -148,7 +148,7 @@ def write_outcome(outcome: Outcome, choice: Choice, folder: Path, command: str) 
 
 
 def predict_table(fitted: FittedEBM, sheet: Sheet) -> tuple[str, str]:
-    """Predictions of every row of a new table, and in words how many of them no calibration covers.
+    """Predictions of every row of a new table, and in words which of them no calibration covers.
 
     Args:
         fitted: the density; its inputs are taken by their names, other columns are left alone.
@@ -166,9 +166,8 @@ def predict_table(fitted: FittedEBM, sheet: Sheet) -> tuple[str, str]:
         if not known.missing().any():
             actual = as_tensor("y", known.frame).reshape(len(sheet), -1).numpy()
     text = predictions_csv(fitted, inputs.frame, range(1, len(sheet) + 1), actual)
-    beyond = int(np.asarray(fitted.out_of_range(inputs.frame)).sum())
-    words = f"{beyond} of {len(sheet)} rows lie outside the range of inputs that the fit saw"
-    return text, words + ("; no calibration covers them." if beyond else ".")
+    words = fitted.beyond(inputs.frame).words()
+    return text, " ".join(words) or "All rows lie in the range of inputs that the fit saw."
 
 
 @dataclass(frozen=True)

@@ -95,6 +95,8 @@ def test_another_table_is_predicted_by_the_names_of_its_columns(
     assert "1 of 2 rows lie outside" in capsys.readouterr().out
     found = rows_of(folder / "p" / "predictions.csv")
     assert [line["out_of_range"] for line in found] == ["0", "1"]
+    assert [line["out_of_range_in"] for line in found] == ["", "a"]
+    assert [line["clipped"] for line in found] == ["0", "1"]
     fitted = ebm.load_fitted(folder / "out" / "model.ebm")
     with pytest.warns(UserWarning, match="names"):
         assert float(found[0]["mean"]) == pytest.approx(fitted.predict([[0.5, 0.1]])[0], rel=1e-5)
