@@ -1,6 +1,6 @@
 """The densities of a few rows, one above the other, with their sets and labels."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -81,11 +81,16 @@ def density_curves(
     for row, label, (value, density, inside) in zip(chosen, labels, curves, strict=True):
         one = np.ones_like(value)
         lines.append(np.stack((row * one, value, density, inside, label * one)))
+    whole = fitted.scaling.support is not None and fitted.scaling.support.whole
     kind = "highest-density set" if fitted.target_dim == 1 else "interval"
     calibrated = "calibrated " if fitted.calibration is not None else ""
     return Curves(
         dict(zip(("row", "value", "density", "inside", "label"), np.concatenate(lines, 1), strict=True)),
-        {"target": target_name(fitted, target), "set": f"{calibrated}{100 * level:g} % {kind}"},
+        {
+            "target": target_name(fitted, target),
+            "set": f"{calibrated}{100 * level:g} % {kind}",
+            "height": "probability" if whole else "density",
+        },
     )
 
 
@@ -101,31 +106,44 @@ def draw_densities(curves: Curves, axes: "Axes | None" = None) -> "Axes":
         axes = new_figure(6.0, 1.3 + 0.5 * len(rows)).subplots()
     plain_axes(axes)
     axes.grid(axis="y", visible=False)
+    whole = curves.labels["height"] == "probability"
     for place, row in enumerate(rows):
         here = curves["row"] == row
         one = {name: values[here] for name, values in curves.columns.items()}
-        _draw_one(axes, one, float(len(rows) - 1 - place), curves.labels["set"] if place == 0 else None)
+        _draw_one(axes, one, float(len(rows) - 1 - place), curves.labels if place == 0 else {}, whole)
     axes.set_xlim(*_limits(curves, rows))
     axes.set_yticks(range(len(rows)), [f"row {row:.0f}" for row in reversed(rows)])
     axes.set_ylim(-0.15, len(rows) - 1 + 1.02)
     axes.tick_params(axis="y", length=0)
     axes.set_xlabel(curves.labels["target"])
-    axes.set_title("Densities, each to its own height", loc="left")
+    what = "Probabilities" if whole else "Densities"
+    axes.set_title(f"{what}, each to its own height", loc="left")
     below = -0.48 / (0.5 * len(rows) + 0.3)  # under the name of the axis, whatever the height
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, below), ncols=3, frameon=False, fontsize=8)
     return axes
 
 
-def _draw_one(axes: "Axes", one: dict[str, Array], base: float, named: str | None) -> None:
-    """One density on its line, its set and its label; `named` in the legend or not."""
+def _draw_one(
+    axes: "Axes", one: dict[str, Array], base: float, named: Mapping[str, str], whole: bool
+) -> None:
+    """One density on its line, its set and its label; their names for the legend, or none."""
     value, label = one["value"], one["label"][:1]
-    top = base + _TALLEST * one["density"] / one["density"].max()
+    height = _TALLEST * one["density"] / one["density"].max()
     blue = OKABE_ITO["blue"]
     axes.axhline(base, color="0.75", linewidth=0.5, zorder=1)
-    axes.fill_between(value, base, top, color=blue, alpha=0.12, linewidth=0)
-    inside = (one["inside"] > 0).tolist()
-    axes.fill_between(value, base, top, where=inside, color=blue, alpha=0.45, linewidth=0, label=named)
-    axes.plot(value, top, color=INK, linewidth=0.9, label="density" if named else None)
+    if whole:
+        width = 0.8 * np.diff(value).min(initial=1.0)
+        for held, alpha in ((True, 0.6), (False, 0.2)):
+            some = (one["inside"] > 0) == held
+            words = named.get("set") if held else named.get("height")
+            axes.bar(
+                value[some], height[some], width, base, color=blue, alpha=alpha, linewidth=0, label=words
+            )
+    else:
+        axes.fill_between(value, base, base + height, color=blue, alpha=0.12, linewidth=0)
+        fill: dict[str, Any] = {"color": blue, "alpha": 0.45, "linewidth": 0, "label": named.get("set")}
+        axes.fill_between(value, base, base + height, where=(one["inside"] > 0).tolist(), **fill)
+        axes.plot(value, base + height, color=INK, linewidth=0.9, label=named.get("height"))
     if np.isfinite(label[0]):
         axes.plot(label, [base], label="label" if named else None, zorder=4, **_DIAMOND)
 

@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ebm.checks import require_count
 from ebm.exceptions import ShapeError
+from ebm.fitting.tables import as_tensor
 from ebm.pictures.curves import Curves, require_target, target_name
 from ebm.pictures.honesty import WITHIN
 from ebm.pictures.style import INK, OKABE_ITO, new_figure, plain_axes, styled
@@ -23,6 +25,9 @@ __all__ = ["draw_pit", "pit_curves"]
 def pit_curves(fitted: "FittedEBM", x: Any, y: Any, *, bins: int | None = None, target: int = 0) -> Curves:
     """Histogram of the probability integral transform of the density as fitted.
 
+    That of a whole number is drawn at random, the same way every time, between the probabilities of less and
+    of at most as much: it is uniform then where densities are honest.
+
     Args:
         fitted: the density.
         x: inputs ``(N, F)`` that the fit did not see.
@@ -34,12 +39,14 @@ def pit_curves(fitted: "FittedEBM", x: Any, y: Any, *, bins: int | None = None, 
         Columns ``low`` and ``high`` (ends of the bin), ``density`` (1 where densities are honest) and
         ``standard_error`` of it if they are.
 
+    Source: Czado, Gneiting and Held, Biometrics 2009, section 2 (whole numbers).
+
     Raises:
         ShapeError: if there is no row, or `y` has another length.
         DomainError: (a ValueError) if there is no such target, or no bin.
     """
     target = require_target(fitted, target)
-    below = torch.as_tensor(fitted.cdf(x, y)).double().cpu()
+    below = _transformed(fitted, x, y)
     count = len(below)
     if not count:
         raise ShapeError("a histogram needs rows; got none.")
@@ -57,6 +64,16 @@ def pit_curves(fitted: "FittedEBM", x: Any, y: Any, *, bins: int | None = None, 
         },
         {"target": target_name(fitted, target), "rows": str(count)},
     )
+
+
+def _transformed(fitted: "FittedEBM", x: Any, y: Any) -> Tensor:
+    """``(N,)`` or ``(N, D)``."""
+    below = torch.as_tensor(fitted.cdf(x, y)).double().cpu()
+    if fitted.scaling.support is None or not fitted.scaling.support.whole:
+        return below
+    less = torch.as_tensor(fitted.cdf(x, as_tensor("y", y).numpy() - 1)).double().cpu()
+    drawn = torch.rand(below.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    return less + drawn * (below - less)
 
 
 @styled

@@ -3,7 +3,7 @@
 import platform
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,6 +75,7 @@ def make_report(
     title: str | None = None,
     notes: Sequence[str] = (),
     facts: Sequence[tuple[str, str]] = (),
+    numbers: Sequence[int] | None = None,
     most: int = MOST_ROWS,
     seed: int = 0,
 ) -> Report:
@@ -90,6 +91,7 @@ def make_report(
         title: of the page.
         notes: further warnings to be told, for example those of the fit.
         facts: further lines, name and value, on what was fitted.
+        numbers: of the rows in a file or table ``(N,)``, which they are called by; None counts them from 0.
         most: rows looked at; of more, so many are drawn at random.
         seed: of that choice, and of the search for the worst place.
 
@@ -105,7 +107,7 @@ def make_report(
         raise ShapeError(f"a report needs at least two rows, got {len(x)}.")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        about = _choose(fitted, x, y, groups, require_count("most", most), seed)
+        about = _choose(fitted, x, y, groups, numbers, require_count("most", most), seed)
         evaluation = fitted.evaluate(about.x, about.y, marginal=marginal, level=level)
         local = _local(about, level, seed)
         intervals = interval_table(fitted, about.x, about.labels, _INTERVALS, about.groups)
@@ -158,6 +160,7 @@ class _Rows:
     labels: np.ndarray
     groups: Any
     given: int
+    numbers: np.ndarray | None
 
     @property
     def y(self) -> np.ndarray:
@@ -165,15 +168,19 @@ class _Rows:
         return self.labels[:, 0] if self.fitted.scaling.flat else self.labels
 
 
-def _choose(fitted: "FittedEBM", x: Any, y: Any, groups: Any, most: int, seed: int) -> _Rows:
+def _choose(
+    fitted: "FittedEBM", x: Any, y: Any, groups: Any, numbers: Sequence[int] | None, most: int, seed: int
+) -> _Rows:
     """All rows, or so many drawn at random, in their order."""
+    named = None if numbers is None else np.asarray(numbers)
     _, targets = fitted._pair(x, y)
     count = len(targets)
     if count > most:
         index = np.sort(np.random.default_rng(seed).choice(count, most, replace=False))
         x, targets = rows_of(x, index), targets[index]
         groups = None if groups is None else rows_of(groups, index)
-    return _Rows(fitted, x, targets.numpy(), groups, count)
+        named = None if named is None else named[index]
+    return _Rows(fitted, x, targets.numpy(), groups, count, named)
 
 
 def _local(about: _Rows, level: float, seed: int) -> LocalCoverage | None:
@@ -214,6 +221,8 @@ def _verdict(about: _Rows, evaluation: Evaluation, local: LocalCoverage | None) 
         if calibration is not None:
             error = 100 * share_error(local.level, calibration.count)
             yield f"A calibration on {calibration} meets its level to a standard error of {error:.1f} %."
+    if about.fitted.scaling.support is not None and about.fitted.scaling.support.whole:
+        yield "Whole numbers cannot be cut, so that their sets hold more than they promise."
     try:
         yield from about.fitted.beyond(about.x).words()
     except ShapeError:  # inputs that have no range
@@ -226,8 +235,12 @@ def _pictures(about: _Rows, level: float) -> Iterator[str]:
     for target in range(min(fitted.target_dim, _MOST_TARGETS)):
         name, suffix = target_name(fitted, target), f"_{target}" if fitted.target_dim > 1 else ""
         curves = density_curves(fitted, x, y, level=level, target=target, groups=about.groups)
-        shown = f"each with its label and its {curves.labels['set']}; rows count from 0"
-        caption = f"Densities of {name} of a few rows, {shown}."
+        which = "rows count from 0"
+        if about.numbers is not None:
+            called = about.numbers[curves["row"].astype(int)]
+            curves, which = replace(curves, columns={**curves.columns, "row": called}), "rows by their number"
+        shown = f"each with its label and its {curves.labels['set']}; {which}"
+        caption = f"What is said of {name} in a few rows, {shown}."
         yield picture(f"densities{suffix}", caption, curves, draw_densities(curves))
         curves = fan_curves(fitted, x, y, order="median", levels=levels, target=target, groups=about.groups)
         caption = f"All rows in the order of their median of {name}, with intervals and labels."

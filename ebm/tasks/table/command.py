@@ -7,109 +7,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ebm.command import CommandParser, local_path, run_command
+from ebm.command import run_command
 from ebm.exceptions import InputError, PredictionInterrupted
 from ebm.outputs import Output, require_outputs
+from ebm.tasks.table.arguments import build_parser, parse_support
 from ebm.threads import using_threads
 
 if TYPE_CHECKING:
     from ebm.tasks.table.run import Choice, Outcome
 
 __all__ = ["build_parser", "main"]
-
-_EXAMPLES = """\
-examples:
-  ebmtrack regress houses.csv --target price
-  ebmtrack regress houses.csv --target price --drop id --drop street --members 1 --epochs 30
-  ebmtrack regress load.parquet --target power --time-order         the last rows are the test
-  ebmtrack regress poses.csv --target x --target y                  two targets together
-  ebmtrack regress --predict new.csv --model runs/table/houses/model.ebm
-
-The first line of a table names its columns. Targets must be numbers, inputs
-numbers or text of few values; rows without a target are left out.
-A fit writes report.html (open it in a browser), predictions.csv (of the test rows), model.ebm, summary.json.
-"""
-
-
-def build_parser() -> argparse.ArgumentParser:
-    """The command line; importing nothing heavy."""
-    parser = CommandParser(
-        prog="ebmtrack regress",
-        usage="ebmtrack regress TABLE --target NAME [options]\n"
-        "       ebmtrack regress --predict TABLE --model FILE [--out DIR]",
-        description="Fit a density to a table, calibrate it, score it on rows of its own, and report.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        "table", nargs="?", type=local_path, metavar="TABLE", help=".csv, .csv.gz or .parquet"
-    )
-    parser.add_argument(
-        "--target", action="append", metavar="NAME", help="a column to predict; may be repeated"
-    )
-    parser.add_argument(
-        "--drop",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="a column that is no input; may be repeated",
-    )
-    parser.add_argument(
-        "--separator", metavar="CHAR", help="of a text (default: , ; tab or |, as in its first line)"
-    )
-    parser.add_argument(
-        "--out",
-        type=local_path,
-        metavar="DIR",
-        help="default: runs/table/NAME, after the table; NAME-2, ... where it is there",
-    )
-    parser.add_argument(
-        "--threads", type=int, default=1, metavar="N", help="CPU threads (default: %(default)s)"
-    )
-    parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N (default: %(default)s)")
-    _add_fit(parser.add_argument_group("fit"))
-    new = parser.add_argument_group("prediction")
-    new.add_argument(
-        "--predict", type=local_path, metavar="TABLE", help="rows to predict, with a fit of before"
-    )
-    new.add_argument("--model", type=local_path, metavar="FILE", help="that fit, model.ebm")
-    return parser
-
-
-def _add_fit(group: Any) -> None:
-    group.add_argument(
-        "--test",
-        type=float,
-        default=0.2,
-        metavar="SHARE",
-        help="of the rows, to score (default: %(default)s)",
-    )
-    group.add_argument(
-        "--calibration",
-        type=float,
-        default=0.2,
-        metavar="SHARE",
-        help="of the rows, to calibrate intervals with; 0 for none (default: %(default)s)",
-    )
-    group.add_argument(
-        "--time-order",
-        action="store_true",
-        help="rows are in order of time: fit the first, test the last (default: at random)",
-    )
-    group.add_argument(
-        "--level", type=float, default=0.9, metavar="P", help="of intervals (default: %(default)s)"
-    )
-    group.add_argument("--members", type=int, default=4, metavar="N", help="networks (default: %(default)s)")
-    group.add_argument(
-        "--density", metavar="NAME", help="energy, gaussian, laplace, mdn-4, quantile ... (default: energy)"
-    )
-    group.add_argument("--loss", metavar="NAME", help="of the energy (default: nce+)")
-    group.add_argument("--epochs", type=int, metavar="N", help="most passes over the rows (default: 150)")
-    group.add_argument("--hidden", type=int, nargs="+", metavar="N", help="layer sizes (default: 32 32)")
-    group.add_argument(
-        "--impute", action="store_true", help="fill gaps of inputs by medians, and learn from where they are"
-    )
-    group.add_argument("--seed", type=int, default=0, metavar="N", help="default: %(default)s")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -142,7 +49,8 @@ def _run(args: argparse.Namespace, given: Sequence[str]) -> int:
 
 def _require_one_task(args: argparse.Namespace) -> None:
     if (args.predict is None) != (args.model is None):
-        raise InputError("--predict and --model go together: --predict new.csv --model model.ebm.")
+        hint = "" if args.model is None else f" The kind of density is --density {args.model}."
+        raise InputError(f"--predict and --model go together: --predict new.csv --model model.ebm.{hint}")
     if args.predict is not None:
         if args.table is not None or args.target:
             raise InputError("--predict takes the table to predict and no other; --target is in the model.")
@@ -193,7 +101,7 @@ def _predict(args: argparse.Namespace, folder: Path) -> int:
     fitted = load_fitted(args.model, device=args.device)
     sheet, partial = read_sheet(args.predict, args.separator), folder / "predictions.partial.csv"
     try:
-        text, words = predict_table(fitted, sheet)
+        text, words = predict_table(fitted, sheet, args.level)
     except PredictionInterrupted as stop:
         write_atomic(partial, stop.result)
         told = f"the first {stop.done} of {len(sheet)} rows are in {partial}"
@@ -229,17 +137,38 @@ def _choice(args: argparse.Namespace) -> "Choice":
     own["hidden"] = None if args.hidden is None else tuple(args.hidden)
     options = {name: value for name, value in own.items() if value is not None}
     FitConfig(seed=args.seed, **options)
-    require_level(args.level)
     return Choice(
         targets=tuple(dict.fromkeys(args.target)),
         left_out=tuple(args.drop),
+        groups=args.groups,
+        weights=args.weights,
+        dates=tuple(args.date),
         test=args.test,
         calibration=args.calibration,
         in_order=args.time_order,
-        level=args.level,
+        levels=tuple(dict.fromkeys(require_level(level) for level in args.level)),
         seed=args.seed,
-        options=options | ({"missing": "impute"} if args.impute else {}) | {"device": args.device},
+        options=options | _table_options(args) | {"device": args.device},
     )
+
+
+def _table_options(args: argparse.Namespace) -> dict[str, Any]:
+    """Those of `ebm.fit` that say what targets and inputs are."""
+    from ebm.fitting.config import TableOptions
+
+    options: dict[str, Any] = {"missing": "impute"} if args.impute else {}
+    if args.max_levels is not None:
+        options["max_levels"] = args.max_levels
+    TableOptions(**options)
+    if args.support is None:
+        return options
+    each = [parse_support(text) for text in args.support]
+    if len(each) not in (1, len(args.target)):
+        raise InputError(
+            f"--support is given {len(each)} times for {len(args.target)} targets; give it once for all, or "
+            "once for each."
+        )
+    return options | {"support": each[0] if len(each) == 1 else each}
 
 
 def _print(outcome: "Outcome") -> None:

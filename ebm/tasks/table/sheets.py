@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ebm.exceptions import EBMError, InputError
 from ebm.fitting.tables import NamedArray
 from ebm.pictures.curves import rows_of
+from ebm.tasks.table.dates import as_dates
 
 __all__ = ["Sheet", "read_sheet"]
 
@@ -67,6 +68,41 @@ class Sheet:
         """
         frame = self.only([name]).frame
         return NamedArray(frame.values[:, 0], (name,)) if isinstance(frame, NamedArray) else frame[name]
+
+    def labels(self, name: str, rows: NDArray[np.int64]) -> NDArray[Any]:
+        """Texts or whole numbers of some rows of a column, ``(len(rows),)``, by which rows belong together.
+
+        Raises:
+            InputError: if it is not there, a row lacks one, or it holds other numbers.
+        """
+        column = self.column(name)
+        gaps = _gaps(column)[rows]
+        if gaps.any():
+            raise InputError(
+                f"column {name!r} says which rows belong together, and row {int(rows[gaps][0]) + 1} lacks an "
+                "entry; fill it in, or give that row one of its own."
+            )
+        values = np.asarray(column.to_numpy() if hasattr(column, "to_numpy") else column)[rows]
+        if values.dtype.kind == "f" and not (values % 1).any():  # whole numbers beside gaps
+            return values.astype(np.int64)
+        if values.dtype.kind == "f":
+            raise InputError(f"column {name!r} holds numbers that are not whole, and cannot tell groups.")
+        return values if values.dtype.kind in "iu" else np.array([str(value) for value in values])
+
+    def dated(self, names: Sequence[str]) -> "Sheet":
+        """The same with some columns of text as dates; those that are dates stay as they are.
+
+        Raises:
+            InputError: if one is not there, or an entry is no date; names the first.
+        """
+        frame = self.frame
+        for name in names:
+            column = self.column(name)
+            if isinstance(frame, NamedArray):
+                raise InputError("dates are read by pandas or polars: pip install 'ebmtrack[eval]'.")
+            found = as_dates(name, column)
+            frame = frame.assign(**{name: found}) if hasattr(frame, "iloc") else frame.with_columns(found)
+        return Sheet(frame, self.names)
 
     def missing(self) -> NDArray[np.bool_]:
         """Whether a row lacks an entry, in any column, ``(N,)``."""
