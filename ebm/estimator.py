@@ -207,6 +207,10 @@ class EBMRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc, unused-
         """Intervals, ``(N, 2)`` or ``(N, D, 2)``, and options: see `FittedEBM.predict_interval`."""
         return self._checked().predict_interval(self._inputs(X), level, **options)
 
+    def predict_quantile(self, X: Any, p: float | Sequence[float]) -> Any:
+        """Quantiles of the density as fitted, see `FittedEBM.quantile`."""
+        return self._checked().quantile(self._inputs(X), p)
+
     def predict_density(self, X: Any) -> GridDensity | ImportanceDensity:
         """The whole density of every row, see `FittedEBM.density`."""
         return self._checked().density(self._inputs(X))

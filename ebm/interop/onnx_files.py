@@ -5,6 +5,7 @@ import importlib.util
 import io
 import math
 import warnings
+from collections.abc import Mapping
 from contextlib import redirect_stdout
 from functools import partial
 from pathlib import Path
@@ -24,6 +25,7 @@ from ebm.fitting.grids import COARSE_POINTS, GRID_POINTS, NEGLIGIBLE
 from ebm.fitting.members import MemberMixture, member_of
 from ebm.fitting.modes import Score
 from ebm.fitting.network import AnchoredEBM
+from ebm.interop.carried import KEY, thresholds
 from ebm.lookup import unknown_name
 
 __all__ = ["Output", "export_onnx"]
@@ -155,6 +157,10 @@ def export_onnx(
       over each row's own mass, as that of ``fitted.density``, and `log_density` is normalised on it, nats.
     - ``"energy"``: ``x (N, F), y (N, M, D) -> f (N, M)``, the log-density but for a constant per row of `x`.
 
+    A calibration goes along with the density, as numbers that intervals and sets are cut by: the entry
+    ``ebmtrack.calibration`` of the file's metadata, see `ebm.interop.carried.thresholds`. With the energy
+    alone there is nothing that they could be applied to.
+
     Before it is written, the file is run by onnxruntime and compared with the fit.
 
     Args:
@@ -171,6 +177,9 @@ def export_onnx(
         ShapeError: for a density of several targets, or members of such a fit.
         UnknownNameError: (a ValueError) for another `output`.
         InputError: if the network cannot be exported, the file does not agree with it or cannot be written.
+
+    Warns:
+        UserWarning: if the fit is calibrated, and the output is the energy.
     """
     _require_possible(fitted, output)
     x = torch.randn(3, *fitted.scaling.x_shape, generator=torch.Generator().manual_seed(0)).double()
@@ -178,12 +187,20 @@ def export_onnx(
         x = x * fitted.scaling.x_scale + fitted.scaling.x_mean
     points, widenings = require_count("points", points, least=2), require_count("widenings", widenings, 0)
     if output == "density":
-        content = _exported(DensityGraph(fitted, points, widenings), (x,), ("y", "log_density"))
+        carried = {} if fitted.calibration is None else {KEY: thresholds(fitted.calibration)}
+        graph: DensityGraph = DensityGraph(fitted, points, widenings)
+        content = _exported(graph, (x,), ("y", "log_density"), carried)
     else:
+        if fitted.calibration is not None:
+            warnings.warn(
+                "the calibration is of densities and does not go into a file of the energy alone; intervals "
+                "made from it guarantee nothing. For one target, output='density' carries it.",
+                stacklevel=2,
+            )
         y = fitted.scaling.raw(
             torch.linspace(-1, 1, 4).double()[None, :, None].expand(3, -1, fitted.target_dim)
         )
-        content = _exported(EnergyGraph(fitted, points, widenings), (x, y), ("f",))
+        content = _exported(EnergyGraph(fitted, points, widenings), (x, y), ("f",), {})
     write_atomic(expanded(path), content)
 
 
@@ -222,8 +239,10 @@ def _require_possible(fitted: FittedEBM, output: str) -> None:
         raise explain_missing("ONNX files", *missing)
 
 
-def _exported(graph: DensityGraph, inputs: tuple[Tensor, ...], names: tuple[str, ...]) -> bytes:
-    """The content of the file, after it has been run on the inputs.
+def _exported(
+    graph: DensityGraph, inputs: tuple[Tensor, ...], names: tuple[str, ...], carried: Mapping[str, str]
+) -> bytes:
+    """The content of the file, with entries of its metadata, after it has been run on the inputs.
 
     Raises:
         InputError: if that fails, or the results differ.
@@ -246,7 +265,10 @@ def _exported(graph: DensityGraph, inputs: tuple[Tensor, ...], names: tuple[str,
         raise InputError(f"the network cannot be written as ONNX: {str(error).splitlines()[0]}") from error
     if program is None:
         raise InputError("the network cannot be written as ONNX: torch's exporter returned nothing.")
-    content = program.model_proto.SerializeToString()
+    model = program.model_proto
+    for key, value in carried.items():
+        model.metadata_props.add(key=key, value=value)
+    content = model.SerializeToString()
     _require_agreement(graph, inputs, content)
     return content
 

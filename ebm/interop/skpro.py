@@ -11,7 +11,7 @@ from torch import Tensor
 from ebm.crps import crps_from_cells
 from ebm.density import GridDensity, ImportanceDensity
 from ebm.density.circular import CircularDensity
-from ebm.exceptions import DomainError, ShapeError
+from ebm.exceptions import DomainError, InputError, ShapeError
 from ebm.extras import explain_missing
 
 try:
@@ -89,11 +89,7 @@ class GridDistribution(BaseDistribution):  # type: ignore[misc, unused-ignore]
         """
         if density.target_dim != 1 or not isinstance(density, GridDensity):
             raise ShapeError(f"expected a grid of one target, got D={density.target_dim}.")
-        if isinstance(density, CircularDensity):
-            raise DomainError(
-                "skpro knows no circles: its quantiles and scores would be those of numbers on a line. Ask "
-                "the density itself, or give sine and cosine as targets of ebm.fit."
-            )
+        _require_line(isinstance(density, CircularDensity))
         points = density.axes[0].points.expand(density.batch_size, -1)
         return cls(points.cpu().numpy(), density.log_masses.cpu().numpy(), index, columns)
 
@@ -167,7 +163,9 @@ class GridDistribution(BaseDistribution):  # type: ignore[misc, unused-ignore]
 class EBMProbaRegressor(BaseProbaRegressor):  # type: ignore[misc, unused-ignore]
     """A probabilistic regressor of skpro that is fitted by `ebm.fit`.
 
-    For one target; `ebm.fit` itself gives the joint density of several.
+    For one target; `ebm.fit` itself gives the joint density of several. Where the fit is calibrated
+    (``EBMRegressor(calibrate=True)``, or ``model.estimator_.fitted_.calibrate(x, y)``), `predict_interval`
+    and `predict_quantiles` are, as ends of equal-tailed intervals; `predict_proba` is the density as fitted.
 
     Args:
         estimator: an `EBMRegressor` that says how to fit; None is one with its defaults. Searches reach its
@@ -220,9 +218,35 @@ class EBMProbaRegressor(BaseProbaRegressor):  # type: ignore[misc, unused-ignore
     def _predict(self, X: Any) -> Any:
         return pd.DataFrame(self.estimator_.predict(_named(X)), index=X.index, columns=self._target)
 
+    def _predict_quantiles(self, X: Any, alpha: list[float]) -> Any:
+        """Those of the density, or the ends of calibrated intervals; skpro makes its intervals of them."""
+        _require_line(self.estimator_.fitted_.scaling.circle is not None)
+        calibration = self.estimator_.fitted_.calibration
+        if calibration is not None and calibration.groups is not None:
+            raise InputError(
+                "the calibration is within groups, which intervals of skpro have no place for: ask "
+                "model.estimator_.predict_interval(X, level, groups=...), or calibrate without groups."
+            )
+        found = [self._quantile(_named(X), p, calibration is not None) for p in alpha]
+        columns = self._get_columns(method="predict_quantiles", alpha=alpha)
+        return pd.DataFrame(np.stack(found, 1), index=X.index, columns=columns)
+
+    def _quantile(self, X: Any, p: float, calibrated: bool) -> Array:
+        if not calibrated or p == 0.5:
+            return np.asarray(self.estimator_.predict_quantile(X, p))
+        return np.asarray(self.estimator_.predict_interval(X, abs(1 - 2 * p))[:, int(p > 0.5)])
+
     def _predict_proba(self, X: Any) -> GridDistribution:
         density = self.estimator_.predict_density(_named(X))
         return GridDistribution.of(density, X.index, self._target)
+
+
+def _require_line(on_circle: bool) -> None:
+    if on_circle:
+        raise DomainError(
+            "skpro knows no circles: its quantiles and scores would be those of numbers on a line. Ask "
+            "the density itself, or give sine and cosine as targets of ebm.fit."
+        )
 
 
 def _named(table: Any) -> Any:

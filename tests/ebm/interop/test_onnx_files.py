@@ -1,6 +1,8 @@
 """A fit as an ONNX file: onnxruntime gives the density and the energy of the fit."""
 
+import copy
 import importlib.util
+import json
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import ebm
 from ebm.exceptions import InputError, MissingPackageError, ShapeError
 from ebm.fitting import FittedEBM
 from ebm.interop import export_onnx
+from ebm.interop.carried import thresholds
 from ebm.interop.onnx_files import MODULES
 
 needs_onnx = pytest.mark.skipif(
@@ -66,6 +69,49 @@ def test_the_density_in_the_file_is_that_of_the_fit(line: FittedEBM, tmp_path: P
     np.testing.assert_allclose(log_density, expected, atol=2e-3)
     np.testing.assert_allclose(np.trapezoid(np.exp(log_density), grid), 1, atol=1e-9)
     assert run(path, x=np.zeros((1, 1)))[0].shape == (1, 1024)
+
+
+@needs_onnx
+def test_the_calibration_goes_into_the_file(line: FittedEBM, tmp_path: Path) -> None:
+    import onnxruntime
+
+    rng = np.random.default_rng(5)
+    fitted, path, groups = copy.copy(line), tmp_path / "line.onnx", np.arange(60) % 2
+    x = rng.uniform(0, 1, (60, 1))
+    fitted.calibrate(x, 1000 + 50 * x[:, 0] + 3 * rng.standard_normal(60), groups=groups)
+    export_onnx(fitted, path, widenings=1)
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    carried = json.loads(session.get_modelmeta().custom_metadata_map["ebmtrack.calibration"])
+    assert carried["rows"] == 60
+    assert carried["groups"] == [0, 1]
+    assert carried["interval"][0][carried["levels"].index(0.99)] is None  # that takes 99 rows
+    place = carried["levels"].index(0.9)
+    grid, log_density = session.run(None, {"x": x[:4]})
+    edges = np.concatenate((grid[:, :1], (grid[:, 1:] + grid[:, :-1]) / 2, grid[:, -1:]), 1)
+    below = np.concatenate((np.zeros((4, 1)), (np.exp(log_density) * np.diff(edges)).cumsum(1)), 1)
+    masses = [carried["interval"][groups[row]][place] for row in range(4)]
+    found = [
+        np.interp([(1 - mass) / 2, (1 + mass) / 2], below[row], edges[row]) for row, mass in enumerate(masses)
+    ]
+    np.testing.assert_allclose(found, fitted.predict_interval(x[:4], 0.9, groups=groups[:4]), atol=0.01)
+    assert abs(found - fitted.predict_interval(x[:4], 0.9, calibrated=False)).max() > 0.5
+    with pytest.warns(UserWarning, match="does not go into a file of the energy alone"):
+        export_onnx(fitted, path, output="energy")
+
+
+def test_thresholds_are_those_of_the_calibration(line: FittedEBM) -> None:
+    rng, fitted = np.random.default_rng(5), copy.copy(line)
+    x = rng.uniform(0, 1, (60, 1))
+    fitted.calibrate(x, 1000 + 50 * x[:, 0] + 3 * rng.standard_normal(60), clusters=np.arange(60) // 3)
+    assert fitted.calibration is not None
+    carried = json.loads(thresholds(fitted.calibration))
+    scores, place = fitted.calibration.scores, carried["levels"].index(0.8)
+    assert carried["groups"] is None
+    assert (carried["rows"], carried["clusters"]) == (60, 20)
+    for name, column in (("interval", scores.tail[:, 0]), ("set", scores.rank)):
+        assert carried[name][0][place] == fitted.calibration.threshold(column, 0.8)[0]
+    assert carried["log_density"][0][place] == -fitted.calibration.threshold(-scores.log_prob, 0.8)[0]
+    assert [values is None for values in carried["set"][0]] == [False] * 6 + [True]
 
 
 @needs_onnx

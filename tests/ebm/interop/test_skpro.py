@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from ebm.exceptions import ShapeError
+from ebm.exceptions import DomainError, InputError, ShapeError
 
 pytest.importorskip("skpro", reason="not installed: pip install -e '.[skpro]' brings it")
 pd = pytest.importorskip("pandas")
@@ -97,6 +97,36 @@ def test_a_fit_is_that_of_the_estimator_and_scored_and_searched_by_others() -> N
     assert 0 < CRPS()(y[90:], made) < 0.3
     search = GridSearchCV(model, KFold(2), {"estimator__epochs": [1, 20]}, CRPS())
     assert search.fit(x[:80], y[:80]).best_params_ == {"estimator__epochs": 20}
+
+
+def test_intervals_are_calibrated_where_the_fit_is() -> None:
+    rng = np.random.default_rng(0)
+    x = pd.DataFrame({"x": rng.uniform(-1, 1, 160)})
+    y = x.rename(columns={"x": "y"}) + 0.2 * rng.standard_normal((160, 1))
+    model = EBMProbaRegressor(EBMRegressor(epochs=3, random_state=0)).fit(x[:60], y[:60])
+    before = model.predict_interval(x[:5], coverage=[0.5, 0.9])
+    inner = model.estimator_
+    np.testing.assert_allclose(before.to_numpy()[:, 2:], inner.predict_interval(x[:5], 0.9), rtol=1e-9)
+    inner.fitted_.calibrate(x[60:].to_numpy(), y["y"][60:].to_numpy())
+    after = model.predict_interval(x[:5], coverage=[0.5, 0.9])
+    assert list(after.columns) == list(before.columns)
+    np.testing.assert_array_equal(after.to_numpy()[:, 2:], inner.predict_interval(x[:5], 0.9))
+    assert not np.allclose(before, after)
+    ends = model.predict_quantiles(x[:5], alpha=[0.05, 0.5, 0.95]).to_numpy()
+    np.testing.assert_allclose(ends[:, [0, 2]], after.to_numpy()[:, 2:], rtol=1e-12)
+    np.testing.assert_array_equal(ends[:, 1], inner.predict_quantile(x[:5], 0.5))
+    inner.fitted_.calibrate(x[60:].to_numpy(), y["y"][60:].to_numpy(), groups=np.arange(100) % 2)
+    with pytest.raises(InputError, match="within groups, which intervals of skpro"):
+        model.predict_interval(x[:5], coverage=0.9)
+
+
+def test_angles_are_refused_by_all_questions_of_distributions() -> None:
+    x = pd.DataFrame({"x": np.linspace(-1, 1, 40)})
+    model = EBMProbaRegressor(EBMRegressor(epochs=1, support="degrees", random_state=0))
+    model.fit(x, 350 + 20 * x)
+    for ask in (model.predict_proba, model.predict_interval, model.predict_var):
+        with pytest.raises(DomainError, match="knows no circles"):
+            ask(x[:2])
 
 
 def test_without_skpro_the_extra_is_named() -> None:
