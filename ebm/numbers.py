@@ -21,6 +21,7 @@ __all__ = [
     "plain_fields",
     "require_no_text",
     "require_number",
+    "require_truth",
     "unmasked",
 ]
 
@@ -69,6 +70,18 @@ def require_number(name: str, value: Any) -> float:
     if isinstance(number, bool) or not isinstance(number, int | float):
         raise no_number(name, value)
     return number
+
+
+def require_truth(name: str, value: Any) -> bool:
+    """`value` as a truth value of Python; those of NumPy and tensors are some too.
+
+    Raises:
+        DomainError: (a ValueError) if it is none: text, a number, several values, nothing.
+    """
+    truth = plain(value)
+    if not isinstance(truth, bool):
+        raise DomainError(f"{name} must be True or False, got {value!r}.")
+    return truth
 
 
 def require_no_text(name: str, value: Any) -> None:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ebm.calibration import Reliability, crps, reliability_of_ranks
+from ebm.checks import require_count
 from ebm.density import GridDensity, ImportanceDensity
 from ebm.density.masses import log_mass_between
 from ebm.exceptions import DomainError, ShapeError
@@ -196,7 +197,8 @@ class Answers(ABC):
         Returns:
             ``(N, n)`` or ``(N, n, D)``.
         """
-        generator = None if seed is None else torch.Generator(self.device).manual_seed(seed)
+        start = None if seed is None else require_count("seed", seed, least=0)
+        generator = None if start is None else torch.Generator(self.device).manual_seed(start)
 
         def finish(drawn: Tensor, x: Any) -> Any:
             return like_input(drawn[..., 0] if self.scaling.flat else drawn, x)

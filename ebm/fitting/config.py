@@ -7,7 +7,7 @@ from typing import Any
 from ebm.checks import require_count, require_from_zero, require_positive
 from ebm.exceptions import DomainError, InputError
 from ebm.lookup import unknown_name
-from ebm.numbers import plain_fields, require_number
+from ebm.numbers import plain_fields, require_number, require_truth
 
 __all__ = ["FitConfig", "TableOptions"]
 
@@ -135,6 +135,7 @@ class TableOptions:
         for name, known in (("missing", ("error", "impute")), ("unseen", ("error", "zeros"))):
             if getattr(self, name) not in known:
                 raise unknown_name(name, str(getattr(self, name)), known)
+        require_truth("encode", self.encode)
         plain_fields(self)
         require_count("max_levels", self.max_levels)
         if self.missing == "impute" and not self.encode:

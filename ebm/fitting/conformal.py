@@ -201,6 +201,8 @@ def require_groups(groups: Any, count: int) -> list[str | int]:
         ShapeError: if there are not `count`.
         InputError: if one is neither.
     """
+    if isinstance(groups, str | bytes) or not hasattr(groups, "__iter__"):
+        raise InputError(f"expected one group per row, {count} texts or whole numbers; got {groups!r}.")
     labels: list[Any] = [
         label.item() if isinstance(label, np.generic | Tensor) else label
         for label in (groups.tolist() if hasattr(groups, "tolist") else list(groups))

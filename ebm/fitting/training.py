@@ -32,6 +32,7 @@ from ebm.fitting.rows import Rows, prepare_rows
 from ebm.fitting.stages import Training
 from ebm.fitting.tables import names_of, target_count
 from ebm.fitting.warm import first_network, require_warm, taken_over, warm_rows
+from ebm.numbers import require_truth
 from ebm.threads import using_threads
 
 __all__ = ["fit"]
@@ -139,6 +140,7 @@ def fit(
     tables, place = TableOptions(**encoding), usable_device(device)
     path = None if checkpoint is None else checkpoint_path(checkpoint)
     x, y, held_out = whole_tables(x, y, sample_weight, validation_data)
+    calibrate = require_truth("calibrate", calibrate)
     config = _decided(config, loss, options, y, held_out, calibrate, base)
     chosen, journal = options_of(config, options), Journal(path, open_log(log, config))
     if warm_start is not None:
@@ -160,10 +162,7 @@ def fit(
         own_net = feature_net is not None or (warm_start is not None and warm_start.own_features)
         fitted = FittedEBM(model, scaling, config, chosen, history, own_features=own_net, base=base)
         with told_at_interrupt(fitted, journal, interrupted):
-            if calibrate:
-                calibrate_on(fitted, held)
-            else:
-                warn_overconfident(fitted, held)
+            (calibrate_on if calibrate else warn_overconfident)(fitted, held)
     return fitted
 
 
