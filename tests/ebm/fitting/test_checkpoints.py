@@ -196,7 +196,7 @@ def test_ctrl_c_after_training_loses_nothing(monkeypatch: pytest.MonkeyPatch) ->
     def stop(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("ebm.fitting.training.measure_scores", stop)
+    monkeypatch.setattr("ebm.fitting.honesty.measure_scores", stop)
     with pytest.raises(FitInterrupted, match="interrupted after training") as caught:
         fit("one", calibrate=True)
     same(caught.value.fitted, fit("one"))
