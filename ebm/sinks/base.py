@@ -77,7 +77,7 @@ class _Guarded:
             while not self._over and (row := self._rows.get()) is not None:
                 sink.write(*row)
             sink.close()
-        except Exception as error:  # noqa: BLE001  whatever it is, the run goes on
+        except BaseException as error:  # noqa: BLE001  sys.exit in a sink too: the run goes on
             reason = str(error).strip().splitlines()
             self._fail(reason[0] if reason else type(error).__name__)
 

@@ -1,6 +1,7 @@
 """The numbers of a fit reach sinks of every kind, and no sink can end it or change it."""
 
 import csv
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,15 @@ def test_epochs_of_two_stages_are_counted_on() -> None:
     assert stages == sorted(stages, reverse=True)
     assert set(stages) == {"mdn-2", "energy"}
     assert [epoch for _, epoch, _ in kept.rows] == list(range(1, len(stages) + 1))
+
+
+def test_a_sink_that_ends_the_process_is_one_warning() -> None:
+    class Leaves(Kept):
+        def write(self, *row: Any) -> None:
+            sys.exit("no more numbers")
+
+    with pytest.warns(UserWarning, match="log Leaves is off for the rest of this run: no more numbers"):
+        same(fit("one", log=Leaves()), fit("one"))
 
 
 def test_a_sink_that_raises_is_one_warning(tmp_path: Path) -> None:
