@@ -140,7 +140,11 @@ def checkpoint_path(path: Any) -> Path:
     if not isinstance(path, str | os.PathLike) or not str(path):
         raise InputError(f"checkpoint must be the path of a file, got {path!r}.")
     found = expanded(os.fspath(path))
-    if found.is_dir():
+    try:
+        folder = found.is_dir()
+    except OSError as error:  # too long a name
+        raise InputError(f"checkpoint cannot be at {found!s:.80}: {error.strerror or error}.") from error
+    if folder:
         raise InputError(f"checkpoint {found} is a folder; name a file in it, such as {found / 'fit.ckpt'}.")
     return found
 

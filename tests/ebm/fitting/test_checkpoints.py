@@ -92,6 +92,11 @@ def test_what_is_no_path(place: Any) -> None:
         fit("one", checkpoint=place)
 
 
+def test_a_name_that_no_file_can_have() -> None:
+    with pytest.raises(InputError, match="checkpoint cannot be at xxx.*name too long"):
+        fit("one", checkpoint="x" * 300)
+
+
 def test_places_that_cannot_be_written_are_told_before_training(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with interrupted_at(0):
