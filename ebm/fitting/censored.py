@@ -96,7 +96,10 @@ class Censored:
 
     def __getitem__(self, rows: Any) -> "Censored":
         """Some rows, by a slice, their numbers or a mask."""
-        return Censored(np.atleast_1d(self.lower[rows]), np.atleast_1d(self.upper[rows]))
+        some = Censored(np.atleast_1d(self.lower[rows]), np.atleast_1d(self.upper[rows]))
+        if self.index is not None:
+            some.index = self.index[np.atleast_1d(np.arange(len(self))[rows])]
+        return some
 
     def __repr__(self) -> str:
         right = int((np.isinf(self.upper) & np.isfinite(self.lower)).sum())

@@ -176,6 +176,11 @@ def test_kinds_of_input() -> None:
     assert repr(ebm.Censored(Y, (Y + 1).tolist())) == "Censored(0 known, 0 right, 0 left, 12 interval)"
     assert repr(ebm.Censored(upper=Y[:, None])) == "Censored(0 known, 0 right, 12 left, 0 interval)"
     table = pd.DataFrame({"x": X[:, 0]}, index=range(3, 15))
+    for rows in (slice(None), slice(2, 9), made.observed, [5, 3, 1, 7]):
+        assert list(made[rows].index) == list(frame["t"].iloc[rows].index)
+        with pytest.raises(InputError, match="another order"):
+            ebm.fit(table.iloc[rows][::-1], made[rows])
+    assert list(made[3].index) == [6]
     with pytest.raises(InputError, match="another order"):
         ebm.fit(table[::-1], made)
     with pytest.raises(InputError, match="another order"):
