@@ -13,6 +13,7 @@ from ebm.checks import require_count
 from ebm.density import GridDensity, ImportanceDensity
 from ebm.density.masses import log_mass_between
 from ebm.exceptions import DomainError, ShapeError
+from ebm.fitting.bounds import Bounds
 from ebm.fitting.censored import Censored
 from ebm.fitting.collecting import collected
 from ebm.fitting.data import Scaling, as_weights, like_input
@@ -36,6 +37,17 @@ class Block(NamedTuple):
 
 Summary = Callable[[Block], Tensor]
 Finish = Callable[[Tensor, Any], Any]
+
+
+def _log_within(density: AnyDensity, bounds: Tensor, support: Bounds) -> Tensor:
+    """Log-density of targets whose bounds ``(B, 2)`` are equal, log of the mass between others, ``(B,)``."""
+    assert isinstance(density, GridDensity)
+    low, high = bounds.unbind(1)
+    known = low == high
+    low, high = (end.clamp(support.low, support.high) for end in (low, high))
+    place = torch.where(known, low, density.quantile(0.5))
+    mass = log_mass_between(density, low, torch.where(known, torch.inf, high))
+    return torch.where(known, density.log_prob(place[:, None]), mass)
 
 
 def like_nothing(result: Tensor, _: Any) -> Tensor:
@@ -153,7 +165,7 @@ class Answers(ABC):
             DomainError: if censored targets are whole numbers, angles, or several per row.
         """
         if isinstance(y, Censored):
-            return like_input(self._log_between(x, y), x)
+            return self._log_between(x, y)
         return self._with_targets(x, y, lambda density, t: density.log_prob(t), like_input)
 
     def reliability(
@@ -232,7 +244,7 @@ class Answers(ABC):
         share = torch.where(total > 0, left / torch.where(total > 0, total, 1.0), (left > 0).double())
         return 1.0 - share.mean().item()
 
-    def _log_between(self, x: Any, y: Censored) -> Tensor:
+    def _log_between(self, x: Any, y: Censored) -> Any:
         """See `log_prob`, ``(N,)``."""
         require_same_order(x, y)
         rows, support = self.scaling.rows(x), self.scaling.support
@@ -245,16 +257,11 @@ class Answers(ABC):
             raise ShapeError(
                 f"expected a censored target for each of the {len(rows)} rows of x, got {len(y)}."
             )
-        found = []
+        column = Bounds() if support is None else support.columns[0]
         bounds = torch.from_numpy(np.stack((y.lower, y.upper), 1)).to(self.device)
-        for block, own in zip(self._blocks(rows), bounds.split(rows_at_a_time(1)), strict=True):
-            assert isinstance(block.density, GridDensity)
-            low, high = own.unbind(1)
-            known = low == high
-            place = torch.where(known, low, block.density.quantile(0.5))
-            mass = log_mass_between(block.density, low, torch.where(known, torch.inf, high))
-            found.append(torch.where(known, block.density.log_prob(place[:, None]), mass))
-        return torch.cat(found) if found else torch.zeros(0, dtype=torch.float64)
+        pairs = zip(self._blocks(rows), bounds.split(rows_at_a_time(1)), strict=True)
+        parts = (_log_within(block.density, own, column) for block, own in pairs)
+        return collected(parts, lambda done: like_input(torch.cat(done), x), len, len(rows))
 
     def _pair(self, x: Any, y: Any) -> tuple[Tensor, Tensor]:
         """Checked raw rows and targets that belong together."""

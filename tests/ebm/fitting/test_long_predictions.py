@@ -53,6 +53,7 @@ QUESTIONS: dict[str, Callable[[FittedEBM], Any]] = {
     "cdf": lambda f: f.cdf(X, Y),
     "crps": lambda f: f.crps(X, Y),
     "log_prob": lambda f: f.log_prob(X, Y),
+    "log-mass": lambda f: f.log_prob(X, ebm.Censored(Y - 1, Y)),
     "sample": lambda f: f.sample(X, 4, seed=0),
     "interval": lambda f: f.predict_interval(X, 0.8),
     "intervals": lambda f: f.predict_interval(X, [0.5, 0.9]),

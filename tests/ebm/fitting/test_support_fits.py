@@ -129,6 +129,23 @@ def test_far_beyond_the_inputs_densities_stay_inside() -> None:
     assert np.isfinite(fitted.predict(far)).all()
 
 
+@pytest.mark.parametrize("support", ["positive", (0, 40), (None, 40)])
+def test_open_bounds_end_where_the_support_does(support: Any) -> None:
+    y = np.random.default_rng(1).gamma(4.0, size=400)
+    fitted = ebm.fit(X, y, support=support, model="gaussian", epochs=2, progress=False)
+    column = fitted.scaling.support.columns[0]
+    for upper in (1e-9, 1e-6, 1e-3, 0.1, 5):
+        for low, high in ((-math.inf, upper), (40 - upper, math.inf)):
+            if low == -math.inf and column.low != 0 or high == math.inf and column.high != 40:
+                continue
+            closed = ebm.Censored([max(low, column.low)], [min(high, column.high)])
+            found = fitted.log_prob(X[:1], ebm.Censored([low], [high]))
+            assert np.isfinite(found).all()
+            np.testing.assert_allclose(found, fitted.log_prob(X[:1], closed), rtol=1e-9)
+    if column.low == 0:
+        assert fitted.log_prob(X[:1], ebm.Censored([-3], [-1])) == -math.inf
+
+
 def test_the_regressor_takes_a_support() -> None:
     y = np.random.default_rng(1).exponential(size=400)
     model = clone(EBMRegressor(support=(0, None), epochs=2, random_state=0)).fit(X, y)
