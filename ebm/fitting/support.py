@@ -134,7 +134,7 @@ class Column(Bounds):
             width = math.log(self.high - self.low)
             return math.log(near_low) - width, width - math.log(near_high)
         near = near_low if self.side == 1 else near_high
-        least = math.log(near / self.unit)
+        least = math.log(near) - math.log(self.unit)  # their quotient may be too small for a number
         greatest = math.log(MOST) if self.kind == "log" else math.inf
         return (least, greatest) if self.side == 1 else (-greatest, -least)
 

@@ -129,6 +129,13 @@ def test_far_beyond_the_inputs_densities_stay_inside() -> None:
     assert np.isfinite(fitted.predict(far)).all()
 
 
+@pytest.mark.parametrize("scale", [1e-200, 1e200])
+def test_positive_targets_of_any_unit(scale: float) -> None:
+    y = np.random.default_rng(1).gamma(4.0, size=400)
+    one, other = (ebm.fit(X, y * s, support="positive", epochs=2, progress=False) for s in (1.0, scale))
+    np.testing.assert_allclose(other.predict(X[:5]) / scale, one.predict(X[:5]), rtol=1e-4)
+
+
 @pytest.mark.parametrize("support", ["positive", (0, 40), (None, 40)])
 def test_open_bounds_end_where_the_support_does(support: Any) -> None:
     y = np.random.default_rng(1).gamma(4.0, size=400)
