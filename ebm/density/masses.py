@@ -12,7 +12,7 @@ from ebm.density.grid import GridDensity
 from ebm.density.scoring import score_in_chunks
 from ebm.exceptions import ShapeError
 
-__all__ = ["legendre", "log_mass_between", "tail_window"]
+__all__ = ["legendre", "log_mass_between", "tail_window", "log_within"]
 
 # Beyond a grid a tail is followed for this share of its length, by so many nodes.
 TAIL, NODES = 0.25, 64
@@ -91,3 +91,19 @@ def legendre(nodes: int) -> tuple[Tensor, Tensor]:
     """Nodes in [0, 1] and the logs of their weights, float64."""
     places, weights = np.polynomial.legendre.leggauss(nodes)
     return torch.from_numpy(0.5 * (places + 1)), torch.from_numpy(np.log(0.5 * weights))
+
+
+def log_within(density: GridDensity, bounds: Tensor, support: tuple[float, float]) -> Tensor:
+    """Log-density of targets whose bounds ``(B, 2)`` are equal, log of the mass between others, ``(B,)``.
+
+    Args:
+        density: of one target, D = 1.
+        bounds: may be infinite, and lie beyond the support.
+        support: lowest and highest target that there can be.
+    """
+    low, high = bounds.unbind(1)
+    known = low == high
+    low, high = (end.clamp(*support) for end in (low, high))
+    place = torch.where(known, low, density.quantile(0.5))
+    mass = log_mass_between(density, low, torch.where(known, torch.inf, high))
+    return torch.where(known, density.log_prob(place[:, None]), mass)

@@ -11,7 +11,7 @@ from torch import Tensor
 from ebm.calibration import Reliability, crps, reliability_of_ranks
 from ebm.checks import require_count
 from ebm.density import GridDensity, ImportanceDensity
-from ebm.density.masses import log_mass_between
+from ebm.density.masses import log_within
 from ebm.exceptions import DomainError, ShapeError
 from ebm.fitting.bounds import Bounds
 from ebm.fitting.censored import Censored
@@ -37,17 +37,6 @@ class Block(NamedTuple):
 
 Summary = Callable[[Block], Tensor]
 Finish = Callable[[Tensor, Any], Any]
-
-
-def _log_within(density: AnyDensity, bounds: Tensor, support: Bounds) -> Tensor:
-    """Log-density of targets whose bounds ``(B, 2)`` are equal, log of the mass between others, ``(B,)``."""
-    assert isinstance(density, GridDensity)
-    low, high = bounds.unbind(1)
-    known = low == high
-    low, high = (end.clamp(support.low, support.high) for end in (low, high))
-    place = torch.where(known, low, density.quantile(0.5))
-    mass = log_mass_between(density, low, torch.where(known, torch.inf, high))
-    return torch.where(known, density.log_prob(place[:, None]), mass)
 
 
 def like_nothing(result: Tensor, _: Any) -> Tensor:
@@ -260,7 +249,8 @@ class Answers(ABC):
         column = Bounds() if support is None else support.columns[0]
         bounds = torch.from_numpy(np.stack((y.lower, y.upper), 1)).to(self.device)
         pairs = zip(self._blocks(rows), bounds.split(rows_at_a_time(1)), strict=True)
-        parts = (_log_within(block.density, own, column) for block, own in pairs)
+        ends = (column.low, column.high)
+        parts = (log_within(cast(GridDensity, block.density), own, ends) for block, own in pairs)
         return collected(parts, lambda done: like_input(torch.cat(done), x), len, len(rows))
 
     def _pair(self, x: Any, y: Any) -> tuple[Tensor, Tensor]:
