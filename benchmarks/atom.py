@@ -124,7 +124,7 @@ class Plain(ClassifierTracker):
 
     def initialize(self, image: Any, box: Any) -> None:
         super().initialize(image, box)
-        self.refiner._head = None  # autograd through the branch
+        self.refiner.head = None  # autograd through the branch
 
     def _backbone(self, images: list[Pixels]) -> dict[str, Tensor]:
         return {name: maps.contiguous() for name, maps in super()._backbone(images).items()}

@@ -59,7 +59,7 @@ class Unshared(ClassifierTracker):
 
     def initialize(self, image: Any, box: Any) -> None:
         super().initialize(image, box)
-        self.refiner._head = None  # autograd through the branch
+        self.refiner.head = None  # autograd through the branch
         if self.classifier.memory is not None:
             self.classifier.memory.__class__ = StackedMemory
 

@@ -28,11 +28,12 @@ def refine_boxes(
     decay: float = 1.0,
     backtrack: bool = False,
     on_decrease: Literal["keep", "undo"] = "keep",
+    sizes: Tensor | None = None,
     validate: bool | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Refine candidate boxes of one target by gradient ascent, as the published trackers do.
+    """Refine candidate boxes of one target, or of several, by gradient ascent, as the published trackers do.
 
-    Space ``"relative"`` ascends in relative coordinates, all normalised by the size of box 0; ``"default"``
+    Space ``"relative"`` ascends in relative coordinates, normalised by the size of box 0; ``"default"``
     moves (x, y, w, h) by ``step_length * grad * (w, h, w, h)``.
 
     Args:
@@ -45,6 +46,8 @@ def refine_boxes(
         backtrack: Algorithm S1 instead, see `gradient_ascent`; the score never falls.
         on_decrease: without `backtrack`, ``"keep"`` takes every step and decays every time (DiMP);
             ``"undo"`` takes back a step that lowered the score and decays only then (ATOM).
+        sizes: widths and heights that space ``"relative"`` normalises by, px, ``(S, 2)``; None means those
+            of box 0. Boxes of several targets have those of their own target's first box.
         validate: look at the values of `boxes`; None means on CPU tensors only.
 
     Returns:
@@ -68,7 +71,7 @@ def refine_boxes(
         rects = boxes.detach().clone().to(float_dtype(boxes))
         if rects.shape[0] == 0:
             return rects, rects.new_zeros(0)
-        size = rects[0, 2:]
+        size = rects[0, 2:] if sizes is None else sizes.to(rects)
         start = rect_to_rel(rects, size, validate=validate)
         ascent = Ascent(score_fn=score_fn, decay=decay, validate=validate)
         if space == "relative":

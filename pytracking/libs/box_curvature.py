@@ -1,33 +1,11 @@
 """Second derivatives of precise pooling in the box, in closed form."""
 
-from typing import Any, Protocol
-
 import torch
 from torch import Tensor
 
-__all__ = ["Pooling", "curvature"]
+from pytracking.libs.box_pooling import Pooling
 
-Array = Any  # numpy.ndarray or Tensor
-
-
-class Pooling(Protocol):
-    """What is needed of a pooling of S boxes on a square map, see `pytracking.libs.box_energy`.
-
-    Attributes:
-        weights: of the cells of a side in every bin, ``[2 (x, y), S, bins, K]``.
-        offsets: distances of the bins' edges from the cells, cut at one cell, ``[2, S, bins + 1, K]``.
-        hats: of these, ``[2, S, bins + 1, K]``.
-        step: extent of a bin, cells, ``[2, S, 1, 1]``.
-        parts: the edges as parts of the extent, ``[bins + 1]``.
-        window: the cells, ``[K, K, C]``.
-    """
-
-    weights: Array
-    offsets: Array
-    hats: Array
-    step: Array
-    parts: Array
-    window: Tensor
+__all__ = ["curvature"]
 
 
 def curvature(pooling: Pooling, upstream: Tensor) -> Tensor:
@@ -39,7 +17,7 @@ def curvature(pooling: Pooling, upstream: Tensor) -> Tensor:
     Returns:
         ``[S, 4, 4]`` in (x, y, w, h); symmetric.
     """
-    window = pooling.window
+    (window,) = pooling.windows  # of one map
     first, second = _derivatives(pooling, window)
     columns, rows = torch.as_tensor(pooling.weights)  # [S, bins, K] each
     count, bins, size = columns.shape

@@ -16,13 +16,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pytracking.libs.box_curvature import curvature
+from pytracking.libs.box_pooling import Array, Pooling
+from pytracking.libs.box_pooling import as_tensor as _tensor
 
 __all__ = ["BoxEnergy", "ImageEnergy", "fold_head", "is_foldable"]
 
 
-THINNEST = 1e-4  # cells; narrower bins are averaged as if they were this wide
-Extremes = tuple[list[float], list[float]]
-Array = Any  # numpy.ndarray or Tensor
+Extremes = tuple[list[list[float]], list[list[float]]]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -106,60 +106,110 @@ def _without_batch_norm(block: Any) -> tuple[Tensor, Tensor]:
 
 
 class ImageEnergy:
-    """f of boxes in one image, and its gradient.
+    """f of boxes in one image, or of several targets' boxes each in an image of its own, and its gradient.
+
+    Several targets share every elementwise operation; boxes come target by target, equally many of each.
 
     Args:
-        energy: the target's head.
-        features: the image's test features, two levels ``[1, C, H, W]``.
+        energy: the target's head, or one head per target.
+        features: the images' test features, two levels ``[T, C, H, W]``.
+        stacked: make one batched product of the heads' products. None does so where launching a product
+            costs more than copying the heads, that is everywhere but on the CPU.
     """
 
-    def __init__(self, energy: BoxEnergy, features: Sequence[Tensor]) -> None:
-        self._energy = energy
-        self._maps = [_Map(f, level.bins) for f, level in zip(features, energy.levels)]
+    def __init__(
+        self,
+        energy: BoxEnergy | Sequence[BoxEnergy],
+        features: Sequence[Tensor],
+        *,
+        stacked: bool | None = None,
+    ) -> None:
+        heads = (energy,) if isinstance(energy, BoxEnergy) else tuple(energy)
+        self._bias = heads[0].bias
+        stacked = features[0].device.type != "cpu" if stacked is None else stacked
+        self._levels = [Heads(levels, stacked) for levels in zip(*(head.levels for head in heads))]
+        self._maps = [_Map(f, level.bins) for f, level in zip(features, heads[0].levels)]
 
     def __call__(self, boxes: Tensor) -> Tensor:
-        """f of boxes x, y, w, h ``[S, 4]``, crop px -> ``[S]``; differentiable once."""
+        """f of boxes x, y, w, h ``[T * S, 4]``, crop px -> ``[T * S]``; differentiable once."""
         scores: Tensor = _Evaluate.apply(boxes, self)
         return scores
 
     def value_and_gradient(self, boxes: Tensor) -> tuple[Tensor, Tensor]:
-        """f ``[S]`` of boxes ``[S, 4]`` and its gradient ``[S, 4]``, without a graph."""
+        """f ``[T * S]`` of boxes ``[T * S, 4]`` and its gradient ``[T * S, 4]``, without a graph."""
         scores, gradient = self.evaluate(boxes, with_gradient=True)
         return scores, cast(Tensor, gradient)
 
     def hessian(self, boxes: Tensor) -> Tensor:
-        """Second derivatives of f at boxes ``[S, 4]``, ``[S, 4, 4]`` in x, y, w, h, crop px.
+        """Second derivatives of f at boxes ``[S, 4]`` of one target, ``[S, 4, 4]`` in x, y, w, h, crop px.
 
         Those that exist: f has kinks where a hidden unit switches, and its slope has some where an edge of a
         bin crosses the centre of a cell.
         """
         total = boxes.new_zeros(len(boxes), 4, 4)
         for level, pooling in self._pooled(_array(boxes.detach()).T.reshape(2, 2, -1, 1)):
-            hidden = torch.addmm(level.bias, pooling.pooled, level.weight)
-            upstream = ((hidden > 0) * level.last) @ level.transposed
-            total = total + curvature(pooling, upstream) * level.scale**2
+            total = total + curvature(pooling, level.upstream(level.hidden(pooling.pooled))) * level.scale**2
         return total
 
     def evaluate(self, boxes: Tensor, *, with_gradient: bool) -> tuple[Tensor, Tensor | None]:
-        """Scores ``[S]`` and, if asked for, their gradients ``[S, 4]`` in x, y, w, h."""
+        """Scores ``[T * S]`` and, if asked for, their gradients ``[T * S, 4]`` in x, y, w, h."""
         # An exploding ascent must end in a rejected box, not in an error from the middle of a video.
         finite = torch.nan_to_num(boxes.detach(), nan=0.0, posinf=1e6, neginf=-1e6)
         axes = _array(finite).T.reshape(2, 2, -1, 1)  # (corner, extent), (x, y), box
-        scores, slope = self._energy.bias, None
+        scores, slope = self._bias, None
         for level, pooling in self._pooled(axes):
-            hidden = torch.addmm(level.bias, pooling.pooled, level.weight)
+            hidden = level.hidden(pooling.pooled)
             scores = scores + hidden.relu() @ level.last
             if with_gradient:
-                part = pooling.gradient(((hidden > 0) * level.last) @ level.transposed) * level.scale
+                part = pooling.gradient(level.upstream(hidden)) * level.scale
                 slope = part if slope is None else slope + part
         return scores, None if slope is None else _tensor(slope.reshape(4, -1).T)
 
-    def _pooled(self, axes: Array) -> Iterator[tuple[FoldedLevel, "_Pooling"]]:
-        """The levels and their pooling of boxes ``[2 (corner, extent), 2 (x, y), S, 1]``, crop px."""
-        extremes = None if isinstance(axes, Tensor) else _extremes(axes)
-        for level, cells in zip(self._energy.levels, self._maps):
-            window, places = cells.window(extremes, level.scale)
-            yield level, _Pooling(axes * level.scale, level.bins, cells.parts, window, places)
+    def _pooled(self, axes: Array) -> Iterator[tuple["Heads", Pooling]]:
+        """The levels and their pooling of boxes ``[2 (corner, extent), 2 (x, y), T * S, 1]``, crop px."""
+        extremes = None if isinstance(axes, Tensor) else _extremes(axes, len(self._maps[0].cells))
+        for level, cells in zip(self._levels, self._maps):
+            windows, places = cells.window(extremes, axes.shape[2], level.scale)
+            yield level, Pooling(axes * level.scale, level.bins, cells.parts, windows, places)
+
+
+class Heads:
+    """One level of the heads of T targets of one network, which differ in their weights alone.
+
+    Args:
+        levels: of each target.
+        stacked: see `ImageEnergy`.
+    """
+
+    def __init__(self, levels: Sequence[FoldedLevel], stacked: bool) -> None:
+        first = levels[0]
+        self.bins, self.scale, self.last, self._bias = first.bins, first.scale, first.last, first.bias
+        self._forth = _Products([level.weight for level in levels], stacked)
+        self._back = _Products([level.transposed for level in levels], stacked)
+
+    def hidden(self, pooled: Tensor) -> Tensor:
+        """``[T * S, O]`` of pooled values ``[T * S, bins * bins * C]``, before the activation."""
+        return self._forth(pooled) + self._bias
+
+    def upstream(self, hidden: Tensor) -> Tensor:
+        """Gradient of the score in the pooled values, ``[T * S, bins * bins * C]``."""
+        return self._back((hidden > 0) * self.last)
+
+
+class _Products:
+    """Rows ``[T * S, I]`` times the matrix ``[I, O]`` of their target."""
+
+    def __init__(self, matrices: list[Tensor], stacked: bool) -> None:
+        self._matrices = matrices
+        self._stack = torch.stack(matrices) if stacked and len(matrices) > 1 else None
+
+    def __call__(self, rows: Tensor) -> Tensor:
+        if self._stack is not None:
+            return torch.bmm(rows.reshape(len(self._stack), -1, rows.shape[1]), self._stack).flatten(0, 1)
+        if len(self._matrices) == 1:
+            return rows @ self._matrices[0]
+        parts = rows.chunk(len(self._matrices))
+        return torch.cat([part @ matrix for part, matrix in zip(parts, self._matrices)])
 
 
 class _Evaluate(torch.autograd.Function):
@@ -179,7 +229,7 @@ class _Evaluate(torch.autograd.Function):
 
 
 class _Map:
-    """A feature map ready for pooling: square, channels last, with the constants of its grid."""
+    """Feature maps ready for pooling: square, channels last, with the constants of their grid."""
 
     def __init__(self, features: Tensor, bins: int) -> None:
         high, wide = features.shape[2:]
@@ -187,29 +237,35 @@ class _Map:
         square = (
             F.pad(features, (0, max(high - wide, 0), 0, max(wide - high, 0))) if high != wide else features
         )
-        self.cells = square.detach()[0].permute(1, 2, 0).contiguous()  # [L, L, C]
+        self.cells = square.detach().permute(0, 2, 3, 1).contiguous()  # [T, L, L, C]
         grid = torch.arange(max(high, wide), device=features.device, dtype=features.dtype)
         self.places = _array(grid.expand(2, 1, 1, -1).contiguous())
         self.parts = _array(torch.arange(bins + 1, device=features.device, dtype=features.dtype) / bins)
 
-    def window(self, extremes: Extremes | None, scale: float) -> tuple[Tensor, Array]:
-        """The square of cells that boxes touch ``[K, K, C]``, and its places ``[2, 1, 1, K]``, x then y.
+    def window(self, extremes: Extremes | None, boxes: int, scale: float) -> tuple[Tensor, Array]:
+        """The squares of cells that boxes touch ``[T, K, K, C]``, and their places ``[2, T * S, 1, K]``.
 
         Args:
-            extremes: smallest and largest (x, y) of the boxes, px; None takes the whole map.
+            extremes: smallest and largest (x, y) of each target's boxes, px; None takes the whole maps.
+            boxes: T * S.
             scale: cells per px.
+
+        Returns:
+            Cells and places, x then y; one row of places where all boxes have the same.
         """
         if extremes is None:
             return self.cells, self.places
-        side = len(self.cells)
-        first = [min(max(math.floor(v * scale), 0), side - 1) for v in extremes[0]]
-        last = [min(max(math.ceil(v * scale), 0), side - 1) for v in extremes[1]]
-        size = max(b - a for a, b in zip(first, last)) + 1
-        left, top = (min(v, side - size) for v in first)
-        places = self.places[:, :, :, :size] + np.array([left, top], dtype=self.places.dtype).reshape(
-            2, 1, 1, 1
+        side, targets = self.cells.shape[1], len(self.cells)
+        first = [[min(max(math.floor(v * scale), 0), side - 1) for v in axis] for axis in extremes[0]]
+        last = [[min(max(math.ceil(v * scale), 0), side - 1) for v in axis] for axis in extremes[1]]
+        size = max(b - a for low, high in zip(first, last) for a, b in zip(low, high)) + 1
+        left, top = ([min(v, side - size) for v in axis] for axis in first)
+        squares = [c[y : y + size, x : x + size] for c, x, y in zip(self.cells, left, top)]
+        cells = squares[0].contiguous()[None] if targets == 1 else torch.stack(squares)
+        origin = np.array([left, top], dtype=self.places.dtype).repeat(
+            boxes // targets if targets > 1 else 1, 1
         )
-        return self.cells[top : top + size, left : left + size].contiguous(), places
+        return cells, self.places[:, :, :, :size] + origin[:, :, None, None]
 
 
 def _array(values: Tensor) -> Array:
@@ -217,68 +273,8 @@ def _array(values: Tensor) -> Array:
     return values.numpy() if values.device.type == "cpu" else values
 
 
-def _tensor(values: Array) -> Tensor:
-    """Inverse of `_array`."""
-    return values if isinstance(values, Tensor) else torch.from_numpy(values)
-
-
-def _extremes(axes: Array) -> Extremes:
-    """Smallest and largest (x, y) of boxes ``[2 (corner, extent), 2 (x, y), S, 1]``."""
+def _extremes(axes: Array, targets: int) -> Extremes:
+    """Smallest and largest (x, y) of each target's boxes ``[2 (corner, extent), 2 (x, y), T * S, 1]``."""
     far = axes[0] + axes[1].clip(0)
-    return axes[0].min(axis=1)[:, 0].tolist(), far.max(axis=1)[:, 0].tolist()
-
-
-class _Pooling:
-    """Precise pooling of S boxes on one square map, and its gradient in the boxes.
-
-    Elementwise work is written in what numpy and torch have in common; matrix products are torch's.
-
-    Args:
-        axes: boxes in cells, ``[2 (corner, extent), 2 (x, y), S, 1]``; an empty box pools to zero and has no
-            gradient.
-        bins: cells per side of the result.
-        parts: the bins' edges as parts of the extent, ``[bins + 1]``.
-        window: the cells that the boxes touch, ``[K, K, C]``.
-        places: their coordinates, ``[2, 1, 1, K]``, x then y.
-    """
-
-    def __init__(self, axes: Array, bins: int, parts: Array, window: Tensor, places: Array) -> None:
-        extent = axes[1].clip(0)
-        # All edges of an empty box coincide: its weights are zero whatever they are divided by.
-        self.step = (extent / bins).clip(THINNEST)[:, :, :, None]
-        self.filled, self.parts, self.window = extent[:, :, 0] > 0, parts, window
-        t = ((axes[0] + extent * parts)[:, :, :, None] - places).clip(-1, 1)  # [2, S, bins + 1, K]
-        self.offsets, self.hats = t, abs(t)
-        integral = t - t * self.hats * 0.5  # of the hat function, up to a constant
-        self.hats = 1 - self.hats
-        self.weights = (integral[:, :, 1:] - integral[:, :, :-1]) / self.step  # [2, S, bins, K]
-        count, size, channels = axes.shape[2], window.shape[0], window.shape[2]
-        columns, rows = _tensor(self.weights)
-        self.columns = columns[:, None].expand(-1, bins, -1, -1).reshape(count * bins, bins, size)
-        half = rows.reshape(count * bins, size) @ window.reshape(size, -1)
-        self.half = half.reshape(-1, size, channels)
-        self.pooled = torch.bmm(self.columns, self.half).reshape(count, -1)  # [S, bins * bins * C]
-
-    def gradient(self, upstream: Tensor) -> Array:
-        """Gradient of ``(pooled * upstream).sum()`` for upstream ``[S, bins * bins * C]``.
-
-        Returns:
-            ``[2 (corner, extent), 2 (x, y), S]``.
-        """
-        _, count, bins, size = self.weights.shape
-        above = upstream.reshape(count * bins, bins, -1)
-        by_column = torch.bmm(above, self.half.transpose(1, 2)).reshape(count, bins, bins, size).sum(1)
-        by_half = torch.bmm(self.columns.transpose(1, 2), above).reshape(count * bins, -1)
-        by_row = (by_half @ self.window.reshape(size, -1).T).reshape(count, bins, size)
-        by_weight = _array(torch.stack((by_column, by_row))) / self.step
-        # A weight is (I(e_k+1) - I(e_k)) / step with I' = hat and e_k = corner + extent * part_k.
-        moved = self.hats[:, :, 1:] - self.hats[:, :, :-1]
-        grown = self.hats * self.parts[:, None]
-        grown = grown[:, :, 1:] - grown[:, :, :-1] - self.weights / bins
-        by_corner = (by_weight * moved).sum((2, 3))
-        by_extent = (by_weight * grown).sum((2, 3)) * self.filled
-        return (
-            np.stack((by_corner, by_extent))
-            if isinstance(by_corner, np.ndarray)
-            else torch.stack((by_corner, by_extent))
-        )
+    low, high = (side.reshape(2, targets, -1) for side in (axes[0], far))
+    return low.min(axis=2).tolist(), high.max(axis=2).tolist()

@@ -1,6 +1,7 @@
 """Gradient ascent on scores whose maximum and path are known."""
 
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -141,6 +142,23 @@ def test_a_batch_is_refined_as_its_members_would_be_alone() -> None:
     alone = torch.cat([ascend(slice(i, i + 1)) for i in range(3)])
     torch.testing.assert_close(ascend(slice(0, 3)), alone)
     assert alone.unique().numel() == 3
+
+
+@pytest.mark.parametrize("rule", ["keep", "undo"])
+def test_boxes_of_two_targets_are_refined_as_each_target_alone(rule: str) -> None:
+    aims = torch.tensor([[60.0, 50.0], [300.0, 90.0]], dtype=torch.float64)
+    boxes = torch.tensor([[40.0, 30, 30, 20], [45.0, 35, 20, 30], [280.0, 80, 60, 30], [290.0, 60, 50, 40]])
+    boxes = boxes.double()
+
+    def score(aim: torch.Tensor) -> Callable[[torch.Tensor], torch.Tensor]:
+        return lambda b: -0.001 * (b[:, :2] + b[:, 2:] / 2 - aim).square().sum(-1) - b[:, 2:].log().sum(-1)
+
+    options = {"steps": 6, "step_length": 1e-2, "decay": 0.7, "on_decrease": rule}
+    sizes = boxes[[0, 0, 2, 2], 2:]
+    together, _ = refine_boxes(score(aims[[0, 0, 1, 1]]), boxes, sizes=sizes, **options)
+    alone = [refine_boxes(score(aims[i]), boxes[2 * i : 2 * i + 2], **options)[0] for i in (0, 1)]
+    torch.testing.assert_close(together, torch.cat(alone))
+    assert float((together - boxes).abs().max()) > 0.1
 
 
 def test_step_length_per_dimension_and_per_start() -> None:
