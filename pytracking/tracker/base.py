@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -115,11 +115,14 @@ class Tracked:
 
 
 class Tracker(Protocol):
-    """A single-target tracker; `notes` are sentences a command should print, e.g. on its weights."""
+    """What `load` gives; `notes` are sentences a command should print, e.g. on its weights.
+
+    Here are the calls for one target; `pytracking.tracker.common.several` has them for several.
+    """
 
     notes: tuple[str, ...]
 
-    def initialize(self, image: ArrayLike, box: ArrayLike) -> None:
+    def initialize(self, image: ArrayLike, box: Any) -> Any:
         """Start on `image`, uint8 RGB ``[H, W, 3]`` or grey ``[H, W]``, at `box` x, y, w, h, px.
 
         Raises:
@@ -127,8 +130,8 @@ class Tracker(Protocol):
             DomainError: if the box is not finite, has no area or lies outside the image.
         """
 
-    def track(self, image: ArrayLike) -> Tracked:
-        """Find the target in the next frame.
+    def track(self, image: ArrayLike) -> Any:
+        """Find the target in the next frame: a `Tracked`.
 
         Raises:
             InputError: if the image is no uint8 picture or the tracker was not initialised.

@@ -1,41 +1,40 @@
 """The tracker that repeats its first box: the floor every other tracker is measured against."""
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from collections.abc import Sequence
+from typing import Self
 
-from ebm.exceptions import InputError
+import numpy as np
+from numpy.typing import NDArray
+
+from pytracking.features.preprocessing import Image
 from pytracking.tracker.base import Flag, Tracked
-from pytracking.tracker.common.inputs import check_box, check_image
+from pytracking.tracker.common.several import SeveralTargets
 
 __all__ = ["FirstBox"]
 
 
-class FirstBox:
+class FirstBox(SeveralTargets):
     """Answers every frame with the first box, score 1 and state ok."""
 
-    notes: tuple[str, ...] = ()
-
     def __init__(self) -> None:
-        self._box: NDArray[np.float64] | None = None
+        super().__init__()
+        self._box: NDArray[np.float64] = np.zeros(4)
 
-    def initialize(self, image: ArrayLike, box: ArrayLike) -> None:
-        """Remember `box` x, y, w, h, px.
+    def twin(self) -> Self:
+        """Another one."""
+        return type(self)()
 
-        Raises:
-            InputError: if the image is no uint8 picture.
-            DomainError: if the box is not finite, has no area or lies outside the image.
-        """
-        self._box = check_box(box, check_image(image))
+    def begin(self, frame: Image, box: NDArray[np.float64]) -> None:
+        """Remember `box` x, y, w, h ``[4]``, px."""
+        self._box = box.copy()
 
-    def track(self, image: ArrayLike) -> Tracked:
-        """The first box again.
+    def move(self, box: NDArray[np.float64]) -> None:
+        """Remember another box."""
+        self._box = box.copy()
 
-        Raises:
-            InputError: if the image is no uint8 picture or the tracker was not initialised.
-        """
-        check_image(image)
-        if self._box is None:
-            raise InputError(
-                "The tracker has no target yet; call initialize(image, box) before track(image)."
-            )
-        return Tracked(box=self._box.copy(), score=1.0, flag=Flag.NORMAL)
+    def release(self) -> None:
+        """There is nothing to let go of."""
+
+    def advance(self, targets: Sequence[Self], frames: Sequence[Image]) -> list[Tracked]:
+        """The first boxes again."""
+        return [Tracked(box=target._box.copy(), score=1.0, flag=Flag.NORMAL) for target in targets]

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 from ebm.exceptions import InputError
 from ebm.lookup import lookup
 from pytracking.parameter.base import Params
-from pytracking.tracker.base import Tracker
 
 if TYPE_CHECKING:
     import torch
 
     from pytracking.parameter.tracking_params import TrackingParams
     from pytracking.tracker.common.conversation import MakeClassifier
+    from pytracking.tracker.common.several import SeveralTargets
 
 __all__ = ["TRACKERS", "TrackerOptions", "make_tracker"]
 
@@ -38,10 +38,10 @@ class TrackerOptions:
     with_covariance: bool = False
 
 
-Factory = Callable[[Params, TrackerOptions], Tracker]
+Factory = Callable[[Params, TrackerOptions], "SeveralTargets"]
 
 
-def _atom(params: Params, options: TrackerOptions) -> Tracker:
+def _atom(params: Params, options: TrackerOptions) -> "SeveralTargets":
     from pytracking.parameter.atom_params import ATOMParams
     from pytracking.tracker.atom.classifier import ATOMClassifier
 
@@ -50,7 +50,7 @@ def _atom(params: Params, options: TrackerOptions) -> Tracker:
     return _with_classifier("atom", params, ATOMClassifier, options)
 
 
-def _dimp(params: Params, options: TrackerOptions) -> Tracker:
+def _dimp(params: Params, options: TrackerOptions) -> "SeveralTargets":
     from pytracking.parameter.dimp_params import DiMPParams
     from pytracking.tracker.dimp.classifier import DiMPClassifier
 
@@ -61,7 +61,7 @@ def _dimp(params: Params, options: TrackerOptions) -> Tracker:
 
 def _with_classifier(
     name: str, params: "TrackingParams", classifier: "MakeClassifier", options: TrackerOptions
-) -> Tracker:
+) -> "SeveralTargets":
     """A tracker that learns a classifier online, with its network on the device."""
     import torch
 
@@ -84,7 +84,7 @@ def _with_classifier(
     return tracker
 
 
-def _first_box(params: Params, options: TrackerOptions) -> Tracker:
+def _first_box(params: Params, options: TrackerOptions) -> "SeveralTargets":
     from pytracking.tracker.first_box import FirstBox
 
     if options.device not in ("auto", "cpu"):  # it needs none, but a wrong name is a mistake all the same
@@ -106,7 +106,7 @@ def make_tracker(
     device: "str | torch.device" = "auto",
     seed: int = 0,
     with_covariance: bool = False,
-) -> Tracker:
+) -> "SeveralTargets":
     """Build the tracker `name`.
 
     Args:

@@ -1,26 +1,27 @@
 """What the trackers share: cropper, classifier with memory, localisation and box refiner in conversation."""
 
-from collections.abc import Callable
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, Self
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ebm.exceptions import InputError
-from pytracking.features.preprocessing import Pixels, images_to_tensor
+from pytracking.features.preprocessing import Image, Pixels, images_to_tensor
 from pytracking.parameter.tracking_params import TrackingParams
 from pytracking.tracker.base import Flag, LazyDensity, Tracked
-from pytracking.tracker.common.box_density import BoxDensity
+from pytracking.tracker.common.box_density import BoxDensity, why_no_density
 from pytracking.tracker.common.cropper import Cropper, Crops
-from pytracking.tracker.common.geometry import ScoreGrid, TargetState, clamp_position
+from pytracking.tracker.common.geometry import CropView, ScoreGrid, TargetState, clamp_position
 from pytracking.tracker.common.init_samples import first_frame_samples
-from pytracking.tracker.common.inputs import check_box, check_image
 from pytracking.tracker.common.localize import Localization, localize
 from pytracking.tracker.common.memory import SampleMemory
 from pytracking.tracker.common.network_info import adopt_geometry
-from pytracking.tracker.common.refiner import BoxRefiner
+from pytracking.tracker.common.refiner import BoxRefiner, RefineJob, refine_together
+from pytracking.tracker.common.several import SeveralTargets
 
 __all__ = ["Classifier", "ClassifierTracker", "MakeClassifier"]
 
@@ -70,8 +71,27 @@ MakeClassifier = Callable[[Any, Any], Classifier]
 """A classifier from a network and the parameters in force."""
 
 
-class ClassifierTracker:
-    """Tracks one target with a classifier that is learnt online and an energy over boxes.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Search:
+    """What one frame has shown of one target.
+
+    Attributes:
+        found: where the classifier sees it.
+        view: the crop of the winning search scale.
+        frame: image (H, W), px.
+        features: the classifier's, of that crop, ``[1, C, h, w]``.
+        maps: the box branch's backbone maps of that crop, ``[1, C, h, w]`` each; none without box branch.
+    """
+
+    found: Localization
+    view: CropView
+    frame: tuple[int, int]
+    features: Tensor
+    maps: list[Tensor]
+
+
+class ClassifierTracker(SeveralTargets):
+    """Tracks with a classifier that is learnt online and an energy over boxes, one target or several.
 
     Args:
         params: the parameter set.
@@ -100,31 +120,38 @@ class ClassifierTracker:
         seed: int = 0,
         with_covariance: bool = False,
     ) -> None:
+        super().__init__()
         self.params, self.notes = adopt_geometry(params, getattr(network, "info", None))
         self.network = network
         self.device = device
         self.seed = seed
         self.with_covariance = with_covariance
         self.cropper = Cropper(self.params)
+        self._make_classifier = classifier
         self.classifier = classifier(network, self.params)
         self.refiner = BoxRefiner(network.bb_regressor, self.params)
         self.frame_number = 0
         self._state: TargetState | None = None
         self._generator = torch.Generator()
         self._density = LazyDensity(None)
-        if with_covariance and (refusal := _no_density(self.params)):
+        if with_covariance and (refusal := why_no_density(self.params)):
             raise InputError(refusal)
 
-    def initialize(self, image: ArrayLike, box: ArrayLike) -> None:
-        """Start on `image`, uint8 RGB ``[H, W, 3]`` or grey ``[H, W]``, at `box` x, y, w, h, px.
+    def twin(self) -> Self:
+        """A tracker with the same network and parameters that has no target yet."""
+        return type(self)(
+            self.params,
+            self.network,
+            self.device,
+            self._make_classifier,
+            seed=self.seed,
+            with_covariance=self.with_covariance,
+        )
 
-        Raises:
-            InputError: if the image is no uint8 picture.
-            DomainError: if the box is not finite, has no area or lies outside the image.
-        """
-        frame = check_image(image)
+    def begin(self, frame: Image, box: NDArray[np.float64]) -> None:
+        """Learn the target from a frame, ``[H, W, 3]``, and its box x, y, w, h ``[4]``, px."""
         params = self.params
-        state = TargetState.from_box(check_box(box, frame), params.crop_size, params.search_area_scale)
+        state = TargetState.from_box(box, params.crop_size, params.search_area_scale)
         self._generator.manual_seed(self.seed)
         self._density.release()
         self.frame_number = 1
@@ -140,78 +167,115 @@ class ClassifierTracker:
                 self.refiner.set_reference(maps, first.boxes, first.plain, state)
         self._state = state
 
-    def track(self, image: ArrayLike) -> Tracked:
-        """Find the target in the next frame.
+    def move(self, box: NDArray[np.float64]) -> None:
+        """Search around another box, x, y, w, h ``[4]``, px, from the next frame on."""
+        there = TargetState.from_box(box, self.params.crop_size, self.params.search_area_scale)
+        self._state = self.state.moved(there.position).resized(there.size)
+        self.refiner.forget_position()
+        self.release()
 
-        Raises:
-            InputError: if the image is no uint8 picture or the tracker was not initialised.
-        """
+    def release(self) -> None:
+        """The last frame's density, unless it was read, can be read no longer; its features are freed."""
+        self._density.release()
+
+    @property
+    def state(self) -> TargetState:
+        """Where the target is thought to be."""
         if self._state is None:
-            raise InputError(
-                "The tracker has no target yet; call initialize(image, box) before track(image)."
-            )
-        crops = self.cropper.around(self._state, check_image(image))
-        self.frame_number += 1
-        covariance = None
+            raise RuntimeError("there is no target before begin()")
+        return self._state
+
+    def advance(self, targets: Sequence[Self], frames: Sequence[Image]) -> list[Tracked]:
+        """The next frame of every target: the crops of all are one batch, and so are their boxes."""
+        crops = [target.cropper.around(target.state, frame) for target, frame in zip(targets, frames)]
+        for target in targets:
+            target.frame_number += 1
         # Refinement differentiates, which tensors made in a caller's inference mode would forbid.
         with torch.inference_mode(False), torch.no_grad():
-            backbone = self._backbone(crops.images)
+            backbone = self._backbone([image for each in crops for image in each.images])
             features = self.classifier.features(backbone)
-            scores = self.classifier.score(features)
-            grid = self.classifier.grid(features)
-            found = localize(scores, crops.views, self._state, grid, self.params)
-            if found.flag is not Flag.NOT_FOUND:
-                self._state, covariance = self._settle(backbone, crops, found, self._state)
-            chosen = found.scale_index
-            box = crops.views[chosen].box_of(self._state)
-            sample = features[chosen : chosen + 1]
-            self.classifier.update(sample, box, found.flag, self.frame_number, found.score)
-            self._density.release()
-            self._density = self._lazy_density(backbone, crops, found, self._state)
-            if found.flag is not Flag.NOT_FOUND:
-                self._state = self.refiner.at_end_of_frame(self._state)
+            maps = self.network.get_backbone_bbreg_feat(backbone) if self.params.use_iou_net else []
+            count = len(self.params.scale_factors)
+            searches = [
+                target._find(each, features, maps, slice(i * count, (i + 1) * count))
+                for i, (target, each) in enumerate(zip(targets, crops))
+            ]
+            self._refine(targets, searches)
+            return [target._conclude(search) for target, search in zip(targets, searches)]
+
+    def _find(self, crops: Crops, features: Tensor, maps: list[Tensor], part: slice) -> "Search":
+        """Where the classifier sees the target, in its part of the batch."""
+        own = features[part]
+        scores = self.classifier.score(own)
+        found = localize(scores, crops.views, self.state, self.classifier.grid(own), self.params)
+        if found.flag is not Flag.NOT_FOUND:
+            ratio = self.params.target_inside_ratio
+            self._state = self.state.moved(
+                clamp_position(found.position, self.state.size, crops.frame, ratio)
+            )
+            if not self.params.use_iou_net:
+                self._state = self._rescale(self.state, found, crops.frame)
+        chosen = found.scale_index
+        row = slice(part.start + chosen, part.start + chosen + 1)
+        return Search(
+            found=found,
+            view=crops.views[chosen],
+            frame=crops.frame,
+            features=features[row],
+            maps=[level[row] for level in maps],
+        )
+
+    def _refine(self, targets: Sequence[Self], searches: "list[Search]") -> None:
+        """Refine the boxes of all targets that were found, together."""
+        if not self.params.use_iou_net:
+            return
+        found = [(t, s) for t, s in zip(targets, searches) if s.found.flag is not Flag.NOT_FOUND]
+        if len(found) == 1:
+            ((target, search),) = found
+            target._state = target.refiner.refine(
+                search.maps, search.view, target.state, search.found.flag, search.frame, target._generator
+            )
+        elif found:
+            jobs = [
+                RefineJob(t.refiner, s.view, t.state, s.found.flag, s.frame, t._generator) for t, s in found
+            ]
+            maps = [torch.cat(level) for level in zip(*(search.maps for _, search in found))]
+            for (target, _), state in zip(found, refine_together(jobs, maps)):
+                target._state = state
+
+    def _conclude(self, search: "Search") -> Tracked:
+        """Learn from the frame, and answer."""
+        found, state = search.found, self.state
+        seen = found.flag is not Flag.NOT_FOUND
+        wanted = self.with_covariance and seen and self.params.use_iou_net
+        covariance = self.refiner.covariance(search.view, state) if wanted else None
+        box = search.view.box_of(state)
+        self.classifier.update(search.features, box, found.flag, self.frame_number, found.score)
+        self._density.release()
+        self._density = self._lazy_density(search, state)
+        if seen:
+            self._state = self.refiner.at_end_of_frame(state)
         score = min(max(0.0, found.score), 1.0)  # in this order a NaN becomes 0
         return Tracked(
-            box=self._state.box,
+            box=self.state.box,
             score=score,
             flag=found.flag,
             covariance=covariance,
             lazy_density=self._density,
         )
 
-    def _settle(
-        self, backbone: dict[str, Tensor], crops: Crops, found: Localization, state: TargetState
-    ) -> tuple[TargetState, NDArray | None]:
-        """Move the target to where it was found, refine its box, and estimate the covariance if wanted."""
-        position = clamp_position(found.position, state.size, crops.frame, self.params.target_inside_ratio)
-        state = state.moved(position)
-        if not self.params.use_iou_net:
-            return self._rescale(state, found, crops.frame), None
-        view = crops.views[found.scale_index]
-        maps = self._box_maps(backbone, found)
-        state = self.refiner.refine(maps, view, state, found.flag, crops.frame, self._generator)
-        return state, self.refiner.covariance(view, state) if self.with_covariance else None
-
-    def _box_maps(self, backbone: dict[str, Tensor], found: Localization) -> list[Tensor]:
-        """What the box branch reads, of the winning search scale."""
-        index = found.scale_index
-        return [m[index : index + 1] for m in self.network.get_backbone_bbreg_feat(backbone)]
-
-    def _lazy_density(
-        self, backbone: dict[str, Tensor], crops: Crops, found: Localization, state: TargetState
-    ) -> LazyDensity:
+    def _lazy_density(self, search: "Search", state: TargetState) -> LazyDensity:
         """The frame's density for whoever asks, or why there is none."""
-        refusal = _no_density(self.params)
+        refusal = why_no_density(self.params)
         if refusal:
             return LazyDensity(None, refusal)
-        maps, view = self._box_maps(backbone, found), crops.views[found.scale_index]
         # A generator of the frame's own: what was read before makes no difference.
         seed = (self.seed ^ (self.frame_number * 0x9E3779B97F4A7C15)) & (2**63 - 1)
 
         def make() -> BoxDensity:
             generator = torch.Generator().manual_seed(seed)
             with torch.inference_mode(False), torch.no_grad():
-                return self.refiner.density(maps, view, state, found.presence, generator)
+                return self.refiner.density(search.maps, search.view, state, search.found.presence, generator)
 
         return LazyDensity(make)
 
@@ -225,16 +289,3 @@ class ClassifierTracker:
     def _backbone(self, images: list[Pixels]) -> dict[str, Tensor]:
         """Backbone maps of crops, by layer name."""
         return self.network.extract_backbone_features(images_to_tensor(images, self.device))
-
-
-def _no_density(params: TrackingParams) -> str:
-    """Why boxes have no density with these parameters; empty if they have one."""
-    if not params.use_iou_net:
-        return "This parameter set does without the box branch (use_iou_net=False): boxes have no density."
-    if params.box_scores != "density":
-        return (
-            "The box branch of this network was trained to give overlaps (box_scores='overlap'), which are "
-            "no log-densities: its boxes have no density. Networks that are trained by kld_is, nce, nce_plus "
-            "or ml_is have one, e.g. dimp nce_plus."
-        )
-    return ""
