@@ -1,14 +1,15 @@
-"""The three-call interface: load, initialize, track."""
+"""The three-call interface: load, initialize, track; for one target or several."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytracking.parameter.lookup import find_parameters
-from pytracking.tracker.base import Tracker
 from pytracking.tracker.registry import make_tracker
 
 if TYPE_CHECKING:
     import torch
+
+    from pytracking.tracker.common.several import SeveralTargets
 
 __all__ = ["load"]
 
@@ -22,7 +23,7 @@ def load(
     seed: int = 0,
     with_covariance: bool = False,
     compat: bool = False,
-) -> Tracker:
+) -> "SeveralTargets":
     """A tracker ready for its first frame. No dataset and no paths file is needed.
 
     Example::
@@ -30,6 +31,9 @@ def load(
         tracker = pytracking.load("dimp", "nce_plus", checkpoint="dimp_nce_plus.pth.tar")
         tracker.initialize(first_frame, (x, y, w, h))
         result = tracker.track(next_frame)  # result.box, result.score, result.state
+
+        tracker.initialize(first_frame, {1: box, 2: other_box})  # several targets
+        results = tracker.track(next_frame)  # {1: result, 2: result}; see add, remove and reset
 
     Args:
         tracker: name of the tracker.
