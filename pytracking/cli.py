@@ -42,7 +42,9 @@ COMMANDS: dict[str, Command] = {
     "demo": Command("pytracking.demo", "train, track and evaluate on generated videos, in minutes on a CPU"),
     "train": Command("ltr.run_training", "train a network: ebmtrack train dimp dimp_nce_plus"),
     "track": Command("pytracking.run_tracker", "run a tracker on a dataset: ebmtrack track dimp nce_plus"),
-    "video": Command("pytracking.run_video", "track one target through a video file or a folder of images"),
+    "video": Command(
+        "pytracking.run_video", "track one target or several through a video or a folder of images"
+    ),
     "density": Command("pytracking.run_density", "draw how sure a tracker is of its box in one frame"),
     "calibrate": Command(
         "pytracking.run_calibrate", "measure whether a tracker's density over boxes is honest"

@@ -1,8 +1,9 @@
-"""Track one target through a video file or a folder of images; writes an mp4 and a csv, needs no display."""
+"""Track targets through a video or a folder of images, to an mp4 and a csv; no display is needed."""
 
 import argparse
 import os
 import sys
+from collections.abc import Hashable, Mapping
 from collections.abc import Sequence as List
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
@@ -27,6 +28,10 @@ __all__ = ["build_parser", "main", "parse_box"]
 _EXAMPLES = """examples:
   python pytracking/run_video.py dimp nce_plus clip.mp4 --box 120,80,60,90
   python pytracking/run_video.py dimp nce_plus frames/ --box 120,80,60,90 --out tracked.mp4 --csv tracked.csv
+  python pytracking/run_video.py dimp nce_plus clip.mp4 --box-file boxes.txt --mot tracks.txt
+
+A box file has a line for every target, x,y,w,h or id,x,y,w,h; without ids targets count from 1. The csv then
+has a column id behind the frame, and a row for every target.
 
 The box is that of the first frame: left, top, width and height in pixels of the picture as it is shown,
 that is after it was turned upright if a phone or a camera marked it so. The csv has a row for each frame,
@@ -65,8 +70,10 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add_tracker_options(parser)
     parser.add_argument("video", metavar="VIDEO", help="video file, or folder of images")
-    parser.add_argument(
-        "--box", type=parse_box, required=True, metavar="x,y,w,h", help="target in the first frame, pixels"
+    start = parser.add_mutually_exclusive_group(required=True)
+    start.add_argument("--box", type=parse_box, metavar="x,y,w,h", help="target in the first frame, pixels")
+    start.add_argument(
+        "--box-file", type=local_path, metavar="FILE", help="several targets, one line each: [id,]x,y,w,h"
     )
     parser.add_argument(
         "--out",
@@ -76,6 +83,9 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add_workspace_option(parser)
     parser.add_argument("--csv", type=local_path, metavar="FILE.csv", help="default: beside the mp4")
+    parser.add_argument(
+        "--mot", type=local_path, metavar="FILE.txt", help="also write the MOT benchmarks' text format"
+    )
     parser.add_argument(
         "--threads",
         type=whole_number,
@@ -110,36 +120,62 @@ def _run(args: argparse.Namespace) -> int:
     from pytracking.evaluation.video_io import VideoWriter, open_video
     from pytracking.evaluation.video_names import video_path
     from pytracking.evaluation.video_run import VideoSink, track_video
+    from pytracking.evaluation.video_tables import csv_table, mot_table
     from pytracking.parameter import find_parameters
     from pytracking.tracker import make_tracker
     from pytracking.utils.loading import find_weights, load_tracking_network
 
     params = find_parameters(args.tracker, args.parameter, compat=args.compat)
+    boxes = _boxes(args)
     video = video_path(args.video)
     out = args.out or _default_out(video, args.tracker)
     table = args.csv or out.parent / f"{out.stem}.csv"
     source = open_video(video, *(() if args.fps is None else (args.fps,)))
     rate = (source.fps, source.time_base) if args.fps is None else (args.fps, None)
-    writer = VideoWriter(out, *rate, reserved=[table])
+    writer = VideoWriter(out, *rate, reserved=[table, *([args.mot] if args.mot else [])])
     weights = find_weights(params, args.checkpoint, args.weights)
     require_outputs(
         [
             Output(name="the video --out", path=out),
             Output(name="the table --csv", path=table, stream=True),
+            *([Output(name="the table --mot", path=args.mot, stream=True)] if args.mot else []),
         ],
-        {"the video": video, "the weights": weights.files},
+        {
+            "the video": video,
+            "the weights": weights.files,
+            "the boxes": args.box_file,
+        },
     )
     print(weights)
     network = None if weights.path is None else load_tracking_network(weights, args.tracker)
     tracker = make_tracker(args.tracker, params, network=network, device=args.device, seed=args.seed)
     with ExitStack() as stack:
         stack.enter_context(_threads(args.threads, network, args.device))
-        found = track_video(tracker, source, args.box, video, VideoSink(writer, table, stack))
+        tables = [csv_table(table, stack, with_ids=args.box_file is not None)]
+        tables += [mot_table(args.mot, stack)] if args.mot else []
+        found = track_video(tracker, source, boxes, video, VideoSink(writer, tables, stack))
     print(f"{found.tracked} frame{'s' * (found.tracked != 1)} tracked.")
     print(f"Video: {out}\nTable: {table}\nStates: {found.opinions()}")
+    if args.mot:
+        print(f"MOT: {args.mot}")
     for note in (*source.notes, *writer.notes, *found.notes(video)):
         print(f"note: {note}", file=sys.stderr)
     return 0 if found.complete else 1
+
+
+def _boxes(args: argparse.Namespace) -> "Mapping[Hashable, tuple[float, ...]] | tuple[float, ...]":
+    """The box, or those of the box file, with ids that the outputs can hold."""
+    from ebm.exceptions import InputError
+    from pytracking.evaluation.box_file import read_box_file
+
+    if args.box_file is None:
+        box: tuple[float, ...] = args.box
+        return box
+    boxes: Mapping[Hashable, tuple[float, ...]] = read_box_file(args.box_file)
+    names = [target for target in boxes if not isinstance(target, int)]
+    if args.mot and names:
+        raise InputError(f"The format of --mot takes whole numbers as ids; {args.box_file} has {names[0]!r}.")
+    return boxes
 
 
 def _threads(given: int, network: "nn.Module | None", device: str) -> AbstractContextManager[None]:

@@ -1,14 +1,16 @@
 """The tracker that repeats its first box: the floor every other tracker is measured against."""
 
 from collections.abc import Sequence
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pytracking.features.preprocessing import Image
 from pytracking.tracker.base import Flag, Tracked
 from pytracking.tracker.common.several import SeveralTargets
+
+if TYPE_CHECKING:
+    from pytracking.features.preprocessing import Image
 
 __all__ = ["FirstBox"]
 
@@ -24,7 +26,7 @@ class FirstBox(SeveralTargets):
         """Another one."""
         return type(self)()
 
-    def begin(self, frame: Image, box: NDArray[np.float64]) -> None:
+    def begin(self, frame: "Image", box: NDArray[np.float64]) -> None:
         """Remember `box` x, y, w, h ``[4]``, px."""
         self._box = box.copy()
 
@@ -35,6 +37,6 @@ class FirstBox(SeveralTargets):
     def release(self) -> None:
         """There is nothing to let go of."""
 
-    def advance(self, targets: Sequence[Self], frames: Sequence[Image]) -> list[Tracked]:
+    def advance(self, targets: Sequence[Self], frames: "Sequence[Image]") -> list[Tracked]:
         """The first boxes again."""
         return [Tracked(box=target._box.copy(), score=1.0, flag=Flag.NORMAL) for target in targets]

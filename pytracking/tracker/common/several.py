@@ -4,16 +4,18 @@ from abc import ABC, abstractmethod
 from collections.abc import Hashable, Mapping, Sequence
 from time import perf_counter
 from types import MappingProxyType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ebm.exceptions import DomainError, InputError
-from pytracking.features.preprocessing import Image
 from pytracking.tracker.base import Flag, Tracked
 from pytracking.tracker.common import info_dictionaries as dictionaries
 from pytracking.tracker.common.inputs import check_box, check_image
+
+if TYPE_CHECKING:
+    from pytracking.features.preprocessing import Image
 
 __all__ = ["SeveralTargets", "TargetId"]
 
@@ -44,11 +46,11 @@ class SeveralTargets(ABC):
         self._in_dictionaries = False
 
     @abstractmethod
-    def begin(self, frame: Image, box: Box) -> None:
+    def begin(self, frame: "Image", box: Box) -> None:
         """Start on a checked frame, ``[H, W, 3]``, at a checked box x, y, w, h ``[4]``, px."""
 
     @abstractmethod
-    def advance(self, targets: Sequence[Self], frames: Sequence[Image]) -> list[Tracked]:
+    def advance(self, targets: Sequence[Self], frames: "Sequence[Image]") -> list[Tracked]:
         """The next checked frame of every target, at least one, in one go; frames may differ in size."""
 
     @abstractmethod
@@ -237,7 +239,7 @@ class SeveralTargets(ABC):
     def _there_are(self) -> str:
         return f"There are: {_listed(self.targets)}." if self.targets else "There is none at present."
 
-    def _frame(self, image: ArrayLike | None) -> Image:
+    def _frame(self, image: ArrayLike | None) -> "Image":
         frame = self._last_frame if image is None else check_image(image)
         if frame is None:
             raise InputError(_NO_TARGET)
@@ -249,10 +251,10 @@ class SeveralTargets(ABC):
             target.release()
         self._several = new
 
-    def _all_begun(self, frame: Image, boxes: Mapping[TargetId, Box]) -> "dict[TargetId, Self]":
+    def _all_begun(self, frame: "Image", boxes: Mapping[TargetId, Box]) -> "dict[TargetId, Self]":
         return {target: self._begun(frame, boxes[target]) for target in boxes}
 
-    def _begun(self, frame: Image, box: Box) -> Self:
+    def _begun(self, frame: "Image", box: Box) -> Self:
         made = self.twin()
         made.begin(frame, box)
         return made
@@ -266,7 +268,7 @@ class SeveralTargets(ABC):
         return new
 
 
-def _checked(boxes: Boxes, frame: Image) -> dict[TargetId, Box]:
+def _checked(boxes: Boxes, frame: "Image") -> dict[TargetId, Box]:
     """Boxes in a frame; an error says of which target."""
     found = {}
     for target, box in boxes.items():
