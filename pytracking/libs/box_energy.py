@@ -1,8 +1,9 @@
 """The box branch's energy and its box gradient in closed form: no autograd graph through pooling and head.
 
 Refinement asks for f and its gradient in a few boxes of one image, ten times a frame. Through autograd that
-is some four hundred small operations a step. Here modulation and batch norms are folded into the head's
-weights once per target, only the cells that the boxes touch are read, and the gradient is written out.
+is some four hundred small operations a step. Here the batch norms are
+folded into the head's weights, the modulation goes to the map, only the cells that the boxes touch are read,
+and the gradient is written out.
 """
 
 import math
@@ -27,7 +28,7 @@ Extremes = tuple[list[list[float]], list[list[float]]]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class FoldedLevel:
-    """The head of one feature level with modulation and batch norm folded in.
+    """The head of one feature level with batch norm folded in; all targets of a network share it.
 
     Attributes:
         weight: ``[bins * bins * C, O]``, rows in the order (bin row, bin column, channel).
@@ -45,12 +46,25 @@ class FoldedLevel:
     bins: int
     scale: float
 
+    def hidden(self, pooled: Tensor) -> Tensor:
+        """``[S, O]`` of pooled values ``[S, bins * bins * C]``, before the activation."""
+        return torch.addmm(self.bias, pooled, self.weight)
+
+    def upstream(self, hidden: Tensor) -> Tensor:
+        """Gradient of the score in the pooled values, ``[S, bins * bins * C]``."""
+        return ((hidden > 0) * self.last) @ self.transposed
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class BoxEnergy:
-    """The box branch for one target: two folded levels and the last layer's bias."""
+    """The box branch for one target: two folded levels, what they are modulated by, the last layer's bias.
+
+    Pooling is linear in every channel, so that the modulation ``[C]`` of a level may go to the map: the
+    weights are read once for all targets.
+    """
 
     levels: tuple[FoldedLevel, ...]
+    modulation: tuple[Tensor, ...]
     bias: Tensor
 
 
@@ -66,7 +80,7 @@ def is_foldable(regressor: Any) -> bool:
 
 
 def fold_head(regressor: Any, modulation: Sequence[Tensor]) -> BoxEnergy:
-    """Fold a target's modulation and the batch norms into the head.
+    """Fold the batch norms into the head, and put a target's modulation beside it.
 
     Args:
         regressor: an ``AtomIoUNet`` in evaluation mode.
@@ -79,7 +93,7 @@ def fold_head(regressor: Any, modulation: Sequence[Tensor]) -> BoxEnergy:
         weight, bias = _without_batch_norm(block)
         channels = vector.numel()
         bins = math.isqrt(weight.shape[1] // channels)
-        weight = weight.reshape(-1, channels, bins * bins) * vector.reshape(1, -1, 1)
+        weight = weight.reshape(-1, channels, bins * bins)
         flat = weight.permute(2, 1, 0).reshape(bins * bins * channels, -1)
         levels.append(
             FoldedLevel(
@@ -91,7 +105,11 @@ def fold_head(regressor: Any, modulation: Sequence[Tensor]) -> BoxEnergy:
                 scale=1 / float(stride),
             )
         )
-    return BoxEnergy(levels=tuple(levels), bias=regressor.iou_predictor.bias)
+    return BoxEnergy(
+        levels=tuple(levels),
+        modulation=tuple(vector.flatten() for vector in modulation),
+        bias=regressor.iou_predictor.bias,
+    )
 
 
 def _without_batch_norm(block: Any) -> tuple[Tensor, Tensor]:
@@ -108,27 +126,19 @@ def _without_batch_norm(block: Any) -> tuple[Tensor, Tensor]:
 class ImageEnergy:
     """f of boxes in one image, or of several targets' boxes each in an image of its own, and its gradient.
 
-    Several targets share every elementwise operation; boxes come target by target, equally many of each.
+    Several targets share every operation; boxes come target by target, equally many of each.
 
     Args:
-        energy: the target's head, or one head per target.
+        energy: the target's head, or one head per target, all of one network.
         features: the images' test features, two levels ``[T, C, H, W]``.
-        stacked: make one batched product of the heads' products. None does so where launching a product
-            costs more than copying the heads, that is everywhere but on the CPU.
     """
 
-    def __init__(
-        self,
-        energy: BoxEnergy | Sequence[BoxEnergy],
-        features: Sequence[Tensor],
-        *,
-        stacked: bool | None = None,
-    ) -> None:
+    def __init__(self, energy: BoxEnergy | Sequence[BoxEnergy], features: Sequence[Tensor]) -> None:
         heads = (energy,) if isinstance(energy, BoxEnergy) else tuple(energy)
-        self._bias = heads[0].bias
-        stacked = features[0].device.type != "cpu" if stacked is None else stacked
-        self._levels = [Heads(levels, stacked) for levels in zip(*(head.levels for head in heads))]
-        self._maps = [_Map(f, level.bins) for f, level in zip(features, heads[0].levels)]
+        self._levels, self._bias = heads[0].levels, heads[0].bias
+        factors = [torch.stack(level)[:, :, None, None] for level in zip(*(h.modulation for h in heads))]
+        modulated = [f * factor for f, factor in zip(features, factors)]
+        self._maps = [_Map(f, level.bins) for f, level in zip(modulated, self._levels)]
 
     def __call__(self, boxes: Tensor) -> Tensor:
         """f of boxes x, y, w, h ``[T * S, 4]``, crop px -> ``[T * S]``; differentiable once."""
@@ -165,51 +175,12 @@ class ImageEnergy:
                 slope = part if slope is None else slope + part
         return scores, None if slope is None else _tensor(slope.reshape(4, -1).T)
 
-    def _pooled(self, axes: Array) -> Iterator[tuple["Heads", Pooling]]:
+    def _pooled(self, axes: Array) -> Iterator[tuple[FoldedLevel, Pooling]]:
         """The levels and their pooling of boxes ``[2 (corner, extent), 2 (x, y), T * S, 1]``, crop px."""
         extremes = None if isinstance(axes, Tensor) else _extremes(axes, len(self._maps[0].cells))
         for level, cells in zip(self._levels, self._maps):
             windows, places = cells.window(extremes, axes.shape[2], level.scale)
             yield level, Pooling(axes * level.scale, level.bins, cells.parts, windows, places)
-
-
-class Heads:
-    """One level of the heads of T targets of one network, which differ in their weights alone.
-
-    Args:
-        levels: of each target.
-        stacked: see `ImageEnergy`.
-    """
-
-    def __init__(self, levels: Sequence[FoldedLevel], stacked: bool) -> None:
-        first = levels[0]
-        self.bins, self.scale, self.last, self._bias = first.bins, first.scale, first.last, first.bias
-        self._forth = _Products([level.weight for level in levels], stacked)
-        self._back = _Products([level.transposed for level in levels], stacked)
-
-    def hidden(self, pooled: Tensor) -> Tensor:
-        """``[T * S, O]`` of pooled values ``[T * S, bins * bins * C]``, before the activation."""
-        return self._forth(pooled) + self._bias
-
-    def upstream(self, hidden: Tensor) -> Tensor:
-        """Gradient of the score in the pooled values, ``[T * S, bins * bins * C]``."""
-        return self._back((hidden > 0) * self.last)
-
-
-class _Products:
-    """Rows ``[T * S, I]`` times the matrix ``[I, O]`` of their target."""
-
-    def __init__(self, matrices: list[Tensor], stacked: bool) -> None:
-        self._matrices = matrices
-        self._stack = torch.stack(matrices) if stacked and len(matrices) > 1 else None
-
-    def __call__(self, rows: Tensor) -> Tensor:
-        if self._stack is not None:
-            return torch.bmm(rows.reshape(len(self._stack), -1, rows.shape[1]), self._stack).flatten(0, 1)
-        if len(self._matrices) == 1:
-            return rows @ self._matrices[0]
-        parts = rows.chunk(len(self._matrices))
-        return torch.cat([part @ matrix for part, matrix in zip(parts, self._matrices)])
 
 
 class _Evaluate(torch.autograd.Function):

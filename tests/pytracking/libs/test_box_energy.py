@@ -84,14 +84,13 @@ def test_ascent_is_the_same_with_and_without_autograd(
     assert float((boxes - BOXES).abs().max()) > 1e-3
 
 
-@pytest.mark.parametrize("stacked", [False, True])
-def test_several_targets_at_once_are_each_of_them_alone(stacked: bool, generator: torch.Generator) -> None:
+def test_several_targets_at_once_are_each_of_them_alone(generator: torch.Generator) -> None:
     net = branch(generator)
     settings = [setting(net, generator) for _ in range(3)]
     heads = [fold_head(net, modulation) for modulation, _ in settings]
     features = [torch.cat(level) for level in zip(*(maps for _, maps in settings))]
     boxes = torch.stack([BOXES[:4] + shift for shift in (0.0, 7.0, -11.0)])  # windows in other places
-    got = ImageEnergy(heads, features, stacked=stacked).value_and_gradient(boxes.flatten(0, 1))
+    got = ImageEnergy(heads, features).value_and_gradient(boxes.flatten(0, 1))
     alone = [ImageEnergy(h, m).value_and_gradient(b) for h, (_, m), b in zip(heads, settings, boxes)]
     torch.testing.assert_close(got[0], torch.cat([scores for scores, _ in alone]))
     torch.testing.assert_close(got[1], torch.cat([gradient for _, gradient in alone]))
