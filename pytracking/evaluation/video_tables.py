@@ -54,9 +54,8 @@ class Table:
             InputError: if the file cannot be written.
         """
         try:
-            if self._file is None:
-                self._file = self._open()
-            self._file.writelines(f"{line}\n" for line in self._lines(frame, rows))
+            file = self._file or self._open()
+            file.writelines(f"{line}\n" for line in self._lines(frame, rows))
         except OSError as error:
             if self._file is not None:
                 with suppress(OSError):  # what is left in the buffer would fail once more at the end
@@ -69,6 +68,7 @@ class Table:
         if there.is_file() and there.stat().st_nlink > 1:
             there.unlink()  # a hard link: its other name is a file that nobody named
         file = self._stack.enter_context(self._path.open("w", encoding="utf-8", newline="\n", buffering=1))
+        self._file = file  # before its first line, which may fail
         if self._header:
             file.write(self._header + "\n")
         return file
