@@ -20,6 +20,7 @@ __all__ = [
 CONVERT = "ebmtrack dataset convert"
 
 _SEPARATOR = re.compile(r"\s*[,;]\s*|\s+")
+_DECIMAL = re.compile(r"[+-]?\d+,\d+(?:[eE][+-]?\d+)?")
 _XML = (
     "holds XML, as VOC's annotations: write a line x,y,w,h from each bndbox, w = xmax - xmin, h = ymax - ymin"
 )
@@ -64,8 +65,13 @@ def numbers_of(fields: Sequence[str]) -> list[float] | None:
 
 
 def decimal_reading(line: str) -> list[float] | None:
-    """The numbers of a line whose commas are decimal points; None if it cannot be read so."""
+    """The numbers of a line whose commas are decimal points; None if it cannot be read so.
+
+    A decimal comma stands between digits: that of ``26 ,518`` or ``26, 518`` separates two numbers.
+    """
     fields = re.split(r"\s*;\s*|\s+", re.sub(r"\s*;$", "", line.strip()))
+    if not all(_DECIMAL.fullmatch(field) for field in fields if "," in field):
+        return None
     return numbers_of([field.replace(",", ".") for field in fields])
 
 

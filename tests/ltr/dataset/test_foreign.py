@@ -115,3 +115,10 @@ def test_decimal_commas_are_never_read_as_boxes_and_read_back_as_such(
     file.write_text("\n".join(lines))
     with pytest.raises(InputError, match="decimal commas"):
         read_boxes(file)
+
+
+@pytest.mark.parametrize("line", ["12, 10, 26.2 ,518", "12, 10, 26, 518", "12 10 26 ,5", "12 10 26, 5"])
+def test_a_comma_beside_a_space_separates_two_numbers(line: str) -> None:
+    """Read as a decimal one, the height 518 was converted to 0.518."""
+    assert decimal_reading(line) is None
+    assert decimal_reading("12 10 26,2 -0,518") == [12, 10, 26.2, -0.518]
