@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
+from ebm.integrity.zips import ZIP_ERRORS
+
 __all__ = ["named_globals"]
 
 NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")
@@ -24,7 +26,7 @@ def named_globals(path: Path) -> list[str]:
     """
     names: dict[str, None] = {}
     # A directory of a zip that is damaged may also name its parts in no encoding, or be laid out impossibly.
-    with contextlib.suppress(OSError, ValueError, zipfile.BadZipFile), _pickles(path) as stream:
+    with contextlib.suppress(OSError, *ZIP_ERRORS), _pickles(path) as stream:
         for _ in range(LEGACY_PICKLES):
             # Whatever a hostile or damaged file brings the scanner to: nothing more is to be learned from it.
             with contextlib.suppress(ValueError, IndexError, OverflowError, EOFError, UnicodeError):

@@ -7,14 +7,14 @@ from pathlib import Path
 
 from ebm.integrity.checksums import damaged, note_unchecked, seal_holds
 
-__all__ = ["require_sound_zip", "verified_zip"]
+__all__ = ["ZIP_ERRORS", "require_sound_zip", "verified_zip"]
 
 _EXPANSION = 20  # times the size of the file; weights hardly compress at all
 _ALWAYS = 1 << 24  # bytes that any file may unpack to
 _CHUNK = 1 << 20
 _FOLDER = 0x10  # DOS attribute: readers skip the bytes of such an entry
 _END, _END_BYTES = b"PK\x05\x06", 22  # of the record that ends an archive, without the comment
-_ERRORS = (
+ZIP_ERRORS = (  # of zipfile on damage: also on versions, methods and passwords that it does not know
     zipfile.BadZipFile,
     NotImplementedError,
     RuntimeError,
@@ -59,7 +59,7 @@ def verified_zip(path: Path) -> tuple[bool, dict[str, int]]:
                     with archive.open(entry) as part:
                         while part.read(_CHUNK):
                             pass  # the last read compares the CRC-32
-    except _ERRORS as error:
+    except ZIP_ERRORS as error:
         raise damaged(path, f"truncated or not intact as a zip archive ({_words(error)})") from error
     return sealed, sizes
 

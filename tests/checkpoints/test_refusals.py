@@ -162,3 +162,15 @@ def test_files_that_are_no_checkpoints(net, tmp_path: Path) -> None:
     torch.save({"net": dict(net.state_dict())}, nameless)
     with pytest.raises(InputError, match="does not say how its network is built"):
         load_network(nameless)
+
+
+def test_a_zip_of_an_unknown_version_behind_a_damaged_start_is_refused(net, tmp_path: Path) -> None:
+    """The container is not taken for one by its first bytes, but is by its end, when names are looked up."""
+    path = tmp_path / "a.pth.tar"
+    torch.save({"net": net.state_dict()}, path)
+    content = bytearray(path.read_bytes())
+    content[content.index(b"PK\x01\x02") + 6] = 64  # version needed to extract: 6.4
+    content.insert(2, 3)
+    path.write_bytes(content)
+    with pytest.raises(InputError):
+        read_checkpoint(path)
