@@ -45,6 +45,7 @@ COMMANDS: dict[str, Command] = {
     "video": Command(
         "pytracking.run_video", "track one target or several through a video or a folder of images"
     ),
+    "vot": Command("pytracking.vot.command", "try a tracker in the VOT toolkit, write the toolkit's files"),
     "density": Command("pytracking.run_density", "draw how sure a tracker is of its box in one frame"),
     "calibrate": Command(
         "pytracking.run_calibrate", "measure whether a tracker's density over boxes is honest"
