@@ -93,7 +93,14 @@ def check_entries(
     limit = timeout * (sequence.frames + 2) + 60  # the toolkit's own start included
     for entry in entries:
         said = toolkit.run(["evaluate", "--workspace", str(workspace), entry.name], workspace, limit)
+        said = Said(said.code, said.text + _logged(workspace / "logs", entry.name))
         yield _finding(entry.name, said, workspace / "results" / entry.name / "baseline", sequence)
+
+
+def _logged(folder: Path, name: str) -> str:
+    """What the tracker printed, where the toolkit has put that into a file."""
+    files = sorted(folder.glob(f"{name}_*")) if folder.is_dir() else []
+    return "".join(file.read_text(encoding="utf-8", errors="replace") for file in files)
 
 
 def _finding(name: str, said: Said, folder: Path, sequence: ShortSequence) -> Finding:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["build_parser", "main"]
 
-_PROTOCOLS = ("python", "folder", "trax")
+PROTOCOLS: "tuple[Protocol, ...]" = ("python", "folder", "trax")
 _EXAMPLES = """examples:
   ebmtrack vot check dimp nce_plus --checkpoint net.pth.tar
   ebmtrack vot check dimp nce_plus --sequence sequences/book --python ~/vot/bin/python
@@ -54,7 +54,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--frames", type=_frames, default=5, metavar="N", help="from the first (default: %(default)s)"
     )
     check.add_argument(
-        "--protocol", action="append", choices=_PROTOCOLS, help="only this one; may be repeated"
+        "--protocol", action="append", choices=PROTOCOLS, help="only this one; may be repeated"
     )
     check.add_argument("--python", type=local_path, metavar="FILE", help="Python that has the toolkit")
     check.add_argument(
@@ -77,7 +77,7 @@ def build_parser() -> argparse.ArgumentParser:
     integrate.add_argument("--name", help="of the tracker in the toolkit (default: EBMTrack-<parameters>)")
     integrate.add_argument(
         "--protocol",
-        choices=_PROTOCOLS,
+        choices=PROTOCOLS,
         default="python",
         help="python: the toolkit's Python imports EBMTrack; folder: a program that gets whole sequences; "
         "trax: for toolkits before 0.8 (default: %(default)s)",
@@ -165,11 +165,13 @@ def _options(args: argparse.Namespace, when_lost: str) -> dict[str, str]:
 
 
 def _check(args: argparse.Namespace) -> int:
-    from pytracking.vot.check import check_entries, reference_entry
+    from pytracking.vot.check import reference_entry
     from pytracking.vot.sequence_folder import draw_sequence, shorten
 
     options = _options(args, args.when_lost or "box")
     toolkit = _toolkit(args)
+    wanted: list[Protocol] = list(dict.fromkeys(args.protocol or PROTOCOLS))
+    refused = _refused(toolkit, wanted)
     with _workspace(args.keep) as workspace:
         place = workspace / "sequences"
         sequence = (
@@ -177,22 +179,35 @@ def _check(args: argparse.Namespace) -> int:
             if args.sequence is None
             else shorten(args.sequence, place, args.frames)
         )
-        entries, notes = _entries(args, toolkit, options, sequence)
+        entries = _entries(args, toolkit, options, [name for name in wanted if name not in refused], sequence)
         print(f"vot-toolkit {toolkit.version}, Python {toolkit.python_version}: {toolkit.python}")
         print(f"{sequence.frames} frames of {sequence.name}, {_objects(len(sequence.truth))}", flush=True)
-        failed = 0
-        entries = [reference_entry(toolkit, args.timeout), *entries]
-        width = max(len(entry.name) for entry in entries)
-        for found in check_entries(toolkit, workspace, entries, sequence, timeout=args.timeout):
-            print(f"  {found.name:<{width}}  {'ok' if found.ok else 'FAILED'}: {found.words}", flush=True)
-            failed += not found.ok
-            if args.verbose:
-                print(found.log, file=sys.stderr)
-        for note in notes:
-            print(f"note: {note}", file=sys.stderr)
+        failed = _show(args, toolkit, workspace, [reference_entry(toolkit, args.timeout), *entries], sequence)
+    for name, why in refused.items():
+        print(f"note: not tried by {name}: {why}.", file=sys.stderr)
     if args.keep:
         print(f"Workspace: {args.keep}")
     return 1 if failed else 0
+
+
+def _show(
+    args: argparse.Namespace,
+    toolkit: "Toolkit",
+    workspace: Path,
+    entries: "List[Entry]",
+    sequence: "ShortSequence",
+) -> int:
+    """A line for every tracker as it is done; how many failed."""
+    from pytracking.vot.check import check_entries
+
+    failed = 0
+    width = max(len(entry.name) for entry in entries)
+    for found in check_entries(toolkit, workspace, entries, sequence, timeout=args.timeout):
+        print(f"  {found.name:<{width}}  {'ok' if found.ok else 'FAILED'}: {found.words}", flush=True)
+        failed += not found.ok
+        if args.verbose:
+            print(found.log, file=sys.stderr)
+    return failed
 
 
 def _objects(count: int) -> str:
@@ -227,26 +242,45 @@ def _workspace(keep: Path | None) -> Iterator[Path]:
     yield keep.resolve()
 
 
-def _entries(
-    args: argparse.Namespace, toolkit: "Toolkit", options: dict[str, str], sequence: "ShortSequence"
-) -> "tuple[list[Entry], list[str]]":
-    """The sections of our tracker by the protocols that can be tried, and why the others cannot."""
-    import importlib.util
+def _refused(toolkit: "Toolkit", wanted: "List[Protocol]") -> "dict[Protocol, str]":
+    """Which of the protocols cannot be tried, and why.
 
+    Raises:
+        InputError: if none can.
+    """
     from ebm.exceptions import InputError
-    from pytracking.vot.ini import entry_of
 
-    trax_here = importlib.util.find_spec("trax") is not None
-    trax_there = toolkit.has_tracker and toolkit.has_trax
-    refused = {}
+    refused: dict[Protocol, str] = {}
     if not toolkit.has_python_api:
         refused["python"] = refused["folder"] = f"toolkit {toolkit.version} is older than 0.8"
     elif not toolkit.has_tracker:
-        refused["python"] = "that Python has no EBMTrack with torch"
-    if not trax_here and not trax_there:
+        refused["python"] = f"{toolkit.python} has no EBMTrack with torch"
+    if not _has_trax() and not (toolkit.has_tracker and toolkit.has_trax):
         refused["trax"] = f"{sys.executable} has no vot-trax: pip install 'ebmtrack[vot]'"
-    wanted: list[Protocol] = args.protocol or list(_PROTOCOLS)
-    entries = [
+    refused = {name: why for name, why in refused.items() if name in wanted}
+    if len(refused) == len(wanted):
+        reasons = "; ".join(f"by {name}: {why}" for name, why in refused.items())
+        raise InputError(f"The tracker cannot be tried {reasons}.")
+    return refused
+
+
+def _has_trax() -> bool:
+    import importlib.util
+
+    return importlib.util.find_spec("trax") is not None
+
+
+def _entries(
+    args: argparse.Namespace,
+    toolkit: "Toolkit",
+    options: dict[str, str],
+    protocols: "List[Protocol]",
+    sequence: "ShortSequence",
+) -> "list[Entry]":
+    """The sections of our tracker, one a protocol."""
+    from pytracking.vot.ini import entry_of
+
+    return [
         entry_of(
             f"{args.tracker}-{args.parameter}-{protocol}",
             protocol,
@@ -255,15 +289,10 @@ def _entries(
             options,
             timeout=args.timeout,
             boxes=sequence.starts_from_mask,
-            python=toolkit.python if protocol == "trax" and not trax_here else sys.executable,
+            python=sys.executable if protocol == "folder" or _has_trax() else toolkit.python,
         )
-        for protocol in dict.fromkeys(wanted)
-        if protocol not in refused
+        for protocol in protocols
     ]
-    notes = [f"not tried by {name}: {why}." for name, why in refused.items() if name in wanted]
-    if not entries:
-        raise InputError(f"The tracker cannot be tried. {' '.join(notes)}")
-    return entries, notes
 
 
 def _integrate(args: argparse.Namespace) -> int:

@@ -48,6 +48,8 @@ def run_trax(follower: Follower, name: str) -> int:
     try:
         import trax
     except ModuleNotFoundError as error:
+        if error.name != "trax":
+            raise
         raise explain_missing("the TraX protocol", "trax") from error
 
     regions = [trax.Region.RECTANGLE, trax.Region.POLYGON, trax.Region.MASK]
