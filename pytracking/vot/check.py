@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from ebm.exceptions import InputError
 from pytracking.vot.ini import Entry, add_section
 from pytracking.vot.regions import Box, box_of_text
 from pytracking.vot.sequence_folder import ShortSequence
@@ -111,7 +110,7 @@ def _finding(name: str, said: Said, folder: Path, sequence: ShortSequence) -> Fi
         return Finding(name, False, f"no result for {', '.join(missing)}: {_reason(said)}", log=said.text)
     try:
         answers = {key: _answers(file) for key, file in files.items()}
-    except InputError as error:
+    except ValueError as error:
         return Finding(name, False, f"its result cannot be read: {error}", log=said.text)
     short = {key: len(rows) for key, rows in answers.items() if len(rows) != sequence.frames}
     if short:
@@ -130,7 +129,7 @@ def _finding(name: str, said: Said, folder: Path, sequence: ShortSequence) -> Fi
 def _answers(file: Path) -> list[Box | None]:
     """Boxes of a result; None in the first frame of an object, before it, and where nothing was found."""
     lines = file.read_text(encoding="utf-8").split()
-    return [None if "," not in line or line.startswith("0,0,0,0") else _bounds(line) for line in lines]
+    return [_bounds(line) if "," in line else None for line in lines]
 
 
 def _bounds(line: str) -> Box | None:

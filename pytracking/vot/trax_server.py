@@ -75,7 +75,8 @@ def _serve(trax: Any, server: Any, follower: Follower) -> int:
             boxes = [_box(trax, region, follower.options.polygon) for region, _ in request.objects or ()]
             image = color_file({channel: image.path() for channel, image in request.image.items()})
             first = request.type == trax.TraxStatus.INITIALIZE
-            answers = follower.start(image, boxes) if first else follower.go_on(image, boxes)
+            with stdout_to_stderr():
+                answers = follower.start(image, boxes) if first else follower.go_on(image, boxes)
         except (EBMError, OSError) as error:
             server.quit(str(error))
             raise
