@@ -42,6 +42,7 @@ COMMANDS: dict[str, Command] = {
     "demo": Command("pytracking.demo", "train, track and evaluate on generated videos, in minutes on a CPU"),
     "train": Command("ltr.run_training", "train a network: ebmtrack train dimp dimp_nce_plus"),
     "track": Command("pytracking.run_tracker", "run a tracker on a dataset: ebmtrack track dimp nce_plus"),
+    "experiment": Command("pytracking.run_experiment", "run trackers on datasets, and compare them"),
     "video": Command(
         "pytracking.run_video", "track one target or several through a video or a folder of images"
     ),

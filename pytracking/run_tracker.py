@@ -23,7 +23,6 @@ with script_imports(__name__):
 
 if TYPE_CHECKING:
     from pytracking.evaluation.data import Sequence
-    from pytracking.evaluation.running import RunReport
     from pytracking.evaluation.spec import TrackerSpec
 
 __all__ = ["build_parser", "main"]
@@ -98,6 +97,7 @@ def _run(args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from pytracking.analysis.protocols import protocol_for
+    from pytracking.analysis.run_report import print_failures, print_report, print_scores
     from pytracking.evaluation.running import run_dataset
     from pytracking.evaluation.spec import make_spec
     from pytracking.parameter import find_parameters
@@ -122,9 +122,17 @@ def _run(args: argparse.Namespace) -> int:
     report = run_dataset(
         sequences, spec, results_root=root, workers=args.threads, rerun=args.rerun, say=tqdm.write
     )
-    _print_report(report)
-    _print_scores(args, sequences, spec, report, root)
-    return _print_failures(report)
+    print_report(report)
+    print_scores(
+        sequences,
+        [(spec.label, report)],
+        root,
+        compare=args.compare,
+        protocol=args.protocol,
+        allow_missing=args.allow_missing,
+        per_sequence=args.per_sequence,
+    )
+    return print_failures([report])
 
 
 def _require_usable(
@@ -145,62 +153,6 @@ def _require_usable(
         [Output(name="the folder of results", path=spec.folder(root), folder=True)],
         {**read_by_dataset(args, dataset), "the weights": spec.weights.files},
     )
-
-
-def _print_report(report: "RunReport") -> None:
-    ran = [outcome for outcome in report.outcomes if outcome.error is None]
-    if report.reused:
-        print(f"{_count(len(report.reused))} finished before and kept (--rerun runs them again).")
-    if ran:
-        frames = sum(outcome.frames for outcome in ran)
-        speed = f" at {report.fps:.1f} frames per second (tracker alone)" if report.fps else ", not timed"
-        print(f"{_count(len(ran))} run, {frames} frames{speed}.")
-
-
-def _count(sequences: int) -> str:
-    return f"{sequences} sequence{'' if sequences == 1 else 's'}"
-
-
-def _print_scores(
-    args: argparse.Namespace,
-    sequences: "List[Sequence]",
-    spec: "TrackerSpec",
-    report: "RunReport",
-    root: Path,
-) -> None:
-    """A table of this tracker, those compared with, and the first box; over the sequences with results."""
-    from pytracking.analysis.extract import evaluate
-    from pytracking.analysis.gathering import gather_sources
-    from pytracking.analysis.metrics import has_ground_truth
-    from pytracking.analysis.sources import FirstBoxSource, FolderSource
-    from pytracking.analysis.tables import format_table, per_sequence_table, score_table
-    from pytracking.evaluation.results import ResultFolder
-
-    finished = set(report.finished)
-    done = [sequence for sequence in sequences if sequence.name in finished]
-    if not done:
-        return
-    if not all(has_ground_truth(sequence.ground_truth) for sequence in done):
-        print("Only the first frames are annotated: the benchmark's server scores these results.")
-        return
-    sources = gather_sources(args.compare, root, [FolderSource(spec.label, ResultFolder(report.folder))])
-    if spec.tracker != "first_box" and all(not isinstance(source, FirstBoxSource) for source in sources):
-        sources.append(FirstBoxSource())
-    evaluation = evaluate(done, sources, rule=args.protocol, allow_missing=args.allow_missing)
-    print(f"\n{format_table(score_table(evaluation))}")
-    if args.per_sequence:
-        print(f"\n{format_table(per_sequence_table(evaluation))}")
-
-
-def _print_failures(report: "RunReport") -> int:
-    if not report.failed:
-        return 0
-    total = len(report.outcomes) + len(report.reused)
-    print(f"\n{len(report.failed)} of {_count(total)} failed:", file=sys.stderr)
-    for error in report.failed.values():
-        print(f"  error: {error}", file=sys.stderr)
-    print("Results of the others are kept; the same command runs the failed ones again.", file=sys.stderr)
-    return 1
 
 
 if __name__ == "__main__":
