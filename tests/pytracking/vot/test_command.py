@@ -1,4 +1,4 @@
-"""``ebmtrack vot``: with a stand-in for the toolkit's Python, and with the real one where a variable names it."""
+"""``ebmtrack vot``: with a stand-in for the toolkit, and with the real one where a variable names it."""
 
 import os
 import re
