@@ -9,14 +9,24 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from ebm.exceptions import InputError
 from ebm.files import write_atomic
 
-__all__ = ["Entry", "Protocol", "add_section", "entry_of", "needs_boxes", "require_name", "write_workspace"]
+__all__ = [
+    "PROTOCOLS",
+    "Entry",
+    "Protocol",
+    "add_section",
+    "entry_of",
+    "needs_boxes",
+    "require_name",
+    "write_workspace",
+]
 
 Protocol = Literal["python", "folder", "trax"]
+PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
 
 PROGRAM = Path(__file__).resolve().parents[1] / "run_vot.py"
 FACTORY = "pytracking.vot.python_tracker:VOTTracker"

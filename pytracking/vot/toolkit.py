@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import site
 import subprocess
@@ -17,6 +18,8 @@ __all__ = ["REQUIREMENTS", "Said", "Toolkit", "find_toolkit", "install_toolkit"]
 
 REQUIREMENTS = ("vot-toolkit>=0.8,<0.9", "attributee==0.1.9")  # as the extra vot-toolkit
 _INSTALL_LIMIT = 900  # seconds
+_MARK = ".ebmtrack-vot"  # of a folder that was made here, and may be made anew
+_READY = "The VOT toolkit, for 'ebmtrack vot check'. The folder may be removed.\n"
 _LOOK = """
 import importlib.metadata, importlib.util, json, platform
 def version(name):
@@ -112,22 +115,29 @@ def install_toolkit(folder: Path, say: Callable[[str], None]) -> Path:
         InputError: if the folder holds something else, or the packages cannot be had.
     """
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    ready = folder / ".ebmtrack-vot"
-    if ready.is_file():
-        return python
-    if folder.exists() and any(folder.iterdir()) and not (folder / "pyvenv.cfg").is_file():
-        raise InputError(f"{folder} is no environment of Python; name an empty or a new folder with --venv.")
-    say(f"Installing {' and '.join(REQUIREMENTS)} into {folder}")
-    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *REQUIREMENTS]
-    for words in ([sys.executable, "-m", "venv", "--clear", str(folder)], pip):
-        said = _run(words, Path.cwd(), os.environ, _INSTALL_LIMIT)
-        if said.code != 0:
-            raise InputError(f"The toolkit could not be installed: {' '.join(words)} says {_last(said.text)}")
+    mark = folder / _MARK
+    if not (python.is_file() and mark.is_file() and mark.read_text() == _READY):
+        if folder.exists() and not mark.is_file() and (not folder.is_dir() or any(folder.iterdir())):
+            raise InputError(f"{folder} was not made by this command; name a new folder with --venv.")
+        say(f"Installing {' and '.join(REQUIREMENTS)} into {folder}")
+        _make(folder, python, mark)
     (packages,) = folder.glob("Lib/site-packages" if os.name == "nt" else "lib/python*/site-packages")
     root = Path(__file__).resolve().parents[2]
     (packages / "ebmtrack-beside.pth").write_text("\n".join([str(root), *site.getsitepackages(), ""]))
-    ready.write_text("The VOT toolkit, for 'ebmtrack vot check'. The folder may be removed.\n")
     return python
+
+
+def _make(folder: Path, python: Path, mark: Path) -> None:
+    """Make the environment anew; a run that was killed leaves the mark of an unfinished one."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    mark.write_text("unfinished\n")
+    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *REQUIREMENTS]
+    for words in ([sys.executable, "-m", "venv", str(folder)], pip):
+        said = _run(words, Path.cwd(), os.environ, _INSTALL_LIMIT)
+        if said.code != 0:
+            raise InputError(f"The toolkit could not be installed: {' '.join(words)} says {_last(said.text)}")
+    mark.write_text(_READY)
 
 
 def _run(words: Sequence[str], folder: Path, environment: Mapping[str, str], limit: float) -> Said:

@@ -114,10 +114,40 @@ def test_what_cannot_be_checked(
 
 
 def test_an_environment_that_is_none_is_not_touched(tmp_path: Path) -> None:
-    (tmp_path / "mine.txt").write_text("mine")
-    with pytest.raises(ValueError, match="no environment of Python"):
+    (tmp_path / "pyvenv.cfg").write_text("mine")  # an environment, but somebody's own
+    with pytest.raises(ValueError, match="not made by this command"):
         install_toolkit(tmp_path, print)
-    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+    assert [path.name for path in tmp_path.iterdir()] == ["pyvenv.cfg"]
+
+
+def test_an_environment_is_made_once_and_anew_if_it_broke(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, said = tmp_path / "made", []
+    runs: list[list[str]] = []
+
+    def fake(words: list[str], *rest: object) -> Said:
+        runs.append(words)
+        if words[1:3] == ["-m", "venv"]:
+            (folder / "bin").mkdir()
+            (folder / "bin/python").touch()
+            (folder / "lib/python3.11/site-packages").mkdir(parents=True)
+        return Said(1 if fail and "pip" in words else 0, "no such package")
+
+    monkeypatch.setattr("pytracking.vot.toolkit._run", fake)
+    fail = True
+    with pytest.raises(ValueError, match="says no such package"):
+        install_toolkit(folder, said.append)
+    fail = False
+    assert install_toolkit(folder, said.append) == folder / "bin/python"  # over what was left half-way
+    assert set(REQUIREMENTS) <= set(runs[-1])
+    assert install_toolkit(folder, said.append) == folder / "bin/python"
+    assert (len(runs), len(said)) == (4, 2)
+    beside = (folder / "lib/python3.11/site-packages/ebmtrack-beside.pth").read_text().splitlines()
+    assert str(Path(__file__).resolve().parents[3]) in beside
+    (folder / "bin/python").unlink()
+    install_toolkit(folder, said.append)
+    assert len(runs) == 6
 
 
 def test_the_toolkit_that_is_installed_is_the_one_of_the_extra() -> None:

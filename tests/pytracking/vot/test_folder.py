@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ebm.exceptions import InputError
-from pytracking.run_vot import main
+from pytracking.run_vot import main, run_vot2020
 from pytracking.tracker.first_box import FirstBox
 from pytracking.vot.folder import run_folder
 from pytracking.vot.follower import Follower
@@ -104,6 +104,20 @@ def test_the_program_as_the_toolkit_starts_it(task: Path) -> None:
     assert (done.returncode, done.stdout) == (0, "")
     assert "3 frames tracked." in done.stderr
     assert len(lines_of(task / "output_b.txt")) == 3
+
+
+def test_the_function_that_pytrackings_trackers_ini_names(
+    task: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(task)
+    run_vot2020("first_box", "default", debug=1)
+    assert len(lines_of(task / "output_b.txt")) == 3
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "'debug' is passed over" in err
+    with pytest.raises(SystemExit) as caught:
+        run_vot2020("first_bax", "default")
+    assert caught.value.code == 2
 
 
 def test_by_hand_it_says_who_starts_it(

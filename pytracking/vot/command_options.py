@@ -1,0 +1,60 @@
+"""What the actions of ``ebmtrack vot`` share: a tracker's options, and what the toolkit is told of them."""
+
+import argparse
+
+from pytracking.evaluation.command import add_tracker_options, whole_number
+
+__all__ = ["add_tracker", "tracker_options"]
+
+
+def add_tracker(parser: argparse.ArgumentParser) -> None:
+    """Tracker, parameters, weights, and how VOT's questions are answered."""
+    add_tracker_options(parser)
+    parser.add_argument(
+        "--timeout",
+        type=_seconds,
+        default=600,
+        metavar="S",
+        help="seconds that the toolkit waits for an answer, loading included (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--polygon",
+        choices=("preserve_area", "union"),
+        default="preserve_area",
+        help="box for four corners: of their area, or the smallest around them (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--when-lost",
+        choices=("box", "empty"),
+        help="answer where the target is not seen: the last box, or no region (default: box; empty with a "
+        "stack of VOTS)",
+    )
+
+
+def _seconds(text: str) -> int:
+    value = whole_number(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, got {value}")
+    return value
+
+
+def tracker_options(args: argparse.Namespace, when_lost: str) -> dict[str, str]:
+    """The options of `VOTTracker` and run_vot.py that differ from their defaults; looks for the weights."""
+    from ebm.lookup import lookup
+    from pytracking.parameter import find_parameters
+    from pytracking.tracker.registry import TRACKERS
+    from pytracking.utils.loading import find_weights
+
+    lookup("tracker", args.tracker, TRACKERS)
+    weights = find_weights(find_parameters(args.tracker, args.parameter), args.checkpoint, args.weights)
+    print(weights)
+    options = {} if weights.path is None else {"checkpoint": str(weights.path.resolve())}
+    given = {
+        "weights": (args.weights, "auto"),
+        "device": (args.device, "auto"),
+        "seed": (str(args.seed), "0"),
+        "polygon": (args.polygon, "preserve_area"),
+        "when_lost": (when_lost, "box"),
+    }
+    options |= {key: value for key, (value, default) in given.items() if value != default}
+    return options | ({"compat": "true"} if args.compat else {})
