@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pytracking.vot.ini import Entry, add_section
+from pytracking.vot.ini import Entry, section_change
 from pytracking.vot.regions import Box, box_of_text
 from pytracking.vot.sequence_folder import ShortSequence
 from pytracking.vot.toolkit import Said, Toolkit
@@ -88,7 +88,7 @@ def check_entries(
     )
     shutil.copyfile(Path(__file__).with_name("ncc.py"), workspace / f"{_REFERENCE}.py")
     for entry in entries:
-        add_section(workspace / "trackers.ini", entry)
+        section_change(workspace / "trackers.ini", entry).write()
     limit = timeout * (sequence.frames + 2) + 60  # the toolkit's own start included
     for entry in entries:
         said = toolkit.run(["evaluate", "--workspace", str(workspace), entry.name], workspace, limit)

@@ -109,7 +109,7 @@ def _run(args: argparse.Namespace) -> int:
 
 def _integrate(args: argparse.Namespace) -> int:
     from ebm.outputs import Output, require_outputs
-    from pytracking.vot.ini import add_section, entry_of, needs_boxes, require_name, write_workspace
+    from pytracking.vot.ini import entry_of, needs_boxes, require_name, section_change, workspace_change
 
     name = require_name(args.name or f"EBMTrack-{args.parameter}")
     stack = args.stack
@@ -133,11 +133,12 @@ def _integrate(args: argparse.Namespace) -> int:
         timeout=args.timeout,
         boxes=needs_boxes(stack),
     )
+    changes = {f"[{name}]": section_change(ini, entry, replace=args.replace)}
     if stack is not None:
         sequences = None if args.sequences is None else args.sequences.resolve()
-        done = write_workspace(args.folder, stack, sequences)
-        print(f"{config}: {done}, stack {stack}")
-    print(f"{ini}: [{name}] {add_section(ini, entry, replace=args.replace)}")
+        changes[f"stack {stack}"] = workspace_change(args.folder, stack, sequences)
+    for what, change in changes.items():  # either both or none
+        print(f"{change.path}: {what} {change.write()}")
     print(f"Run it: vot evaluate --workspace {args.folder} {name}")
     if args.protocol == "python":
         print("note: the Python that runs 'vot' needs EBMTrack too: pip install 'ebmtrack[track-gui]'.")

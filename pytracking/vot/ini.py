@@ -16,13 +16,14 @@ from ebm.files import write_atomic
 
 __all__ = [
     "PROTOCOLS",
+    "Change",
     "Entry",
     "Protocol",
-    "add_section",
     "entry_of",
     "needs_boxes",
     "require_name",
-    "write_workspace",
+    "section_change",
+    "workspace_change",
 ]
 
 Protocol = Literal["python", "folder", "trax"]
@@ -45,6 +46,27 @@ class Entry:
 
     name: str
     values: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Change:
+    """What is to become of a file; nothing is written before `write`.
+
+    Attributes:
+        path: of the file.
+        done: ``"added"``, ``"replaced"`` or ``"unchanged"``.
+        text: the file's; None where it stays as it is.
+    """
+
+    path: Path
+    done: str
+    text: str | None = None
+
+    def write(self) -> str:
+        """Write the file, and say what was done."""
+        if self.text is not None:
+            write_atomic(self.path, self.text)
+        return self.done
 
 
 def entry_of(
@@ -107,16 +129,13 @@ def needs_boxes(stack: str | None) -> bool:
     return stack is None or not stack.startswith(_POLYGON_YEARS)
 
 
-def add_section(path: Path, entry: Entry, *, replace: bool = False) -> str:
+def section_change(path: Path, entry: Entry, *, replace: bool = False) -> Change:
     """Add a tracker to a ``trackers.ini``, whose other sections and comments stay as they are.
 
     Args:
         path: of the file; need not exist.
         entry: the tracker.
         replace: a section of that name with other values.
-
-    Returns:
-        ``"added"``, ``"replaced"`` or ``"unchanged"``.
 
     Raises:
         InputError: if there is one with other values and `replace` is not set, or the file is no ini file.
@@ -126,17 +145,15 @@ def add_section(path: Path, entry: Entry, *, replace: bool = False) -> str:
     section = _section(entry)
     if not known.has_section(entry.name):
         gap = "" if not text else "\n" if text.endswith("\n") else "\n\n"
-        write_atomic(path, f"{text}{gap}{section}")
-        return "added"
+        return Change(path, "added", f"{text}{gap}{section}")
     if dict(known.items(entry.name, raw=True)) == dict(_parsed(path, section).items(entry.name, raw=True)):
-        return "unchanged"
+        return Change(path, "unchanged")
     if not replace:
         raise InputError(
             f"{path} has another tracker [{entry.name}]; give another --name, or replace it with --replace."
         )
     header = re.compile(rf"^\[{re.escape(entry.name)}\][^\n]*\n?(?:(?!\[)[^\n]*\n?)*", re.MULTILINE)
-    write_atomic(path, header.sub(lambda _: f"{section}\n", text, count=1).rstrip("\n") + "\n")
-    return "replaced"
+    return Change(path, "replaced", header.sub(lambda _: f"{section}\n", text, count=1).rstrip("\n") + "\n")
 
 
 def _parsed(path: Path, text: str) -> configparser.ConfigParser:
@@ -156,7 +173,7 @@ def _section(entry: Entry) -> str:
     return text.getvalue().rstrip("\n") + "\n"
 
 
-def write_workspace(folder: Path, stack: str, sequences: Path | None = None) -> str:
+def workspace_change(folder: Path, stack: str, sequences: Path | None = None) -> Change:
     """Write a workspace's ``config.yaml``, unless there is the same one.
 
     Args:
@@ -164,9 +181,6 @@ def write_workspace(folder: Path, stack: str, sequences: Path | None = None) -> 
         stack: name of one of the toolkit's stacks, e.g. ``vots2026/main``, or path of a yaml file.
         sequences: folder of the sequences with their ``list.txt``; None: ``sequences`` in the workspace, to
             which the toolkit downloads the data.
-
-    Returns:
-        ``"added"`` or ``"unchanged"``.
 
     Raises:
         InputError: if there is another one.
@@ -177,11 +191,10 @@ def write_workspace(folder: Path, stack: str, sequences: Path | None = None) -> 
         lines.append(f"sequences: {json.dumps(str(sequences))}")
     text = "\n".join([*lines, ""])
     if not path.exists():
-        write_atomic(path, text)
-        return "added"
+        return Change(path, "added", text)
     if path.read_text(encoding="utf-8") != text:
         raise InputError(
             f"{path} is there and says something else; the workspace stays as it is. Leave --stack out to "
             "add the tracker alone, or name another folder."
         )
-    return "unchanged"
+    return Change(path, "unchanged")

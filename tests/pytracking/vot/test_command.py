@@ -172,7 +172,9 @@ def test_integrate_writes_and_keeps(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert "--replace" in capsys.readouterr().err
     assert main([*command, "--when-lost", "box", "--replace"]) == 0
     assert "arg_when_lost" not in (space / "trackers.ini").read_text()
+    before = (space / "trackers.ini").read_text()
     assert main(["integrate", str(space), *TRACKER, "--stack", "vot2018/shortterm"]) == 2
+    assert (space / "trackers.ini").read_text() == before
     assert main(["integrate", str(space), *TRACKER, "--name", "a b"]) == 2
 
 

@@ -7,10 +7,21 @@ from pathlib import Path
 import pytest
 
 from ebm.exceptions import InputError
-from pytracking.vot.ini import add_section, entry_of, needs_boxes, require_name, write_workspace
+from pytracking.vot.ini import (
+    Entry,
+    entry_of,
+    needs_boxes,
+    require_name,
+    section_change,
+    workspace_change,
+)
 from pytracking.vot.python_tracker import VOTTracker
 
 OPTIONS = {"checkpoint": "/a b/100%/net.pth.tar", "when_lost": "empty"}
+
+
+def add_section(path: Path, entry: Entry, *, replace: bool = False) -> str:
+    return section_change(path, entry, replace=replace).write()
 
 
 def section(path: Path, name: str) -> dict[str, str]:
@@ -105,11 +116,11 @@ def test_what_is_no_ini_file_and_no_name(tmp_path: Path) -> None:
 
 
 def test_a_workspace_is_written_once(tmp_path: Path) -> None:
-    assert write_workspace(tmp_path, "vots2026/main") == "added"
-    assert write_workspace(tmp_path, "vots2026/main") == "unchanged"
+    assert workspace_change(tmp_path, "vots2026/main").write() == "added"
+    assert workspace_change(tmp_path, "vots2026/main").write() == "unchanged"
     assert (tmp_path / "config.yaml").read_text() == 'registry:\n- ./trackers.ini\nstack: "vots2026/main"\n'
     with pytest.raises(InputError, match="says something else"):
-        write_workspace(tmp_path, "vots2026/main", tmp_path / "elsewhere")
+        workspace_change(tmp_path, "vots2026/main", tmp_path / "elsewhere")
 
 
 @pytest.mark.parametrize(
