@@ -165,7 +165,8 @@ def _reason(said: Said) -> str:
     for pattern, words in _SAID:
         found = re.search(pattern, said.text)
         if found:
-            own = f" ({ours[-1].strip()})" if ours and "{0}" not in words else ""
-            return words.format(*found.groups()).rstrip(".") + own + "."
+            told = words.format(*found.groups()).rstrip(".")
+            own = ours[-1].strip().rstrip(".") if ours else ""
+            return f"{told} ({own})." if own and own not in told else f"{told}."
     lines = [line.strip() for line in said.text.splitlines() if line.strip()]
     return (ours or lines or [f"the toolkit ended with code {said.code} and said nothing"])[-1]

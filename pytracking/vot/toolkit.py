@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import signal
-import site
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -71,7 +70,9 @@ class Toolkit:
             "VOT_RESULTS_BINARY": "0",
             "MPLBACKEND": "Agg",
         }
-        return _run([str(self.python), "-m", "vot", *arguments], workspace, environment, limit)
+        # Without --debug nobody learns what a tracker of the folder protocol has said when it failed.
+        words = [str(self.python), "-m", "vot", "--debug", *arguments]
+        return _run(words, workspace, environment, limit)
 
 
 def find_toolkit(python: Path) -> Toolkit:
@@ -123,8 +124,13 @@ def install_toolkit(folder: Path, say: Callable[[str], None]) -> Path:
         _make(folder, python, mark)
     (packages,) = folder.glob("Lib/site-packages" if os.name == "nt" else "lib/python*/site-packages")
     root = Path(__file__).resolve().parents[2]
-    (packages / "ebmtrack-beside.pth").write_text("\n".join([str(root), *site.getsitepackages(), ""]))
+    (packages / "ebmtrack-beside.pth").write_text("\n".join([str(root), *_packages_here(), ""]))
     return python
+
+
+def _packages_here() -> list[str]:
+    """The folders of installed packages that this Python looks into."""
+    return [path for path in sys.path if path.endswith(("site-packages", "dist-packages"))]
 
 
 def _make(folder: Path, python: Path, mark: Path) -> None:
