@@ -1,4 +1,4 @@
-"""The toolkit's classical reference, normalised cross-correlation, by OpenCV's template matching.
+"""The classical reference of VOT, normalised cross-correlation, by OpenCV's template matching.
 
 This file is copied into the workspace of a check and runs in the toolkit's own Python: it imports nothing of
 EBMTrack. It speaks the Python API (``NCC``) and, started as a program, TraX.
