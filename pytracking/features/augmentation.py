@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from pytracking.features.preprocessing import Pixels
+from pytracking.libs.arrays import Array, like
+from pytracking.libs.draws import Generator, uniform
 
 __all__ = [
     "Transform",
@@ -110,18 +110,17 @@ def rescale(factor: float) -> Operation:
     return operation
 
 
-def dropout_channels(features: Tensor, copies: int, probability: float, generator: torch.Generator) -> Tensor:
+def dropout_channels(features: Array, copies: int, probability: float, generator: Generator) -> Array:
     """Copies of one sample with whole channels dropped.
 
     Args:
         features: ``[1, C, h, w]``.
         copies: number of samples to make.
         probability: chance of a channel to be zeroed; survivors are scaled by 1 / (1 - probability).
-        generator: CPU generator the mask is drawn from.
+        generator: what the mask is drawn from, torch's on the CPU or `Draws`.
 
     Returns:
         ``[copies, C, h, w]``.
     """
-    keep = torch.rand(copies, features.shape[1], generator=generator) >= probability
-    gain = (keep.to(features.dtype) / (1 - probability)).to(features.device)
-    return features * gain[:, :, None, None]
+    keep = uniform(generator, copies, features.shape[1], single=True) >= probability
+    return features * like(keep / (1 - probability), features)[:, :, None, None]

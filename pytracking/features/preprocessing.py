@@ -2,14 +2,17 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from ebm.exceptions import DomainError
+
+if TYPE_CHECKING:  # an exported tracker cuts its patches without torch
+    import torch
+    from torch import Tensor
 
 __all__ = ["BORDER_MODES", "Image", "Patch", "Pixels", "images_to_tensor", "normalize_images", "sample_patch"]
 
@@ -160,23 +163,27 @@ def _take(image: Image, top: int, rows: int, left: int, columns: int) -> Image:
     return np.asarray(padded, dtype=np.uint8)
 
 
-def images_to_tensor(images: list[Pixels], device: torch.device) -> Tensor:
+def images_to_tensor(images: list[Pixels], device: "torch.device") -> "Tensor":
     """Stack patches and normalise them on `device`: ``[h, w, 3]`` in 0..255 each -> float32 ``[N, 3, h, w]``.
 
     The result is channels-last in memory, which is how the patches lie anyway.
     """
+    import torch
+
     stacked = images[0][None] if len(images) == 1 else np.stack(images)
     return normalize_images(torch.from_numpy(stacked).to(device).permute(0, 3, 1, 2))
 
 
-def normalize_images(images: Tensor) -> Tensor:
+def normalize_images(images: "Tensor") -> "Tensor":
     """RGB in 0..255 ``[N, 3, h, w]`` -> float32, ImageNet mean 0 and standard deviation 1 per channel."""
     mean, std = _channel_statistics(images.device)
     return images.float().sub(mean).div_(std)
 
 
 @lru_cache(maxsize=8)
-def _channel_statistics(device: torch.device) -> tuple[Tensor, Tensor]:
+def _channel_statistics(device: "torch.device") -> "tuple[Tensor, Tensor]":
     """Mean and standard deviation ``[1, 3, 1, 1]`` in 0..255; kept, as sending them waits for the device."""
+    import torch
+
     values = torch.tensor([MEAN, STD]).mul(255).to(device).view(2, 1, 3, 1, 1)
     return values[0], values[1]

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from pytracking.features import augmentation as augment
 from pytracking.features.augmentation import Operation, Transform
 from pytracking.features.preprocessing import Image, Pixels, sample_patch
+from pytracking.libs import arrays
+from pytracking.libs.draws import Generator, uniform
 from pytracking.parameter.base import Augmentation, CropParams
 from pytracking.tracker.common.geometry import CropView, TargetState
 
@@ -39,7 +39,7 @@ def first_frame_samples(
     state: TargetState,
     params: CropParams,
     augmentation: Augmentation | None,
-    generator: torch.Generator,
+    generator: Generator,
 ) -> FirstFrame:
     """Crops of `image` around the target, each altered by one transform.
 
@@ -83,8 +83,8 @@ def first_frame_samples(
 
 
 def with_dropout(
-    features: Tensor, boxes: Tensor, augmentation: Augmentation, generator: torch.Generator
-) -> tuple[Tensor, Tensor]:
+    features: arrays.Array, boxes: arrays.Array, augmentation: Augmentation, generator: Generator
+) -> tuple[arrays.Array, arrays.Array]:
     """First-frame features and boxes with copies of the first sample, whole channels dropped, appended.
 
     Args:
@@ -97,7 +97,7 @@ def with_dropout(
     if copies == 0:
         return features, boxes
     extra = augment.dropout_channels(features[:1], copies, probability, generator)
-    return torch.cat((features, extra)), torch.cat((boxes, boxes[:1].expand(copies, 4)))
+    return arrays.joined((features, extra)), arrays.joined((boxes, *[boxes[:1]] * copies))
 
 
 def _placement(state: TargetState, params: CropParams, frame: tuple[int, int]) -> tuple[float, Array]:
@@ -115,7 +115,7 @@ def _placement(state: TargetState, params: CropParams, frame: tuple[int, int]) -
 
 
 def _transforms(
-    augmentation: Augmentation | None, crop_size: NDArray[np.int_], moved: Array, generator: torch.Generator
+    augmentation: Augmentation | None, crop_size: NDArray[np.int_], moved: Array, generator: Generator
 ) -> Iterator[Transform]:
     """The transforms in the order of their samples, the unaltered crop first."""
     yield Transform(kind="identity", shift=_whole(moved))
@@ -126,7 +126,7 @@ def _transforms(
     for relative in augmentation.relative_shift:
         yield Transform(kind="translation", shift=_whole(np.asarray(relative) * crop_size / 2 + moved))
     for kind, operation in _operations(augmentation):
-        spread = torch.rand(2, generator=generator, dtype=torch.float64).numpy() - 0.5
+        spread = uniform(generator, 2) - 0.5
         random_shift = spread * crop_size * augmentation.random_shift
         yield Transform(kind=kind, shift=_whole(random_shift + moved), operation=operation)
 

@@ -1,10 +1,9 @@
 """The classifier's memory: a preallocated ring of samples and the rule that weighs them."""
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
+from pytracking.libs.arrays import Array, like, zeros
 from pytracking.parameter.base import MemoryParams
 from pytracking.tracker.base import Flag
 
@@ -79,17 +78,17 @@ class SampleMemory:
         params: size and learning rates.
     """
 
-    def __init__(self, features: Tensor, boxes: Tensor, params: MemoryParams) -> None:
+    def __init__(self, features: Array, boxes: Array, params: MemoryParams) -> None:
         size = params.sample_memory_size
         initial = min(size, len(features))
         self.params = params
         self.weights = SampleWeights(size, initial, params.init_samples_minimum_weight)
-        self._features = features.new_zeros((size, *features.shape[1:]))
-        self._boxes = boxes.new_zeros((size, 4))
+        self._features = zeros((size, *features.shape[1:]), features)
+        self._boxes = zeros((size, 4), boxes)
         self._features[:initial] = features[:initial]
         self._boxes[:initial] = boxes[:initial]
 
-    def remember(self, features: Tensor, box: NDArray[np.float64], flag: Flag, frame_number: int) -> None:
+    def remember(self, features: Array, box: NDArray[np.float64], flag: Flag, frame_number: int) -> None:
         """Store a frame's sample if the frame is sure enough and its turn; a hard negative's always is.
 
         Args:
@@ -102,7 +101,7 @@ class SampleMemory:
         if flag.may_train and (hard or frame_number % self.params.train_sample_interval == 0):
             self.add(features, box, hard_negative=hard)
 
-    def add(self, features: Tensor, box: NDArray[np.float64], *, hard_negative: bool = False) -> None:
+    def add(self, features: Array, box: NDArray[np.float64], *, hard_negative: bool = False) -> None:
         """Store one sample.
 
         Args:
@@ -113,19 +112,19 @@ class SampleMemory:
         rate = self.params.hard_negative_learning_rate if hard_negative else self.params.learning_rate
         slot = self.weights.next_slot(rate)
         self._features[slot] = features[0]
-        self._boxes[slot] = torch.from_numpy(box).to(self._boxes)
+        self._boxes[slot] = like(box, self._boxes)
 
     @property
-    def features(self) -> Tensor:
+    def features(self) -> Array:
         """Stored features ``[n, C, h, w]``, a view."""
         return self._features[: self.weights.count]
 
     @property
-    def boxes(self) -> Tensor:
+    def boxes(self) -> Array:
         """Stored boxes ``[n, 4]``, crop px, a view."""
         return self._boxes[: self.weights.count]
 
     @property
-    def sample_weights(self) -> Tensor:
+    def sample_weights(self) -> Array:
         """Weights ``[n]`` on the features' device."""
-        return torch.from_numpy(self.weights.values[: self.weights.count]).to(self._features)
+        return like(self.weights.values[: self.weights.count], self._features)
