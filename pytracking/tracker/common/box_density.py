@@ -12,11 +12,10 @@ from ebm.boxes import box_iou, rect_to_rel, rel_to_rect
 from ebm.density import GridDensity, ImportanceDensity
 from ebm.exceptions import ShapeError
 from ebm.lookup import lookup
-from pytracking.parameter.base import RefineParams
 from pytracking.tracker.common.box_gaussian import ShapedProposal, find_mode, laplace_covariance
 from pytracking.tracker.common.relative_energy import RelativeEnergy
 
-__all__ = ["CORNERS", "BoxDensity", "Corner", "Tempered", "why_no_density"]
+__all__ = ["CORNERS", "BoxDensity", "Corner", "Tempered"]
 
 Array = NDArray[np.float64]
 Corner = Literal["top-left", "top-right", "bottom-left", "bottom-right"]
@@ -228,16 +227,3 @@ class BoxDensity(ImportanceDensity):
         if rows.ndim not in (1, 2) or rows.shape[-1] != 4:
             raise ShapeError(f"expected boxes of shape [N, 4] or [4], got {list(rows.shape)}.")
         return rect_to_rel(rows.reshape(-1, 4), self.energy.size), rows.ndim == 1
-
-
-def why_no_density(params: RefineParams) -> str:
-    """Why boxes have no density with these parameters; empty if they have one."""
-    if not params.use_iou_net:
-        return "This parameter set does without the box branch (use_iou_net=False): boxes have no density."
-    if params.box_scores != "density":
-        return (
-            "The box branch of this network was trained to give overlaps (box_scores='overlap'), which are "
-            "no log-densities: its boxes have no density. Networks that are trained by kld_is, nce, nce_plus "
-            "or ml_is have one, e.g. dimp nce_plus."
-        )
-    return ""

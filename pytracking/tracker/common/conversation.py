@@ -2,26 +2,30 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from ebm.exceptions import InputError
 from pytracking.features.preprocessing import Image, Pixels, images_to_tensor
+from pytracking.libs.arrays import Array, joined, without_gradients
+from pytracking.libs.draws import Generator, generator_for
 from pytracking.parameter.tracking_params import TrackingParams
 from pytracking.tracker.base import Flag, LazyDensity, Tracked
-from pytracking.tracker.common.box_density import BoxDensity, why_no_density
 from pytracking.tracker.common.cropper import Cropper, Crops
 from pytracking.tracker.common.geometry import CropView, ScoreGrid, TargetState, clamp_position
 from pytracking.tracker.common.init_samples import first_frame_samples
 from pytracking.tracker.common.localize import Localization, localize
 from pytracking.tracker.common.memory import SampleMemory
 from pytracking.tracker.common.network_info import adopt_geometry
-from pytracking.tracker.common.refiner import BoxRefiner, RefineJob, refine_together
+from pytracking.tracker.common.refiner import BoxRefiner, RefineJob, refine_together, why_no_density
 from pytracking.tracker.common.several import SeveralTargets
+
+if TYPE_CHECKING:
+    import torch
+
+    from pytracking.tracker.common.box_density import BoxDensity
 
 __all__ = ["Classifier", "ClassifierTracker", "MakeClassifier"]
 
@@ -35,13 +39,13 @@ class Classifier(Protocol):
 
     memory: SampleMemory | None
 
-    def features(self, backbone: dict[str, Tensor]) -> Tensor:
+    def features(self, backbone: dict[str, Array]) -> Array:
         """What it reads, ``[N, C, h, w]``, of backbone maps."""
 
-    def grid(self, features: Tensor) -> ScoreGrid:
+    def grid(self, features: Array) -> ScoreGrid:
         """How the score maps of features lie over their crops."""
 
-    def learn(self, features: Tensor, boxes: NDArray[np.float64], generator: torch.Generator) -> None:
+    def learn(self, features: Array, boxes: NDArray[np.float64], generator: Any) -> None:
         """Learn from the first frame.
 
         Args:
@@ -50,11 +54,11 @@ class Classifier(Protocol):
             generator: of everything that is drawn.
         """
 
-    def score(self, features: Tensor) -> NDArray[np.float32]:
+    def score(self, features: Array) -> NDArray[np.float32]:
         """Score maps ``[N, h, w]`` of search features."""
 
     def update(
-        self, features: Tensor, box: NDArray[np.float64], flag: Flag, frame_number: int, score: float
+        self, features: Array, box: NDArray[np.float64], flag: Flag, frame_number: int, score: float
     ) -> None:
         """Learn from a frame, if it is sure enough, and from all that is remembered, when that is due.
 
@@ -86,8 +90,8 @@ class Search:
     found: Localization
     view: CropView
     frame: tuple[int, int]
-    features: Tensor
-    maps: list[Tensor]
+    features: Array
+    maps: list[Array]
 
 
 class ClassifierTracker(SeveralTargets):
@@ -95,9 +99,9 @@ class ClassifierTracker(SeveralTargets):
 
     Args:
         params: the parameter set.
-        network: a network in evaluation mode on `device`, a DiMPnet or an ATOMnet as the classifier wants it;
-            several trackers may share it.
-        device: where the network runs.
+        network: a network in evaluation mode on `device`, a DiMPnet or an ATOMnet as the classifier wants it,
+            or an exported one; several trackers may share it.
+        device: where the network runs; None for an exported one, which takes and gives numpy's arrays.
         classifier: makes the classifier.
         seed: of everything drawn: equal seeds give equal tracks, whatever was tracked before.
         with_covariance: also give the box covariance, one more call of the box branch per frame.
@@ -114,7 +118,7 @@ class ClassifierTracker(SeveralTargets):
         self,
         params: TrackingParams,
         network: Any,
-        device: torch.device,
+        device: "torch.device | None",
         classifier: MakeClassifier,
         *,
         seed: int = 0,
@@ -132,9 +136,9 @@ class ClassifierTracker(SeveralTargets):
         self.refiner = BoxRefiner(network.bb_regressor, self.params)
         self.frame_number = 0
         self._state: TargetState | None = None
-        self._generator = torch.Generator()
+        self._generator: Generator = generator_for(device)
         self._density = LazyDensity(None)
-        if with_covariance and (refusal := why_no_density(self.params)):
+        if with_covariance and (refusal := self._why_no_density()):
             raise InputError(refusal)
 
     def twin(self) -> Self:
@@ -157,7 +161,7 @@ class ClassifierTracker(SeveralTargets):
         self.frame_number = 1
         augmentation = params.augmentation if params.use_augmentation else None
         first = first_frame_samples(frame, state, params, augmentation, self._generator)
-        with torch.inference_mode(False), torch.no_grad():
+        with without_gradients():
             backbone = self._backbone(first.images)
             features = self.classifier.features(backbone)
             self.cropper.set_grid(self.classifier.grid(features))
@@ -191,7 +195,7 @@ class ClassifierTracker(SeveralTargets):
         for target in targets:
             target.frame_number += 1
         # Refinement differentiates, which tensors made in a caller's inference mode would forbid.
-        with torch.inference_mode(False), torch.no_grad():
+        with without_gradients():
             backbone = self._backbone([image for each in crops for image in each.images])
             features = self.classifier.features(backbone)
             maps = self.network.get_backbone_bbreg_feat(backbone) if self.params.use_iou_net else []
@@ -203,7 +207,7 @@ class ClassifierTracker(SeveralTargets):
             self._refine(targets, searches)
             return [target._conclude(search) for target, search in zip(targets, searches)]
 
-    def _find(self, crops: Crops, features: Tensor, maps: list[Tensor], part: slice) -> "Search":
+    def _find(self, crops: Crops, features: Array, maps: list[Array], part: slice) -> "Search":
         """Where the classifier sees the target, in its part of the batch."""
         own = features[part]
         scores = self.classifier.score(own)
@@ -239,7 +243,7 @@ class ClassifierTracker(SeveralTargets):
             jobs = [
                 RefineJob(t.refiner, s.view, t.state, s.found.flag, s.frame, t._generator) for t, s in found
             ]
-            maps = [torch.cat(level) for level in zip(*(search.maps for _, search in found))]
+            maps = [joined(level) for level in zip(*(search.maps for _, search in found))]
             for (target, _), state in zip(found, refine_together(jobs, maps)):
                 target._state = state
 
@@ -266,18 +270,24 @@ class ClassifierTracker(SeveralTargets):
 
     def _lazy_density(self, search: "Search", state: TargetState) -> LazyDensity:
         """The frame's density for whoever asks, or why there is none."""
-        refusal = why_no_density(self.params)
+        refusal = self._why_no_density()
         if refusal:
             return LazyDensity(None, refusal)
         # A generator of the frame's own: what was read before makes no difference.
         seed = (self.seed ^ (self.frame_number * 0x9E3779B97F4A7C15)) & (2**63 - 1)
 
-        def make() -> BoxDensity:
+        def make() -> "BoxDensity":
+            import torch
+
             generator = torch.Generator().manual_seed(seed)
-            with torch.inference_mode(False), torch.no_grad():
+            with without_gradients():
                 return self.refiner.density(search.maps, search.view, state, search.found.presence, generator)
 
         return LazyDensity(make)
+
+    def _why_no_density(self) -> str:
+        """Why boxes have no density; empty if they have one."""
+        return why_no_density(self.params) or getattr(self.network, "no_density", "")
 
     def _rescale(self, state: TargetState, found: Localization, frame: tuple[int, int]) -> TargetState:
         """Without a box branch the size follows the search scale, between 10 px and the frame."""
@@ -286,6 +296,7 @@ class ClassifierTracker(SeveralTargets):
         scale = min(max(state.scale * self.params.scale_factors[found.scale_index], lowest), highest)
         return state.resized(state.base_size * scale)
 
-    def _backbone(self, images: list[Pixels]) -> dict[str, Tensor]:
+    def _backbone(self, images: list[Pixels]) -> dict[str, Array]:
         """Backbone maps of crops, by layer name."""
-        return self.network.extract_backbone_features(images_to_tensor(images, self.device))
+        given = np.stack(images) if self.device is None else images_to_tensor(images, self.device)
+        return self.network.extract_backbone_features(given)

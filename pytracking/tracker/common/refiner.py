@@ -2,24 +2,24 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from ebm.boxes import rect_to_rel
-from ebm.predict import ScoreFunction, refine_boxes
-from pytracking.libs.box_energy import BoxEnergy, ImageEnergy, fold_head, is_foldable
+from pytracking.libs import arrays
+from pytracking.libs.draws import Generator, uniform
 from pytracking.parameter.base import RefineParams
 from pytracking.tracker.base import Flag
-from pytracking.tracker.common.box_density import BoxDensity
-from pytracking.tracker.common.box_gaussian import gaussian_shape, laplace_covariance
 from pytracking.tracker.common.geometry import CropView, TargetState
-from pytracking.tracker.common.relative_energy import RelativeEnergy
 
-__all__ = ["BoxRefiner", "RefineJob", "jittered_boxes", "mean_of_best", "refine_together"]
+if TYPE_CHECKING:  # an exported box branch needs no torch; see `refine_together`
+    import torch
+
+    from pytracking.libs.box_energy import BoxEnergy
+    from pytracking.tracker.common.box_density import BoxDensity
+
+__all__ = ["BoxRefiner", "RefineJob", "jittered_boxes", "mean_of_best", "refine_together", "why_no_density"]
 
 Array = NDArray[np.float64]
 
@@ -28,20 +28,22 @@ class BoxRefiner:
     """Refines the classifier's box with the network's box branch.
 
     Args:
-        regressor: the network's ``bb_regressor``.
+        regressor: the network's ``bb_regressor``; one that has a method ``ascend`` refines by itself.
         params: starts, steps and limits.
     """
 
     def __init__(self, regressor: Any, params: RefineParams) -> None:
         self.params = params
         self.regressor = regressor
-        self.modulation: tuple[Tensor, ...] = ()
+        self.modulation: tuple[arrays.Array, ...] = ()
         self.head: BoxEnergy | None = None
-        self._maps: list[Tensor] | None = None
+        self._maps: list[arrays.Array] | None = None
         self._smallest = np.zeros(2)
         self._last_position: Array | None = None
 
-    def set_reference(self, features: list[Tensor], boxes: Array, plain: int, state: TargetState) -> None:
+    def set_reference(
+        self, features: list[arrays.Array], boxes: Array, plain: int, state: TargetState
+    ) -> None:
         """Remember how the target looks.
 
         Args:
@@ -51,22 +53,24 @@ class BoxRefiner:
             state: the target on the first frame.
         """
         count = plain if self.params.iounet_augmentation else 1
-        known = torch.from_numpy(boxes[:count]).to(features[0])
+        known = arrays.like(boxes[:count], features[0])
         vectors = self.regressor.get_modulation([f[:count] for f in features], known)
-        self.modulation = tuple(v.mean(dim=0, keepdim=True) for v in vectors)
-        foldable = is_foldable(self.regressor)
-        self.head = fold_head(self.regressor, self.modulation) if foldable else None
+        self.modulation = tuple(v.mean(axis=0, keepdims=True) for v in vectors)
+        if not hasattr(self.regressor, "ascend"):
+            from pytracking.tracker.common.box_ascent import folded
+
+            self.head = folded(self.regressor, self.modulation)
         self._smallest = np.minimum(self.params.min_target_size, state.size)
         self._last_position = None
 
     def refine(
         self,
-        features: list[Tensor],
+        features: list[arrays.Array],
         view: CropView,
         state: TargetState,
         flag: Flag,
         frame: tuple[int, int],
-        generator: torch.Generator,
+        generator: Generator,
     ) -> TargetState:
         """The target after refinement; unchanged where every refined box was rejected.
 
@@ -81,11 +85,11 @@ class BoxRefiner:
         (found,) = refine_together([RefineJob(self, view, state, flag, frame, generator)], features)
         return found
 
-    def starts(self, job: "RefineJob") -> Tensor:
+    def starts(self, job: "RefineJob") -> Array:
         """Where the ascent starts, ``[S, 4]``, crop px; draws from the job's generator."""
         return jittered_boxes(job.view.box_of(job.state), self.params, job.generator)
 
-    def conclude(self, job: "RefineJob", rows: Array, maps: list[Tensor]) -> TargetState:
+    def conclude(self, job: "RefineJob", rows: Array, maps: list[arrays.Array]) -> TargetState:
         """The target after an ascent.
 
         Args:
@@ -124,18 +128,21 @@ class BoxRefiner:
         """
         if self._maps is None:
             raise RuntimeError("covariance needs a refined frame")
-        around = self._around(energy_of([self], self._maps), view, state)
+        from pytracking.tracker.common.box_ascent import energy_around
+        from pytracking.tracker.common.box_gaussian import gaussian_shape, laplace_covariance
+
+        around = energy_around(self, self._maps, view, state)
         shape = gaussian_shape(around, around.center, self.params.density_width)
         return laplace_covariance(around, around.center, shape)
 
     def density(
         self,
-        features: list[Tensor],
+        features: list[arrays.Array],
         view: CropView,
         state: TargetState,
         presence: float,
-        generator: torch.Generator,
-    ) -> BoxDensity:
+        generator: "torch.Generator",
+    ) -> "BoxDensity":
         """The density over boxes around the target.
 
         Args:
@@ -145,28 +152,19 @@ class BoxRefiner:
             presence: how sure the classifier is that it is there, in [0, 1].
             generator: CPU generator, not the one that tracking draws from: asking changes no track.
         """
+        from pytracking.tracker.common.box_ascent import energy_around
+        from pytracking.tracker.common.box_density import BoxDensity
+
         params = self.params
         return BoxDensity(
-            self._around(energy_of([self], self.image_features(features)), view, state),
+            energy_around(self, self.image_features(features), view, state),
             presence=presence**params.presence_power,
             num_samples=params.density_samples,
             width=params.density_width,
             generator=generator,
         )
 
-    def _around(self, energy: ScoreFunction, view: CropView, state: TargetState) -> RelativeEnergy:
-        box = torch.from_numpy(state.box)
-        return RelativeEnergy(
-            energy=energy,
-            view=view,
-            center=rect_to_rel(box, box[2:]),
-            size=box[2:],
-            reach=self.params.density_reach,
-            temperature=self.params.density_temperature,
-            device=self.modulation[0].device,
-        )
-
-    def image_features(self, features: list[Tensor]) -> list[Tensor]:
+    def image_features(self, features: list[arrays.Array]) -> list[arrays.Array]:
         """What the energy reads, ``[N, C, h, w]`` each, of box-branch backbone maps of N crops."""
         return list(self.regressor.get_iou_feat(features))
 
@@ -189,10 +187,10 @@ class RefineJob:
     state: TargetState
     flag: Flag
     frame: tuple[int, int]
-    generator: torch.Generator
+    generator: Generator
 
 
-def refine_together(jobs: Sequence[RefineJob], features: list[Tensor]) -> list[TargetState]:
+def refine_together(jobs: Sequence[RefineJob], features: list[arrays.Array]) -> list[TargetState]:
     """Targets after refinement, all in one ascent; a target whose boxes were all rejected is unchanged.
 
     Args:
@@ -200,62 +198,38 @@ def refine_together(jobs: Sequence[RefineJob], features: list[Tensor]) -> list[T
         features: box-branch backbone maps of their crops, ``[T, C, h, w]`` each.
     """
     refiners = [job.refiner for job in jobs]
-    params, first = refiners[0].params, refiners[0]
-    maps = first.image_features(features)
-    starts = torch.stack([refiner.starts(job) for refiner, job in zip(refiners, jobs)]).to(features[0])
-    boxes, scores = refine_boxes(
-        energy_of(refiners, maps),
-        starts.flatten(0, 1),
-        space=params.box_refinement_space,
-        steps=params.box_refinement_iter,
-        step_length=params.box_refinement_step_length,
-        decay=params.box_refinement_step_decay,
-        on_decrease=params.box_refinement_on_decrease,
-        sizes=starts[:, :1, 2:].expand(-1, starts.shape[1], 2).flatten(0, 1),
-        validate=False,  # a score that is not finite rejects its box below
-    )
-    rows = torch.cat((boxes, scores[:, None]), dim=1).double().cpu().numpy().reshape(len(jobs), -1, 5)
+    first = refiners[0]
+    starts = arrays.like(np.stack([job.refiner.starts(job) for job in jobs]), features[0])
+    exported = getattr(first.regressor, "ascend", None)
+    if exported is not None:
+        modulation = [arrays.joined(level) for level in zip(*(r.modulation for r in refiners))]
+        maps, found = features, exported(features, modulation, starts)
+    else:
+        from pytracking.tracker.common.box_ascent import ascended, energy_of
+
+        maps = first.image_features(features)
+        found = ascended(energy_of(refiners, maps), starts, first.params)
+    rows = arrays.as_numpy(found).astype(np.float64)
     return [
         job.refiner.conclude(job, rows[i], [level[i : i + 1] for level in maps]) for i, job in enumerate(jobs)
     ]
 
 
-def energy_of(refiners: Sequence[BoxRefiner], maps: list[Tensor]) -> ScoreFunction:
-    """f of boxes ``[T * S, 4]``, crop px -> ``[T * S]``, target by target.
-
-    Args:
-        refiners: of T targets of one network.
-        maps: image features of their crops, ``[T, C, h, w]`` each.
-    """
-    heads = [refiner.head for refiner in refiners]
-    if all(head is not None for head in heads):
-        return ImageEnergy([head for head in heads if head is not None], maps)
-    regressor = refiners[0].regressor
-    modulation = tuple(torch.cat(level) for level in zip(*(refiner.modulation for refiner in refiners)))
-
-    def by_autograd(boxes: Tensor) -> Tensor:
-        scores: Tensor = regressor.predict_iou(modulation, maps, boxes.reshape(len(refiners), -1, 4))
-        return scores.flatten()
-
-    return by_autograd
-
-
-def jittered_boxes(box: Array, params: RefineParams, generator: torch.Generator) -> Tensor:
+def jittered_boxes(box: Array, params: RefineParams, generator: Generator) -> Array:
     """`box` followed by random variations of it, float64 ``[1 + R, 4]``.
 
     Args:
         box: x, y, w, h ``[4]``, crop px.
         params: number and range of the variations; a side never shrinks below a third of the box's shorter
             side.
-        generator: CPU generator.
+        generator: torch's on the CPU, or `Draws`.
     """
-    first = torch.from_numpy(np.asarray(box, dtype=np.float64))
+    first = np.asarray(box, dtype=np.float64)
     corner, size = first[:2], first[2:]
-    noise = torch.rand(params.num_init_random_boxes, 4, generator=generator, dtype=torch.float64) - 0.5
-    noise = noise * size.prod().sqrt()
-    sizes = (size + noise[:, 2:] * params.box_jitter_sz).clamp(min=float(size.min()) / 3)
+    noise = (uniform(generator, params.num_init_random_boxes, 4) - 0.5) * np.sqrt(size.prod())
+    sizes = np.maximum(size + noise[:, 2:] * params.box_jitter_sz, size.min() / 3)
     centers = corner + size / 2 + noise[:, :2] * params.box_jitter_pos
-    return torch.cat((first[None], torch.cat((centers - sizes / 2, sizes), dim=1)))
+    return np.concatenate((first[None], np.concatenate((centers - sizes / 2, sizes), axis=1)))
 
 
 def mean_of_best(boxes: Array, scores: Array, params: RefineParams) -> Array | None:
@@ -275,3 +249,16 @@ def mean_of_best(boxes: Array, scores: Array, params: RefineParams) -> Array | N
         return None
     order = np.argsort(-scores[fair], kind="stable")[: params.iounet_k]
     return boxes[fair][order].mean(axis=0)
+
+
+def why_no_density(params: RefineParams) -> str:
+    """Why boxes have no density with these parameters; empty if they have one."""
+    if not params.use_iou_net:
+        return "This parameter set does without the box branch (use_iou_net=False): boxes have no density."
+    if params.box_scores != "density":
+        return (
+            "The box branch of this network was trained to give overlaps (box_scores='overlap'), which are "
+            "no log-densities: its boxes have no density. Networks that are trained by kld_is, nce, nce_plus "
+            "or ml_is have one, e.g. dimp nce_plus."
+        )
+    return ""

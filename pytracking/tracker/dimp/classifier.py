@@ -3,11 +3,10 @@
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from ltr.models.target_classifier.labels import gaussian_label_function
+from pytracking.libs.arrays import Array, as_numpy, like
+from pytracking.libs.draws import Generator
 from pytracking.parameter.dimp_params import DiMPParams
 from pytracking.tracker.base import Flag
 from pytracking.tracker.common.geometry import ScoreGrid
@@ -21,7 +20,7 @@ class DiMPClassifier:
     """A correlation filter over deep features, trained by the network's own unrolled optimiser.
 
     Args:
-        network: a DiMPnet; its ``classifier`` and its classification features are used.
+        network: a DiMPnet, or an exported one; its ``classifier`` and its classification features are used.
         params: learning schedule and memory.
     """
 
@@ -29,7 +28,7 @@ class DiMPClassifier:
         self.params = params
         self.memory: SampleMemory | None = None
         self._network = network
-        self._filter: Tensor | None = None
+        self._filter: Array | None = None
 
     @property
     def kernel_size(self) -> tuple[int, int]:
@@ -37,17 +36,17 @@ class DiMPClassifier:
         size = self._network.classifier.filter_size
         return (int(size), int(size)) if isinstance(size, int) else (int(size[0]), int(size[1]))
 
-    def features(self, backbone: dict[str, Tensor]) -> Tensor:
+    def features(self, backbone: dict[str, Array]) -> Array:
         """Classification features ``[N, C, h, w]`` of backbone maps."""
         return self._network.extract_classification_feat(backbone)
 
-    def grid(self, features: Tensor) -> ScoreGrid:
+    def grid(self, features: Array) -> ScoreGrid:
         """How the score maps of features lie over their crops."""
         return ScoreGrid.of_filter((features.shape[-2], features.shape[-1]), self.kernel_size)
 
-    def learn(self, features: Tensor, boxes: NDArray[np.float64], generator: torch.Generator) -> None:
+    def learn(self, features: Array, boxes: NDArray[np.float64], generator: Generator) -> None:
         """Learn the filter from the first frame; the channel dropout is drawn."""
-        known = torch.from_numpy(boxes).to(features)
+        known = like(boxes, features)
         if self.params.use_augmentation:
             features, known = with_dropout(features, known, self.params.augmentation, generator)
         self._filter = self._network.classifier.get_filter(
@@ -55,26 +54,25 @@ class DiMPClassifier:
         )[0]
         self.memory = SampleMemory(features, known, self.params) if self.params.update_classifier else None
 
-    def score(self, features: Tensor) -> NDArray[np.float32]:
+    def score(self, features: Array) -> NDArray[np.float32]:
         """Score maps ``[N, h, w]`` of search features, after the parameter set's preprocessing."""
-        maps = self._network.classifier.classify(self._filter, features)
-        maps = maps.reshape(-1, *maps.shape[-2:]).float()
+        maps = as_numpy(self._network.classifier.classify(self._filter, features))
+        maps = maps.reshape(-1, *maps.shape[-2:])
         if self.params.score_preprocess == "exp":
-            maps = maps.exp()
-        elif self.params.score_preprocess == "softmax":
-            maps = self._softmax(maps)
-        return maps.cpu().numpy()
+            return np.exp(maps)
+        return self._softmax(maps) if self.params.score_preprocess == "softmax" else maps
 
-    def _softmax(self, maps: Tensor) -> Tensor:
+    def _softmax(self, maps: NDArray[np.float32]) -> NDArray[np.float32]:
         """Probability over the cells; a network with ``softmax_reg`` has one more outcome, "nowhere"."""
-        flat = maps.flatten(1)
         nowhere = getattr(self._network.classifier.filter_optimizer, "softmax_reg", None)
-        if nowhere is not None:
-            flat = torch.cat((flat, flat.new_full((len(flat), 1), float(nowhere))), dim=1)
-        return flat.softmax(dim=1)[:, : maps[0].numel()].reshape(maps.shape)
+        top = maps.max(axis=(1, 2), keepdims=True)
+        top = top if nowhere is None else np.maximum(top, np.float32(nowhere))
+        shares = np.exp(maps - top)
+        total = shares.sum(axis=(1, 2), keepdims=True)
+        return shares / (total if nowhere is None else total + np.exp(np.float32(nowhere) - top))
 
     def update(
-        self, features: Tensor, box: NDArray[np.float64], flag: Flag, frame_number: int, score: float
+        self, features: Array, box: NDArray[np.float64], flag: Flag, frame_number: int, score: float
     ) -> None:
         """Remember a frame that is sure enough and, when it is due, refine the filter on all of them."""
         memory = self.memory
@@ -93,13 +91,15 @@ class DiMPClassifier:
             **self.optimiser_options(memory.features, memory.boxes),
         )[0]
 
-    def optimiser_options(self, features: Tensor, boxes: Tensor) -> dict[str, Any]:
+    def optimiser_options(self, features: Array, boxes: Array) -> dict[str, Any]:
         """What the optimiser is told beside features ``[N, C, h, w]`` and boxes ``[N, 4]``.
 
         Most networks have learned what a box's label is; the simple ones are given label maps.
         """
         if not hasattr(self._network.classifier.filter_optimizer, "residual_module"):
             return {"compute_losses": False}
+        from ltr.models.target_classifier.labels import gaussian_label_function
+
         height, width = self.kernel_size
         crop = self.params.crop_size
         label = gaussian_label_function(

@@ -72,7 +72,7 @@ def test_the_batch_equals_a_loop(name: str, changes: dict[str, object]) -> None:
 
 
 def test_a_box_branch_that_cannot_be_folded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pytracking.tracker.common.refiner.is_foldable", lambda regressor: False)
+    monkeypatch.setattr("pytracking.tracker.common.box_ascent.is_foldable", lambda regressor: False)
     changes = {"target_not_found_threshold": -1e9}
     together, alone = (build("dimp", changes=changes) for _ in range(2))
     assert largest_difference(together, alone, frames=2) < CLOSE

@@ -1,0 +1,89 @@
+"""The box branch on torch: the energy of boxes, its ascent, and the energy around a box found."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from ebm.boxes import rect_to_rel
+from ebm.predict import ScoreFunction, refine_boxes
+from pytracking.libs.box_energy import BoxEnergy, ImageEnergy, fold_head, is_foldable
+from pytracking.parameter.base import RefineParams
+from pytracking.tracker.common.geometry import CropView, TargetState
+from pytracking.tracker.common.relative_energy import RelativeEnergy
+
+if TYPE_CHECKING:
+    from pytracking.tracker.common.refiner import BoxRefiner
+
+__all__ = ["ascended", "energy_around", "energy_of", "folded"]
+
+
+def folded(regressor: Any, modulation: Sequence[Tensor]) -> BoxEnergy | None:
+    """The box branch for one target, its batch norms folded in; None for a branch of another form."""
+    return fold_head(regressor, modulation) if is_foldable(regressor) else None
+
+
+def ascended(energy: ScoreFunction, starts: Tensor, params: RefineParams) -> Tensor:
+    """Where the ascents of T targets end, and the scores there, ``[T, S, 5]``.
+
+    Args:
+        energy: f of boxes x, y, w, h ``[T * S, 4]``, crop px, target by target.
+        starts: ``[T, S, 4]``, crop px.
+        params: how the ascent goes.
+    """
+    boxes, scores = refine_boxes(
+        energy,
+        starts.flatten(0, 1),
+        space=params.box_refinement_space,
+        steps=params.box_refinement_iter,
+        step_length=params.box_refinement_step_length,
+        decay=params.box_refinement_step_decay,
+        on_decrease=params.box_refinement_on_decrease,
+        sizes=starts[:, :1, 2:].expand(-1, starts.shape[1], 2).flatten(0, 1),
+        validate=False,  # a box whose score is not finite is rejected by whoever reads the rows
+    )
+    return torch.cat((boxes, scores[:, None]), dim=1).unflatten(0, starts.shape[:2])
+
+
+def energy_of(refiners: "Sequence[BoxRefiner]", maps: Sequence[Tensor]) -> ScoreFunction:
+    """f of boxes ``[T * S, 4]``, crop px -> ``[T * S]``, target by target.
+
+    Args:
+        refiners: of T targets of one network.
+        maps: image features of their crops, ``[T, C, h, w]`` each.
+    """
+    heads = [refiner.head for refiner in refiners]
+    if all(head is not None for head in heads):
+        return ImageEnergy([head for head in heads if head is not None], maps)
+    regressor = refiners[0].regressor
+    modulation = tuple(torch.cat(level) for level in zip(*(refiner.modulation for refiner in refiners)))
+
+    def by_autograd(boxes: Tensor) -> Tensor:
+        scores: Tensor = regressor.predict_iou(modulation, maps, boxes.reshape(len(refiners), -1, 4))
+        return scores.flatten()
+
+    return by_autograd
+
+
+def energy_around(
+    refiner: "BoxRefiner", maps: Sequence[Tensor], view: CropView, state: TargetState
+) -> RelativeEnergy:
+    """The energy in relative coordinates around a target.
+
+    Args:
+        refiner: the target's.
+        maps: image features of one crop, ``[1, C, h, w]`` each.
+        view: where the crop lies.
+        state: the target.
+    """
+    box = torch.from_numpy(state.box)
+    return RelativeEnergy(
+        energy=energy_of([refiner], maps),
+        view=view,
+        center=rect_to_rel(box, box[2:]),
+        size=box[2:],
+        reach=refiner.params.density_reach,
+        temperature=refiner.params.density_temperature,
+        device=refiner.modulation[0].device,
+    )
