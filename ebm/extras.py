@@ -8,6 +8,7 @@ from ebm.exceptions import MissingPackageError
 __all__ = ["EXTRA_OF", "TRACK_MODULES", "explain_missing", "require_track"]
 
 TRACK_MODULES = ("cv2", "torchvision", "PIL", "platformdirs", "safetensors", "tqdm")
+_TORCHS = ("torchvision", "safetensors")
 EXTRA_OF = {  # module -> the extra that brings it
     **dict.fromkeys(TRACK_MODULES, "track"),
     "tensorboard": "train",
@@ -55,9 +56,13 @@ def explain_missing(purpose: str, *modules: str) -> MissingPackageError:
 def require_track(purpose: str) -> None:
     """Look for everything that tracking needs, without importing it.
 
+    Where torch was left out, what stands on it is not missed: an exported tracker runs without.
+
     Raises:
         MissingPackageError: if a module is absent; it names all of them and the extra.
     """
-    missing = [name for name in TRACK_MODULES if importlib.util.find_spec(name) is None]
+    without_torch = importlib.util.find_spec("torch") is None
+    needed = [name for name in TRACK_MODULES if not (without_torch and name in _TORCHS)]
+    missing = [name for name in needed if importlib.util.find_spec(name) is None]
     if missing:
         raise explain_missing(purpose, *missing)

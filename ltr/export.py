@@ -17,6 +17,8 @@ examples:
       the newest checkpoint in the folder
   ebmtrack export DiMPnet_ep0050.pth.tar --out exported --weights net
       the weights of the last step, where averaged ones are stored as well
+  ebmtrack export onnx --help
+      a whole tracker for ONNX Runtime, which then needs no torch
 
 The two files are read wherever a checkpoint is, e.g. with --checkpoint exported/DiMPnet_ep0050.safetensors.
 """

@@ -1,8 +1,9 @@
 """The three-call interface: load, initialize, track; for one target or several."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, get_args
 
+from ebm.lookup import unknown_name
 from pytracking.parameter.lookup import find_parameters
 from pytracking.tracker.registry import make_tracker
 
@@ -11,7 +12,9 @@ if TYPE_CHECKING:
 
     from pytracking.tracker.common.several import SeveralTargets
 
-__all__ = ["load"]
+__all__ = ["Engine", "load"]
+
+Engine = Literal["torch", "onnx"]
 
 
 def load(
@@ -23,6 +26,7 @@ def load(
     seed: int = 0,
     with_covariance: bool = False,
     compat: bool = False,
+    engine: Engine = "torch",
 ) -> "SeveralTargets":
     """A tracker ready for its first frame. No dataset and no paths file is needed.
 
@@ -39,15 +43,31 @@ def load(
         tracker: name of the tracker.
         parameters: name of its parameter set.
         checkpoint: weights file; None looks in the networks folder, then for the newest trained checkpoint.
+            For engine "onnx" the folder that ``ebmtrack export onnx`` wrote.
         device: "auto", "cpu", "cuda", "cuda:1", "mps", or a torch device.
         seed: of everything the tracker draws; equal seeds give equal tracks.
         with_covariance: estimate the box covariance of every frame.
         compat: with the published trackers' arithmetic where it differs from what is right.
+        engine: what runs the network: "torch", or "onnx" for an exported tracker in ONNX Runtime, on the CPU
+            and without importing torch; it gives boxes and scores, no densities.
 
     Raises:
-        UnknownNameError: naming the nearest trackers or parameter sets.
+        UnknownNameError: naming the nearest trackers, parameter sets or engines.
         InputError: if the weights cannot be found or read.
+        MissingPackageError: for engine "onnx" without onnxruntime.
     """
+    if engine not in get_args(Engine):
+        raise unknown_name("engine", str(engine), get_args(Engine))
+    if engine == "onnx":
+        from pytracking.exported.tracker import exported_folder, exported_tracker
+
+        return exported_tracker(
+            exported_folder(tracker, parameters, checkpoint),
+            device=device,
+            seed=seed,
+            with_covariance=with_covariance,
+            compat=compat,
+        )
     params = find_parameters(tracker, parameters, compat=compat)
     path = None if checkpoint is None else Path(checkpoint)
     return make_tracker(

@@ -56,7 +56,9 @@ COMMANDS: dict[str, Command] = {
     "dataset": Command(
         "pytracking.check_dataset", "check a data set by name, pack it, or convert annotations"
     ),
-    "export": Command("ltr.export", "write a trained network as safetensors and JSON"),
+    "export": Command(
+        "pytracking.run_export", "write a trained network as safetensors and JSON, or a tracker as ONNX"
+    ),
     "regress": Command(
         "ebm.tasks.tabular.command",
         "fit and report a table of your own; energies beside other densities",

@@ -23,6 +23,11 @@ with script_imports(__name__):
 if TYPE_CHECKING:
     from torch import nn
 
+    from pytracking.exported.folder import ExportedFolder
+    from pytracking.parameter.base import Params
+    from pytracking.tracker.base import Tracker
+    from pytracking.utils.loading import WeightsChoice
+
 __all__ = ["build_parser", "main", "parse_box"]
 
 _EXAMPLES = """examples:
@@ -69,6 +74,12 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_tracker_options(parser)
+    parser.add_argument(
+        "--engine",
+        choices=("torch", "onnx"),
+        default="torch",
+        help="onnx runs an exported tracker, whose folder is --checkpoint (default: %(default)s)",
+    )
     parser.add_argument("video", metavar="VIDEO", help="video file, or folder of images")
     start = parser.add_mutually_exclusive_group(required=True)
     start.add_argument("--box", type=parse_box, metavar="x,y,w,h", help="target in the first frame, pixels")
@@ -116,14 +127,15 @@ def main(argv: List[str] | None = None) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
+    from ebm.exceptions import InputError
     from ebm.outputs import Output, require_outputs
     from pytracking.evaluation.video_io import VideoWriter, open_video
     from pytracking.evaluation.video_names import video_path
     from pytracking.evaluation.video_run import VideoSink, track_video
     from pytracking.evaluation.video_tables import csv_table, mot_table
+    from pytracking.exported.tracker import exported_folder
     from pytracking.parameter import find_parameters
-    from pytracking.tracker import make_tracker
-    from pytracking.utils.loading import find_weights, load_tracking_network
+    from pytracking.utils.loading import find_weights
 
     params = find_parameters(args.tracker, args.parameter, compat=args.compat)
     boxes = _boxes(args)
@@ -133,7 +145,16 @@ def _run(args: argparse.Namespace) -> int:
     source = open_video(video, *(() if args.fps is None else (args.fps,)))
     rate = (source.fps, source.time_base) if args.fps is None else (args.fps, None)
     writer = VideoWriter(out, *rate, reserved=[table, *([args.mot] if args.mot else [])])
-    weights = find_weights(params, args.checkpoint, args.weights)
+    weights: WeightsChoice | ExportedFolder
+    if args.engine == "onnx":
+        if args.weights != "auto":
+            raise InputError(
+                f"An exported tracker has one set of weights; --weights {args.weights} is chosen when it is "
+                "exported."
+            )
+        weights = exported_folder(args.tracker, args.parameter, args.checkpoint)
+    else:
+        weights = find_weights(params, args.checkpoint, args.weights)
     require_outputs(
         [
             Output(name="the video --out", path=out),
@@ -147,10 +168,9 @@ def _run(args: argparse.Namespace) -> int:
         },
     )
     print(weights)
-    network = None if weights.path is None else load_tracking_network(weights, args.tracker)
-    tracker = make_tracker(args.tracker, params, network=network, device=args.device, seed=args.seed)
+    tracker, threads = _tracker(args, params, weights)
     with ExitStack() as stack:
-        stack.enter_context(_threads(args.threads, network, args.device))
+        stack.enter_context(threads)
         tables = [csv_table(table, stack, with_ids=args.box_file is not None)]
         tables += [mot_table(args.mot, stack)] if args.mot else []
         found = track_video(tracker, source, boxes, video, VideoSink(writer, tables, stack))
@@ -176,6 +196,27 @@ def _boxes(args: argparse.Namespace) -> "Mapping[Hashable, tuple[float, ...]] | 
     if args.mot and names:
         raise InputError(f"The format of --mot takes whole numbers as ids; {args.box_file} has {names[0]!r}.")
     return boxes
+
+
+def _tracker(
+    args: argparse.Namespace, params: "Params", weights: "WeightsChoice | ExportedFolder"
+) -> "tuple[Tracker, AbstractContextManager[None]]":
+    """The tracker, and its threads; says what it runs on."""
+    from pytracking.exported.folder import ExportedFolder
+    from pytracking.exported.tracker import exported_tracker
+    from pytracking.tracker import make_tracker
+    from pytracking.utils.loading import load_tracking_network
+
+    if isinstance(weights, ExportedFolder):
+        made = exported_tracker(
+            weights, device=args.device, seed=args.seed, compat=args.compat, threads=args.threads
+        )
+        threads = made.network.threads
+        print(f"Running on cpu in ONNX Runtime: {in_words(threads, 'thread')}", flush=True)
+        return made, using_threads(threads)
+    network = None if weights.path is None else load_tracking_network(weights, args.tracker)
+    tracker = make_tracker(args.tracker, params, network=network, device=args.device, seed=args.seed)
+    return tracker, _threads(args.threads, network, args.device)
 
 
 def _threads(given: int, network: "nn.Module | None", device: str) -> AbstractContextManager[None]:

@@ -240,8 +240,12 @@ class _Map:
 
 
 def _array(values: Tensor) -> Array:
-    """A numpy view on the CPU, where its small operations cost a third of torch's; else the tensor."""
-    return values.numpy() if values.device.type == "cpu" else values
+    """A numpy view on the CPU, where its small operations cost a third of torch's; else the tensor.
+
+    A graph that is being exported has no numbers yet, and its operations are all torch's.
+    """
+    numbers = values.device.type == "cpu" and not torch.compiler.is_compiling()
+    return values.numpy() if numbers else values
 
 
 def _extremes(axes: Array, targets: int) -> Extremes:

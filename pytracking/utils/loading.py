@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ebm.exceptions import InputError
 from ebm.files import expanded
+from pytracking.exported.names import DESCRIPTION
 from pytracking.parameter.base import Params
 
 if TYPE_CHECKING:
@@ -123,6 +124,11 @@ def _given(path: Path) -> Path:
     found = _file_or_newest(path)
     if found is not None:
         return found
+    if (path / DESCRIPTION).is_file():
+        raise InputError(
+            f"{path} is an exported tracker, which ONNX Runtime runs: --engine onnx, or engine='onnx' in "
+            "pytracking.load."
+        )
     if path.is_dir():
         raise InputError(
             f"The checkpoint folder {path} holds no *.pth.tar or *.safetensors file; give another "

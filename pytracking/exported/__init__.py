@@ -1,0 +1,1 @@
+"""Trackers as folders of ONNX graphs: written with torch, run without it."""
