@@ -17,6 +17,7 @@ EXTRA_OF = {  # module -> the extra that brings it
     "matplotlib": "eval",
     "pandas": "eval",
     "av": "eval",
+    "tornado": "page",
     "sklearn": "sklearn",
     "simplejpeg": "jpeg",
     "jpeg4py": "jpeg",

@@ -7,7 +7,7 @@ from pathlib import Path
 from ebm.exceptions import InputError
 from ebm.number_texts import parse_number
 
-__all__ = ["read_box_file"]
+__all__ = ["parse_id", "read_box_file"]
 
 Box = tuple[float, ...]
 
@@ -38,7 +38,7 @@ def read_box_file(path: Path) -> dict[Hashable, Box]:
         if width not in (0, len(parts)):
             raise InputError(f"{path}, line {number}: either all lines have an id or none; got {text!r}.")
         width = len(parts)
-        target = _id(parts[0]) if width == 5 else len(boxes) + 1
+        target = parse_id(parts[0]) if width == 5 else len(boxes) + 1
         if target in boxes:
             raise InputError(f"{path}, line {number}: there is a target {target!r} already; ids differ.")
         boxes[target] = _box(parts[-4:] if width in (4, 5) else [], text, path, number)
@@ -47,7 +47,8 @@ def read_box_file(path: Path) -> dict[Hashable, Box]:
     return boxes
 
 
-def _id(text: str) -> int | str:
+def parse_id(text: str) -> int | str:
+    """The id of a target as it was written: a whole number, or the text itself."""
     return int(text) if re.fullmatch(r"-?[0-9]{1,18}", text) else text
 
 

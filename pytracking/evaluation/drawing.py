@@ -1,5 +1,6 @@
 """Boxes and text on frames, with smooth letters and no display."""
 
+from collections.abc import Hashable
 from functools import lru_cache
 from itertools import pairwise
 
@@ -7,7 +8,16 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-__all__ = ["PALETTE", "TRUTH_COLOUR", "Colour", "draw_box", "draw_text", "line_width", "text_size"]
+__all__ = [
+    "PALETTE",
+    "TRUTH_COLOUR",
+    "Colour",
+    "TargetColours",
+    "draw_box",
+    "draw_text",
+    "line_width",
+    "text_size",
+]
 
 Colour = tuple[int, int, int]
 
@@ -22,6 +32,23 @@ PALETTE: tuple[Colour, ...] = (
     (170, 130, 255),
     (140, 240, 255),
 )
+
+
+_BY_STATE = {"ok": (40, 210, 140), "uncertain": (255, 200, 40), "lost": (255, 80, 60)}
+_GREY: Colour = (170, 170, 170)
+
+
+class TargetColours:
+    """Colours of targets: of one without id by its state, of others their own, also when some of them go."""
+
+    def __init__(self) -> None:
+        self._places: dict[Hashable, int] = {}
+
+    def of(self, target: Hashable, state: str) -> Colour:
+        """The colour of a target; None is the one without id."""
+        if target is None:
+            return _BY_STATE.get(state, _GREY)
+        return PALETTE[self._places.setdefault(target, len(self._places)) % len(PALETTE)]
 
 
 def line_width(shape: tuple[int, ...]) -> int:

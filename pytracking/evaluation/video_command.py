@@ -1,0 +1,240 @@
+"""What the commands for videos and for cameras share: their options, and a run from frames to files."""
+
+import argparse
+import sys
+from collections.abc import Hashable, Mapping
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ebm.command import local_path
+from ebm.number_texts import parse_number
+from ebm.threads import core_limit, in_words, threads_for, using_threads
+from ltr.admin.workspace_option import add_workspace_option
+from pytracking.evaluation.command import whole_number
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from pytracking.evaluation.video_frames import VideoSource
+    from pytracking.evaluation.video_outcome import Outcome
+    from pytracking.page.screen import PageScreen
+
+__all__ = ["Given", "add_run_options", "parse_box", "require_run_options", "track_to_files"]
+
+_TICK = Fraction(1, 1000)  # s; the times of a camera's frames are those at which they came
+
+
+@dataclass(frozen=True, kw_only=True)
+class Given:
+    """What is tracked.
+
+    Attributes:
+        source: of the frames.
+        name: for messages.
+        title: of the page; empty for the name.
+        files: of it, which no output may be.
+        stem: of the outputs' default names.
+        live: whether its frames come by themselves.
+    """
+
+    source: "VideoSource"
+    name: str
+    files: Path | None
+    stem: str
+    title: str = ""
+    live: bool = False
+
+
+def parse_box(text: str) -> tuple[float, float, float, float]:
+    """``x,y,w,h`` to four numbers, px, for argparse."""
+    try:
+        x, y, w, h = (parse_number(part) for part in text.split(","))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"expected x,y,w,h in pixels, got {text!r}") from error
+    if not (0 < w < float("inf") and 0 < h < float("inf") and abs(x) < float("inf") > abs(y)):
+        raise argparse.ArgumentTypeError(f"width and height must be positive, all four finite; got {text!r}")
+    return x, y, w, h
+
+
+def add_run_options(parser: argparse.ArgumentParser, fps: str) -> None:
+    """Targets, outputs, the page, threads and rate.
+
+    Args:
+        parser: of the command.
+        fps: help of ``--fps``.
+    """
+    start = parser.add_mutually_exclusive_group(required=True)
+    start.add_argument("--box", type=parse_box, metavar="x,y,w,h", help="target in the first frame, pixels")
+    start.add_argument(
+        "--box-file", type=local_path, metavar="FILE", help="several targets, one line each: [id,]x,y,w,h"
+    )
+    start.add_argument(
+        "--select", action="store_true", help="draw targets with the mouse, on a web page of this machine"
+    )
+    parser.add_argument(
+        "--show",
+        action="store_true",
+        help="watch and steer the run on a web page: boxes, scores, pause, step, draw again, stop",
+    )
+    parser.add_argument(
+        "--port", type=whole_number, metavar="N", help="of that page on 127.0.0.1 (default: any that is free)"
+    )
+    parser.add_argument(
+        "--out",
+        type=local_path,
+        metavar="FILE.mp4",
+        help="default: videos/<name>_<tracker>.mp4 in the workspace",
+    )
+    add_workspace_option(parser)
+    parser.add_argument("--csv", type=local_path, metavar="FILE.csv", help="default: beside the mp4")
+    parser.add_argument(
+        "--mot", type=local_path, metavar="FILE.txt", help="also write the MOT benchmarks' text format"
+    )
+    parser.add_argument(
+        "--threads",
+        type=whole_number,
+        default=0,
+        metavar="N",
+        help="CPU threads (default: 0, as many as the network can use)",
+    )
+    parser.add_argument("--fps", type=float, help=fps)
+
+
+def require_run_options(args: argparse.Namespace) -> None:
+    """Refuse options that do not go together, before anything is opened.
+
+    Raises:
+        InputError: saying which.
+    """
+    from ebm.exceptions import InputError
+
+    if args.port is not None and not (args.select or args.show):
+        raise InputError("--port is that of the page: it goes with --select or --show.")
+
+
+def track_to_files(args: argparse.Namespace, given: Given) -> int:
+    """Track what is given to an mp4 and tables.
+
+    Args:
+        args: parsed with `add_tracker_options` and `add_run_options`.
+        given: what is tracked.
+
+    Returns: 0; 1 if the run is finished but frames could not be read.
+
+    Raises:
+        EBMError: for unusable input, before any output is touched.
+    """
+    from ebm.outputs import Output, require_outputs
+    from pytracking.evaluation.video_io import VideoWriter
+    from pytracking.evaluation.video_run import VideoSink, track_video
+    from pytracking.evaluation.video_tables import csv_table, mot_table
+    from pytracking.parameter import find_parameters
+    from pytracking.tracker import make_tracker
+    from pytracking.utils.loading import find_weights, load_tracking_network
+
+    params = find_parameters(args.tracker, args.parameter, compat=args.compat)
+    boxes, source = _boxes(args), given.source
+    out = args.out or _default_out(given.stem, args.tracker)
+    table = args.csv or out.parent / f"{out.stem}.csv"
+    writer = VideoWriter(out, *_rate(args, given), reserved=[table, *([args.mot] if args.mot else [])])
+    weights = find_weights(params, args.checkpoint, args.weights)
+    require_outputs(
+        [
+            Output(name="the video --out", path=out),
+            Output(name="the table --csv", path=table, stream=True),
+            *([Output(name="the table --mot", path=args.mot, stream=True)] if args.mot else []),
+        ],
+        {"the video": given.files, "the weights": weights.files, "the boxes": args.box_file},
+    )
+    print(weights)
+    with ExitStack() as stack:
+        page = stack.enter_context(_page(args, given)) if args.select or args.show else None
+        network = None if weights.path is None else load_tracking_network(weights, args.tracker)
+        tracker = make_tracker(args.tracker, params, network=network, device=args.device, seed=args.seed)
+        stack.enter_context(_threads(args.threads, network, args.device))
+        if page is not None and not (given.live or args.select):
+            page.wait_until_opened()
+        files = stack.enter_context(ExitStack())  # closed before the page tells of them
+        tables = [csv_table(table, files, with_ids=args.box is None)]
+        tables += [mot_table(args.mot, files)] if args.mot else []
+        found = track_video(tracker, source, boxes, given.name, VideoSink(writer, tables, files), page)
+        files.close()
+        if page is not None:
+            page.end(f"{_summary(found)} Video: {out}. Table: {table}.")
+    print(f"{_summary(found)}\nVideo: {out}\nTable: {table}\nStates: {found.opinions()}")
+    if args.mot:
+        print(f"MOT: {args.mot}")
+    for note in (*source.notes, *writer.notes, *found.notes(given.name)):
+        print(f"note: {note}", file=sys.stderr)
+    return 0 if found.complete else 1
+
+
+def _summary(found: "Outcome") -> str:
+    return f"{found.tracked} frame{'s' * (found.tracked != 1)} tracked."
+
+
+def _boxes(
+    args: argparse.Namespace,
+) -> "Mapping[Hashable, tuple[float, ...]] | tuple[float, ...] | None":
+    """The box, or those of the box file, with ids that the outputs can hold; None: the page is asked."""
+    from ebm.exceptions import InputError
+    from pytracking.evaluation.box_file import read_box_file
+
+    if args.box_file is None:
+        box: tuple[float, ...] | None = args.box
+        return box
+    boxes: Mapping[Hashable, tuple[float, ...]] = read_box_file(args.box_file)
+    names = [target for target in boxes if not isinstance(target, int)]
+    if args.mot and names:
+        raise InputError(f"The format of --mot takes whole numbers as ids; {args.box_file} has {names[0]!r}.")
+    return boxes
+
+
+def _rate(args: argparse.Namespace, given: Given) -> tuple[float, Fraction | None]:
+    """Frames a second of the mp4, and the unit of their times; None: evenly spaced."""
+    if args.fps is not None:
+        return args.fps, None
+    return given.source.fps, given.source.time_base
+
+
+def _page(args: argparse.Namespace, given: Given) -> "PageScreen":
+    """The page, whose address is printed."""
+    from pytracking.page.screen import PageOptions, PageScreen
+
+    page = PageScreen(
+        PageOptions(
+            title=f"{given.title or given.name} · {args.tracker} {args.parameter}",
+            port=args.port or 0,
+            count=given.source.count,
+            live=given.live,
+            with_ids=args.box is None,
+            whole_ids=args.mot is not None,
+        ),
+        shown=args.show,
+    )
+    what = "draw the targets there" if args.select else "watch and steer the run there"
+    print(f"Page: {page.url} ({what})")
+    print(
+        f"  from another machine: ssh -L {page.port}:127.0.0.1:{page.port} HOST, then the same address",
+        flush=True,
+    )
+    return page
+
+
+def _threads(given: int, network: "nn.Module | None", device: str) -> AbstractContextManager[None]:
+    """As many threads as asked for, or as the network can use; says how many."""
+    from ebm.devices import resolve_device
+
+    count = 0 if network is None else sum(p.numel() for p in network.parameters())
+    threads = given or threads_for(count, core_limit())
+    print(f"Running on {resolve_device(device)}: {in_words(threads, 'thread')}", flush=True)
+    return using_threads(threads)
+
+
+def _default_out(stem: str, tracker: str) -> Path:
+    from ltr.admin.environment import workspace
+
+    return workspace() / "videos" / f"{stem}_{tracker}.mp4"
