@@ -46,6 +46,9 @@ COMMANDS: dict[str, Command] = {
     "video": Command(
         "pytracking.run_video", "track one target or several through a video or a folder of images"
     ),
+    "webcam": Command(
+        "pytracking.run_webcam", "the same, live: a camera, a stream, frames on standard input"
+    ),
     "vot": Command("pytracking.vot.command", "try a tracker in the VOT toolkit, write the toolkit's files"),
     "density": Command("pytracking.run_density", "draw how sure a tracker is of its box in one frame"),
     "calibrate": Command(

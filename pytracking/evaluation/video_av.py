@@ -13,7 +13,7 @@ from ltr.data.depth import Levels, find_levels, to_eight_bits
 from pytracking.evaluation.video_damage import MOST_FPS, Rhythm, joints, listening, odd_rate, torn_stream
 from pytracking.evaluation.video_frames import DEFAULT_FPS, Frame, VideoSource
 
-__all__ = ["AVVideo", "load_av"]
+__all__ = ["AVVideo", "Reading", "load_av", "pixels"]
 
 _DEEP = 12  # bits; formats of up to 12 say how many of them are used, those of 16 do not
 _LOOKED_AT = 16  # frames from which black and white of a deep video are found
@@ -76,7 +76,7 @@ class AVVideo(VideoSource):
                     f"{self.path} does not state how long it is, like a recording that was broken off or a "
                     "file whose beginning is damaged: it cannot be told whether frames are missing."
                 )
-            reading = _Reading(self._av, container, Rhythm(1 / self.fps))
+            reading = Reading(self._av, container, Rhythm(1 / self.fps))
             decoded = (frame for frame, _ in reading.frames() if frame is not None)
             first = next(decoded, None)
             if first is None:
@@ -96,7 +96,7 @@ class AVVideo(VideoSource):
         widest, back, rhythm = step, 0, Rhythm(step)
         offset: float | None = None  # s, of the first frame; lengths may count from it or from 0
         with self._open() as container:
-            reading = _Reading(self._av, container, Rhythm(step))
+            reading = Reading(self._av, container, Rhythm(step))
             for frame, (stamp, fault) in reading.frames():
                 seconds = None if stamp is None or self.time_base is None else float(stamp * self.time_base)
                 offset = seconds if offset is None else offset
@@ -106,7 +106,7 @@ class AVVideo(VideoSource):
                 now = last + step if seconds is None or start is None else seconds - start
                 rhythm.add(now - last)
                 widest, last = max(widest, now - last), now
-                yield Frame(number, last, None if frame is None else self._pixels(frame), fault)
+                yield Frame(number, last, None if frame is None else pixels(frame, self._levels), fault)
                 number += 1
         self.cut = self._loss(reading, last + max(0.0, offset or 0.0), widest)
         if not self.cut:
@@ -133,7 +133,7 @@ class AVVideo(VideoSource):
             "some may come twice."
         )
 
-    def _loss(self, reading: "_Reading", last: float, widest: float) -> str:
+    def _loss(self, reading: "Reading", last: float, widest: float) -> str:
         """What speaks for frames that are missing, besides those that cannot be decoded.
 
         Args:
@@ -152,16 +152,23 @@ class AVVideo(VideoSource):
             )
         return torn_stream(self.path)
 
-    def _pixels(self, frame: Any) -> np.ndarray:
-        if self._levels is not None:
-            image = to_eight_bits(_samples(frame), self._levels)
-        else:
-            image = frame.to_ndarray(format="rgb24")
-        return np.ascontiguousarray(np.rot90(image, round(frame.rotation / 90) % 4))
+
+def pixels(frame: Any, levels: Levels | None = None) -> np.ndarray:
+    """uint8 RGB ``[H, W, 3]`` of a frame of PyAV, upright.
+
+    Args:
+        frame: as it was decoded.
+        levels: black and white of a deep one.
+    """
+    if levels is not None:
+        image = to_eight_bits(_samples(frame), levels)
+    else:
+        image = frame.to_ndarray(format="rgb24")
+    return np.ascontiguousarray(np.rot90(image, round(frame.rotation / 90) % 4))
 
 
 @dataclass
-class _Reading:
+class Reading:
     """One pass over the pictures of an open file, and what it has met.
 
     Args:
@@ -171,6 +178,8 @@ class _Reading:
         heard: errors of the container.
         hidden: pictures that were never shown.
         begin: earliest time stamp of data.
+        patience: faults of the container one after another, after which its end is reached.
+        broken: the last of these faults.
     """
 
     av: Any
@@ -179,6 +188,8 @@ class _Reading:
     heard: list[str] = field(default_factory=list)
     hidden: int = 0
     begin: int | None = None
+    patience: int = _GIVE_UP
+    broken: str = ""
     _stamp: int | None = None  # of the last packet
 
     def frames(self) -> Iterator[tuple[Any | None, tuple[int | None, str]]]:
@@ -217,16 +228,17 @@ class _Reading:
     def _packets(self, stream: Any) -> Iterator[Any]:
         """Packets until the end; what the container has lost is passed over."""
         packets, faults = self.container.demux(stream), 0
-        while faults < _GIVE_UP:
+        while faults < self.patience:
             try:
                 with listening(self.av, self.container, self.heard):
                     packet = next(packets)
             except (StopIteration, EOFError):
                 return
-            except self.av.FFmpegError:
+            except self.av.FFmpegError as error:
                 packets, faults = self.container.demux(stream), faults + 1
+                self.broken = error.strerror or str(error)
                 continue
-            faults = 0
+            faults, self.broken = 0, ""
             self._step_to(packet)
             yield packet
 

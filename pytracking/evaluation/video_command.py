@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Given", "add_run_options", "parse_box", "require_run_options", "track_to_files"]
 
-_TICK = Fraction(1, 1000)  # s; the times of a camera's frames are those at which they came
-
 
 @dataclass(frozen=True, kw_only=True)
 class Given:
@@ -167,6 +165,8 @@ def track_to_files(args: argparse.Namespace, given: Given) -> int:
     print(f"{_summary(found)}\nVideo: {out}\nTable: {table}\nStates: {found.opinions()}")
     if args.mot:
         print(f"MOT: {args.mot}")
+    if found.dropped:
+        print(f"Left out: {found.dropped} frames that came while the tracker was at work")
     for note in (*source.notes, *writer.notes, *found.notes(given.name)):
         print(f"note: {note}", file=sys.stderr)
     return 0 if found.complete else 1

@@ -1,4 +1,4 @@
-"""What was named as a video: a file or a folder, or a camera or a stream, which are not read yet."""
+"""What was named as a video: a file or a folder, or a camera or a stream, which another command reads."""
 
 import re
 import stat
@@ -8,11 +8,11 @@ from urllib.parse import unquote, urlsplit
 from ebm.exceptions import InputError
 from ebm.files import expanded
 
-__all__ = ["video_path"]
+__all__ = ["ADDRESS", "path_of_address", "video_path"]
 
-_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/+[^/]")
+ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/+[^/]")
 _WEB = ("http", "https", "ftp", "ftps", "s3", "gs")
-_RECORD = "Record it to a file first, e.g. ffmpeg {source} -t 60 clip.mp4, and name clip.mp4."
+_LIVE = "'ebmtrack webcam' tracks from it: ebmtrack webcam TRACKER PARAMETER {source}"
 
 
 def video_path(text: str) -> Path:
@@ -29,16 +29,13 @@ def video_path(text: str) -> Path:
     path = expanded(text) if text.startswith("~/") else Path(text)
     if text == "-":
         raise InputError(
-            "A video cannot be read from standard input. Write it to a file first: cat > clip.mp4, and name "
-            "clip.mp4."
+            "A video is read from a file; 'ebmtrack webcam' reads frames from standard input (JPEGs, "
+            "yuv4mpeg, MPEG-TS or Matroska): ebmtrack webcam TRACKER PARAMETER -"
         )
-    if _ADDRESS.match(text) and not path.exists():
+    if ADDRESS.match(text) and not path.exists():
         return _from_address(text)
     if (text.isdigit() and not path.exists()) or re.fullmatch(r"/dev/video\d+", text):
-        device = f"/dev/video{text}" if text.isdigit() else text
-        raise InputError(
-            f"{text} is a camera; cameras are not read yet. {_RECORD.format(source=f'-f v4l2 -i {device}')}"
-        )
+        raise InputError(f"{text} is a camera; {_LIVE.format(source=text)}")
     if path.exists() and not (path.is_file() or path.is_dir()):
         kind = "a pipe" if stat.S_ISFIFO(path.stat().st_mode) else "a device"
         raise InputError(f"{text} is {kind}; name a video file or a folder of images.")
@@ -48,11 +45,16 @@ def video_path(text: str) -> Path:
 def _from_address(text: str) -> Path:
     parts = urlsplit(text)
     if parts.scheme.lower() == "file":
-        return Path(unquote(parts.path))
+        return path_of_address(text)
     if parts.scheme.lower() in _WEB and Path(parts.path).suffix.lower() not in ("", ".m3u8", ".mpd"):
         raise InputError(
             f"{text} is an address, and videos are read from files. Download it first, e.g. "
             f"curl -L -o clip.mp4 '{text}', and name clip.mp4."
         )
-    source = f"-i '{text}'"
-    raise InputError(f"{text} is a stream; streams are not read yet. {_RECORD.format(source=source)}")
+    quoted = f"'{text}'"
+    raise InputError(f"{text} is a stream; {_LIVE.format(source=quoted)}")
+
+
+def path_of_address(text: str) -> Path:
+    """The path in ``file:///path``."""
+    return Path(unquote(urlsplit(text).path))
