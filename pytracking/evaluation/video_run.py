@@ -210,7 +210,9 @@ class _Run:
             tracker.remove(target)
             return {other: row for other, row in rows.items() if other != target}
         box = wish.boxes[target]
-        if wish.do == "add" and target is not None:
+        if wish.do == "add":
+            if target is None:
+                raise InputError("Give the new target an id.")
             tracker.add(target, box)
         else:
             tracker.reset(box, wish.keep_memory, target=target)

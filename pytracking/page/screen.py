@@ -223,6 +223,8 @@ class PageScreen:
                 raise InputError(_ENDED)
             elif wish.do == "go" and self._options.live:
                 return None
+            elif wish.do == "pause":  # from the first frame on
+                self._paused = True
             elif wish.do == "start":
                 try:
                     assert frame.image is not None

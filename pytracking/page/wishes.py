@@ -26,9 +26,10 @@ class Wish:
     """One thing that is asked for.
 
     Attributes:
-        do: ``start`` with `boxes`; ``hold`` the picture of a camera, let it ``go`` on; ``pause``, ``step``,
-            ``stop``; ``place`` a target at a box, ``add`` or ``remove`` one. The server tells ``opened`` and
-            ``gone``: the first page was opened, the last one closed.
+        do: ``start`` with `boxes`; ``hold`` the picture of a camera, let it ``go`` on; ``pause`` (from the
+            first frame on, if targets are still being chosen), ``step``, ``stop``; ``place`` a target at a
+            box, ``add`` or ``remove`` one. The server tells ``opened`` and ``gone``: the first page was
+            opened, the last one closed.
         boxes: x, y, w, h, px, by id.
         target: whom it is about; None is the one target without id.
         frame: number of the frame on which the boxes were drawn.
@@ -50,11 +51,11 @@ def read_wish(text: str | bytes) -> Wish:
     """
     try:
         message = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"A message of the page cannot be read: {error}.") from error
-    if not isinstance(message, dict) or message.get("do") not in _ASKED:
+    do = message.get("do") if isinstance(message, dict) else None
+    if not isinstance(do, str) or do not in _ASKED:
         raise InputError(f"A message of the page asks for nothing that is known: {str(text)[:80]!r}.")
-    do = message["do"]
     frame = message.get("frame")
     target = None if message.get("id") is None else _target(message["id"])
     boxes: dict[TargetId, Box] = {}
@@ -98,13 +99,14 @@ def _target(value: Any) -> TargetId:
 
 def _box(value: Any, target: TargetId | None) -> Box:
     who = "The box" if target is None else f"The box of target {target}"
-    numbers = value if isinstance(value, list) and len(value) == 4 else ()
-    if not numbers or not all(
-        isinstance(number, int | float) and not isinstance(number, bool) and math.isfinite(number)
-        for number in numbers
-    ):
-        raise InputError(f"{who} is not x, y, w, h: draw it again.")
-    x, y, w, h = map(float, numbers)
+    listed = value if isinstance(value, list) and len(value) == 4 else []
+    plain = [each for each in listed if isinstance(each, int | float) and not isinstance(each, bool)]
+    try:
+        x, y, w, h = (float(number) for number in plain)
+        if not math.isfinite(x + y + w + h):
+            raise ValueError("not finite")
+    except (ValueError, OverflowError) as error:
+        raise InputError(f"{who} is not x, y, w, h: draw it again.") from error
     if w <= 0 or h <= 0:
         raise InputError(f"{who} has no area ({w:g} x {h:g} px): draw it again.")
     return x, y, w, h

@@ -70,7 +70,10 @@ def test_a_negative_value_of_a_setting(capsys: pytest.CaptureFixture[str]) -> No
 
 
 NAMED = [
-    ("rtsp://host/x", "is a stream; 'ebmtrack webcam' tracks from it: ebmtrack webcam TRACKER PARAMETER 'rtsp"),
+    (
+        "rtsp://host/x",
+        "is a stream; 'ebmtrack webcam' tracks from it: ebmtrack webcam TRACKER PARAMETER 'rtsp",
+    ),
     ("rtmp://host/live/key", "is a stream"),
     ("udp://@239.0.0.1:1234", "is a stream"),
     ("https://host/live.m3u8", "is a stream"),

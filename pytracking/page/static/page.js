@@ -153,6 +153,11 @@ function start() {
   if (!$("start").disabled) ask({ do: "start", boxes: drafts.map(({ id, box }) => ({ id, box })), frame: facts.frame });
 }
 
+function startPaused() {
+  ask({ do: "pause" });
+  start();
+}
+
 // A box drawn while paused: whose it is
 
 function fillPending() {
@@ -207,6 +212,7 @@ function render() {
   $("pause").replaceChildren(paused ? "Go on " : "Pause ", key("Space"));
   $("step").disabled ||= !paused || Boolean(pending);
   $("start").disabled ||= !drafts.length || drafts.some(({ id }) => !id || twice(id));
+  $("startpaused").disabled = $("start").disabled;
   $("where").textContent = where();
   renderPending();
   renderTargets();
@@ -312,7 +318,7 @@ function pressed(event) {
   event.preventDefault();
 }
 
-for (const [id, action] of Object.entries({ start, hold: pause, release: pause, pause, step, stop, apply, discard }))
+for (const [id, action] of Object.entries({ start, startpaused: startPaused, hold: pause, release: pause, pause, step, stop, apply, discard }))
   $(id).addEventListener("click", (event) => { if (event.detail) $(id).blur(); action(); });
 $("pendingfor").addEventListener("change", render);
 $("pendingid").addEventListener("input", render);
