@@ -60,15 +60,16 @@ class Camera(VideoSource):
 
     def timed(self) -> Iterator[Frame]:
         """Every picture until there are no more."""
-        image, start, number, in_vain = self._first, time.monotonic(), 0, 0
+        image, start, number, in_vain = self._first, 0.0, 0, 0
         try:
             while in_vain < _IN_VAIN:
                 if image is None:
                     in_vain += 1
                     time.sleep(_PAUSE)
                 else:
-                    in_vain = 0
-                    yield Frame(number, time.monotonic() - start, np.ascontiguousarray(image[..., ::-1]))
+                    came, in_vain = time.monotonic(), 0
+                    start = came if number == 0 else start
+                    yield Frame(number, came - start, np.ascontiguousarray(image[..., ::-1]))
                     number += 1
                 found, image = self._capture.read()
                 image = image if found else None
@@ -118,8 +119,9 @@ class Stream(VideoSource):
         for frame, (stamp, fault) in reading.frames():
             now = number / self.fps
             if self._by_clock:
-                begun = time.monotonic() if number == 0 else begun
-                now = time.monotonic() - begun
+                came = time.monotonic()
+                begun = came if number == 0 else begun
+                now = came - begun
             elif stamp is not None and self.time_base is not None:
                 seconds = float(stamp * self.time_base)
                 first = seconds if first is None else first

@@ -1,6 +1,7 @@
 """Video files by PyAV: exact times, the frames that are damaged, any depth, upright."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -222,6 +223,9 @@ class Reading:
                     for stamp in sorted(stamp for stamp in failed if stamp < frame.pts):
                         yield None, (stamp, failed.pop(stamp))
                 yield frame, (frame.pts, "damaged, repaired by the decoder" if frame.is_corrupt else "")
+        if self.broken:  # what the decoder holds back has not been asked for
+            with suppress(EOFError, self.av.FFmpegError):
+                yield from ((frame, (frame.pts, "")) for frame in stream.decode(None))
         for stamp in sorted(failed):
             yield None, (stamp, failed[stamp])
 
