@@ -10,9 +10,9 @@ const SURE = 3000; // ms within which Stop is pressed a second time
 
 let socket = null, connected = false;
 let facts = { phase: "waiting", targets: [], palette: [], paused: false };
-let drafts = []; // boxes before the start: {id, box}
+let drafts = [], made = 0; // boxes before the start: {key, id, box}; an id may be there twice while it is typed
 let pending = null, sent = null; // a box drawn while paused; the one that was sent last
-let chosen = null; // name of a target
+let chosen = null; // key of a target: that of a draft, or its name
 let said = { text: "", error: false }; // the note
 let seen = 0, stopping = 0;
 
@@ -100,17 +100,16 @@ function drawn(box) {
     pending = { box, fresh: !facts.paused };
     fillPending();
   } else {
-    const id = unused(drafts.map((draft) => draft.id));
-    drafts.push({ id, box });
-    chosen = id;
+    drafts.push({ key: made += 1, id: unused(drafts.map((draft) => draft.id)), box });
+    chosen = made;
   }
   render();
 }
 
 function clicked(x, y) {
-  const shapes = facts.phase === "track" ? facts.targets.map(({ name, box }) => ({ id: name, box })) : drafts;
+  const shapes = facts.phase === "track" ? facts.targets.map(({ name, box }) => ({ key: name, box })) : drafts;
   const inside = shapes.filter(({ box: [left, top, w, h] }) => x >= left && x <= left + w && y >= top && y <= top + h);
-  if (inside.length) choose(inside.sort((a, b) => a.box[2] * a.box[3] - b.box[2] * b.box[3])[0].id);
+  if (inside.length) choose(inside.sort((a, b) => a.box[2] * a.box[3] - b.box[2] * b.box[3])[0].key);
 }
 
 function unused(ids) {
@@ -121,23 +120,21 @@ function unused(ids) {
 
 // Targets
 
-function choose(name) {
-  chosen = name;
+function choose(key) {
+  chosen = key;
   if (pending) fillPending();
   render();
 }
 
-function remove(name) {
-  if (facts.phase === "track") ask({ do: "remove", id: idOf(name), frame: facts.frame });
-  else drafts = drafts.filter((draft) => draft.id !== name);
-  if (chosen === name) chosen = drafts.length && facts.phase !== "track" ? drafts.at(-1).id : null;
+function remove(key) {
+  if (facts.phase === "track") ask({ do: "remove", id: idOf(key), frame: facts.frame });
+  else drafts = drafts.filter((draft) => draft.key !== key);
+  if (chosen === key) chosen = drafts.length && facts.phase !== "track" ? drafts.at(-1).key : null;
   render();
 }
 
-function rename(name, text) {
-  const draft = drafts.find((each) => each.id === name);
-  if (draft) draft.id = text.trim();
-  if (chosen === name) chosen = text.trim();
+function rename(key, text) {
+  drafts.find((draft) => draft.key === key).id = text.trim();
   render();
 }
 
@@ -209,7 +206,7 @@ function render() {
   for (const button of document.querySelectorAll("#buttons button")) button.disabled = !live;
   $("empty").hidden = Boolean(stage.size);
   $("stage").classList.toggle("drawing", mayDraw());
-  $("pause").replaceChildren(paused ? "Go on " : "Pause ", key("Space"));
+  $("pause").replaceChildren(paused ? "Go on " : "Pause ", keycap("Space"));
   $("step").disabled ||= !paused || Boolean(pending);
   $("start").disabled ||= !drafts.length || drafts.some(({ id }) => !id || twice(id));
   $("startpaused").disabled = $("start").disabled;
@@ -240,12 +237,12 @@ function renderPending() {
 function renderTargets() {
   const choosing = facts.phase === "choose" || facts.phase === "preview";
   const shown = choosing
-    ? drafts.map(({ id, box }, place) => ({ name: id, box, colour: facts.palette[place % facts.palette.length],
+    ? drafts.map(({ key, id, box }, place) => ({ key, name: id, box, colour: facts.palette[place % facts.palette.length],
         draft: true, wrong: !id || twice(id) }))
-    : facts.targets.map((target) => ({ ...target, removable: facts.phase === "track" && facts.paused && facts.with_ids }));
+    : facts.targets.map((target) => ({ ...target, key: target.name, removable: facts.phase === "track" && facts.paused && facts.with_ids }));
   list.show(shown, chosen);
   curve.colours = new Map(facts.targets.map(({ name, colour }) => [name, colour]));
-  const shapes = shown.map(({ name, box, colour, state, draft }) => ({ box, colour, chosen: name === chosen && shown.length > 1,
+  const shapes = shown.map(({ key, name, box, colour, state, draft }) => ({ box, colour, chosen: key === chosen && shown.length > 1,
     dashed: !draft && state !== "ok", label: name === "" ? "" : name }));
   if (pending) shapes.push({ box: pending.box, colour: [255, 255, 255], chosen: true, dashed: false, label: "new box" });
   stage.draw(shapes);
@@ -256,7 +253,7 @@ function numbers(box) {
   return box.map((side) => (Math.round(side * 10) / 10).toString()).join(", ");
 }
 
-function key(text) {
+function keycap(text) {
   const made = document.createElement("kbd");
   made.textContent = text;
   return made;
@@ -280,12 +277,12 @@ function stop() {
   if (sure) ask({ do: "stop" });
   stopping = sure ? 0 : Date.now();
   $("stop").classList.toggle("sure", !sure);
-  $("stop").replaceChildren(sure ? "Stop " : "Once more to stop ", key("Q"));
-  if (!sure) setTimeout(() => { $("stop").classList.remove("sure"); $("stop").replaceChildren("Stop ", key("Q")); }, SURE);
+  $("stop").replaceChildren(sure ? "Stop " : "Once more to stop ", keycap("Q"));
+  if (!sure) setTimeout(() => { $("stop").classList.remove("sure"); $("stop").replaceChildren("Stop ", keycap("Q")); }, SURE);
 }
 
 function nudge(direction, resize) {
-  const box = pending?.box ?? drafts.find((draft) => draft.id === chosen)?.box;
+  const box = pending?.box ?? drafts.find((draft) => draft.key === chosen)?.box;
   if (!box) return false;
   const [dx, dy] = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[direction];
   const first = resize ? 2 : 0;
@@ -313,7 +310,7 @@ function pressed(event) {
   } else if (event.key.startsWith("Arrow")) {
     if (!nudge(event.key, event.shiftKey)) { if (event.key !== "ArrowRight") return; step(); }
   } else if (event.key.toLowerCase() === "q") stop();
-  else if (nth >= 1 && list.names[nth - 1] !== undefined) choose(list.names[nth - 1]);
+  else if (nth >= 1 && list.keys[nth - 1] !== undefined) choose(list.keys[nth - 1]);
   else return;
   event.preventDefault();
 }

@@ -3,19 +3,19 @@
 export class TargetList {
   constructor(root, { choose, remove, rename }) {
     this.root = root; this.choose = choose; this.remove = remove; this.rename = rename;
-    this.kind = ""; this.rows = []; this.names = [];
+    this.kind = ""; this.rows = []; this.keys = [];
   }
 
-  // `targets`: {name, box, colour, state, score, draft, wrong, removable}
+  // `targets`: {key, name, box, colour, state, score, draft, wrong, removable}
   show(targets, chosen) {
-    this.names = targets.map(({ name }) => name);
+    this.keys = targets.map(({ key }) => key);
     const kind = targets.map(({ draft, removable }) => `${Number(Boolean(draft))}${Number(Boolean(removable))}`).join();
     if (kind !== this.kind) {
       this.kind = kind;
       this.rows = targets.map((target, place) => this.row(target, place));
       this.root.replaceChildren(...this.rows.map(({ li }) => li));
     }
-    targets.forEach((target, place) => this.fill(this.rows[place], target, targets.length > 1 && target.name === chosen));
+    targets.forEach((target, place) => this.fill(this.rows[place], target, targets.length > 1 && target.key === chosen));
   }
 
   row({ draft, removable }, place) {
@@ -24,18 +24,18 @@ export class TargetList {
     const swatch = make("span", "swatch"), numbers = make("span", "numbers");
     const name = make(draft ? "input" : "span", draft ? "" : "name"), state = make(draft ? "button" : "span", draft ? "" : "state");
     li.append(swatch, name, state, numbers);
-    li.addEventListener("pointerdown", (event) => { if (!event.target.matches("button, input")) this.choose(this.names[place]); });
+    li.addEventListener("pointerdown", (event) => { if (!event.target.matches("button, input")) this.choose(this.keys[place]); });
     if (draft) {
       name.maxLength = 40; name.autocomplete = "off"; name.spellcheck = false;
       name.setAttribute("aria-label", "id of the target");
-      name.addEventListener("input", () => this.rename(this.names[place], name.value));
-      name.addEventListener("focus", () => this.choose(this.names[place]));
+      name.addEventListener("input", () => this.rename(this.keys[place], name.value));
+      name.addEventListener("focus", () => this.choose(this.keys[place]));
       state.textContent = "Remove";
-      state.addEventListener("click", () => this.remove(this.names[place]));
+      state.addEventListener("click", () => this.remove(this.keys[place]));
     } else if (removable) {
       const actions = make("div", "actions"), button = make("button", "");
       button.textContent = "Remove";
-      button.addEventListener("click", () => this.remove(this.names[place]));
+      button.addEventListener("click", () => this.remove(this.keys[place]));
       li.classList.add("editable");
       actions.append(button);
       li.append(actions);
