@@ -46,7 +46,8 @@ export class TargetList {
   fill({ li, swatch, name, state, numbers }, target, chosen) {
     li.classList.toggle("chosen", chosen);
     swatch.style.background = `rgb(${target.colour.join(" ")})`;
-    const [x, y, w, h] = target.box.map((side) => Math.round(side * 10) / 10);
+    const digits = target.draft ? 10 : 1;
+    const [x, y, w, h] = target.box.map((side) => Math.round(side * digits) / digits);
     numbers.textContent = `${w} × ${h} at ${x}, ${y}`;
     if (target.draft) {
       if (document.activeElement !== name) name.value = target.name;
