@@ -1,6 +1,7 @@
 """Frames that come by themselves: pipes, streams on loopback, and what ends or breaks them."""
 
 import os
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -208,6 +209,24 @@ def test_a_stream_that_breaks_off(host: str) -> None:
     given = open_camera(f"{host}/broken")
     assert len(list(given.source.timed())) == 12
     assert "broke off after 12 frames" in given.source.cut
+
+
+def test_a_stream_that_falls_silent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(camera_module, "_TIMEOUT", 1.0)
+    data, done = container(tmp_path / "clip.ts", "mpegts", frames=12), threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.sendall(data)
+                done.wait(60)
+
+        threading.Thread(target=serve, daemon=True).start()
+        given = open_camera(f"tcp://127.0.0.1:{server.getsockname()[1]}")
+        assert len(list(given.source.timed())) == 12
+        assert "broke off after 12 frames" in given.source.cut
+        done.set()
 
 
 def test_an_address_where_nobody_is(host: str) -> None:

@@ -132,9 +132,7 @@ def test_a_video_is_tracked_with_the_mouse(
     expect(page.locator("#pendingfor")).to_have_value("=1")
     page.keyboard.press("ArrowDown")  # one pixel, not one frame
     page.keyboard.press("Enter")
-    expect(page.locator("#targets .numbers").first).to_have_text(
-        "70 × 40 at 60, 81"
-    )
+    expect(page.locator("#targets .numbers").first).to_have_text("70 × 40 at 60, 81")
     draw(page, (150, 150, 30, 30))
     page.locator("#pendingfor").select_option("new")
     page.locator("#apply").click()
