@@ -44,8 +44,9 @@ class Camera(VideoSource):
         """
         self.name = f"camera {source}" if isinstance(source, int) else source
         self._capture = cv2.VideoCapture(source)
-        found, self._first = self._capture.read() if self._capture.isOpened() else (False, None)
-        if not found:
+        found, image = self._capture.read() if self._capture.isOpened() else (False, None)
+        self._first: np.ndarray | None = image if found else None
+        if self._first is None:
             self._capture.release()
             why = (
                 f"there is no camera of that number, another program has it, or you may not read "

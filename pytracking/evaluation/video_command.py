@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
@@ -134,7 +134,7 @@ def track_to_files(args: argparse.Namespace, given: Given) -> int:
     from pytracking.utils.loading import find_weights, load_tracking_network
 
     params = find_parameters(args.tracker, args.parameter, compat=args.compat)
-    boxes, source = _boxes(args), given.source
+    boxes = _boxes(args)
     out = args.out or _default_out(given.stem, args.tracker)
     table = args.csv or out.parent / f"{out.stem}.csv"
     writer = VideoWriter(out, *_rate(args, given), reserved=[table, *([args.mot] if args.mot else [])])
@@ -158,18 +158,22 @@ def track_to_files(args: argparse.Namespace, given: Given) -> int:
         files = stack.enter_context(ExitStack())  # closed before the page tells of them
         tables = [csv_table(table, files, with_ids=args.box is None)]
         tables += [mot_table(args.mot, files)] if args.mot else []
-        found = track_video(tracker, source, boxes, given.name, VideoSink(writer, tables, files), page)
+        found = track_video(tracker, given.source, boxes, given.name, VideoSink(writer, tables, files), page)
         files.close()
         if page is not None:
             page.end(f"{_summary(found)} Video: {out}. Table: {table}.")
     print(f"{_summary(found)}\nVideo: {out}\nTable: {table}\nStates: {found.opinions()}")
     if args.mot:
         print(f"MOT: {args.mot}")
+    _report(found, [*given.source.notes, *writer.notes, *found.notes(given.name)])
+    return 0 if found.complete else 1
+
+
+def _report(found: "Outcome", notes: Iterable[str]) -> None:
     if found.dropped:
         print(f"Left out: {found.dropped} frames that came while the tracker was at work")
-    for note in (*source.notes, *writer.notes, *found.notes(given.name)):
+    for note in notes:
         print(f"note: {note}", file=sys.stderr)
-    return 0 if found.complete else 1
 
 
 def _summary(found: "Outcome") -> str:
@@ -202,7 +206,8 @@ def _rate(args: argparse.Namespace, given: Given) -> tuple[float, Fraction | Non
 
 def _page(args: argparse.Namespace, given: Given) -> "PageScreen":
     """The page, whose address is printed."""
-    from pytracking.page.screen import PageOptions, PageScreen
+    from pytracking.page.facts import PageOptions
+    from pytracking.page.screen import PageScreen
 
     page = PageScreen(
         PageOptions(

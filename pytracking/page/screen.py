@@ -5,7 +5,7 @@ import queue
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain
 from time import perf_counter
 from types import TracebackType
@@ -16,9 +16,10 @@ from tqdm import tqdm
 
 from ebm.exceptions import EBMError, InputError
 from ebm.extras import explain_missing
-from pytracking.evaluation.drawing import PALETTE, TargetColours
+from pytracking.evaluation.drawing import TargetColours
 from pytracking.evaluation.video_frames import Frame
 from pytracking.evaluation.video_tables import Rows
+from pytracking.page.facts import PageOptions, facts_of, point_of
 from pytracking.page.snapshots import Phase, Point, Snapshot
 from pytracking.page.wishes import Wish
 from pytracking.tracker.common.inputs import check_box
@@ -27,34 +28,13 @@ from pytracking.tracker.common.several import TargetId
 if TYPE_CHECKING:
     from pytracking.page.server import PageServer
 
-__all__ = ["PageOptions", "PageScreen"]
+__all__ = ["PageScreen"]
 
 Boxes = Mapping[TargetId, tuple[float, ...]]
 
 _POLL = 0.5  # s between two looks at Ctrl-C on systems that do not interrupt a wait
 _SMOOTH = 0.1  # weight of the newest frame in the speed shown
 _ENDED = "The choice was ended on the page: no target was chosen, nothing was tracked or written."
-
-
-@dataclass(frozen=True, kw_only=True)
-class PageOptions:
-    """What the page is about.
-
-    Attributes:
-        title: the video and the tracker.
-        port: 0 for any that is free.
-        count: frames of the video; None if it is not known.
-        live: whether frames come by themselves, so that targets are chosen on a moving picture.
-        with_ids: whether targets have ids, so that others can be added.
-        whole_ids: whether an output takes whole numbers alone as ids.
-    """
-
-    title: str
-    port: int = 0
-    count: int | None = None
-    live: bool = False
-    with_ids: bool = False
-    whole_ids: bool = False
 
 
 class PageScreen:
@@ -172,8 +152,7 @@ class PageScreen:
         if not self._shown:
             return rows, True
         self._measure()
-        point: Point = (frame.number, {_name(target): _number(row.score) for target, row in rows.items()})
-        self._publish("track", image, frame, rows, point)
+        self._publish("track", image, frame, rows, point_of(frame, rows))
         going = True
         while (wish := self._take()) is not None:
             if wish.do in ("stop", "step"):
@@ -284,34 +263,11 @@ class PageScreen:
     ) -> None:
         if image is not None and image is not self._last_image:
             self._pictures, self._last_image = self._pictures + 1, image
-        facts = {
-            "title": self._options.title,
-            "count": self._options.count,
-            "live": self._options.live,
-            "with_ids": self._options.with_ids,
-            "paused": self._paused,
-            "frame": None if frame is None else frame.number,
-            "time": None if frame is None else _number(frame.time),
-            "speed": 1 / self._seconds if self._seconds > 0 else None,
-            "palette": PALETTE,
-            "targets": self._targets(rows or {}),
-            "note": self._note,
-        }
+        shown = facts_of(self._options, frame, rows or {}, self._colours)
+        speed = 1 / self._seconds if self._seconds > 0 else None
+        facts = {**shown, "paused": self._paused, "speed": speed, "note": self._note}
         self._last = Snapshot(phase, image, self._pictures, facts)
         self._server.show(self._last, point)
-
-    def _targets(self, rows: Rows) -> list[dict[str, Any]]:
-        return [
-            {
-                "id": target,
-                "name": _name(target),
-                "box": [round(float(side), 2) for side in row.box],
-                "score": _number(row.score),
-                "state": row.state,
-                "colour": self._colours.of(target, row.state),
-            }
-            for target, row in rows.items()
-        ]
 
 
 def _server(port: int, tell: Callable[[Wish], None]) -> "PageServer":
@@ -326,11 +282,3 @@ def _server(port: int, tell: Callable[[Wish], None]) -> "PageServer":
 
 def _counted_from(first: Frame, frame: Frame) -> Frame:
     return replace(frame, number=frame.number - first.number, time=frame.time - first.time)
-
-
-def _name(target: TargetId | None) -> str:
-    return "" if target is None else str(target)
-
-
-def _number(value: float) -> float | None:
-    return round(float(value), 4) if math.isfinite(value) else None

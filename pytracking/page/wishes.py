@@ -16,7 +16,8 @@ __all__ = ["Box", "Wish", "read_wish"]
 Box = tuple[float, float, float, float]
 Kind = Literal["start", "hold", "pause", "go", "step", "stop", "place", "add", "remove", "opened", "gone"]
 
-_ASKED = set(get_args(Kind)) - {"opened", "gone"}  # which the server itself tells
+_TOLD = ("opened", "gone")  # by the server itself
+_ASKED: tuple[Kind, ...] = tuple(kind for kind in get_args(Kind) if kind not in _TOLD)
 _WITH_BOX = {"place", "add"}
 _LONGEST = 40  # letters of an id
 
@@ -53,8 +54,9 @@ def read_wish(text: str | bytes) -> Wish:
         message = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise InputError(f"A message of the page cannot be read: {error}.") from error
-    do = message.get("do") if isinstance(message, dict) else None
-    if not isinstance(do, str) or do not in _ASKED:
+    asked = message.get("do") if isinstance(message, dict) else None
+    do = next((kind for kind in _ASKED if kind == asked), None)
+    if do is None:
         raise InputError(f"A message of the page asks for nothing that is known: {str(text)[:80]!r}.")
     frame = message.get("frame")
     target = None if message.get("id") is None else _target(message["id"])

@@ -3,6 +3,7 @@
 import { Curve } from "./curve.js";
 import { Stage } from "./stage.js";
 import { TargetList } from "./targets.js";
+import { hint, numbers, where } from "./words.js";
 
 const $ = (id) => document.getElementById(id);
 const AGAIN = 1500; // ms until the connection is tried again
@@ -68,20 +69,8 @@ function note(text, error = false) {
 function renderNote() {
   const lost = !connected && facts.phase !== "done" && facts.title;
   const { text, error } = lost ? { text: "No connection: the run has ended, or the tunnel is cut. Trying again …", error: true } : said;
-  $("note").textContent = text || hint();
+  $("note").textContent = text || hint(facts, drafts, pending);
   $("note").className = !text ? "" : error ? "error" : "info";
-}
-
-function hint() {
-  const drawn = drafts.length ? "Arrow keys move the chosen box, with Shift they change its size; Del removes it." : "";
-  return {
-    waiting: "The run is being prepared.", done: "",
-    preview: "Draw a box around a target: the picture is held while you do.",
-    choose: drawn || "Draw a box around each target with the mouse, then start.",
-    track: pending ? "Say whose box this is. Arrow keys move it, with Shift they change its size."
-      : facts.paused ? `Draw a box on the picture to put a target where it is${facts.with_ids ? ", or to add one" : ""}.`
-        : "Draw on the picture to pause and put a target where it is.",
-  }[facts.phase];
 }
 
 // Drawing
@@ -183,9 +172,7 @@ function apply() {
 }
 
 function discard() {
-  stage.cancel();
-  pending = null;
-  render();
+  stage.cancel(); pending = null; render();
 }
 
 // The page
@@ -210,18 +197,10 @@ function render() {
   $("step").disabled ||= !paused || Boolean(pending);
   $("start").disabled ||= !drafts.length || drafts.some(({ id }) => !id || twice(id));
   $("startpaused").disabled = $("start").disabled;
-  $("where").textContent = where();
+  $("where").textContent = where(facts);
   renderPending();
   renderTargets();
   curve.draw();
-}
-
-function where() {
-  if (facts.frame === null || facts.frame === undefined) return "";
-  const parts = [facts.count ? `frame ${facts.frame} / ${facts.count - 1}` : `frame ${facts.frame}`];
-  if (facts.time !== null) parts.push(`${facts.time.toFixed(2)} s`);
-  if (facts.speed && facts.phase === "track") parts.push(`${facts.speed < 10 ? facts.speed.toFixed(1) : Math.round(facts.speed)} frames/s`);
-  return parts.join("  ·  ");
 }
 
 function renderPending() {
@@ -247,10 +226,6 @@ function renderTargets() {
   if (pending) shapes.push({ box: pending.box, colour: [255, 255, 255], chosen: true, dashed: false, label: "new box" });
   stage.draw(shapes);
   $("none").hidden = Boolean(shown.length);
-}
-
-function numbers(box) {
-  return box.map((side) => (Math.round(side * 10) / 10).toString()).join(", ");
 }
 
 function keycap(text) {

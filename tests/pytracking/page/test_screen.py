@@ -16,7 +16,8 @@ from pytracking.evaluation.video_run import VideoSink, track_video
 from pytracking.evaluation.video_tables import csv_table
 from pytracking.evaluation.video_writer import VideoWriter
 from pytracking.page import server as server_module
-from pytracking.page.screen import PageOptions, PageScreen
+from pytracking.page.facts import PageOptions
+from pytracking.page.screen import PageScreen
 from pytracking.tracker.first_box import FirstBox
 from tests.pytracking.page.visitor import ListSource, Visitor, pictures
 from tests.pytracking.page.watched import Run

@@ -11,7 +11,8 @@ from pytracking.evaluation.video_outcome import Outcome
 from pytracking.evaluation.video_run import VideoSink, track_video
 from pytracking.evaluation.video_tables import csv_table
 from pytracking.evaluation.video_writer import VideoWriter
-from pytracking.page.screen import PageOptions, PageScreen
+from pytracking.page.facts import PageOptions
+from pytracking.page.screen import PageScreen
 from pytracking.tracker.first_box import FirstBox
 from tests.pytracking.page.visitor import Beside, ListSource
 
