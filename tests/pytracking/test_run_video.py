@@ -2,6 +2,7 @@
 
 import argparse
 import csv
+import sys
 from pathlib import Path
 
 import cv2
@@ -133,3 +134,16 @@ def test_a_box_is_four_numbers() -> None:
 def test_a_video_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["first_box", "default", "none.mp4", "--box", "1,2,3,4"]) == 2
     assert "none.mp4" in capsys.readouterr().err
+
+
+def test_the_page_names_its_extra_and_its_port_goes_with_it(
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "tornado", None)
+    arguments = ["first_box", "default", str(images), "--out", str(tmp_path / "o.mp4")]
+    assert main([*arguments, "--select"]) == 2
+    assert "tornado is needed for the page" in (said := capsys.readouterr().err)
+    assert "ebmtrack[page]" in said
+    assert main([*arguments, "--box", "1,2,3,4", "--port", "8000"]) == 2
+    assert "--port is that of the page" in capsys.readouterr().err
+    assert not (tmp_path / "o.mp4").exists()
