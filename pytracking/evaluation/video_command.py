@@ -3,7 +3,7 @@
 import argparse
 import sys
 from collections.abc import Hashable, Iterable, Mapping
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -11,13 +11,11 @@ from typing import TYPE_CHECKING
 
 from ebm.command import local_path
 from ebm.number_texts import parse_number
-from ebm.threads import core_limit, in_words, threads_for, using_threads
 from ltr.admin.workspace_option import add_workspace_option
 from pytracking.evaluation.command import whole_number
+from pytracking.evaluation.video_tracker import add_engine_option, asked_weights, made_tracker
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from pytracking.evaluation.video_frames import VideoSource
     from pytracking.evaluation.video_outcome import Outcome
     from pytracking.page.screen import PageScreen
@@ -64,6 +62,7 @@ def add_run_options(parser: argparse.ArgumentParser, fps: str) -> None:
         parser: of the command.
         fps: help of ``--fps``.
     """
+    add_engine_option(parser)
     start = parser.add_mutually_exclusive_group(required=True)
     start.add_argument("--box", type=parse_box, metavar="x,y,w,h", help="target in the first frame, pixels")
     start.add_argument(
@@ -130,15 +129,13 @@ def track_to_files(args: argparse.Namespace, given: Given) -> int:
     from pytracking.evaluation.video_run import VideoSink, track_video
     from pytracking.evaluation.video_tables import csv_table, mot_table
     from pytracking.parameter import find_parameters
-    from pytracking.tracker import make_tracker
-    from pytracking.utils.loading import find_weights, load_tracking_network
 
-    params = find_parameters(args.tracker, args.parameter, compat=args.compat)
+    find_parameters(args.tracker, args.parameter)  # a wrong name is told before anything is read
     boxes = _boxes(args)
     out = args.out or _default_out(given.stem, args.tracker)
     table = args.csv or out.parent / f"{out.stem}.csv"
     writer = VideoWriter(out, *_rate(args, given), reserved=[table, *([args.mot] if args.mot else [])])
-    weights = find_weights(params, args.checkpoint, args.weights)
+    weights = asked_weights(args)
     require_outputs(
         [
             Output(name="the video --out", path=out),
@@ -150,9 +147,8 @@ def track_to_files(args: argparse.Namespace, given: Given) -> int:
     print(weights)
     with ExitStack() as stack:
         page = stack.enter_context(_page(args, given)) if args.select or args.show else None
-        network = None if weights.path is None else load_tracking_network(weights, args.tracker)
-        tracker = make_tracker(args.tracker, params, network=network, device=args.device, seed=args.seed)
-        stack.enter_context(_threads(args.threads, network, args.device))
+        tracker, threads = made_tracker(args, weights)
+        stack.enter_context(threads)
         if page is not None and not (given.live or args.select):
             page.wait_until_opened()
         files = stack.enter_context(ExitStack())  # closed before the page tells of them
@@ -227,16 +223,6 @@ def _page(args: argparse.Namespace, given: Given) -> "PageScreen":
         flush=True,
     )
     return page
-
-
-def _threads(given: int, network: "nn.Module | None", device: str) -> AbstractContextManager[None]:
-    """As many threads as asked for, or as the network can use; says how many."""
-    from ebm.devices import resolve_device
-
-    count = 0 if network is None else sum(p.numel() for p in network.parameters())
-    threads = given or threads_for(count, core_limit())
-    print(f"Running on {resolve_device(device)}: {in_words(threads, 'thread')}", flush=True)
-    return using_threads(threads)
 
 
 def _default_out(stem: str, tracker: str) -> Path:
