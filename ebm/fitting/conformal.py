@@ -138,11 +138,11 @@ class Calibration:
         """
         if self.groups is None:
             if groups is not None:
-                raise InputError("the calibration has no groups; call calibrate(x, y, groups=...) first.")
+                raise InputError("the calibration has no groups; call calibrate(x, y, within=...) first.")
             return torch.zeros(count, dtype=torch.long)
         if groups is None:
             raise InputError(
-                f"the calibration is within groups ({_listed(self.names)}); pass groups=, one per row of x."
+                f"the calibration is within groups ({_listed(self.names)}); pass within=, one per row of x."
             )
         wanted = require_groups(groups, count)
         unseen = sorted({str(name) for name in wanted if name not in self.names})

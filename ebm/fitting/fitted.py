@@ -171,14 +171,14 @@ class FittedEBM(Guarantees, Seen):
 
         return plot(self, x, y, kind=kind, **options)
 
-    def summary(self, x: Any, *, level: float = 0.9, groups: Any = None, most: int = 20) -> "Table":
+    def summary(self, x: Any, *, level: float = 0.9, within: Any = None, most: int = 20) -> "Table":
         """A table of the first rows: mean, median, interval, and which inputs lie beyond what the fit saw.
 
         Args and errors as `ebm.pictures.summary.summary`.
         """
         from ebm.pictures.summary import summary
 
-        return summary(self, x, level=level, groups=groups, most=most)
+        return summary(self, x, level=level, within=within, most=most)
 
     def report(self, x: Any, y: Any, path: str | Path, **options: Any) -> "Report":
         """Write one HTML page about rows that neither the fit nor its calibration saw; it needs no network.

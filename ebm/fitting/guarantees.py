@@ -20,6 +20,7 @@ from ebm.fitting.intervals import (
     hulls_of,
     learned_place,
     levels_of,
+    refusing_groups,
     require_known,
     runs_of,
 )
@@ -39,7 +40,8 @@ class Guarantees(Answers):
 
     calibration: Calibration | None = None
 
-    def calibrate(self, x: Any, y: Any, *, groups: Any = None, clusters: Any = None) -> "Guarantees":
+    @refusing_groups
+    def calibrate(self, x: Any, y: Any, *, within: Any = None, clusters: Any = None) -> "Guarantees":
         """Learn from rows that the fit did not see how wide sets must be; returns itself.
 
         From then on intervals and sets hold a new target with at least the probability asked for, whatever
@@ -49,8 +51,8 @@ class Guarantees(Answers):
         Args:
             x: inputs ``(N, F)``, not those of the fit.
             y: targets ``(N,)`` or ``(N, D)``.
-            groups: a text or whole number per row ``(N,)``; sets are then guaranteed within each group, and
-                ask for the groups of new rows.
+            within: a text or whole number per row ``(N,)``, its group; sets are then guaranteed within each
+                group, and ask for the groups of new rows.
             clusters: a text or whole number per row ``(N,)`` that tells which belong together, as those of
                 one patient. The guarantee is then one for a row of a new cluster, and a level takes
                 L / (1 - L) clusters. They are what `ebm.fit` calls groups, as scikit-learn does.
@@ -62,12 +64,13 @@ class Guarantees(Answers):
         rows, _ = self._pair(x, y)
         if not len(rows):
             raise ShapeError("a calibration needs rows; got none.")
-        codes, names = (None, ()) if groups is None else group_codes(groups, len(rows))
+        codes, names = (None, ()) if within is None else group_codes(within, len(rows))
         whole = None if clusters is None else group_codes(clusters, len(rows))[0]
         scores = measure_scores(self._density_pairs(x, y))
         self.calibration = Calibration(scores=scores, groups=codes, names=names, clusters=whole)
         return self
 
+    @refusing_groups
     def predict_interval(
         self,
         x: Any,
@@ -75,7 +78,7 @@ class Guarantees(Answers):
         *,
         kind: Kind = "equal-tailed",
         score: IntervalScore = "rank",
-        groups: Any = None,
+        within: Any = None,
         calibrated: bool | None = None,
     ) -> Any:
         """Intervals that hold the target with probability `level`.
@@ -88,7 +91,7 @@ class Guarantees(Answers):
             score: how equal-tailed intervals are calibrated: by the "rank" of the target in its density
                 (other quantiles are taken), or by the distance to the "quantile" interval (all are widened by
                 one length; levels 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99).
-            groups: of the rows, where the calibration has some.
+            within: groups of the rows, where the calibration has some.
             calibrated: whether coverage is guaranteed; None: if `calibrate` was called.
 
         Returns:
@@ -100,20 +103,20 @@ class Guarantees(Answers):
         Raises:
             DomainError: if a level is not in (0, 1), or the calibration has too few rows for it.
             UnknownNameError: (a ValueError) for another kind or score.
-            InputError: if there is no calibration that was asked for, or groups do not fit it.
+            InputError: if there is no calibration that was asked for, or `within` does not fit it.
             ShapeError: for highest-density intervals of several targets.
         """
         require_known("kind of interval", kind, Kind)
         require_known("score of an interval", score, IntervalScore)
         levels, single = levels_of(level)
         if kind == "highest-density":
-            rows, sets = self._sets(x, levels, "rank", groups, calibrated)
+            rows, sets = self._sets(x, levels, "rank", within, calibrated)
             circle = self.scaling.circle
             hull = hull_of if circle is None else circle.hull
             parts = (hulls_of(per_level, hull) for per_level in sets)
         else:
             rows = self.scaling.rows(x)
-            chosen = self._chosen(calibrated, groups, len(rows))
+            chosen = self._chosen(calibrated, within, len(rows))
             parts = (ends for _, ends in self._equal_tailed(rows, levels, score, chosen))
 
         def finish(done: list[Tensor]) -> Any:
@@ -122,13 +125,14 @@ class Guarantees(Answers):
 
         return collected(parts, finish, len, len(rows))
 
+    @refusing_groups
     def predict_set(
         self,
         x: Any,
         level: float = 0.9,
         *,
         score: SetScore = "rank",
-        groups: Any = None,
+        within: Any = None,
         calibrated: bool | None = None,
     ) -> list[Any]:
         """The smallest sets that hold a single target with probability `level`: disjoint intervals.
@@ -139,7 +143,7 @@ class Guarantees(Answers):
             score: how they are calibrated: by "rank", the mass of what is likelier (sets adapt to every
                 row's spread), or by "log-density", one threshold for all rows (the smallest sets on average;
                 those of wide densities may be empty).
-            groups: of the rows, where the calibration has some.
+            within: groups of the rows, where the calibration has some.
             calibrated: whether coverage is guaranteed; None: if `calibrate` was called.
 
         Returns:
@@ -149,7 +153,7 @@ class Guarantees(Answers):
             ShapeError: for several targets; `contains` answers for them.
             DomainError, UnknownNameError, InputError: as `predict_interval`.
         """
-        rows, sets = self._sets(x, [level], score, groups, calibrated)
+        rows, sets = self._sets(x, [level], score, within, calibrated)
 
         def finish(done: list[list[list[Tensor]]]) -> list[Any]:
             return [like_input(runs, x) for (per_row,) in done for runs in per_row]
@@ -161,7 +165,7 @@ class Guarantees(Answers):
         x: Any,
         levels: Sequence[float],
         score: SetScore,
-        groups: Any,
+        within: Any,
         calibrated: bool | None,
     ) -> tuple[Tensor, Iterator[list[list[Tensor]]]]:
         """Raw rows, and of every block the sets: for each level, for each row, ``(runs, 2)``."""
@@ -174,7 +178,7 @@ class Guarantees(Answers):
                 "a target lies inside, density(x).credible_set(level) has their cells."
             )
         rows = self.scaling.rows(x)
-        chosen = self._chosen(calibrated, groups, len(rows))
+        chosen = self._chosen(calibrated, within, len(rows))
         least = [self._least(chosen, level, score, len(rows)) for level in levels]
 
         def sets() -> Iterator[list[list[Tensor]]]:
@@ -186,6 +190,7 @@ class Guarantees(Answers):
 
         return rows, sets()
 
+    @refusing_groups
     def contains(
         self,
         x: Any,
@@ -193,7 +198,7 @@ class Guarantees(Answers):
         level: float = 0.9,
         *,
         score: SetScore = "rank",
-        groups: Any = None,
+        within: Any = None,
         calibrated: bool | None = None,
     ) -> Any:
         """Whether targets, also several a row, lie in the smallest sets of probability `level`, ``(N,)``.
@@ -203,7 +208,7 @@ class Guarantees(Answers):
         require_known("score of a set", score, SetScore)
         require_level(level)
         rows, _ = self._pair(x, y)
-        least = self._least(self._chosen(calibrated, groups, len(rows)), level, score, len(rows)).to(
+        least = self._least(self._chosen(calibrated, within, len(rows)), level, score, len(rows)).to(
             self.device
         )
         tie = TIE * (self.scaling.support is not None and self.scaling.support.whole)
@@ -236,7 +241,7 @@ class Guarantees(Answers):
         for block, ends in self._equal_tailed(rows, levels, "rank", chosen):
             yield block.density, ends
 
-    def _chosen(self, calibrated: bool | None, groups: Any, count: int) -> tuple[Calibration, Tensor] | None:
+    def _chosen(self, calibrated: bool | None, within: Any, count: int) -> tuple[Calibration, Tensor] | None:
         """The calibration to use and the group of every row; None for the densities as they are."""
         if calibrated is None:
             calibrated = self.calibration is not None
@@ -246,7 +251,7 @@ class Guarantees(Answers):
             raise InputError(
                 "there is no calibration; call calibrate(x, y) with rows that the fit did not see."
             )
-        return self.calibration, self.calibration.codes(groups, count)
+        return self.calibration, self.calibration.codes(within, count)
 
     def _least(
         self, chosen: tuple[Calibration, Tensor] | None, level: float, score: SetScore, count: int

@@ -1,7 +1,8 @@
 """Intervals and sets of single densities, by the mass that they hold, and what can be asked of them."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, get_args
+from functools import wraps
+from typing import Any, Literal, ParamSpec, TypeVar, get_args
 
 import torch
 from torch import Tensor
@@ -11,7 +12,7 @@ from ebm.density.base import require_level
 from ebm.density.circular import CircularDensity
 from ebm.density.integers import IntegerDensity
 from ebm.density.regions import intervals_above, least_density
-from ebm.exceptions import DomainError
+from ebm.exceptions import DomainError, InputError
 from ebm.fitting.conformal import LEVELS
 from ebm.lookup import unknown_name
 from ebm.numbers import listed, plain
@@ -24,12 +25,15 @@ __all__ = [
     "hulls_of",
     "learned_place",
     "levels_of",
+    "refusing_groups",
     "require_known",
     "runs_of",
 ]
 
 AnyDensity = GridDensity | ImportanceDensity
 SetScore = Literal["rank", "log-density"]
+Rest = ParamSpec("Rest")
+Result = TypeVar("Result")
 # Ranks of whole numbers come in steps: the same number must not fall out of its set by rounding.
 TIE = 1e-6
 
@@ -102,3 +106,18 @@ def require_known(what: str, value: str, kind: Any) -> None:
     """
     if value not in get_args(kind):
         raise unknown_name(what, str(value), get_args(kind))
+
+
+def refusing_groups(question: Callable[Rest, Result]) -> Callable[Rest, Result]:
+    """The same, with a word on the earlier name of `within`."""
+
+    @wraps(question)
+    def asked(*args: Rest.args, **kwargs: Rest.kwargs) -> Result:
+        if "groups" in kwargs:
+            raise InputError(
+                f"groups= of {question.__name__} is now within=: coverage is guaranteed within each of these "
+                "groups. What ebm.fit calls groups, rows that belong together, are clusters= of calibrate."
+            )
+        return question(*args, **kwargs)
+
+    return asked

@@ -225,7 +225,7 @@ class EBMProbaRegressor(BaseProbaRegressor):  # type: ignore[misc, unused-ignore
         if calibration is not None and calibration.groups is not None:
             raise InputError(
                 "the calibration is within groups, which intervals of skpro have no place for: ask "
-                "model.estimator_.predict_interval(X, level, groups=...), or calibrate without groups."
+                "model.estimator_.predict_interval(X, level, within=...), or calibrate without groups."
             )
         found = [self._quantile(_named(X), p, calibration is not None) for p in alpha]
         columns = self._get_columns(method="predict_quantiles", alpha=alpha)

@@ -45,7 +45,7 @@ def density_curves(
     rows: Sequence[int] | None = None,
     level: float = 0.9,
     target: int = 0,
-    groups: Any = None,
+    within: Any = None,
 ) -> Curves:
     """The densities of some rows as numbers.
 
@@ -57,7 +57,7 @@ def density_curves(
         level: of the sets, in (0, 1): highest-density sets of a single target, the equal-tailed interval of
             one among several; calibrated where the density is.
         target: which one, of several.
-        groups: of the rows, where the calibration has some.
+        within: groups of the rows, where the calibration has some.
 
     Returns:
         Columns ``row``, ``value`` (of the target), ``density``, ``inside`` (1 within the set) and ``label``
@@ -75,7 +75,7 @@ def density_curves(
     circle = fitted.scaling.circle
     if circle is not None:
         labels = circle.wrapped(torch.from_numpy(labels)).numpy()
-    own = None if groups is None else rows_of(groups, chosen)
+    own = None if within is None else rows_of(within, chosen)
     lines: list[Array] = []
     curves = _curves(fitted, some, level, target, own)
     for row, label, (value, density, inside) in zip(chosen, labels, curves, strict=True):
@@ -171,14 +171,14 @@ def _chosen(count: int, rows: Sequence[int] | None) -> list[int]:
 
 
 def _curves(
-    fitted: "FittedEBM", x: Any, level: float, target: int, groups: Any
+    fitted: "FittedEBM", x: Any, level: float, target: int, within: Any
 ) -> Iterator[tuple[Array, Array, Array]]:
     """Of every row: values of the target, densities there, and whether the set holds them."""
     density = fitted.density(x)
     if fitted.target_dim == 1 and isinstance(density, GridDensity):
-        sets = fitted.predict_set(x, level, groups=groups)
+        sets = fitted.predict_set(x, level, within=within)
     else:
-        ends = fitted.predict_interval(x, [level], groups=groups)
+        ends = fitted.predict_interval(x, [level], within=within)
         sets = list(ends.reshape(len(ends), -1, 2)[:, [target]])
     for item, runs in enumerate(sets):
         ends = torch.as_tensor(runs).double().cpu()

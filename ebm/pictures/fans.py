@@ -38,7 +38,7 @@ def fan_curves(
     order: Order = "given",
     levels: Sequence[float] = LEVELS,
     target: int = 0,
-    groups: Any = None,
+    within: Any = None,
 ) -> Curves:
     """The median and equal-tailed intervals, calibrated where the density is.
 
@@ -48,11 +48,11 @@ def fan_curves(
         y: targets ``(N,)`` or ``(N, D)``, drawn as points.
         feature: a column's number or name. Where it is the only one, the rows are sorted by it; otherwise it
             goes from its least to its greatest value in `x`, all others at their medians, and `y` and
-            `groups` have no place. None takes the rows as they are.
+            `within` have no place. None takes the rows as they are.
         order: of rows: "given", as for a series, or by their "median".
         levels: of the intervals, in (0, 1).
         target: which one, of several.
-        groups: of the rows, where the calibration has some.
+        within: groups of the rows, where the calibration has some.
 
     Returns:
         Columns ``at`` (the row, its rank, or the feature), ``median``, ``low_L`` and ``high_L`` of every
@@ -61,7 +61,7 @@ def fan_curves(
     Raises:
         ShapeError: if there is no row, or `y` has another length.
         DomainError: (a ValueError) if there is no such target, or a level is outside its domain.
-        InputError: if there is no such column, or labels or groups do not go with it.
+        InputError: if there is no such column, or labels or `within` do not go with it.
         UnknownNameError: (a ValueError) for another order.
     """
     target = require_target(fitted, target)
@@ -75,11 +75,11 @@ def fan_curves(
         column, label, values = _column(fitted, x, feature)
         if values.shape[1] == 1:
             by = np.argsort(values[:, 0], kind="stable")
-            at, x, labels, groups = values[by, 0], rows_of(x, by), _taken(labels, by), _taken(groups, by)
-        elif labels is not None or groups is not None:
+            at, x, labels, within = values[by, 0], rows_of(x, by), _taken(labels, by), _taken(within, by)
+        elif labels is not None or within is not None:
             raise InputError(
                 f"over {label!r} all other columns stay at their medians, where no row of x is: leave y and "
-                "groups out, or draw rows, with order='median'."
+                "within out, or draw rows, with order='median'."
             )
         elif fitted.scaling.x_table is not None and not fitted.scaling.x_table.numeric:
             raise InputError(
@@ -88,7 +88,7 @@ def fan_curves(
             )
         else:
             at, x = _slice(values, column, fitted)
-    columns, labels = _turned(fitted.scaling.circle, _bands(fitted, x, levels, target, groups), labels)
+    columns, labels = _turned(fitted.scaling.circle, _bands(fitted, x, levels, target, within), labels)
     if feature is None and order == "median":
         by = np.argsort(columns["median"], kind="stable")
         columns = {name: values[by] for name, values in columns.items()}
@@ -164,13 +164,13 @@ def _slice(values: Array, column: int, fitted: "FittedEBM") -> tuple[Array, Name
 
 
 def _bands(
-    fitted: "FittedEBM", x: Any, levels: Sequence[float], target: int, groups: Any
+    fitted: "FittedEBM", x: Any, levels: Sequence[float], target: int, within: Any
 ) -> dict[str, Array]:
     """Median and ends of every level, the widest first, ``(N,)`` each."""
     wanted = sorted((float(level) for level in listed(levels)), reverse=True)
     if not wanted:
         raise DomainError("levels must hold at least one number in (0, 1).")
-    found = torch.as_tensor(fitted.predict_interval(x, wanted, groups=groups)).double().cpu()
+    found = torch.as_tensor(fitted.predict_interval(x, wanted, within=within)).double().cpu()
     ends = found.reshape(len(found), -1, len(wanted), 2)[:, target].numpy()
     median = torch.as_tensor(fitted.predict(x, method="median")).double().cpu()
     columns: dict[str, Array] = {"median": median.reshape(len(median), -1)[:, target].numpy()}

@@ -36,7 +36,7 @@ def reliability_curves(
     levels: Sequence[float] | None = None,
     sets: str = "highest-density",
     calibrated: bool | None = None,
-    groups: Any = None,
+    within: Any = None,
 ) -> Curves:
     """Share of the labels inside sets, level by level.
 
@@ -47,7 +47,7 @@ def reliability_curves(
         levels: in (0, 1); None is 0.05, 0.1 ... 0.95.
         sets: "highest-density" sets, or "equal-tailed" intervals of a single target.
         calibrated: of the sets whose coverage is guaranteed; None: if the density is calibrated.
-        groups: of the rows, where the calibration has some.
+        within: groups of the rows, where the calibration has some.
 
     Returns:
         Columns ``level``, ``observed`` (NaN where a calibration has too few rows for the level) and
@@ -55,7 +55,7 @@ def reliability_curves(
         many more.
 
     Raises:
-        InputError: if a calibration is asked for that is not there, or groups do not fit it.
+        InputError: if a calibration is asked for that is not there, or `within` does not fit it.
         ShapeError: if there is no row, or for intervals of several targets.
         UnknownNameError: (a ValueError) for other sets.
     """
@@ -64,7 +64,7 @@ def reliability_curves(
     found = reliability_of_ranks(rank, levels)
     observed, error = found.observed, found.standard_error
     if calibrated:
-        observed, error = _calibrated(fitted, rank, found.levels, sets, groups)
+        observed, error = _calibrated(fitted, rank, found.levels, sets, within)
     return Curves(
         {"level": found.levels.numpy(), "observed": observed.numpy(), "standard_error": error.numpy()},
         {
@@ -82,7 +82,7 @@ def calibration_curves(
     *,
     levels: Sequence[float] | None = None,
     sets: str = "highest-density",
-    groups: Any = None,
+    within: Any = None,
 ) -> Curves:
     """Coverage before and after calibration; arguments and errors as `reliability_curves`.
 
@@ -92,7 +92,7 @@ def calibration_curves(
     """
     rank = _ranks(fitted, x, y, sets)
     found = reliability_of_ranks(rank, levels)
-    after, error = _calibrated(fitted, rank, found.levels, sets, groups)
+    after, error = _calibrated(fitted, rank, found.levels, sets, within)
     return Curves(
         {
             "level": found.levels.numpy(),
@@ -156,13 +156,13 @@ def _ranks(fitted: "FittedEBM", x: Any, y: Any, sets: str) -> Tensor:
 
 
 def _calibrated(
-    fitted: "FittedEBM", rank: Tensor, levels: Tensor, sets: str, groups: Any
+    fitted: "FittedEBM", rank: Tensor, levels: Tensor, sets: str, within: Any
 ) -> tuple[Tensor, Tensor]:
     """Observed coverage of calibrated sets and its standard error, ``(L,)`` each; NaN for too few rows."""
     calibration = fitted.calibration
     if calibration is None:
         raise InputError("there is no calibration; call calibrate(x, y) with rows that the fit did not see.")
-    codes = calibration.codes(groups, len(rank))
+    codes = calibration.codes(within, len(rank))
     scores = calibration.scores
     column = scores.rank if sets == "highest-density" else scores.tail[:, 0]
     observed = []

@@ -37,7 +37,7 @@ def possible_levels(fitted: "FittedEBM", levels: Sequence[float]) -> list[float]
     return found
 
 
-def interval_table(fitted: "FittedEBM", x: Any, y: Any, levels: Sequence[float], groups: Any = None) -> Table:
+def interval_table(fitted: "FittedEBM", x: Any, y: Any, levels: Sequence[float], within: Any = None) -> Table:
     """A row per level (and target): share of labels inside equal-tailed intervals, and their mean width.
 
     Args:
@@ -45,11 +45,11 @@ def interval_table(fitted: "FittedEBM", x: Any, y: Any, levels: Sequence[float],
         x: inputs ``(N, F)``, N >= 1.
         y: targets ``(N, D)``.
         levels: in (0, 1); with a calibration those that it has enough rows for.
-        groups: of the rows, where the calibration has some.
+        within: groups of the rows, where the calibration has some.
     """
     wanted, calibrated = possible_levels(fitted, levels), fitted.calibration is not None
     found = [
-        _ends(fitted, x, wanted, groups if one else None, one) for one in [False, True][: 1 + calibrated]
+        _ends(fitted, x, wanted, within if one else None, one) for one in [False, True][: 1 + calibrated]
     ]
     labels = torch.as_tensor(y).double()
     circle = fitted.scaling.circle
@@ -70,9 +70,9 @@ def interval_table(fitted: "FittedEBM", x: Any, y: Any, levels: Sequence[float],
     return Table(head, tuple(rows), caption)
 
 
-def _ends(fitted: "FittedEBM", x: Any, levels: list[float], groups: Any, calibrated: bool) -> Tensor:
+def _ends(fitted: "FittedEBM", x: Any, levels: list[float], within: Any, calibrated: bool) -> Tensor:
     """Ends ``(N, D, L, 2)``."""
-    ends = fitted.predict_interval(x, levels, groups=groups, calibrated=calibrated)
+    ends = fitted.predict_interval(x, levels, within=within, calibrated=calibrated)
     return torch.as_tensor(ends).double().cpu().reshape(-1, fitted.target_dim, len(levels), 2)
 
 

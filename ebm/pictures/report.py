@@ -71,7 +71,7 @@ def make_report(
     *,
     marginal: Any = None,
     level: float = 0.9,
-    groups: Any = None,
+    within: Any = None,
     title: str | None = None,
     notes: Sequence[str] = (),
     facts: Sequence[tuple[str, str]] = (),
@@ -87,7 +87,7 @@ def make_report(
         y: targets ``(N,)`` or ``(N, D)``.
         marginal: targets of the training rows, which skill is measured against; None takes `y`.
         level: of the sets that are looked at closely, in (0, 1).
-        groups: of the rows, where the calibration has some.
+        within: groups of the rows, where the calibration has some.
         title: of the page.
         notes: further warnings to be told, for example those of the fit.
         facts: further lines, name and value, on what was fitted.
@@ -107,10 +107,10 @@ def make_report(
         raise ShapeError(f"a report needs at least two rows, got {len(x)}.")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        about = _choose(fitted, x, y, groups, numbers, require_count("most", most), seed)
+        about = _choose(fitted, x, y, within, numbers, require_count("most", most), seed)
         evaluation = fitted.evaluate(about.x, about.y, marginal=marginal, level=level)
         local = _local(about, level, seed)
-        intervals = interval_table(fitted, about.x, about.labels, _INTERVALS, about.groups)
+        intervals = interval_table(fitted, about.x, about.labels, _INTERVALS, about.within)
         pictures = list(_pictures(about, level))
     verdict = tuple(_verdict(about, evaluation, local))
     told = list(dict.fromkeys([*notes, *(str(warning.message) for warning in caught)]))
@@ -158,7 +158,7 @@ class _Rows:
     fitted: "FittedEBM"
     x: Any
     labels: np.ndarray
-    groups: Any
+    within: Any
     given: int
     numbers: np.ndarray | None
 
@@ -169,7 +169,7 @@ class _Rows:
 
 
 def _choose(
-    fitted: "FittedEBM", x: Any, y: Any, groups: Any, numbers: Sequence[int] | None, most: int, seed: int
+    fitted: "FittedEBM", x: Any, y: Any, within: Any, numbers: Sequence[int] | None, most: int, seed: int
 ) -> _Rows:
     """All rows, or so many drawn at random, in their order."""
     named = None if numbers is None else np.asarray(numbers)
@@ -178,9 +178,9 @@ def _choose(
     if count > most:
         index = np.sort(np.random.default_rng(seed).choice(count, most, replace=False))
         x, targets = rows_of(x, index), targets[index]
-        groups = None if groups is None else rows_of(groups, index)
+        within = None if within is None else rows_of(within, index)
         named = None if named is None else named[index]
-    return _Rows(fitted, x, targets.numpy(), groups, count, named)
+    return _Rows(fitted, x, targets.numpy(), within, count, named)
 
 
 def _local(about: _Rows, level: float, seed: int) -> LocalCoverage | None:
@@ -188,14 +188,14 @@ def _local(about: _Rows, level: float, seed: int) -> LocalCoverage | None:
     if len(about.labels) < _FEWEST_LOCAL:
         return None
     if about.fitted.target_dim == 1:
-        ends = torch.as_tensor(about.fitted.predict_interval(about.x, level, groups=about.groups))
+        ends = torch.as_tensor(about.fitted.predict_interval(about.x, level, within=about.within))
         low, high = ends.reshape(-1, 2).double().cpu().unbind(1)
         target = torch.as_tensor(about.labels[:, 0])
         circle = about.fitted.scaling.circle
         target = target if circle is None else circle.beyond(low, target)
         inside = (low <= target) & (target <= high)
     else:
-        inside = about.fitted.contains(about.x, about.y, level, groups=about.groups)
+        inside = about.fitted.contains(about.x, about.y, level, within=about.within)
     try:
         numbers, names = about.fitted.encode(about.x), about.fitted.encoded_names
         return local_coverage(numbers, inside, level, names=names, seed=seed)
@@ -234,7 +234,7 @@ def _pictures(about: _Rows, level: float) -> Iterator[str]:
     levels = possible_levels(fitted, LEVELS)
     for target in range(min(fitted.target_dim, _MOST_TARGETS)):
         name, suffix = target_name(fitted, target), f"_{target}" if fitted.target_dim > 1 else ""
-        curves = density_curves(fitted, x, y, level=level, target=target, groups=about.groups)
+        curves = density_curves(fitted, x, y, level=level, target=target, within=about.within)
         which = "rows count from 0"
         if about.numbers is not None:
             called = about.numbers[curves["row"].astype(int)]
@@ -242,7 +242,7 @@ def _pictures(about: _Rows, level: float) -> Iterator[str]:
         shown = f"each with its label and its {curves.labels['set']}; {which}"
         caption = f"What is said of {name} in a few rows, {shown}."
         yield picture(f"densities{suffix}", caption, curves, draw_densities(curves))
-        curves = fan_curves(fitted, x, y, order="median", levels=levels, target=target, groups=about.groups)
+        curves = fan_curves(fitted, x, y, order="median", levels=levels, target=target, within=about.within)
         caption = f"All rows in the order of their median of {name}, with intervals and labels."
         yield picture(f"fan{suffix}", caption, curves, draw_fan(curves))
         curves = pit_curves(fitted, x, y, target=target)
@@ -262,7 +262,7 @@ def _reliability(about: _Rows) -> str:
         curves = reliability_curves(about.fitted, about.x, about.y)
         caption = "Share of labels inside the sets, level by level; below the band they are too narrow."
     else:
-        curves = calibration_curves(about.fitted, about.x, about.y, groups=about.groups)
+        curves = calibration_curves(about.fitted, about.x, about.y, within=about.within)
         caption = (
             "Share of labels inside the sets before and after calibration, level by level; below the band "
             "they are too narrow."

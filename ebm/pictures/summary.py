@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 __all__ = ["summary"]
 
 
-def summary(fitted: "FittedEBM", x: Any, *, level: float = 0.9, groups: Any = None, most: int = 20) -> Table:
+def summary(fitted: "FittedEBM", x: Any, *, level: float = 0.9, within: Any = None, most: int = 20) -> Table:
     """A row per row (and target): mean, median, interval, and which inputs lie beyond what the fit saw.
 
     Args:
         fitted: the density.
         x: inputs ``(N, F)``.
         level: of the interval, in (0, 1); calibrated where the density is.
-        groups: of the rows, where the calibration has some.
+        within: groups of the rows, where the calibration has some.
         most: rows shown, the first ones.
 
     Raises:
@@ -34,9 +34,9 @@ def summary(fitted: "FittedEBM", x: Any, *, level: float = 0.9, groups: Any = No
     """
     given = len(x) if hasattr(x, "__len__") else x.shape[0]
     shown = np.arange(min(given, require_count("most", most)))
-    some, own = rows_of(x, shown), None if groups is None else rows_of(groups, shown)
+    some, own = rows_of(x, shown), None if within is None else rows_of(within, shown)
     mean, median = (_columns(fitted, fitted.predict(some, method=how)) for how in ("mean", "median"))
-    ends = _columns(fitted, fitted.predict_interval(some, level, groups=own))
+    ends = _columns(fitted, fitted.predict_interval(some, level, within=own))
     try:
         beyond: Beyond | None = fitted.beyond(x)
     except ShapeError:  # inputs that have no range

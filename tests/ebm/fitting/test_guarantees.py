@@ -84,30 +84,41 @@ def test_groups_are_guaranteed_one_by_one(fitted: ebm.FittedEBM) -> None:
         return x, np.where(far, 1.5 * y, y), np.where(far, "far", "near")
 
     x, y, groups = grouped(1500, 1)
-    fitted.calibrate(x, y, groups=groups)
+    fitted.calibrate(x, y, within=groups)
     x, y, groups = grouped(4000, 2)
-    ends = fitted.predict_interval(x, 0.8, groups=groups)
+    ends = fitted.predict_interval(x, 0.8, within=groups)
     for name in ("far", "near"):
         assert held(ends[groups == name], y[groups == name]) == pytest.approx(0.8, abs=0.06)
-    with pytest.raises(InputError, match="pass groups="):
+    with pytest.raises(InputError, match="pass within="):
         fitted.predict_interval(x, 0.8)
     with pytest.raises(InputError, match="'odd'"):
-        fitted.predict_interval(x[:1], 0.8, groups=["odd"])
+        fitted.predict_interval(x[:1], 0.8, within=["odd"])
     with pytest.raises(ShapeError, match="one group per row"):
-        fitted.predict_interval(x[:2], 0.8, groups=["far"])
+        fitted.predict_interval(x[:2], 0.8, within=["far"])
     with pytest.raises(InputError, match="whole number"):
-        fitted.calibrate(x[:1], y[:1], groups=[0.5])
+        fitted.calibrate(x[:1], y[:1], within=[0.5])
     fitted.calibrate(x, y)
     with pytest.raises(InputError, match="has no groups"):
-        fitted.predict_interval(x[:1], groups=["far"])
+        fitted.predict_interval(x[:1], within=["far"])
+
+
+def test_the_earlier_name_of_within_is_refused(fitted: ebm.FittedEBM) -> None:
+    x, y = two_branches(12, 1)
+    with pytest.raises(InputError, match=r"groups= of calibrate is now within=.* clusters="):
+        fitted.calibrate(x, y, groups=[0] * 12)  # type: ignore[call-arg]
+    for ask in (fitted.predict_interval, fitted.predict_set):
+        with pytest.raises(InputError, match="now within="):
+            ask(x, 0.8, groups=[0] * 12)  # type: ignore[call-arg]
+    with pytest.raises(InputError, match="contains is now within="):
+        fitted.contains(x, y, 0.8, groups=[0] * 12)  # type: ignore[call-arg]
 
 
 def test_too_few_rows_are_told_with_the_number_needed(fitted: ebm.FittedEBM) -> None:
     x, y = two_branches(12, 1)
-    fitted.calibrate(x, y, groups=[0] * 8 + [1] * 4)
-    fitted.predict_interval(x[:1], 0.8, groups=[1])
+    fitted.calibrate(x, y, within=[0] * 8 + [1] * 4)
+    fitted.predict_interval(x[:1], 0.8, within=[1])
     with pytest.raises(DomainError, match=r"8 rows .* in group 0 cannot guarantee 0\.9: it takes 9"):
-        fitted.predict_interval(x[:1], 0.9, groups=[0])
+        fitted.predict_interval(x[:1], 0.9, within=[0])
     with pytest.raises(ShapeError, match="got none"):
         fitted.calibrate(x[:0], y[:0])
 
@@ -172,11 +183,11 @@ def test_questions_agree_with_the_density(fitted: ebm.FittedEBM) -> None:
 
 def test_a_calibration_is_saved(fitted: ebm.FittedEBM, tmp_path: Path) -> None:
     x, y = two_branches(60, 1)
-    fitted.calibrate(x, y, groups=np.arange(60) % 2)
+    fitted.calibrate(x, y, within=np.arange(60) % 2)
     fitted.save(tmp_path / "a.pt")
     again = ebm.load_fitted(tmp_path / "a.pt")
-    ends = fitted.predict_interval(x, 0.8, groups=np.arange(60) % 2)
-    np.testing.assert_array_equal(again.predict_interval(x, 0.8, groups=np.arange(60) % 2), ends)
+    ends = fitted.predict_interval(x, 0.8, within=np.arange(60) % 2)
+    np.testing.assert_array_equal(again.predict_interval(x, 0.8, within=np.arange(60) % 2), ends)
     broken = {**vars(fitted.calibration.scores), "pit": fitted.calibration.scores.pit[:5]}
     object.__setattr__(fitted.calibration, "scores", Scores(**broken))
     fitted.save(tmp_path / "b.pt")

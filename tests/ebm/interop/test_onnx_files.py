@@ -78,7 +78,7 @@ def test_the_calibration_goes_into_the_file(line: FittedEBM, tmp_path: Path) -> 
     rng = np.random.default_rng(5)
     fitted, path, groups = copy.copy(line), tmp_path / "line.onnx", np.arange(60) % 2
     x = rng.uniform(0, 1, (60, 1))
-    fitted.calibrate(x, 1000 + 50 * x[:, 0] + 3 * rng.standard_normal(60), groups=groups)
+    fitted.calibrate(x, 1000 + 50 * x[:, 0] + 3 * rng.standard_normal(60), within=groups)
     export_onnx(fitted, path, widenings=1)
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     carried = json.loads(session.get_modelmeta().custom_metadata_map["ebmtrack.calibration"])
@@ -93,7 +93,7 @@ def test_the_calibration_goes_into_the_file(line: FittedEBM, tmp_path: Path) -> 
     found = [
         np.interp([(1 - mass) / 2, (1 + mass) / 2], below[row], edges[row]) for row, mass in enumerate(masses)
     ]
-    np.testing.assert_allclose(found, fitted.predict_interval(x[:4], 0.9, groups=groups[:4]), atol=0.01)
+    np.testing.assert_allclose(found, fitted.predict_interval(x[:4], 0.9, within=groups[:4]), atol=0.01)
     assert abs(found - fitted.predict_interval(x[:4], 0.9, calibrated=False)).max() > 0.5
     with pytest.warns(UserWarning, match="does not go into a file of the energy alone"):
         export_onnx(fitted, path, output="energy")

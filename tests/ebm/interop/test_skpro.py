@@ -115,7 +115,7 @@ def test_intervals_are_calibrated_where_the_fit_is() -> None:
     ends = model.predict_quantiles(x[:5], alpha=[0.05, 0.5, 0.95]).to_numpy()
     np.testing.assert_allclose(ends[:, [0, 2]], after.to_numpy()[:, 2:], rtol=1e-12)
     np.testing.assert_array_equal(ends[:, 1], inner.predict_quantile(x[:5], 0.5))
-    inner.fitted_.calibrate(x[60:].to_numpy(), y["y"][60:].to_numpy(), groups=np.arange(100) % 2)
+    inner.fitted_.calibrate(x[60:].to_numpy(), y["y"][60:].to_numpy(), within=np.arange(100) % 2)
     with pytest.raises(InputError, match="within groups, which intervals of skpro"):
         model.predict_interval(x[:5], coverage=0.9)
 

@@ -118,7 +118,7 @@ class TestFan:
         assert (curves["label"] == y[by, 1]).all()
 
     def test_refusals(self, case: Case) -> None:
-        with pytest.raises(InputError, match="leave y and groups out"):
+        with pytest.raises(InputError, match="leave y and within out"):
             fan_curves(case.fitted, case.x, case.y, feature="here")
         with pytest.raises(InputError, match="no column 'there'; it has here, noise, numbered from 0 to 1"):
             fan_curves(case.fitted, case.x, feature="there")
