@@ -2,8 +2,8 @@
 
 from ebm.fitting.censored import Censored
 from ebm.fitting.config import FitConfig
-from ebm.fitting.files import load_fitted
 from ebm.fitting.fitted import FittedEBM
+from ebm.fitting.loading import load_fitted
 from ebm.fitting.loop import History
 from ebm.fitting.training import fit
 

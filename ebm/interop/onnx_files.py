@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from contextlib import redirect_stdout
 from functools import partial
 from pathlib import Path
-from typing import Literal, cast, get_args
+from typing import TYPE_CHECKING, Literal, cast, get_args
 
 import torch
 from torch import Tensor, nn
@@ -20,13 +20,15 @@ from ebm.exceptions import InputError, ShapeError
 from ebm.extras import explain_missing
 from ebm.files import expanded, write_atomic
 from ebm.fitting.data import Scaling
-from ebm.fitting.fitted import FittedEBM
 from ebm.fitting.grids import COARSE_POINTS, GRID_POINTS, NEGLIGIBLE
 from ebm.fitting.members import MemberMixture, member_of
 from ebm.fitting.modes import Score
 from ebm.fitting.network import AnchoredEBM
 from ebm.interop.carried import KEY, thresholds
 from ebm.lookup import unknown_name
+
+if TYPE_CHECKING:
+    from ebm.fitting.fitted import FittedEBM
 
 __all__ = ["Output", "export_onnx"]
 
@@ -99,7 +101,7 @@ class DensityGraph(nn.Module):
         widenings: see `Line`.
     """
 
-    def __init__(self, fitted: FittedEBM, points: int, widenings: int) -> None:
+    def __init__(self, fitted: "FittedEBM", points: int, widenings: int) -> None:
         super().__init__()
         model, self.scaling = copy.deepcopy(fitted.model).cpu().eval(), fitted.scaling
         members = model.members if isinstance(model, MemberMixture) else 1
@@ -142,7 +144,7 @@ class EnergyGraph(DensityGraph):
 
 
 def export_onnx(
-    fitted: FittedEBM,
+    fitted: "FittedEBM",
     path: str | Path,
     *,
     output: Output = "density",
@@ -204,7 +206,7 @@ def export_onnx(
     write_atomic(expanded(path), content)
 
 
-def _require_possible(fitted: FittedEBM, output: str) -> None:
+def _require_possible(fitted: "FittedEBM", output: str) -> None:
     if output not in get_args(Output):
         raise unknown_name("output of export_onnx", str(output), get_args(Output))
     if not fitted.config.model.endswith("energy"):

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from ebm.exceptions import EBMError, InputError
 from ebm.files import write_atomic
-from ebm.fitting.files import load_fitted
+from ebm.fitting.loading import load_fitted
 from ltr.admin.checkpoint_io import read_checkpoint
 from ltr.dataset.annotations import read_boxes
 from ltr.dataset.opening import open_path
