@@ -1,7 +1,7 @@
 """Fan charts: the median and intervals of several levels, over the rows or over one feature."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -69,26 +69,12 @@ def fan_curves(
         raise unknown_name("order of rows", str(order), ("given", "median"))
     if not len(x):
         raise ShapeError("there is no row to draw.")
-    labels = labels_of(y, len(x), target)
-    at, label = np.arange(len(x), dtype=np.float64), "row"
+    drawn = _Drawn(np.arange(len(x), dtype=np.float64), "row", x, labels_of(y, len(x), target), within)
     if feature is not None:
-        column, label, values = _column(fitted, x, feature)
-        if values.shape[1] == 1:
-            by = np.argsort(values[:, 0], kind="stable")
-            at, x, labels, within = values[by, 0], rows_of(x, by), _taken(labels, by), _taken(within, by)
-        elif labels is not None or within is not None:
-            raise InputError(
-                f"over {label!r} all other columns stay at their medians, where no row of x is: leave y and "
-                "within out, or draw rows, with order='median'."
-            )
-        elif fitted.scaling.x_table is not None and not fitted.scaling.x_table.numeric:
-            raise InputError(
-                f"over {label!r} all other columns stay at their medians, which categories, dates and gaps "
-                "do not have; draw rows of your own, with order='given'."
-            )
-        else:
-            at, x = _slice(values, column, fitted)
-    columns, labels = _turned(fitted.scaling.circle, _bands(fitted, x, levels, target, within), labels)
+        drawn = _over(fitted, drawn, feature)
+    bands = _bands(fitted, drawn.x, levels, target, drawn.within)
+    columns, labels = _turned(fitted.scaling.circle, bands, drawn.labels)
+    at, label = drawn.at, drawn.label
     if feature is None and order == "median":
         by = np.argsort(columns["median"], kind="stable")
         columns = {name: values[by] for name, values in columns.items()}
@@ -135,6 +121,37 @@ def draw_fan(curves: Curves, axes: "Axes | None" = None) -> "Axes":
     axes.set_title(curves.labels["title"], loc="left")
     axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize=8, borderaxespad=0.2)
     return axes
+
+
+class _Drawn(NamedTuple):
+    """Where rows stand, what that is called, the rows, their labels ``(N,)`` and groups."""
+
+    at: Array
+    label: str
+    x: Any
+    labels: Array | None
+    within: Any
+
+
+def _over(fitted: "FittedEBM", rows: _Drawn, feature: int | str) -> _Drawn:
+    """The rows in the order of their only column, or rows that differ in one column alone."""
+    column, label, values = _column(fitted, rows.x, feature)
+    if values.shape[1] == 1:
+        by = np.argsort(values[:, 0], kind="stable")
+        own = (rows_of(rows.x, by), _taken(rows.labels, by), _taken(rows.within, by))
+        return _Drawn(values[by, 0], label, *own)
+    if rows.labels is not None or rows.within is not None:
+        raise InputError(
+            f"over {label!r} all other columns stay at their medians, where no row of x is: leave y and "
+            "within out, or draw rows, with order='median'."
+        )
+    if fitted.scaling.x_table is not None and not fitted.scaling.x_table.numeric:
+        raise InputError(
+            f"over {label!r} all other columns stay at their medians, which categories, dates and gaps "
+            "do not have; draw rows of your own, with order='given'."
+        )
+    at, x = _slice(values, column, fitted)
+    return _Drawn(at, label, x, None, None)
 
 
 def _column(fitted: "FittedEBM", x: Any, feature: int | str) -> tuple[int, str, Array]:

@@ -107,15 +107,13 @@ def make_report(
         raise ShapeError(f"a report needs at least two rows, got {len(x)}.")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        about = _choose(fitted, x, y, within, numbers, require_count("most", most), seed)
-        evaluation = fitted.evaluate(about.x, about.y, marginal=marginal, level=level)
+        about = _choose(fitted.once(), x, y, within, numbers, require_count("most", most), seed)
+        evaluation = about.fitted.evaluate(about.x, about.y, marginal=marginal, level=level)
         local = _local(about, level, seed)
-        intervals = interval_table(fitted, about.x, about.labels, _INTERVALS, about.within)
+        intervals = interval_table(about.fitted, about.x, about.labels, _INTERVALS, about.within)
         pictures = list(_pictures(about, level))
     verdict = tuple(_verdict(about, evaluation, local))
-    told = list(dict.fromkeys([*notes, *(str(warning.message) for warning in caught)]))
-    name = ", ".join(target_name(fitted, d) for d in range(fitted.target_dim))
-    heading = f"What the inputs say about {name}" if title is None else title
+    told = dict.fromkeys([*notes, *(str(warning.message) for warning in caught)])
     parts = [
         *(paragraph(sentence, "verdict") for sentence in verdict),
         section("Warnings", [paragraph(text, "warning") for text in told]),
@@ -124,13 +122,8 @@ def make_report(
         section("Coverage by place", _places(local)),
         section("What was fitted", [table(Table(("", ""), (*facts, *_facts(fitted))), text=True)]),
     ]
-    return Report(
-        html=page(heading, [part for part in parts if part]),
-        evaluation=evaluation,
-        intervals=intervals,
-        local=local,
-        verdict=verdict,
-    )
+    html = page(_heading(fitted) if title is None else title, [part for part in parts if part])
+    return Report(html=html, evaluation=evaluation, intervals=intervals, local=local, verdict=verdict)
 
 
 def write_report(fitted: "FittedEBM", x: Any, y: Any, path: str | Path, **options: Any) -> Report:
@@ -278,6 +271,11 @@ def _places(local: LocalCoverage | None) -> list[str]:
 
 def _plain(value: Any) -> str:
     return "by the number of rows" if value is None else str(value)  # the size of a batch
+
+
+def _heading(fitted: "FittedEBM") -> str:
+    names = ", ".join(target_name(fitted, d) for d in range(fitted.target_dim))
+    return f"What the inputs say about {names}"
 
 
 def _facts(fitted: "FittedEBM") -> Iterator[tuple[str, str]]:

@@ -52,6 +52,18 @@ def report(case: Case, tmp_path_factory: pytest.TempPathFactory) -> tuple[Report
     return found, path.read_text(encoding="utf-8")
 
 
+def test_densities_of_all_rows_are_computed_once(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    block = FittedEBM._block
+    monkeypatch.setattr(FittedEBM, "_block", lambda self, rows: asked.append(len(rows)) or block(self, rows))
+    once = make_report(case.fitted, case.x, case.y)
+    assert sum(asked) < 1.1 * len(case.x)  # and the few that are drawn one by one
+    monkeypatch.setattr(FittedEBM, "once", lambda self: self)
+    again = make_report(case.fitted, case.x, case.y)
+    assert sum(asked) > 5 * len(case.x)
+    assert again.html == once.html
+
+
 def test_the_page_needs_no_other_file(report: tuple[Report, str]) -> None:
     reader = Addresses()
     reader.feed(report[1])
