@@ -1,7 +1,8 @@
 """`EBMRegressor`: conditional densities with the conventions of scikit-learn: pipelines, searches, scores."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from ebm.fitting.fitted import FittedEBM
 from ebm.fitting.rows import held_out_pair
 from ebm.fitting.tables import NamedArray, dense, names_of, require_same_order
 from ebm.fitting.training import fit
+from ebm.numbers import require_truth
 
 try:
     from sklearn.base import (  # type: ignore[import-untyped, import-not-found, unused-ignore]
@@ -41,11 +43,13 @@ __all__ = ["EBMRegressor"]
 
 OPTION = "loss_options__"
 # What the estimator and the configuration of a fit call by the same names.
-OPTIONS = tuple(
-    field.name for kind in (FitConfig, TableOptions) for field in fields(kind) if field.name != "seed"
-)
+SETTINGS = tuple(field.name for field in fields(FitConfig) if field.name != "seed")
+OPTIONS = (*SETTINGS, *(field.name for field in fields(TableOptions)))
+# Arguments of a fit that are no such numbers.
+SAME = ("feature_net", "base", "support", "device", "progress", "calibrate", "checkpoint", "log")
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class EBMRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc, unused-ignore]
     """A regressor that predicts p(y|x) = exp f(x, y) / Z(x), fitted by `ebm.fit`.
 
@@ -77,6 +81,10 @@ class EBMRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc, unused-
         max_levels: most categories of a column.
         device: where to train and predict.
         progress: show a progress bar.
+        warm_start: go on from the weights of the call of `fit` before, with its scaling and encoding.
+        checkpoint: a file that a long fit is kept in, and goes on from; takes a whole `random_state`, and has
+            no place in a search, where every candidate is a fit of its own.
+        log: where the numbers of every epoch go, "csv=FILE" for example.
         random_state: an integer gives the same result every time; None does not.
 
     Attributes:
@@ -86,60 +94,32 @@ class EBMRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc, unused-
         n_iter_: epochs trained.
     """
 
-    fitted_: FittedEBM
-    n_features_in_: int
-    n_iter_: int
-
-    def __init__(
-        self,
-        *,
-        loss: str | None = None,
-        model: str = "auto",
-        hidden: Sequence[int] = (32, 32),
-        epochs: int = 150,
-        batch_size: int | None = None,
-        learning_rate: float = 5e-3,
-        weight_decay: float = 0.2,
-        validation: float = 0.15,
-        patience: int = 20,
-        members: int = 1,
-        calibrate: bool = False,
-        prediction: Method = "mean",
-        loss_options: Mapping[str, Any] | None = None,
-        feature_net: nn.Module | None = None,
-        base: Any = None,
-        support: Any = None,
-        encode: bool = True,
-        missing: str = "error",
-        unseen: str = "zeros",
-        max_levels: int = 64,
-        device: str | torch.device = "cpu",
-        progress: bool = False,
-        random_state: int | np.random.RandomState | None = None,
-    ) -> None:
-        self.loss = loss
-        self.model = model
-        self.hidden = hidden
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.weight_decay = weight_decay
-        self.validation = validation
-        self.patience = patience
-        self.members = members
-        self.calibrate = calibrate
-        self.prediction = prediction
-        self.loss_options = loss_options
-        self.feature_net = feature_net
-        self.base = base
-        self.support = support
-        self.encode = encode
-        self.missing = missing
-        self.unseen = unseen
-        self.max_levels = max_levels
-        self.device = device
-        self.progress = progress
-        self.random_state = random_state
+    loss: str | None = None
+    model: str = "auto"
+    hidden: Sequence[int] = (32, 32)
+    epochs: int = 150
+    batch_size: int | None = None
+    learning_rate: float = 5e-3
+    weight_decay: float = 0.2
+    validation: float = 0.15
+    patience: int = 20
+    members: int = 1
+    calibrate: bool = False
+    prediction: Method = "mean"
+    loss_options: Mapping[str, Any] | None = None
+    feature_net: nn.Module | None = None
+    base: Any = None
+    support: Any = None
+    encode: bool = True
+    missing: str = "error"
+    unseen: str = "zeros"
+    max_levels: int = 64
+    device: str | torch.device = "cpu"
+    progress: bool = False
+    warm_start: bool = False
+    checkpoint: str | Path | None = None
+    log: Any = None
+    random_state: int | np.random.RandomState | None = None
 
     def set_params(self, **params: Any) -> "EBMRegressor":
         """As for every estimator; ``loss_options__beta=0.1`` sets one number of the loss, in searches too."""
@@ -176,28 +156,38 @@ class EBMRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc, unused-
             raise InputError("scikit-learn takes targets that are known; fit censored ones with ebm.fit.")
         for name, own in (("y", y), ("sample_weight", sample_weight), ("groups", groups)):
             require_same_order(X, own, name)  # arrays, which scikit-learn makes of tables, have no index
-        y_names, self._as_table = names_of(y), self._needs_encoding(X)
+        y_names = names_of(y)
+        self._as_table: bool = self._needs_encoding(X)
         X, y = self._checked_rows(X, y)
         if validation_data is not None:
             held_x, held_y = held_out_pair(validation_data)
             validation_data = (self._inputs(held_x), held_y)
-        # A range that every generator of torch and NumPy takes.
-        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        same = ("feature_net", "base", "support", "device", "progress", "calibrate", *OPTIONS)
-        options = {name: getattr(self, name) for name in same}
         rows = {"validation_data": validation_data, "sample_weight": sample_weight, "groups": groups}
         try:
-            self._keep(
-                fit(X, NamedArray(y, y_names), seed=seed, **rows, **options, **(self.loss_options or {}))
-            )
+            self._keep(fit(X, NamedArray(y, y_names), **rows, **self._options(), **(self.loss_options or {})))
         except FitInterrupted as stop:
             self._keep(stop.fitted)
             raise
         return self
 
+    def _options(self) -> dict[str, Any]:
+        """What the estimator was made with, as `ebm.fit` takes it."""
+        if self.checkpoint is not None and not isinstance(self.random_state, int | np.integer):
+            raise InputError(
+                "a checkpoint is that of one call, repeated with the same random numbers: give a whole "
+                f"number as random_state, got {self.random_state!r}."
+            )
+        earlier = getattr(self, "fitted_", None) if require_truth("warm_start", self.warm_start) else None
+        # What the earlier fit has decided is not told again.
+        names = (*SAME, *OPTIONS) if earlier is None else (*(set(SAME) - {"feature_net"}), *SETTINGS)
+        options = {name: getattr(self, name) for name in names}
+        # A range that every generator of torch and NumPy takes.
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        return options | {"warm_start": earlier, "seed": seed}
+
     def _keep(self, fitted: FittedEBM) -> None:
-        self.fitted_ = fitted
-        self.n_iter_ = len(fitted.history.held_out_nll)
+        self.fitted_: FittedEBM = fitted
+        self.n_iter_: int = len(fitted.history.held_out_nll)
 
     def predict(self, X: Any) -> Any:
         """Point predictions, ``(N, F) -> (N,)`` or ``(N, D)``."""

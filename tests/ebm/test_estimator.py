@@ -3,13 +3,14 @@
 import pickle
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 import ebm
-from ebm.exceptions import DomainError, InputError, UnknownNameError
+from ebm.exceptions import DomainError, InputError, ShapeError, UnknownNameError
 
 pytest.importorskip("sklearn", minversion="1.6")
 
@@ -211,3 +212,35 @@ def test_no_rows_no_predictions() -> None:
     assert model.predict_interval(X[:0]).shape == (0, 2)
     assert model.log_prob(X[:0], Y[:0]).shape == (0,)
     assert model.predict_density(X[:0]).batch_size == 0
+
+
+def test_a_warm_start_goes_on_as_fit_does() -> None:
+    model = EBMRegressor(warm_start=True, support=(None, 9), **QUICK).fit(X, Y)
+    first = model.fitted_
+    again = model.fit(X, Y).fitted_.history.held_out_nll
+    seed = int(np.random.RandomState(0).randint(2**31 - 1))
+    expected = ebm.fit(X, Y, warm_start=first, epochs=3, seed=seed, progress=False)
+    assert again == expected.history.held_out_nll
+    assert again[0] == pytest.approx(first.history.held_out_nll[first.history.best_epoch], abs=1e-6)
+    assert model.n_iter_ == 4  # the network as it was is the first entry
+    with pytest.raises(InputError, match=r"goes on with hidden=\(8,\)"):
+        model.set_params(hidden=(9,)).fit(X, Y)
+    with pytest.raises(ShapeError, match=r"fitted on rows of shape \(3,\)"):
+        model.set_params(hidden=(8,)).fit(X[:, :2], Y)
+    cold = EBMRegressor(support=(None, 9), **QUICK).fit(X, Y).fit(X, Y).fitted_.history
+    assert cold.held_out_nll == first.history.held_out_nll
+    with pytest.raises(DomainError, match="warm_start must be True or False"):
+        EBMRegressor(warm_start="yes", **QUICK).fit(X, Y)  # type: ignore[arg-type]
+
+
+def test_a_checkpoint_and_a_log_reach_the_fit(tmp_path: Path) -> None:
+    place = {"checkpoint": tmp_path / "kept", "log": f"csv={tmp_path / 'log.csv'}"}
+    model = EBMRegressor(**QUICK, **place)
+    nll = model.fit(X, Y).fitted_.history.held_out_nll
+    assert len((tmp_path / "log.csv").read_text().splitlines()) >= 3
+    found = clone(model).set_params(log=None).fit(X, Y)  # over: what the file holds comes back
+    assert found.fitted_.history.held_out_nll == nll
+    with pytest.raises(InputError, match="epochs is 3 there and 4 here"):
+        clone(model).set_params(log=None, epochs=4).fit(X, Y)
+    with pytest.raises(InputError, match="whole number as random_state, got None"):
+        clone(model).set_params(random_state=None).fit(X, Y)
