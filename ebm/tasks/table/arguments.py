@@ -14,6 +14,7 @@ examples:
   ebmtrack regress houses.csv --target price --date sold --impute      text, dates and gaps of inputs
   ebmtrack regress visits.csv --target score --groups patient          whole patients are fitted or tested
   ebmtrack regress shares.csv --target share --support 0:1 --level 0.5 0.8 0.95
+  ebmtrack regress winds.csv --target direction --support degrees      an angle; circular:24 for hours
   ebmtrack regress load.parquet --target power --time-order            the last rows are the test
   ebmtrack regress poses.csv --target x --target y --density mdn-4+energy      two targets together
   ebmtrack regress houses.csv --target price --members 1 --epochs 30   quick
@@ -23,7 +24,7 @@ The first line of a table names its columns. Targets must be numbers, inputs
 numbers, text of few values, or dates (--date); rows without a target are left out.
 A fit writes report.html (open it in a browser), predictions.csv (of the test rows), model.ebm, summary.json.
 """
-_SUPPORTS = ("positive", "integer", "count")
+_SUPPORTS = ("positive", "integer", "count", "degrees", "radians")
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -50,15 +51,22 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def parse_support(text: str) -> Any:
-    """Where a target can lie, as `ebm.fit` takes it: a name, or borders such as ``0:1``, ``0:`` and ``:100``.
+    """Where a target can lie, as `ebm.fit` takes it.
+
+    Args:
+        text: a name; borders such as ``0:1``, ``0:`` and ``:100``; or a circle, by its period, as
+            ``circular:24`` for hours, or by where answers are to lie, as ``circular:-180:180``.
 
     Raises:
-        DomainError: (a ValueError) if it is neither.
+        DomainError: (a ValueError) if it is none of these.
     """
     if text in _SUPPORTS:
         return text
     if text == "any":
         return None
+    name, colon, numbers = text.partition(":")
+    if name == "circular":
+        return ("circular", *_numbers_of_circle(text, numbers))
     low, colon, high = text.partition(":")
     try:
         borders = tuple(float(end) if end.strip() else None for end in (low, high))
@@ -66,10 +74,24 @@ def parse_support(text: str) -> Any:
         borders = (None, None)
     if not colon or borders == (None, None):
         raise DomainError(
-            f"--support must be {', '.join(_SUPPORTS)}, any, or borders LOW:HIGH such as 0:1, 0: or :100; "
-            f"got {text!r}."
+            f"--support must be {', '.join(_SUPPORTS)}, circular:PERIOD such as circular:24, any, or borders "
+            f"LOW:HIGH such as 0:1, 0: or :100; got {text!r}."
         )
     return borders
+
+
+def _numbers_of_circle(text: str, numbers: str) -> list[float]:
+    """Period, or both ends, behind ``circular:``."""
+    try:
+        found = [float(number) for number in numbers.split(":")]
+    except ValueError:
+        found = []
+    if len(found) not in (1, 2):
+        raise DomainError(
+            "a circle is given by its period, as circular:24, or by where answers are to lie, as "
+            f"circular:-180:180; got {text!r}."
+        )
+    return found
 
 
 def _add_columns(group: Any) -> None:
@@ -81,8 +103,8 @@ def _add_columns(group: Any) -> None:
     group.add_argument("--groups", metavar="NAME", help=own)
     group.add_argument("--weights", metavar="NAME", help="how much each row counts in the fit, 0 or more")
     own = (
-        "where a target can lie: positive, integer, count, or borders such as 0:1, 0: or :100; one for all "
-        "targets, or repeated for each (any: no border)"
+        "where a target can lie: positive, integer, count, borders such as 0:1, 0: or :100, or on a circle: "
+        "degrees, radians, circular:24; one for all targets, or repeated for each (any: no border)"
     )
     group.add_argument("--support", action="append", metavar="WHERE", help=own)
     own = "fill gaps of inputs by medians, and learn from where they are"

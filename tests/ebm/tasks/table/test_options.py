@@ -126,6 +126,28 @@ def test_supports_as_text() -> None:
     for text in ("", ":", "1", "a:b"):
         with pytest.raises(DomainError, match="borders LOW:HIGH"):
             parse_support(text)
+    assert [parse_support(text) for text in ("degrees", "circular:24", "circular:-180:180")] == [
+        *("degrees", ("circular", 24.0), ("circular", -180.0, 180.0))
+    ]
+    for text in ("circular:", "circular:day", "circular:0:1:2"):
+        with pytest.raises(DomainError, match="period, as circular:24"):
+            parse_support(text)
+
+
+def test_angles_are_fitted_and_reported_on_their_circle(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-1, 1, (120, 2))
+    hour = (np.arctan2(x[:, 1], x[:, 0]) * 12 / np.pi + 0.5 * rng.standard_normal(120)) % 24
+    pd.DataFrame({"u": x[:, 0], "v": x[:, 1], "hour": hour}).to_csv(tmp_path / "t.csv", index=False)
+    argv = [str(tmp_path / "t.csv"), "--target", "hour", "--support", "circular:24", *QUICK]
+    assert main([*argv, "--out", str(tmp_path / "out")]) == 0
+    fitted = ebm.load_fitted(tmp_path / "out" / "model.ebm")
+    circle = fitted.scaling.circle
+    assert circle is not None
+    assert circle.period == 24
+    means = [float(row["mean"]) for row in rows_of(tmp_path / "out" / "predictions.csv")]
+    assert len(means) == 24
+    assert all(0 <= mean < 24 for mean in means)
 
 
 @settings(max_examples=40, deadline=None)
