@@ -76,12 +76,11 @@ class DiagonalMixture:
 
     def _components(self, noise: Tensor, generator: torch.Generator | None) -> Tensor:
         """Which component each draw of `noise` ``(count, D)`` comes from, ``(count,)``."""
-        component = torch.zeros(noise.shape[0], dtype=torch.int32, device=noise.device)
-        if len(self.shares) > 1:
-            level = noise.new_empty(noise.shape[0]).uniform_(generator=generator)
-            for bound in accumulate(self.shares[:-1]):
-                component += level >= bound
-        return component
+        if len(self.shares) == 1:
+            return torch.zeros(noise.shape[0], dtype=torch.int32, device=noise.device)
+        level = noise.new_empty(noise.shape[0]).uniform_(generator=generator)
+        bounds = noise.new_tensor([*accumulate(self.shares[:-1])])
+        return torch.bucketize(level, bounds, out_int32=True, right=True)
 
     def _ratios(self) -> list[float] | None:
         """Each row as a multiple of the first, None if one is not."""

@@ -14,7 +14,7 @@ from ebm.fitting.grids import COARSE_POINTS, NEGLIGIBLE, line_grid
 from ebm.fitting.support import Support
 from ebm.models import EnergyModel, Features, tensors_of
 
-__all__ = ["circle_grid", "require_suited", "supported", "target_grid"]
+__all__ = ["around", "circle_grid", "require_suited", "supported", "target_grid"]
 
 # What the network sees of an angle in radians; lengths among options of a loss are radians, too.
 RADIANS = Circle(-math.pi, math.tau)
@@ -85,15 +85,26 @@ def circle_grid(
         Increasing, radians, over a full turn at most, float64 without a graph; the ends lie one place of the
         search beyond the last that has `NEGLIGIBLE` of the highest density.
     """
-    first = next(tensors_of(features))
-    batch, step = len(first), math.tau / coarse
-    places = step * torch.arange(coarse, device=first.device) - math.pi
-    with torch.no_grad():
-        scores = model.score(features, places[None, :, None].expand(batch, -1, -1).contiguous()).double()
-    places, weights = places.double(), scores.nan_to_num().softmax(1)
-    middle = RADIANS.mean(places.expand(batch, -1), weights)[:, None]
+    step = math.tau / coarse
+    places, scores = (part.double() for part in around(model, features, coarse))
+    weights = scores.nan_to_num().softmax(1)
+    middle = RADIANS.mean(places.expand(len(scores), -1), weights)[:, None]
     away = RADIANS.shortest(places - middle).abs()
     inside = scores > scores.amax(1, keepdim=True) + math.log(NEGLIGIBLE)
     reach = torch.where(inside, away, 0.0).amax(1, keepdim=True) + step
     half = torch.where(reach < math.pi - step, reach, math.pi)
-    return middle + half * torch.linspace(-1, 1, points, dtype=torch.float64, device=first.device)
+    return middle + half * torch.linspace(-1, 1, points, dtype=torch.float64, device=scores.device)
+
+
+def around(model: EnergyModel, features: Features, coarse: int) -> tuple[Tensor, Tensor]:
+    """Equally spaced angles all around ``(G,)``, radians, and their scores ``(B, G)``, without a graph.
+
+    Args:
+        model: see `circle_grid`.
+        features: see `circle_grid`.
+        coarse: G.
+    """
+    first = next(tensors_of(features))
+    places = (math.tau / coarse) * torch.arange(coarse, device=first.device) - math.pi
+    with torch.no_grad():
+        return places, model.score(features, places[None, :, None].expand(len(first), -1, -1).contiguous())

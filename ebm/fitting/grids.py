@@ -12,7 +12,7 @@ from ebm.fitting.modes import Score
 from ebm.fitting.placement import Placed
 from ebm.models import EnergyModel, Features, tensors_of
 
-__all__ = ["GRID_POINTS", "blurred", "box_grid", "line_grid", "resolved"]
+__all__ = ["GRID_POINTS", "blurred", "box_grid", "line_grid", "resolved", "searched", "spanned"]
 
 # Points per target, by the number of targets; odd where every second one is a grid of its own.
 GRID_POINTS = {1: 1024, 2: 65, 3: 29}
@@ -47,8 +47,19 @@ def line_grid(
         Increasing, in standard deviations of the targets, without a graph. The ends lie one place of the
         search beyond the last that has `NEGLIGIBLE` of the highest density.
     """
-    places, scores = _searched(model, features, float(scaling.z_low), float(scaling.z_high), coarse)
-    inside = scores > scores.amax(1, keepdim=True) + math.log(NEGLIGIBLE)
+    return spanned(*searched(model, features, scaling, coarse), points)
+
+
+def spanned(places: Tensor, scores: Tensor, points: int, negligible: float = NEGLIGIBLE) -> Tensor:
+    """Equally spaced points from one place before an item's mass to one behind it, ``(B, G)``.
+
+    Args:
+        places: increasing, ``(S,)``.
+        scores: there, ``(B, S)``.
+        points: G.
+        negligible: share of the highest density from which on there is mass.
+    """
+    inside = scores > scores.amax(1, keepdim=True) + math.log(negligible)
     count = len(places)
     first = inside.int().argmax(1) - 1
     last = count - inside.flip(1).int().argmax(1)  # one place further on either side
@@ -57,8 +68,12 @@ def line_grid(
     return ends[0, :, None] + (ends[1] - ends[0])[:, None] * t
 
 
-def _searched(
-    model: EnergyModel, features: Features, low: float, high: float, coarse: int
+def searched(
+    model: EnergyModel,
+    features: Features,
+    scaling: Scaling,
+    coarse: int,
+    negligible: float = NEGLIGIBLE,
 ) -> tuple[Tensor, Tensor]:
     """Places over the range of the targets, and beyond it where an item's density goes on there.
 
@@ -67,6 +82,13 @@ def _searched(
     The range is that of the training targets, and a density may leave it: at an input that was never seen, or
     where the target drifts. Each step beyond is twice as wide as the one before. What is found there counts
     only for the items that go on, so that no item's density depends on its neighbours in the batch.
+
+    Args:
+        model: see `line_grid`.
+        features: see `line_grid`.
+        scaling: see `line_grid`.
+        coarse: see `line_grid`.
+        negligible: share of the highest density at an end from which on the search goes on.
 
     Returns:
         Increasing standardised targets ``(S,)`` and their scores ``(B, S)``, -inf where an item did not ask.
@@ -77,11 +99,12 @@ def _searched(
     def score(places: Tensor) -> Tensor:
         return score_in_chunks(partial(model.score, features), places[None, :, None], batch, DEFAULT_CHUNK)
 
+    low, high = float(scaling.z_low), float(scaling.z_high)
     places = torch.linspace(low, high, coarse, device=device)
     scores = score(places)
     step = high - low
     for _ in range(WIDENINGS):
-        mass = scores > scores.amax(1, keepdim=True) + math.log(NEGLIGIBLE)
+        mass = scores > scores.amax(1, keepdim=True) + math.log(negligible)
         going_on = [(side, rows) for side, rows in ((0, mass[:, :1]), (-1, mass[:, -1:])) if bool(rows.any())]
         if not going_on:
             break
