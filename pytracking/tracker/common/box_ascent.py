@@ -1,12 +1,16 @@
 """The box branch on torch: the energy of boxes, its ascent, and the energy around a box found."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ebm.boxes import rect_to_rel
+from ebm.gradients import score_and_gradient
 from ebm.predict import ScoreFunction, refine_boxes
 from pytracking.libs.box_energy import BoxEnergy, ImageEnergy, fold_head, is_foldable
 from pytracking.parameter.base import RefineParams
@@ -16,7 +20,9 @@ from pytracking.tracker.common.relative_energy import RelativeEnergy
 if TYPE_CHECKING:
     from pytracking.tracker.common.refiner import BoxRefiner
 
-__all__ = ["ascended", "energy_around", "energy_of", "folded"]
+__all__ = ["Ascents", "ascended", "energy_around", "energy_of", "folded"]
+
+Array = NDArray[np.float64]
 
 
 def folded(regressor: Any, modulation: Sequence[Tensor]) -> BoxEnergy | None:
@@ -87,3 +93,49 @@ def energy_around(
         temperature=refiner.params.density_temperature,
         device=refiner.modulation[0].device,
     )
+
+
+@dataclass(eq=False)
+class Ascents:
+    """A score function that remembers which boxes it was asked for, in the order of the steps.
+
+    Attributes:
+        score_fn: what is asked.
+        boxes: ``[S, 4]`` of every call.
+        scores: ``[S]`` of every call.
+    """
+
+    score_fn: ScoreFunction
+    boxes: list[Tensor] = field(default_factory=list)
+    scores: list[Tensor] = field(default_factory=list)
+
+    def __call__(self, y: Tensor) -> Tensor:
+        """Scores ``[S]`` of boxes ``[S, 4]``."""
+        return self._noted(y, self.score_fn(y))
+
+    def value_and_gradient(self, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Scores ``[S]`` of boxes ``[S, 4]`` and their gradient."""
+        with torch.enable_grad():
+            point = score_and_gradient(self.score_fn, y)
+        return self._noted(y, point.score.detach()), point.gradient.detach()
+
+    def _noted(self, y: Tensor, scores: Tensor) -> Tensor:
+        self.boxes.append(y.detach().clone())
+        self.scores.append(scores.detach().clone())
+        return scores
+
+    def paths(self, rows: Tensor) -> list[tuple[Array, Array]]:
+        """Boxes ``[K, S, 4]`` and scores ``[K, S]`` of each target, crop px, with where the ascent ended.
+
+        Args:
+            rows: what `ascended` gave, ``[T, S, 5]``; NaN stands for the scores of these boxes, unless they
+                were asked for last.
+        """
+        targets, ends = len(rows), rows[..., :4].reshape(-1, 4)
+        boxes, scores = [*self.boxes], [*self.scores]
+        if not (boxes and torch.equal(boxes[-1], ends)):
+            boxes.append(ends)
+            scores.append(torch.full_like(ends[:, 0], torch.nan))
+        steps = torch.stack(boxes).double().cpu().reshape(len(boxes), targets, -1, 4).numpy()
+        values = torch.stack(scores).double().cpu().reshape(len(boxes), targets, -1).numpy()
+        return [(steps[:, t], values[:, t]) for t in range(targets)]

@@ -1,7 +1,6 @@
 """What the trackers share: cropper, classifier with memory, localisation and box refiner in conversation."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
@@ -14,7 +13,8 @@ from pytracking.libs.draws import Generator, generator_for
 from pytracking.parameter.tracking_params import TrackingParams
 from pytracking.tracker.base import Flag, LazyDensity, Tracked
 from pytracking.tracker.common.cropper import Cropper, Crops
-from pytracking.tracker.common.geometry import CropView, ScoreGrid, TargetState, clamp_position
+from pytracking.tracker.common.geometry import ScoreGrid, TargetState, clamp_position
+from pytracking.tracker.common.glimpse import Search
 from pytracking.tracker.common.init_samples import first_frame_samples
 from pytracking.tracker.common.localize import Localization, localize
 from pytracking.tracker.common.memory import SampleMemory
@@ -75,25 +75,6 @@ MakeClassifier = Callable[[Any, Any], Classifier]
 """A classifier from a network and the parameters in force."""
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Search:
-    """What one frame has shown of one target.
-
-    Attributes:
-        found: where the classifier sees it.
-        view: the crop of the winning search scale.
-        frame: image (H, W), px.
-        features: the classifier's, of that crop, ``[1, C, h, w]``.
-        maps: the box branch's backbone maps of that crop, ``[1, C, h, w]`` each; none without box branch.
-    """
-
-    found: Localization
-    view: CropView
-    frame: tuple[int, int]
-    features: Array
-    maps: list[Array]
-
-
 class ClassifierTracker(SeveralTargets):
     """Tracks with a classifier that is learnt online and an energy over boxes, one target or several.
 
@@ -143,7 +124,7 @@ class ClassifierTracker(SeveralTargets):
 
     def twin(self) -> Self:
         """A tracker with the same network and parameters that has no target yet."""
-        return type(self)(
+        made = type(self)(
             self.params,
             self.network,
             self.device,
@@ -151,6 +132,8 @@ class ClassifierTracker(SeveralTargets):
             seed=self.seed,
             with_covariance=self.with_covariance,
         )
+        made.watched = self.watched
+        return made
 
     def begin(self, frame: Image, box: NDArray[np.float64]) -> None:
         """Learn the target from a frame, ``[H, W, 3]``, and its box x, y, w, h ``[4]``, px."""
@@ -194,6 +177,7 @@ class ClassifierTracker(SeveralTargets):
         crops = [target.cropper.around(target.state, frame) for target, frame in zip(targets, frames)]
         for target in targets:
             target.frame_number += 1
+            target.refiner.watch(target.watched)
         # Refinement differentiates, which tensors made in a caller's inference mode would forbid.
         with without_gradients():
             backbone = self._backbone([image for each in crops for image in each.images])
@@ -207,11 +191,11 @@ class ClassifierTracker(SeveralTargets):
             self._refine(targets, searches)
             return [target._conclude(search) for target, search in zip(targets, searches)]
 
-    def _find(self, crops: Crops, features: Array, maps: list[Array], part: slice) -> "Search":
+    def _find(self, crops: Crops, features: Array, maps: list[Array], part: slice) -> Search:
         """Where the classifier sees the target, in its part of the batch."""
         own = features[part]
-        scores = self.classifier.score(own)
-        found = localize(scores, crops.views, self.state, self.classifier.grid(own), self.params)
+        scores, grid = self.classifier.score(own), self.classifier.grid(own)
+        found = localize(scores, crops.views, self.state, grid, self.params)
         if found.flag is not Flag.NOT_FOUND:
             ratio = self.params.target_inside_ratio
             self._state = self.state.moved(
@@ -227,9 +211,12 @@ class ClassifierTracker(SeveralTargets):
             frame=crops.frame,
             features=features[row],
             maps=[level[row] for level in maps],
+            crop=crops.images[chosen],
+            scores=scores[chosen],
+            grid=grid,
         )
 
-    def _refine(self, targets: Sequence[Self], searches: "list[Search]") -> None:
+    def _refine(self, targets: Sequence[Self], searches: list[Search]) -> None:
         """Refine the boxes of all targets that were found, together."""
         if not self.params.use_iou_net:
             return
@@ -255,6 +242,7 @@ class ClassifierTracker(SeveralTargets):
         covariance = self.refiner.covariance(search.view, state) if wanted else None
         box = search.view.box_of(state)
         self.classifier.update(search.features, box, found.flag, self.frame_number, found.score)
+        self.glimpse = search.glimpse(self.refiner.path, self.classifier.memory) if self.watched else None
         self._density.release()
         self._density = self._lazy_density(search, state)
         if seen:

@@ -30,16 +30,27 @@ class BoxRefiner:
     Args:
         regressor: the network's ``bb_regressor``; one that has a method ``ascend`` refines by itself.
         params: starts, steps and limits.
+
+    Attributes:
+        watched: keep the way of the boxes.
+        path: while it is watched, the boxes of the last refinement, frame px, ``[T, S, 4]``, and their
+            scores ``[T, S]``; None where there was none.
     """
 
     def __init__(self, regressor: Any, params: RefineParams) -> None:
         self.params = params
+        self.watched = False
+        self.path: tuple[Array, Array] | None = None
         self.regressor = regressor
         self.modulation: tuple[arrays.Array, ...] = ()
         self.head: BoxEnergy | None = None
         self._maps: list[arrays.Array] | None = None
         self._smallest = np.zeros(2)
         self._last_position: Array | None = None
+
+    def watch(self, wanted: bool) -> None:
+        """Keep the way of the boxes from the next refinement on, or no longer; forget the last."""
+        self.watched, self.path = wanted, None
 
     def set_reference(
         self, features: list[arrays.Array], boxes: Array, plain: int, state: TargetState
@@ -205,10 +216,14 @@ def refine_together(jobs: Sequence[RefineJob], features: list[arrays.Array]) -> 
         modulation = [arrays.joined(level) for level in zip(*(r.modulation for r in refiners))]
         maps, found = features, exported(features, modulation, starts)
     else:
-        from pytracking.tracker.common.box_ascent import ascended, energy_of
+        from pytracking.tracker.common.box_ascent import Ascents, ascended, energy_of
 
         maps = first.image_features(features)
-        found = ascended(energy_of(refiners, maps), starts, first.params)
+        ascents = Ascents(energy_of(refiners, maps))
+        watched = any(refiner.watched for refiner in refiners)
+        found = ascended(ascents if watched else ascents.score_fn, starts, first.params)
+        for job, (path, values) in zip(jobs, ascents.paths(found) if watched else ()):
+            job.refiner.path = (job.view.image_boxes(path.reshape(-1, 4)).reshape(path.shape), values)
     rows = arrays.as_numpy(found).astype(np.float64)
     return [
         job.refiner.conclude(job, rows[i], [level[i : i + 1] for level in maps]) for i, job in enumerate(jobs)

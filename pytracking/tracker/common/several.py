@@ -16,6 +16,7 @@ from pytracking.tracker.common.inputs import check_box, check_image
 
 if TYPE_CHECKING:
     from pytracking.features.preprocessing import Image
+    from pytracking.tracker.common.glimpse import Glimpse
 
 __all__ = ["SeveralTargets", "TargetId"]
 
@@ -35,10 +36,15 @@ class SeveralTargets(ABC):
     Attributes:
         multiobj_mode: tells PyTracking's runners that one tracker takes all objects.
         notes: sentences a command should print.
+        watched: keep what the frame tracked last has shown; to be set before `initialize`.
+        glimpse: that, while it is watched, and there is anything to see: of one target without id; of several
+            each of `targets` has its own.
     """
 
     multiobj_mode = "default"
     notes: tuple[str, ...] = ()
+    watched: bool = False
+    glimpse: "Glimpse | None" = None
 
     def __init__(self) -> None:
         self._several: dict[TargetId, Self] | None = None
