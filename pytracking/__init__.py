@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pytracking.api import load
     from pytracking.batch import track_batch
+    from pytracking.interop import to_supervision
 
-__all__ = ["load", "track_batch"]
+__all__ = ["load", "to_supervision", "track_batch"]
 
 
 def __getattr__(name: str) -> Any:
@@ -19,4 +20,8 @@ def __getattr__(name: str) -> Any:
         from pytracking.batch import track_batch
 
         return track_batch
+    if name == "to_supervision":
+        from pytracking.interop import to_supervision
+
+        return to_supervision
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -20,6 +20,7 @@ with script_imports(__name__):
         results_root,
         whole_number,
     )
+    from pytracking.evaluation.debug_options import Debugging, add_debug_options
 
 if TYPE_CHECKING:
     from pytracking.evaluation.data import Sequence
@@ -32,10 +33,12 @@ _EXAMPLES = """examples:
   python pytracking/run_tracker.py atom default --dataset otb --root /data/OTB100
   python pytracking/run_tracker.py dimp nce_plus --dataset otb --root /data/OTB100 --sequence Crossing
   python pytracking/run_tracker.py dimp nce_plus --dataset lasot --threads 8 --runid 0
+  python pytracking/run_tracker.py dimp nce_plus --dataset otb --sequence Crossing --debug-page look.html
   python pytracking/run_tracker.py dimp nce_plus_small --dataset otb --compare dimp/nce_plus ATOM=results/ATOM
 
 Finished sequences are kept and not run again, also after an interruption. Results lie in
 <workspace>/tracking_results/<tracker>/<parameters>[_<run>]-<hash of parameters, weights and seed>/.
+With --debug or --debug-page sequences are run to be looked at: every one, here, and nothing is saved.
 exit codes: 0 all sequences have results, 1 some failed, 2 the input cannot be used, 130 interrupted."""
 
 
@@ -62,6 +65,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--rerun", action="store_true", help="run finished sequences again")
     parser.add_argument("--results", type=local_path, metavar="DIR", help="where result folders are written")
     add_dataset_options(parser)
+    add_debug_options(parser)
     group = parser.add_argument_group("evaluation")
     group.add_argument(
         "--compare",
@@ -115,6 +119,9 @@ def _run(args: argparse.Namespace) -> int:
         device=args.device,
         compat=args.compat,
     )
+    debugging = Debugging(args)
+    if debugging.wanted:
+        return _show(args, debugging, dataset, sequences, spec)
     root = results_root(args.results)
     _require_usable(args, dataset, sequences, spec, root)
     print(spec.weights)
@@ -133,6 +140,32 @@ def _run(args: argparse.Namespace) -> int:
         per_sequence=args.per_sequence,
     )
     return print_failures([report])
+
+
+def _show(
+    args: argparse.Namespace,
+    debugging: Debugging,
+    dataset: str,
+    sequences: "List[Sequence]",
+    spec: "TrackerSpec",
+) -> int:
+    """Run sequences to be looked at."""
+    from ebm.outputs import Output, require_outputs
+    from pytracking.analysis.run_report import count
+    from pytracking.evaluation.shown import show_sequences
+
+    names = [sequence.name for sequence in sequences]
+    pages = debugging.pages(names)
+    outputs = [Output(name="the page --debug-page", path=page) for page in pages]
+    require_outputs(outputs, {**read_by_dataset(args, dataset), "the weights": spec.weights.files})
+    print(spec.weights)
+    if debugging.address:
+        print(f"Look at {debugging.address}", flush=True)
+    frames = show_sequences(sequences, spec, debugging)
+    print(f"{count(len(names))} run, {frames} frames; results are not saved when they are looked at.")
+    for page in pages:
+        print(f"Page: {page}")
+    return 0
 
 
 def _require_usable(

@@ -20,6 +20,7 @@ with script_imports(__name__):
         require_run_options,
         track_to_files,
     )
+    from pytracking.evaluation.video_places import add_part_options
 
 __all__ = ["build_parser", "main", "parse_box"]
 
@@ -27,6 +28,9 @@ _EXAMPLES = """examples:
   python pytracking/run_video.py dimp nce_plus clip.mp4 --box 120,80,60,90
   python pytracking/run_video.py dimp nce_plus frames/ --box 120,80,60,90 --out tracked.mp4 --csv tracked.csv
   python pytracking/run_video.py dimp nce_plus clip.mp4 --box-file boxes.txt --mot tracks.txt
+  python pytracking/run_video.py dimp nce_plus clip.mp4 --box 120,80,60,90 --json tracks.json --crops crops/
+  python pytracking/run_video.py dimp nce_plus clip.mp4 --box 120,80,60,90 --start 100 --end 12.5s --stride 2
+  python pytracking/run_video.py dimp nce_plus clip.mp4 --box 120,80,60,90 --debug-page look.html
   python pytracking/run_video.py dimp nce_plus clip.mp4 --select --show
 
 --select and --show open a web page on 127.0.0.1, whose address is printed (extra 'page'). It works through an
@@ -62,6 +66,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add_tracker_options(parser)
     parser.add_argument("video", metavar="VIDEO", help="video file, or folder of images")
+    add_part_options(parser)
     add_run_options(parser, "of the mp4, evenly spaced (default: the times of the video; 30 for images)")
     return parser
 
@@ -83,10 +88,11 @@ def main(argv: List[str] | None = None) -> int:
 def _run(args: argparse.Namespace) -> int:
     from pytracking.evaluation.video_io import open_video
     from pytracking.evaluation.video_names import video_path
+    from pytracking.evaluation.video_part import part_of
 
     require_run_options(args)
     video = video_path(args.video)
-    source = open_video(video, *(() if args.fps is None else (args.fps,)))
+    source = part_of(open_video(video, *(() if args.fps is None else (args.fps,))), args)
     stem = Path(os.path.realpath(video)).stem
     given = Given(source=source, name=str(video), files=video, stem=stem, title=video.name)
     return track_to_files(args, given)

@@ -11,8 +11,10 @@ from ltr.data.image_loader import read_image
 from pytracking.evaluation.data import Sequence, check_frames
 from pytracking.evaluation.results import SequenceResult
 from pytracking.evaluation.spec import TrackerSpec
+from pytracking.evaluation.watching import Watcher, look
 from pytracking.tracker import make_tracker
-from pytracking.tracker.base import Tracked, Tracker
+from pytracking.tracker.base import Tracked
+from pytracking.tracker.common.several import SeveralTargets
 from pytracking.utils.loading import load_tracking_network
 
 __all__ = ["SequenceRunner", "track_sequence"]
@@ -50,12 +52,15 @@ class SequenceRunner:
         """Numbers that the network has learned; 0 without a network."""
         return 0 if self._network is None else sum(p.numel() for p in self._network.parameters())
 
-    def run(self, sequence: Sequence, on_frame: OnFrame = _nothing) -> SequenceResult:
+    def run(
+        self, sequence: Sequence, on_frame: OnFrame = _nothing, watcher: Watcher | None = None
+    ) -> SequenceResult:
         """Track a sequence with a fresh tracker, seeded by run and sequence.
 
         Args:
             sequence: what to track.
             on_frame: called after every frame; an exception of its own ends the run.
+            watcher: shown every frame; its time is not the tracker's.
 
         Raises:
             EBMError: naming sequence and frame.
@@ -67,16 +72,19 @@ class SequenceRunner:
             device=self.device,
             seed=self.spec.sequence_seed(sequence.name),
         )
-        return track_sequence(tracker, sequence, device=self.device, timed=self.timed, on_frame=on_frame)
+        return track_sequence(
+            tracker, sequence, device=self.device, timed=self.timed, on_frame=on_frame, watcher=watcher
+        )
 
 
 def track_sequence(
-    tracker: Tracker,
+    tracker: SeveralTargets,
     sequence: Sequence,
     *,
     device: str = "cpu",
     timed: bool = True,
     on_frame: OnFrame = _nothing,
+    watcher: Watcher | None = None,
 ) -> SequenceResult:
     """Run a tracker through the frames of a sequence; only the tracker is timed, not the reading of images.
 
@@ -89,6 +97,7 @@ def track_sequence(
     boxes, times = np.empty((count, 4)), np.empty(count)
     scores, states = np.ones(count), ["ok"] * count
     boxes[0] = sequence.init_box
+    tracker.watched = watcher is not None
     for index, path in enumerate(sequence.frames):
         image = read_image(path, sequence=sequence.name, frame=index)
         start = perf_counter()
@@ -98,18 +107,18 @@ def track_sequence(
             raise type(error)(f"sequence {sequence.name}, frame {index} ({path.name}): {error}") from error
         _synchronise(device)
         times[index] = perf_counter() - start
-        if tracked is not None:
+        if watcher is not None:
+            look(watcher, index, image, tracker, tracked)
+        if index:
             boxes[index] = _checked(tracked, sequence, index)
             scores[index], states[index] = tracked.score, tracked.state
         on_frame()
     return SequenceResult(boxes, times, scores, tuple(states), timed)
 
 
-def _step(tracker: Tracker, image: np.ndarray, init_box: np.ndarray | None) -> Tracked | None:
-    if init_box is None:
-        return tracker.track(image)
-    tracker.initialize(image, init_box)
-    return None
+def _step(tracker: SeveralTargets, image: np.ndarray, init_box: np.ndarray | None) -> Tracked:
+    answer: Tracked = tracker.track(image) if init_box is None else tracker.initialize(image, init_box)
+    return answer
 
 
 def _synchronise(device: str) -> None:

@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
@@ -13,6 +13,8 @@ from ebm.command import local_path
 from ebm.number_texts import parse_number
 from ltr.admin.workspace_option import add_workspace_option
 from pytracking.evaluation.command import whole_number
+from pytracking.evaluation.debug_options import Debugging, add_debug_options
+from pytracking.evaluation.video_outputs import VideoOutputs, add_output_options
 from pytracking.evaluation.video_tracker import add_engine_option, asked_weights, made_tracker
 
 if TYPE_CHECKING:
@@ -79,17 +81,7 @@ def add_run_options(parser: argparse.ArgumentParser, fps: str) -> None:
     parser.add_argument(
         "--port", type=whole_number, metavar="N", help="of that page on 127.0.0.1 (default: any that is free)"
     )
-    parser.add_argument(
-        "--out",
-        type=local_path,
-        metavar="FILE.mp4",
-        help="default: videos/<name>_<tracker>.mp4 in the workspace",
-    )
     add_workspace_option(parser)
-    parser.add_argument("--csv", type=local_path, metavar="FILE.csv", help="default: beside the mp4")
-    parser.add_argument(
-        "--mot", type=local_path, metavar="FILE.txt", help="also write the MOT benchmarks' text format"
-    )
     parser.add_argument(
         "--threads",
         type=whole_number,
@@ -98,6 +90,8 @@ def add_run_options(parser: argparse.ArgumentParser, fps: str) -> None:
         help="CPU threads (default: 0, as many as the network can use)",
     )
     parser.add_argument("--fps", type=float, help=fps)
+    add_output_options(parser)
+    add_debug_options(parser)
 
 
 def require_run_options(args: argparse.Namespace) -> None:
@@ -124,26 +118,17 @@ def track_to_files(args: argparse.Namespace, given: Given) -> int:
     Raises:
         EBMError: for unusable input, before any output is touched.
     """
-    from ebm.outputs import Output, require_outputs
     from pytracking.evaluation.video_io import VideoWriter
     from pytracking.evaluation.video_run import VideoSink, track_video
-    from pytracking.evaluation.video_tables import csv_table, mot_table
     from pytracking.parameter import find_parameters
 
     find_parameters(args.tracker, args.parameter)  # a wrong name is told before anything is read
     boxes = _boxes(args)
-    out = args.out or _default_out(given.stem, args.tracker)
-    table = args.csv or out.parent / f"{out.stem}.csv"
-    writer = VideoWriter(out, *_rate(args, given), reserved=[table, *([args.mot] if args.mot else [])])
+    outputs = VideoOutputs.asked_for(args, _default_out(given.stem, args.tracker))
+    writer = VideoWriter(outputs.video, *_rate(args, given), reserved=list(outputs.named.values()))
     weights = asked_weights(args)
-    require_outputs(
-        [
-            Output(name="the video --out", path=out),
-            Output(name="the table --csv", path=table, stream=True),
-            *([Output(name="the table --mot", path=args.mot, stream=True)] if args.mot else []),
-        ],
-        {"the video": given.files, "the weights": weights.files, "the boxes": args.box_file},
-    )
+    outputs.require({"the video": given.files, "the weights": weights.files, "the boxes": args.box_file})
+    debugging = Debugging(args)
     print(weights)
     with ExitStack() as stack:
         page = stack.enter_context(_page(args, given)) if args.select or args.show else None
@@ -152,24 +137,22 @@ def track_to_files(args: argparse.Namespace, given: Given) -> int:
         if page is not None and not (given.live or args.select):
             page.wait_until_opened()
         files = stack.enter_context(ExitStack())  # closed before the page tells of them
-        tables = [csv_table(table, files, with_ids=args.box is None)]
-        tables += [mot_table(args.mot, files)] if args.mot else []
-        found = track_video(tracker, given.source, boxes, given.name, VideoSink(writer, tables, files), page)
+        tables = outputs.tables(files, given.title or given.stem, with_ids=args.box is None)
+        watcher = debugging.entered(files, f"{args.tracker} {args.parameter} on {given.name}")
+        sink = VideoSink(writer, tables, files)
+        found = track_video(tracker, given.source, boxes, given.name, sink, page, watcher)
         files.close()
         if page is not None:
-            page.end(f"{_summary(found)} Video: {out}. Table: {table}.")
-    print(f"{_summary(found)}\nVideo: {out}\nTable: {table}\nStates: {found.opinions()}")
-    if args.mot:
-        print(f"MOT: {args.mot}")
-    _report(found, [*given.source.notes, *writer.notes, *found.notes(given.name)])
-    return 0 if found.complete else 1
-
-
-def _report(found: "Outcome", notes: Iterable[str]) -> None:
-    if found.dropped:
+            page.end(f"{_summary(found)} Video: {outputs.video}. Table: {outputs.csv}.")
+    print(f"{_summary(found)}\nVideo: {outputs.video}")
+    for word, path in outputs.named.items():
+        print(f"{word}: {path}")
+    print(f"States: {found.opinions()}")
+    if found.dropped and given.live:
         print(f"Left out: {found.dropped} frames that came while the tracker was at work")
-    for note in notes:
+    for note in (*given.source.notes, *writer.notes, *found.notes(given.name)):
         print(f"note: {note}", file=sys.stderr)
+    return 0 if found.complete else 1
 
 
 def _summary(found: "Outcome") -> str:

@@ -12,10 +12,11 @@ from ebm.exceptions import EBMError, InputError, NumericalError
 from pytracking.evaluation.drawing import Colour, TargetColours, draw_box, draw_text, line_width
 from pytracking.evaluation.video_frames import Frame, VideoSource
 from pytracking.evaluation.video_outcome import Outcome
-from pytracking.evaluation.video_tables import UNREADABLE, Row, Rows, Table
+from pytracking.evaluation.video_tables import UNREADABLE, FrameTable, Row, Rows
 from pytracking.evaluation.video_writer import VideoWriter
+from pytracking.evaluation.watching import Watcher, look
 from pytracking.page.wishes import Wish
-from pytracking.tracker.base import Tracked, Tracker
+from pytracking.tracker.base import Tracked
 from pytracking.tracker.common.several import SeveralTargets, TargetId
 
 __all__ = ["Outcome", "Screen", "VideoSink", "track_video"]
@@ -46,10 +47,11 @@ class VideoSink:
         stack: closes the mp4.
     """
 
-    def __init__(self, writer: VideoWriter, tables: Iterable[Table], stack: ExitStack) -> None:
+    def __init__(self, writer: VideoWriter, tables: Iterable[FrameTable], stack: ExitStack) -> None:
         self._writer = stack.enter_context(writer)
         self._tables = tuple(tables)
         self._colours = TargetColours()
+        self._begin: float | None = None
 
     def add(self, image: np.ndarray, frame: Frame, rows: Rows) -> None:
         """Append a frame, shown as `image`, uint8 RGB ``[H, W, 3]``, and its rows.
@@ -72,7 +74,8 @@ class VideoSink:
         else:
             text, colour = f" {frame.number} ", (255, 255, 255)
         draw_text(drawn, text, (size // 2,) * 2, colour, size, backed=True)
-        self._writer.add(drawn, frame.time)
+        self._begin = frame.time if self._begin is None else self._begin
+        self._writer.add(drawn, frame.time - self._begin)
         for table in self._tables:
             table.add(frame, rows)
 
@@ -87,12 +90,13 @@ def _draw_id(image: np.ndarray, text: str, box: np.ndarray, colour: Colour, size
 
 
 def track_video(
-    tracker: Tracker,
+    tracker: SeveralTargets,
     source: VideoSource,
     box: Boxes | tuple[float, ...] | None,
     video: Path | str,
     sink: VideoSink,
     screen: Screen | None = None,
+    watcher: Watcher | None = None,
 ) -> Outcome:
     """Track from the first frame that can be read to the last.
 
@@ -106,17 +110,19 @@ def track_video(
         video: where they come from, for messages.
         sink: takes every frame.
         screen: where the run is watched and steered.
+        watcher: shown what the tracker saw in every frame that can be read.
 
     Raises:
         InputError: if no frame can be read.
     """
+    tracker.watched = watcher is not None
     frames = source.timed()
     if box is None:
         assert screen is not None
         frames, boxes = screen.choose(frames)
     else:
         boxes = box if isinstance(box, Mapping) else {None: box}
-    run = _Run(tracker, boxes, video, sink, screen)
+    run = _Run(tracker, boxes, video, sink, screen, watcher)
     with tqdm(total=source.count, unit=" frames", dynamic_ncols=True) as bar:
         for frame in frames:
             going = run.take(frame)
@@ -139,10 +145,16 @@ class _Run:
     """
 
     def __init__(
-        self, tracker: Tracker, boxes: Boxes, video: Path | str, sink: VideoSink, screen: Screen | None
+        self,
+        tracker: SeveralTargets,
+        boxes: Boxes,
+        video: Path | str,
+        sink: VideoSink,
+        screen: Screen | None,
+        watcher: Watcher | None,
     ) -> None:
         self._tracker, self._boxes, self._video = tracker, boxes, video
-        self._sink, self._screen = sink, screen
+        self._sink, self._screen, self._watcher = sink, screen, watcher
         self.found = Outcome()
         self.image: np.ndarray | None = None
         self._early = list[Frame]()  # before the first picture: nothing can be shown until a size is known
@@ -186,15 +198,17 @@ class _Run:
         try:
             if self.image is None:
                 boxes = self._boxes
-                self._tracker.initialize(image, np.array(boxes[None]) if None in boxes else boxes)
-                return {target: _placed(box) for target, box in boxes.items()}
-            answer = self._tracker.track(image)
+                answer = self._tracker.initialize(image, np.array(boxes[None]) if None in boxes else boxes)
+            else:
+                answer = self._tracker.track(image)
             found: dict[TargetId, Tracked] = answer if isinstance(answer, dict) else {None: answer}
             for tracked in found.values():
                 if not np.isfinite(tracked.box).all():
                     raise NumericalError(
                         f"the tracker gave the box {tracked.box.tolist()}; the weights may be damaged."
                     )
+            if self._watcher is not None:
+                look(self._watcher, number, image, self._tracker, answer)
         except EBMError as error:
             raise type(error)(f"{self._video}, frame {number}: {error}") from error
         return {target: Row(each.box, each.score, each.state) for target, each in found.items()}
@@ -202,8 +216,6 @@ class _Run:
     def _edited(self, wish: Wish, rows: Rows, frame: Frame) -> Rows:
         """The rows of a frame after a target of it was placed, added or removed."""
         tracker, target = self._tracker, wish.target
-        if not isinstance(tracker, SeveralTargets):
-            raise InputError("Targets of this tracker can be neither moved nor added.")
         if frame.image is None:
             raise InputError(f"Frame {frame.number} cannot be read: go on to the next one, then draw.")
         if wish.do == "remove" and target is not None:

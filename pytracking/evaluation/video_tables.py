@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import Protocol, TextIO
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from ebm.exceptions import InputError
 from pytracking.evaluation.video_frames import Frame
 from pytracking.tracker.common.several import TargetId
 
-__all__ = ["UNREADABLE", "Row", "Rows", "Table", "csv_table", "mot_table"]
+__all__ = ["UNREADABLE", "FrameTable", "Row", "Rows", "Table", "csv_table", "mot_table"]
 
 UNREADABLE = "unreadable"  # state of a frame that no tracker has seen
 
@@ -27,6 +27,17 @@ class Row:
 
 
 Rows = Mapping[TargetId, Row]  # by the targets' ids; that of None is of one target without id
+
+
+class FrameTable(Protocol):
+    """Takes the rows of every frame."""
+
+    def add(self, frame: Frame, rows: Rows) -> None:
+        """Take in a frame.
+
+        Raises:
+            InputError: if a file cannot be written.
+        """
 
 
 class Table:

@@ -113,6 +113,12 @@ class Tracked:
         """``"ok"``, ``"uncertain"`` or ``"lost"``."""
         return self.flag.state
 
+    def to_supervision(self) -> Any:
+        """The box as ``supervision.Detections``, see `pytracking.to_supervision`."""
+        from pytracking.interop import to_supervision
+
+        return to_supervision(self)
+
 
 class Tracker(Protocol):
     """What `load` gives; `notes` are sentences a command should print, e.g. on its weights.
