@@ -52,7 +52,8 @@ COMMANDS: dict[str, Command] = {
     "vot": Command("pytracking.vot.command", "try a tracker in the VOT toolkit, write the toolkit's files"),
     "density": Command("pytracking.run_density", "draw how sure a tracker is of its box in one frame"),
     "calibrate": Command(
-        "pytracking.run_calibrate", "measure whether a tracker's density over boxes is honest"
+        "pytracking.run_calibrate",
+        "measure whether a density over boxes is honest, or a network's thresholds and steps",
     ),
     "evaluate": Command("pytracking.evaluate", "tables and plots from results that trackers have left"),
     "generate": Command("ltr.dataset.generated.command", "write generated videos, or a contact sheet"),

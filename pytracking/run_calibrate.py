@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 __all__ = ["build_parser", "main"]
 
-_EXAMPLES = """examples:
+_EXAMPLES = """'ebmtrack calibrate tracker CHECKPOINT' measures a network's threshold and steps instead;
+'ebmtrack calibrate tracker --help' describes it.
+
+examples:
   ebmtrack generate --out held_out --kind test --seed 11
   ebmtrack calibrate dimp nce_plus_small --dataset generated --root held_out/generated/test-*/otb \\
       --store calibrated.pth.tar
@@ -40,7 +43,7 @@ exit codes: 0 done, 2 the input cannot be used or has no density, 130 interrupte
 def build_parser() -> argparse.ArgumentParser:
     """The command line."""
     parser = CommandParser(
-        prog="ebmtrack calibrate",
+        prog="ebmtrack calibrate density",
         description=__doc__,
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -63,10 +66,17 @@ def main(argv: List[str] | None = None) -> int:
     """Run the command.
 
     Args:
-        argv: its arguments; ``sys.argv[1:]`` where left out.
+        argv: ``density`` and its arguments, the word may be left out, or ``tracker`` and those of
+            `pytracking.run_calibrate_tracker`; ``sys.argv[1:]`` where left out.
 
     Returns: 0; 2 for unusable input, 130 after Ctrl-C.
     """
+    argv = sys.argv[1:] if argv is None else list(argv)
+    if argv[:1] == ["tracker"]:
+        from pytracking.run_calibrate_tracker import main as calibrate_tracker
+
+        return calibrate_tracker(argv[1:])
+    argv = argv[1:] if argv[:1] == ["density"] else argv
     return run_command(build_parser(), _run, argv, interrupted="nothing was written.")
 
 
@@ -152,18 +162,14 @@ def _draw(folder: Path, records: "BoxRecords", fit: "Factors | None", title: str
 
 def _store(path: Path, spec: "TrackerSpec", params: Any, fit: "Factors") -> None:
     """A copy of the weights, with the numbers that the trackers are to use."""
-    from ltr.admin.loading import read_checkpoint, write_checkpoint
+    from pytracking.utils.stated import store_stated
 
     assert spec.weights.path is not None
-    fields = read_checkpoint(spec.weights.path)
     stated = {
         "density_temperature": params.density_temperature * fit.temperature,
         "presence_power": params.presence_power * fit.power,
     }
-    kept = {
-        key: fields[key] for key in ("net_type", "net", "net_ema", "constructor", "epoch") if key in fields
-    }
-    write_checkpoint(path, kept | {"net_info": dict(fields.get("net_info") or {}) | stated})
+    store_stated(path, spec.weights.path, stated)
     print(
         f"weights  {path}, which carry density_temperature {stated['density_temperature']:.3g} and "
         f"presence_power {stated['presence_power']:.3g}"

@@ -13,7 +13,7 @@ from ebm.boxes import box_iou
 from ebm.calibration import Reliability, reliability_of_ranks
 from ebm.exceptions import DomainError
 from pytracking.evaluation import data
-from pytracking.evaluation.data import check_frames
+from pytracking.evaluation.data import check_frames, true_box
 from pytracking.tracker.base import Tracked, Tracker
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "BoxRecords",
     "confidence_bins",
     "discrimination",
+    "f_score_of_lost",
     "record_densities",
 ]
 
@@ -145,7 +146,7 @@ def record_densities(
         for number in range(1, len(sequence)):
             tracked = tracker.track(read(sequence, number))
             if number % stride == 0:
-                rows.append((sequence.name, number, *_record(tracked, _truth(sequence, number))))
+                rows.append((sequence.name, number, *_record(tracked, true_box(sequence, number))))
             on_frame()
     names, frames, *columns = zip(*rows, strict=True) if rows else [()] * 9
     present, iou, lost, presence, log_prob, rank, overlap = (np.array(column) for column in columns)
@@ -160,12 +161,6 @@ def record_densities(
         rank=rank,
         overlap=overlap,
     )
-
-
-def _truth(sequence: data.Sequence, number: int) -> Array | None:
-    box: Array = np.asarray(sequence.ground_truth[number], dtype=np.float64)
-    visible = sequence.target_visible is None or bool(sequence.target_visible[number])
-    return box if visible and np.isfinite(box).all() and (box[2:] > 0).all() else None
 
 
 def _record(tracked: Tracked, truth: Array | None) -> Iterator[Any]:
@@ -211,3 +206,10 @@ def discrimination(score: Array, positive: NDArray[np.bool_]) -> float:
     """Area under the ROC curve: how often a positive scores above a negative; ties half, NaN without."""
     ahead = score[positive][:, None] - score[~positive][None]
     return float((np.sign(ahead) * 0.5 + 0.5).mean()) if ahead.size else float("nan")
+
+
+def f_score_of_lost(lost: NDArray[np.bool_], present: NDArray[np.bool_]) -> float:
+    """Harmonic mean of precision and recall of the state ``lost`` as a sign of absence; 0 without hits."""
+    hits = float((lost & ~present).sum())
+    total = float(lost.sum() + (~present).sum())
+    return 2 * hits / total if total else float("nan")

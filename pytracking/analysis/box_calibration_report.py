@@ -8,7 +8,14 @@ import numpy as np
 from ebm.pictures.curves import Curves
 from ebm.pictures.honesty import draw_reliability
 from ebm.pictures.style import OKABE_ITO, new_figure, plain_axes, styled
-from pytracking.analysis.box_calibration import LEVELS, UNIT, BoxRecords, confidence_bins, discrimination
+from pytracking.analysis.box_calibration import (
+    LEVELS,
+    UNIT,
+    BoxRecords,
+    confidence_bins,
+    discrimination,
+    f_score_of_lost,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -50,7 +57,7 @@ def table_of(records: BoxRecords, fits: Sequence[Factors] = (Factors(),)) -> str
         gone = [f"{discrimination(confidence, records.present):.3f}" for confidence in confidences]
         lines += [
             _row("AUROC of being there", gone),
-            _row("F-score of 'lost'", [f"{_f_score(records):.3f}"] * len(fits)),
+            _row("F-score of 'lost'", [f"{f_score_of_lost(records.lost, records.present):.3f}"] * len(fits)),
         ]
     return "\n".join(lines)
 
@@ -62,13 +69,6 @@ def _row(name: str, cells: Sequence[str]) -> str:
 def _observed(records: BoxRecords, level: float, factors: Factors) -> float:
     found = records.coverage(factors.temperature)
     return float(found.observed[int((found.levels - level).abs().argmin())])
-
-
-def _f_score(records: BoxRecords) -> float:
-    """Harmonic mean of precision and recall of the state ``lost`` as a sign of absence; 0 without hits."""
-    hits = float((records.lost & ~records.present).sum())
-    total = float(records.lost.sum() + (~records.present).sum())
-    return 2 * hits / total if total else float("nan")
 
 
 def record_curves(records: BoxRecords) -> Curves:

@@ -19,6 +19,7 @@ from pytracking.evaluation.data import Sequence, check_sequence, numbered_images
 
 __all__ = [
     "GENERATED_INDEX",
+    "FolderLayout",
     "LaSOTLayout",
     "Layout",
     "OTBLayout",
@@ -119,6 +120,28 @@ class OTBLayout:
         folder = _required(self.root, row["folder"], name)
         annotation = _required(folder, row["annotation"], name)
         return _cut_sequence(name, self.tag, _required(folder, "img", name), annotation, row)
+
+
+@dataclass(frozen=True)
+class FolderLayout:
+    """Videos of one's own in OTB's layout: every folder with ``img`` and ``groundtruth_rect.txt``."""
+
+    root: Path
+    tag: str = "folder"
+
+    def names(self) -> list[str]:
+        """The folders with an annotation, sorted."""
+        return [name for name in _listing(self.root) if self.has(name)]
+
+    def has(self, name: str) -> bool:
+        """Whether there is such a folder."""
+        return (self.root / name / "groundtruth_rect.txt").is_file()
+
+    def read(self, name: str) -> Sequence:
+        """The frames and boxes of one sequence."""
+        row = {"start": None, "end": None, "omit": 0}
+        folder = self.root / name
+        return _cut_sequence(name, self.tag, folder / "img", folder / "groundtruth_rect.txt", row)
 
 
 def _cut_sequence(name: str, tag: str, images: Path, annotation: Path, row: dict) -> Sequence:

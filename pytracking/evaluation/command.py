@@ -32,7 +32,8 @@ def add_dataset_options(parser: argparse.ArgumentParser, *, sequences: bool = Tr
         "--dataset_name",
         dest="dataset",
         metavar="NAME",
-        help="otb, lasot, uav, nfs, generated or generated_lasot; with none configured, generated is taken",
+        help="otb, lasot, uav, nfs, generated, generated_lasot or folder (videos of your own in OTB's "
+        "layout, below --root); with none configured, generated is taken",
     )
     group.add_argument("--root", type=local_path, metavar="DIR", help="folder of the dataset")
     if sequences:
@@ -40,7 +41,7 @@ def add_dataset_options(parser: argparse.ArgumentParser, *, sequences: bool = Tr
             "--sequence",
             action="append",
             metavar="S",
-            help="only this sequence: a name or a position, several with commas; may be repeated",
+            help="only this sequence: a name, a position or a pattern, several with commas; may be repeated",
         )
     group.add_argument(
         "--allow-missing",

@@ -24,6 +24,7 @@ __all__ = [
     "numbered_images",
     "plain_name",
     "sequence_digest",
+    "true_box",
 ]
 
 RESULT_SUFFIXES = ("_time", "_scores", "_error", "_info")  # of the files beside a sequence's boxes
@@ -63,6 +64,13 @@ class Sequence:
     def digest(self) -> str:
         """See `sequence_digest`; taken once: every tracker and every rule of an evaluation asks for it."""
         return sequence_digest(self)
+
+
+def true_box(sequence: Sequence, number: int) -> "np.ndarray | None":
+    """The annotated box of a frame, x, y, w, h ``[4]``, px; None where there is none or it is hidden."""
+    box: np.ndarray = np.asarray(sequence.ground_truth[number], dtype=np.float64)
+    visible = sequence.target_visible is None or bool(sequence.target_visible[number])
+    return box if visible and np.isfinite(box).all() and (box[2:] > 0).all() else None
 
 
 def check_sequence(sequence: Sequence) -> Sequence:

@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from collections.abc import Sequence as Names
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from ebm.exceptions import InputError, UnknownNameError
@@ -11,6 +12,7 @@ from ebm.files import expanded
 from ebm.lookup import lookup
 from ltr.admin.environment import configured_datasets, require_dataset_root, workspace
 from pytracking.evaluation.benchmarks import (
+    FolderLayout,
     LaSOTLayout,
     Layout,
     OTBLayout,
@@ -42,6 +44,7 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "generated_lasot": Benchmark(
         title="Generated test set, LaSOT layout", layout=LaSOTLayout, generated_layout="lasot"
     ),
+    "folder": Benchmark(title="videos of your own, in OTB's layout", layout=FolderLayout),
 }
 
 
@@ -81,7 +84,7 @@ def open_dataset(
         name: a key of `BENCHMARKS`, e.g. ``otb``.
         root: the dataset's folder; where left out, the environment variable, then paths.toml decide, and
             generated sets are built in the workspace.
-        sequences: names (or positions in the list) to open; all where left out.
+        sequences: names, positions in the list or patterns (``davis_*``) to open; all where left out.
         allow_missing: open what a root holds although other sequences of the benchmark are absent or
             cannot be read.
         scale: size of a generated set: ``tiny``, ``demo`` or ``full``.
@@ -134,16 +137,23 @@ def find_root(
     if root is not None:
         folder = expanded(root)
         if not folder.is_dir():
-            raise InputError(f"--root {folder} is no folder; leave it out to have the set generated.")
+            instead = "; leave it out to have the set generated" if benchmark.generated_layout else ""
+            raise InputError(f"--root {folder} is no folder{instead}.")
         return folder
+    if benchmark.generated_layout is None:
+        raise InputError(f"The data set {name} has no place of its own; give its folder with --root DIR.")
     from ltr.dataset.generated import ensure_generated
 
     built = ensure_generated(workspace(), "test", scale=scale, progress=progress)
-    return Path(built[benchmark.generated_layout or ""])
+    return Path(built[benchmark.generated_layout])
 
 
 def _select(wanted: str, names: list[str], tag: str) -> list[str]:
-    """The name meant by `wanted`: itself up to case, separators and the tag, or its position in the list."""
+    """The names meant by `wanted`: itself up to case, separators and the tag, a position, or a pattern."""
+    if set(wanted) & set("*?["):
+        if not (matching := [name for name in names if fnmatchcase(name, wanted)]):
+            raise InputError(f"No sequence matches {wanted!r}; there are {_some(names)}.")
+        return matching
     if wanted.isdecimal() and wanted not in names:
         if int(wanted) >= len(names):
             raise InputError(f"Sequence number {wanted}: there are {len(names)}, counted from 0.")

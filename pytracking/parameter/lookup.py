@@ -10,7 +10,7 @@ from ebm.lookup import unknown_name
 from pytracking.parameter.base import Params
 from pytracking.parameter.compat import Compat
 
-__all__ = ["find_parameters", "parameter_names"]
+__all__ = ["find_parameters", "parameter_names", "parameter_sets_of"]
 
 FOLDER = Path(__file__).parent
 
@@ -21,7 +21,7 @@ def parameter_names(tracker: str) -> list[str]:
     Raises:
         UnknownNameError: if there is no tracker of that name.
     """
-    trackers = [m.name for m in pkgutil.iter_modules([str(FOLDER)]) if m.ispkg]
+    trackers = _tracker_names()
     if tracker not in trackers:
         raise unknown_name("tracker", tracker, trackers)
     modules = pkgutil.iter_modules([str(FOLDER / tracker)])
@@ -46,6 +46,20 @@ def find_parameters(tracker: str, name: str, *, compat: Compat = False) -> Param
     if not isinstance(params, Params):
         raise TypeError(f"PARAMS of parameter set {tracker} {name} is a {type(params).__name__}, not Params.")
     return replace(params, compat=compat) if compat else params
+
+
+def parameter_sets_of(train_setting: str) -> list[tuple[str, str]]:
+    """(tracker, set) of the sets that look for checkpoints of a train setting, ``"module/name"``.
+
+    Of several, as those for a challenge, the one with the shortest name comes first.
+    """
+    pairs = [(tracker, name) for tracker in _tracker_names() for name in parameter_names(tracker)]
+    found = [pair for pair in pairs if find_parameters(*pair).train_setting == train_setting]
+    return sorted(found, key=lambda pair: (len(pair[1]), pair))
+
+
+def _tracker_names() -> list[str]:
+    return [m.name for m in pkgutil.iter_modules([str(FOLDER)]) if m.ispkg]
 
 
 def _unknown_set(tracker: str, name: str, names: list[str]) -> UnknownNameError:

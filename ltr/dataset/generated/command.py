@@ -37,6 +37,11 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--length", metavar="A-B", help="frames per video, instead of the scale's")
     parser.add_argument("--seed", type=int, help="another seed gives other videos")
     parser.add_argument(
+        "--focus",
+        metavar="TOPICS",
+        help="what test sequences are about, with commas: out_of_view, occlusion, distractors, small, ...",
+    )
+    parser.add_argument(
         "--textures", type=local_path, metavar="DIR", help="your photographs, used as surfaces and grounds"
     )
     parser.add_argument("--workers", type=int, default=0, metavar="N", help="processes (default: all cores)")
@@ -71,6 +76,7 @@ def _write_sets(args: argparse.Namespace) -> None:
             size=_pair(args.size, "x", "--size") if args.size else None,
             length=_pair(args.length, "-", "--length") if args.length else None,
             seed=args.seed,
+            focus=tuple(args.focus.split(",")) if args.focus else (),
         )
         start = time.perf_counter()
         roots = ensure_generated(

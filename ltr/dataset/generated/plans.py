@@ -100,6 +100,7 @@ def adapted_plan(
     size: tuple[int, int] | None = None,
     length: tuple[int, int] | None = None,
     seed: int | None = None,
+    focus: tuple[str, ...] = (),
 ) -> TrainingPlan | TestPlan:
     """A scale's plan with some of its numbers replaced.
 
@@ -112,10 +113,12 @@ def adapted_plan(
         size: frame (width, height), px.
         length: fewest and most frames of a video.
         seed: another seed gives other videos.
+        focus: what test sequences are about, of `FOCUS`; the scale's own where left out. Only the LaSOT
+            layout can say that a target is out of view, so that there is no other where that is all.
 
     Raises:
-        UnknownNameError: no such kind or scale.
-        InputError: numbers too small to fill the layouts.
+        UnknownNameError: no such kind, scale or focus.
+        InputError: numbers too small to fill the layouts, or a focus of training videos.
         DomainError: frame size or length out of range.
     """
     plan = find_plan(kind, scale)
@@ -125,7 +128,14 @@ def adapted_plan(
     plan = replace(plan, scene=scene, seed=plan.seed if seed is None else seed)
     if isinstance(plan, TestPlan):
         counts = plan.sequences if sequences is None else dict.fromkeys(plan.sequences, sequences)
+        for name in focus:
+            lookup("focus", name, FOCUS)
+        if focus and set(focus) <= {"out_of_view"}:
+            counts = {"lasot": counts["lasot"]}
+        plan = replace(plan, focus=focus or plan.focus)
         return replace(plan, sequences=_positive(counts))
+    if focus:
+        raise InputError(f"A focus ({', '.join(focus)}) is for test sequences: --kind test.")
     counts = plan.videos
     if videos is not None:
         share, rest = divmod(videos, len(counts))
