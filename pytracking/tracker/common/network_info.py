@@ -84,7 +84,8 @@ def _adopt_measured(params: P, measured: Any) -> tuple[P, tuple[str, ...]]:
     changed = {name: value for name, value in changed.items() if value != getattr(params, name)}
     if not changed:
         return params, tuple(notes)
-    adopted = _replaced(params, changed | _following(params, changed.get(THRESHOLD)))
+    adopted = _replaced(params, changed)
+    adopted = _replaced(adopted, _following(params, changed.get(THRESHOLD)))
     return adopted, (f"Measured for these weights: {_told(params, changed)}.", *notes)
 
 
