@@ -115,7 +115,7 @@ def _paths() -> Iterator[str]:
 
 
 def _checkpoints() -> Iterator[str]:
-    from ltr.admin.environment import workspace
+    from ltr.admin.environment import network_folders, workspace
 
     root = workspace() / "checkpoints" / "ltr"
     newest: dict[Path, Path] = {}
@@ -123,9 +123,12 @@ def _checkpoints() -> Iterator[str]:
         newest[file.parent] = file
     for folder, file in newest.items():
         size = f"{file.stat().st_size / 2**20:.0f} MiB"
-        yield f"{'/'.join(folder.parts[-2:])}: {file.name}, {size}, {_soundness(file)}"
+        yield f"{'/'.join(folder.parts[-2:])}: {file.name}, {size}, {_soundness(file)}{_measured(file)}"
     if not newest:
         yield f"none in {root}"
+    for folder in network_folders():
+        for file in sorted(folder.glob("*.pth*")):
+            yield f"{file}: {_soundness(file)}{_measured(file)}"
 
 
 def _soundness(checkpoint: Path) -> str:
@@ -140,6 +143,19 @@ def _soundness(checkpoint: Path) -> str:
     except OSError as error:
         return f"cannot be read ({error.strerror or error})"
     return "checksum holds" if sealed else "no checksum, but the CRC-32 of its parts holds"
+
+
+def _measured(checkpoint: Path) -> str:
+    """What `ebmtrack calibrate` has measured for the weights, which trackers take from the file."""
+    from ebm.exceptions import EBMError
+    from ltr.admin.loading import read_checkpoint
+    from pytracking.tracker.common.network_info import carried
+
+    try:
+        found = carried(read_checkpoint(checkpoint).get("net_info"))
+    except (EBMError, OSError):
+        return ""
+    return f"; trackers take from it: {found}" if found else ""
 
 
 def report() -> str:

@@ -51,6 +51,34 @@ def test_checkpoints_are_verified(
     assert lines["dimp/changed"].endswith(", DAMAGED; use an earlier epoch")
 
 
+def test_what_trackers_take_from_the_weights_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("EBMTRACK_WORKSPACE", str(tmp_path))
+    monkeypatch.setenv("EBMTRACK_NETWORKS", str(tmp_path / "networks"))
+    info = {
+        "density_temperature": 1.5,
+        "tracker_measured": {
+            "target_not_found_threshold": 0.3,
+            "box_refinement_step_length": [1e-3, 4e-3],
+            "box_refinement_iter": 10,
+        },
+    }
+    fields = {"net": {"w": torch.zeros(3)}}
+    write_checkpoint(tmp_path / "networks" / "mine.pth.tar", fields | {"net_info": info})
+    write_checkpoint(tmp_path / "checkpoints/ltr/dimp/plain/Net_ep0001.pth.tar", fields)
+    assert main(["doctor"]) == 0
+    said = capsys.readouterr().out
+    told = (
+        "trackers take from it: target_not_found_threshold 0.3, box_refinement_step_length (0.001, 0.004), "
+        "density_temperature 1.5"
+    )
+    (line,) = (line for line in said.splitlines() if "mine.pth.tar" in line)
+    assert line.endswith(f"checksum holds; {told}")
+    (plain,) = (line for line in said.splitlines() if line.startswith("dimp/plain"))
+    assert plain.endswith("checksum holds")
+
+
 def test_a_broken_paths_file_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

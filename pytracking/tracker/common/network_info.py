@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from ebm.exceptions import InputError
 from pytracking.parameter.base import CropParams
 
-__all__ = ["ASCENT", "MEASURED", "SCORES", "STEP", "THRESHOLD", "adopt_geometry"]
+__all__ = ["ASCENT", "MEASURED", "SCORES", "STEP", "THRESHOLD", "adopt_geometry", "carried"]
 
 P = TypeVar("P", bound=CropParams)
 
@@ -62,6 +62,17 @@ def adopt_geometry(params: P, info: Mapping[str, Any] | None) -> tuple[P, tuple[
     return adopted, (f"Crop geometry is the checkpoint's: {_told(params, changed)}.", *notes)
 
 
+def carried(info: Any) -> str:
+    """What a network's ``info`` states that was measured for its weights, in words; empty for nothing."""
+    if not isinstance(info, Mapping):
+        return ""
+    measured = info.get(MEASURED)
+    known = dict(measured) if isinstance(measured, Mapping) else {}
+    values = {name: known[name] for name in (THRESHOLD, STEP) if name in known}
+    values |= {name: info[name] for name in OWN[1:] if name in info}
+    return ", ".join(f"{name} {_shown(value)}" for name, value in values.items())
+
+
 def _adopt_measured(params: P, measured: Any) -> tuple[P, tuple[str, ...]]:
     """The threshold and the step lengths of the weights, where they were measured for what the set does."""
     if measured is None or not getattr(params, "calibration_from_network", False):
@@ -106,7 +117,7 @@ def _told(params: P, changed: Mapping[str, Any]) -> str:
 
 
 def _shown(value: Any) -> str:
-    if isinstance(value, tuple):
+    if isinstance(value, tuple | list):
         return f"({', '.join(map(_shown, value))})"
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 

@@ -94,6 +94,22 @@ def test_the_layouts_have_their_own_tags(tmp_path: Path) -> None:
     assert open_dataset("lasot", root)[0].dataset == "lasot"
 
 
+def test_a_folder_of_ones_own_videos(tmp_path: Path) -> None:
+    root = write_otb(tmp_path / "mine", {"walk_b": 3, "walk_a": 3, "run": 4}, generated=False)
+    (root / "notes").mkdir()
+    assert [s.name for s in open_dataset("folder", root)] == ["run", "walk_a", "walk_b"]
+    walks = open_dataset("folder", root, sequences=["walk_*"])
+    assert [(s.name, s.dataset, len(s)) for s in walks] == [("walk_a", "folder", 3), ("walk_b", "folder", 3)]
+    with pytest.raises(InputError, match=r"No sequence matches 'swim\*'; there are run, walk_a, walk_b"):
+        open_dataset("folder", root, sequences=["swim*"])
+    with pytest.raises(InputError, match="has no place of its own; give its folder with --root"):
+        open_dataset("folder")
+    with pytest.raises(InputError, match="none is no folder"):
+        open_dataset("folder", root / "none")
+    with pytest.raises(InputError, match="lists no sequences"):
+        open_dataset("folder", root / "notes")
+
+
 def test_without_a_name_the_generated_set_is_chosen_and_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

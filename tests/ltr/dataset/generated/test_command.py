@@ -9,7 +9,10 @@ from pathlib import Path
 import cv2
 import pytest
 
+from ltr.dataset.generated import ensure_generated
 from ltr.dataset.generated.command import main
+from ltr.dataset.generated.plans import TestPlan, adapted_plan
+from pytracking.evaluation.datasets import open_dataset
 
 
 def test_a_contact_sheet_is_a_picture_of_at_most_half_a_megabyte(tmp_path: Path) -> None:
@@ -41,6 +44,19 @@ def test_sets_are_written_and_their_roots_printed(tmp_path: Path, capsys: pytest
     assert len(list(tmp_path.rglob("generated.json"))) == 2
 
 
+def test_targets_that_leave_are_drawn_where_a_layout_can_say_so(tmp_path: Path) -> None:
+    plan = adapted_plan("test", "tiny", sequences=2, length=(40, 44), focus=("out_of_view",))
+    roots = ensure_generated(tmp_path, "test", "tiny", progress=False, plan=plan)
+    assert list(roots) == ["lasot"]
+    for sequence in open_dataset("generated_lasot", roots["lasot"]):
+        assert sequence.target_visible is not None
+        assert 0 < (~sequence.target_visible).sum() < len(sequence)
+    both = adapted_plan("test", "tiny", focus=("out_of_view", "small"))
+    assert isinstance(both, TestPlan)
+    assert list(both.sequences) == ["otb", "lasot"]
+    assert both.focus == ("out_of_view", "small")
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -49,6 +65,8 @@ def test_sets_are_written_and_their_roots_printed(tmp_path: Path, capsys: pytest
         (["--videos", "1"], "at least one"),
         (["--textures", "/nowhere/at/all"], "no such folder"),
         (["--workers", "-2"], "workers"),
+        (["--kind", "test", "--focus", "out_of_sight"], "did you mean 'out_of_view'"),
+        (["--kind", "train", "--focus", "small"], "is for test sequences"),
     ],
 )
 def test_wrong_options_are_named(
