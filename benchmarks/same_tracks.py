@@ -115,7 +115,8 @@ def known_rows(path: Path | None, frames: int) -> list[Row]:
     if path is None or not path.is_file():
         return []
     with path.open(encoding="utf-8") as file:
-        rows = [Row(**{**line, "frames": int(line["frames"])}) for line in csv.DictReader(file)]  # type: ignore[arg-type]
+        rows = [Row(*line.values()) for line in csv.DictReader(file)]
+    rows = [row._replace(frames=int(row.frames), milliseconds=int(row.milliseconds)) for row in rows]
     return [row for row in rows if row.frames == frames]
 
 

@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-from collections.abc import Mapping
 from collections.abc import Sequence as List
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,6 @@ if TYPE_CHECKING:
     from pytracking.analysis.trials import Study
     from pytracking.evaluation.data import Sequence
     from pytracking.evaluation.spec import TrackerSpec
-    from pytracking.parameter.tracking_params import TrackingParams
 
 __all__ = ["build_parser", "main"]
 
@@ -99,6 +97,7 @@ def _run(args: argparse.Namespace) -> int:
 
     from ebm.outputs import Output, require_outputs
     from pytracking.evaluation.spec import make_spec
+    from pytracking.tracker.common.network_info import MEASURED, carried
     from pytracking.utils.loading import load_tracking_network
     from pytracking.utils.stated import set_of_weights, store_stated
 
@@ -118,18 +117,37 @@ def _run(args: argparse.Namespace) -> int:
     outputs = [] if args.store is None else [Output(name="the weights --store", path=args.store)]
     sequences, roots = _open(args)
     require_outputs(outputs, {**roots, "the weights": spec.weights.files})
-    spec = replace(spec, params=replace(spec.params, calibration_from_network=False))  # type: ignore[call-arg]
+    info = getattr(network, "info", None) or {}
+    spec = replace(spec, params=_params_to_measure_with(args, spec.params, info))
     measured = _measure(args, spec, network, sequences)
     if args.store is not None:
-        from pytracking.tracker.common.network_info import MEASURED
-
-        known = dict((getattr(network, "info", None) or {}).get(MEASURED) or {})
-        store_stated(args.store, spec.weights.files[0], {MEASURED: known | measured})
-        names = [
-            name for name in measured if name in ("target_not_found_threshold", "box_refinement_step_length")
-        ]
-        print(f"weights  {args.store}, which carry {' and '.join(names) or 'nothing new'}")
+        stated = _kept(args, info) | measured
+        store_stated(args.store, spec.weights.files[0], {MEASURED: stated})
+        print(f"weights  {args.store}, which carry {carried({MEASURED: stated}) or 'nothing new'}")
     return 0
+
+
+def _params_to_measure_with(args: argparse.Namespace, params: Any, info: Any) -> Any:
+    """The set's own values; a threshold alone is measured with the step lengths that the weights carry."""
+    from dataclasses import replace
+
+    from pytracking.tracker.common.network_info import adopt_geometry
+
+    adopted, _ = adopt_geometry(params, info)
+    changed: dict[str, Any] = {"calibration_from_network": False}
+    if args.only == "threshold":
+        changed["box_refinement_step_length"] = adopted.box_refinement_step_length
+    return replace(params, **changed)
+
+
+def _kept(args: argparse.Namespace, info: Any) -> dict[str, Any]:
+    """What the weights carry already and is not measured anew."""
+    from pytracking.tracker.common.network_info import ASCENT, MEASURED, SCORES, STEP, THRESHOLD
+
+    known = dict(info.get(MEASURED) or {})
+    anew: tuple[str, ...] = () if args.only == "steps" else (THRESHOLD, *SCORES)
+    anew += () if args.only == "threshold" else (STEP, *ASCENT)
+    return {name: value for name, value in known.items() if name not in anew}
 
 
 def _show(spec: "TrackerSpec", network: Any) -> int:
@@ -206,12 +224,13 @@ def _measure(
 ) -> dict[str, Any]:
     """What replaces the parameter set's values, as the weights are to state it; prints the tables."""
     from ltr.data.image_loader import read_image
+    from pytracking.analysis.bench import Bench
     from pytracking.tracker.common.network_info import ASCENT, SCORES, STEP, THRESHOLD
 
     def read(sequence: "Sequence", number: int) -> Any:
         return read_image(sequence.frames[number], sequence=sequence.name, frame=number)
 
-    bench = _Bench(spec, network, sequences, read)
+    bench = Bench(spec, network, sequences, read)
     params: Any = bench.params
     stated: dict[str, Any] = {}
     if args.only != "threshold" and params.use_iou_net:
@@ -228,71 +247,6 @@ def _measure(
 
 def _of(params: Any, names: "tuple[str, ...]") -> dict[str, Any]:
     return {name: getattr(params, name) for name in names}
-
-
-class _Bench:
-    """Trackers of one network, on the same sequences."""
-
-    def __init__(self, spec: "TrackerSpec", network: Any, sequences: "List[Sequence]", read: Any) -> None:
-        self._spec, self._network, self._sequences, self._read = spec, network, sequences, read
-        self.params: TrackingParams = self._make({})(sequences[0]).params
-
-    def _make(self, changed: Mapping[str, Any]) -> Any:
-        """A maker of trackers with some values of the set replaced."""
-        from dataclasses import replace
-
-        from pytracking.tracker import make_tracker
-
-        params, spec = replace(self._spec.params, **changed), self._spec
-
-        def make(sequence: "Sequence") -> Any:
-            seed = spec.sequence_seed(sequence.name)
-            return make_tracker(spec.tracker, params, network=self._network, device=spec.device, seed=seed)
-
-        return make
-
-    def take(self, steps: tuple[float, float]) -> None:
-        """Track with these step lengths from now on."""
-        from dataclasses import replace
-
-        params: Any = self._spec.params
-        self._spec = replace(self._spec, params=replace(params, box_refinement_step_length=steps))
-
-    def steps(self, stride: int) -> "Study[tuple[float, float]]":
-        """Mean IoU of refined boxes by step lengths."""
-        from tqdm import tqdm
-
-        from pytracking.analysis.step_lengths import record_tasks, study_steps
-
-        total = sum((len(s) - 1) // stride for s in self._sequences)
-        with tqdm(total=total, unit=" boxes", mininterval=1.0) as bar:
-            tasks = record_tasks(
-                self._make({}),
-                self._sequences,
-                self._read,
-                stride=stride,
-                on_frame=lambda: bar.update() and None,
-            )
-        before = sum(task.overlap_before for task in tasks) / len(tasks)
-        print(f"\n{len(tasks)} boxes; IoU before refinement {100 * before:.1f} %")
-        return study_steps(tasks, self.params)
-
-    def threshold(self) -> "Study[float]":
-        """Quality of tracks by threshold."""
-        from tqdm import tqdm
-
-        from pytracking.analysis.thresholds import study_thresholds, track
-
-        def run(threshold: float) -> Any:
-            make = self._make({"target_not_found_threshold": threshold})
-            total = sum(map(len, self._sequences)) - len(self._sequences)
-            with tqdm(total=total, unit=" frames", mininterval=1.0, desc=f"{threshold:g}") as bar:
-                return [
-                    track(make(sequence), sequence, self._read, lambda: bar.update() and None)
-                    for sequence in self._sequences
-                ]
-
-        return study_thresholds(run, self.params.target_not_found_threshold)
 
 
 def _report(name: str, study: "Study[Any]", unit: float, criterion: str) -> bool:

@@ -174,7 +174,7 @@ def _select(wanted: str, names: list[str], tag: str) -> list[str]:
 def _present(layout: Layout, folder: Path, benchmark: Benchmark, allow_missing: bool) -> list[str]:
     names = layout.names()
     missing = [name for name in names if not layout.has(name)]
-    if not missing:
+    if names and not missing:
         return names
     if len(missing) == len(names):
         what = "lists no sequences" if not names else f"holds none of the {len(names)} sequences"

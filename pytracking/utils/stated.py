@@ -51,8 +51,7 @@ def set_of_weights(
     from ltr.admin.loading import read_checkpoint
 
     settings = read_checkpoint(weights).get("settings")
-    known = isinstance(settings, Mapping) and {"module", "name"} <= set(settings)
-    if not known:
+    if not isinstance(settings, Mapping) or not {"module", "name"} <= set(settings):
         raise InputError(
             f"{weights} does not say by which train setting it was made; name the parameter set with "
             "--tracker dimp --parameter NAME."

@@ -13,7 +13,7 @@ from pytracking.demo import untrained
 from pytracking.parameter import find_parameters
 from pytracking.parameter.dimp_params import DiMPParams
 from pytracking.tracker import make_tracker
-from pytracking.tracker.common.network_info import ASCENT, MEASURED
+from pytracking.tracker.common.network_info import ASCENT, MEASURED, carried
 from pytracking.utils.stated import set_of_weights, store_stated
 from tests.pytracking.evaluation.tiny import write_lasot, write_otb
 
@@ -69,12 +69,12 @@ def test_measures_on_several_sets_prints_what_was_tried_and_stores(
     network, fields = load_network(stored)
     plain, _ = load_network(weights)
     known = network.info.pop(MEASURED)
+    assert f"\nweights  {stored}, which carry {carried({MEASURED: known}) or 'nothing new'}\n" in said
     assert network.info == (plain.info or {})
     assert fields["net_type"] == "DiMPnet"
     taken = {"box_refinement_step_length", "target_not_found_threshold"} & set(known)
     verdicts = said.count("is taken: better")
     assert len(taken) == verdicts
-    assert f"which carry {'nothing new' if not taken else ''}" in said
 
 
 def test_trackers_use_what_the_weights_carry(measured: Path) -> None:
@@ -95,6 +95,21 @@ def test_show_names_what_is_in_force_and_where_it_is_from(
     (row,) = (line.split() for line in said.splitlines() if line.startswith("target_not_found"))
     assert row[1:] == ["0.15", "0.3"]
     assert "Measured for these weights: target_not_found_threshold 0.3 (parameter set: 0.15)" in said
+
+
+def test_a_threshold_alone_is_measured_with_the_lengths_that_the_weights_carry(
+    measured: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = write_otb(tmp_path / "otb", {"Walk": 3})
+    stored = tmp_path / "stored.pth.tar"
+    command = ["calibrate", "tracker", str(measured), *SET, "--dataset", f"folder={root}", "--device", "cpu"]
+    assert main([*command, "--only", "threshold", "--store", str(stored)]) == 0
+    said = capsys.readouterr().out
+    assert "\n0.15 " in said  # the set's own is where it starts
+    assert "box_refinement_step_length (0.001, 0.004)" in said
+    record = read_checkpoint(stored)["net_info"][MEASURED]
+    assert record["box_refinement_step_length"] == [1e-3, 4e-3]
+    assert "target_not_found_threshold" not in record  # one sequence: no gain counts, and the old one is gone
 
 
 def test_densities_and_trackers_state_side_by_side(

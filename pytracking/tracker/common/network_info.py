@@ -79,7 +79,8 @@ def _adopt_measured(params: P, measured: Any) -> tuple[P, tuple[str, ...]]:
         return params, ()
     if not isinstance(measured, Mapping):
         raise InputError(f"The checkpoint's net_info states {MEASURED} = {measured!r}; it must be a mapping.")
-    changed, notes = {}, []
+    changed: dict[str, Any] = {}
+    notes: list[str] = []
     for name, conditions in ((THRESHOLD, SCORES), (STEP, ASCENT)):
         if name not in measured:
             continue
