@@ -27,9 +27,9 @@ _EXAMPLES = """'ebmtrack calibrate tracker CHECKPOINT' measures a network's thre
 
 examples:
   ebmtrack generate --out held_out --kind test --seed 11
-  ebmtrack calibrate dimp nce_plus_small --dataset generated --root held_out/generated/test-*/otb \\
+  ebmtrack calibrate density dimp nce_plus_small --dataset generated --root held_out/generated/test-*/otb \\
       --store calibrated.pth.tar
-  ebmtrack calibrate dimp nce_plus_small --dataset otb --root DIR --checkpoint calibrated.pth.tar
+  ebmtrack calibrate density dimp nce_plus_small --dataset otb --root DIR --checkpoint calibrated.pth.tar
 
 Every few frames the density of the tracker's box is asked for, and compared with the annotated box: how often
 do the regions of 50, 80, 90 and 95 % hold it, and how often does the box overlap it by at least 0.5, beside

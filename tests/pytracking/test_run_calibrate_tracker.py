@@ -87,6 +87,13 @@ def test_trackers_use_what_the_weights_carry(measured: Path) -> None:
     assert own.params.target_not_found_threshold == 0.15
 
 
+def test_exports_keep_them(measured: Path, tmp_path: Path) -> None:
+    assert main(["export", str(measured), "--out", str(tmp_path)]) == 0
+    (exported,) = tmp_path.glob("*.safetensors")
+    tracker = pytracking.load("dimp", "nce_plus_small", checkpoint=exported, device="cpu")
+    assert tracker.params.box_refinement_step_length == (1e-3, 4e-3)
+
+
 def test_show_names_what_is_in_force_and_where_it_is_from(
     measured: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
