@@ -36,6 +36,7 @@ every tracker uses them that loads it.
 exit codes: 0 done, 2 the input cannot be used, 130 interrupted."""
 
 HELD_OUT_SEED = 11  # the test set's is 2
+_HELD_OUT = {"generated": "otb", "generated_lasot": "lasot"}  # data set -> layout
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -181,7 +182,8 @@ def _open(args: argparse.Namespace) -> "tuple[list[Sequence], dict[str, Path]]":
         found = open_dataset(
             name, root, sequences=[pattern] if pattern else None, allow_missing=True, tell=tell
         )
-        roots[f"the data set {name}"] = find_root(name, root)
+        place = find_root(name, root)
+        roots[f"the data set {name} {place}"] = place
         for sequence in found:
             visible = sequence.target_visible
             cut = slice(args.frames or None)
@@ -194,21 +196,26 @@ def _open(args: argparse.Namespace) -> "tuple[list[Sequence], dict[str, Path]]":
                 )
             )
     frames = sum(map(len, sequences))
-    print(f"Measured on {frames} frames of {len(sequences)} sequences: {', '.join(roots)}.")
+    names = ", ".join(dict.fromkeys(sequence.dataset for sequence in sequences))
+    print(f"Measured on {frames} frames of {len(sequences)} sequences: {names}.")
     return sequences, roots
 
 
 def _chosen(args: argparse.Namespace) -> "list[tuple[str, Path | None, str]]":
-    """(name, folder, pattern) of every data set."""
-    if args.dataset:
-        return [_parsed(text) for text in args.dataset]
+    """(name, folder, pattern) of every data set; generated ones without a folder are not the test set."""
+    chosen = [_parsed(text) for text in args.dataset or _HELD_OUT]
+    if not any(root is None and name in _HELD_OUT for name, root, _ in chosen):
+        return chosen
     from ltr.admin.environment import workspace
     from ltr.dataset.generated import ensure_generated
     from ltr.dataset.generated.plans import adapted_plan
 
     plan = adapted_plan("test", "demo", sequences=10, seed=HELD_OUT_SEED)
-    roots = ensure_generated(workspace(), "test", plan=plan)
-    return [("generated", roots["otb"], ""), ("generated_lasot", roots["lasot"], "")]
+    drawn = ensure_generated(workspace(), "test", plan=plan)
+    return [
+        (name, drawn[_HELD_OUT[name]] if root is None and name in _HELD_OUT else root, pattern)
+        for name, root, pattern in chosen
+    ]
 
 
 def _parsed(text: str) -> "tuple[str, Path | None, str]":

@@ -36,7 +36,7 @@ class Task:
     """A frame whose box is to be refined.
 
     Attributes:
-        sequence: its name.
+        sequence: data set and name.
         refiner: knows how the target looked in the first frame.
         maps: image features that the energy reads, ``[1, C, h, w]`` each.
         view: where the crop lies.
@@ -136,7 +136,7 @@ def _task(
         )
         maps = tracker.refiner.image_features(tracker.network.get_backbone_bbreg_feat(backbone))
     return Task(
-        sequence=sequence.name,
+        sequence=f"{sequence.dataset}/{sequence.name}",
         refiner=copy.copy(tracker.refiner),
         maps=maps,
         view=crops.views[0],

@@ -8,10 +8,12 @@ import pytest
 import pytracking
 from ebm.exceptions import InputError
 from ltr.admin.loading import load_network, read_checkpoint, write_checkpoint
+from ltr.dataset.generated.plans import TestPlan, adapted_plan
 from pytracking.cli import main
 from pytracking.demo import untrained
 from pytracking.parameter import find_parameters
 from pytracking.parameter.dimp_params import DiMPParams
+from pytracking.run_calibrate_tracker import HELD_OUT_SEED, _chosen, build_parser
 from pytracking.tracker import make_tracker
 from pytracking.tracker.common.network_info import ASCENT, MEASURED, carried
 from pytracking.utils.stated import set_of_weights, store_stated
@@ -75,6 +77,28 @@ def test_measures_on_several_sets_prints_what_was_tried_and_stores(
     taken = {"box_refinement_step_length", "target_not_found_threshold"} & set(known)
     verdicts = said.count("is taken: better")
     assert len(taken) == verdicts
+
+
+def test_generated_videos_are_not_those_of_the_test_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def drawn(workspace: Path, kind: str, *, plan: TestPlan) -> dict[str, Path]:
+        asked.append((kind, plan.seed))
+        return {"otb": tmp_path / "o", "lasot": tmp_path / "l"}
+
+    monkeypatch.setattr("ltr.dataset.generated.workspace.ensure_generated", drawn)
+    monkeypatch.setattr("ltr.dataset.generated.ensure_generated", drawn, raising=False)
+    parse = build_parser().parse_args
+    both = [("generated", tmp_path / "o", ""), ("generated_lasot", tmp_path / "l", "")]
+    assert _chosen(parse(["w"])) == both
+    mixed = _chosen(parse(["w", "--dataset", "generated", "--dataset", "folder=/v/davis_*"]))
+    assert mixed == [both[0], ("folder", Path("/v"), "davis_*")]
+    assert asked == [("test", HELD_OUT_SEED)] * 2
+    assert adapted_plan("test", "demo").seed != HELD_OUT_SEED
+    assert _chosen(parse(["w", "--dataset", "generated=/g"])) == [("generated", Path("/g"), "")]
+    assert len(asked) == 2
 
 
 def test_trackers_use_what_the_weights_carry(measured: Path) -> None:
