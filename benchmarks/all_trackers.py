@@ -173,9 +173,8 @@ def draw(rows: Sequence[Row], path: Path) -> None:
                 fmean(values), height, s=48, marker="D", color=OKABE_ITO[colour], label=name, zorder=3
             )
     axes.set_yticks(range(len(labels)), labels)
-    axes.invert_yaxis()
-    axes.set(xlim=(0, 100), xlabel="AUC, %: sequences, and their mean")
-    axes.legend(frameon=False, fontsize=8, loc="lower right")
+    axes.set(xlim=(0, 100), ylim=(len(labels) - 0.5, -0.5), xlabel="AUC, %: sequences, and their mean")
+    axes.legend(frameon=False, fontsize=8, loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
     write_atomic(path, rendered(figure, "png"))
 
 
