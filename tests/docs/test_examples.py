@@ -15,7 +15,7 @@ from pytracking.cli import COMMANDS
 from tests.docs.pages import DOCS, NEEDS, ROOT, Block, all_pages, blocks, differences
 
 EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
-PLAIN_COMMANDS = {"source", "git", "cd", "mkdocs", "ffmpeg"}  # not ours: nothing of theirs is checked
+PLAIN_COMMANDS = {"source", "git", "cd", "mkdocs", "ffmpeg", "cat", "ssh"}  # not ours: nothing of theirs is checked
 
 
 def pages_with(language: str) -> list[str]:
@@ -111,6 +111,8 @@ def check_command(words: list[str]) -> None:
     elif program == "torchrun":  # its own options come before the script
         script = next(number for number, word in enumerate(arguments) if word.endswith(".py"))
         check_command(["python", *arguments[script:]])
+    elif program == "python" and arguments[0] == "-m":
+        assert arguments[1] == "visdom.server", f"{arguments[1]}: teach check_command this module"
     elif program == "python":
         source = with_neighbours(ROOT / arguments[0])
         for option in (word for word in arguments if word.startswith("--")):
