@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
+from ebm.exceptions import InputError
 from ebm.lookup import unknown_name
 from pytracking.parameter.lookup import find_parameters
 from pytracking.tracker.registry import make_tracker
@@ -10,6 +11,7 @@ from pytracking.tracker.registry import make_tracker
 if TYPE_CHECKING:
     import torch
 
+    from pytracking.inference.precision import Precision
     from pytracking.tracker.common.several import SeveralTargets
 
 __all__ = ["Engine", "load"]
@@ -27,6 +29,7 @@ def load(
     with_covariance: bool = False,
     compat: bool = False,
     engine: Engine = "torch",
+    precision: "Precision" = "fp32",
 ) -> "SeveralTargets":
     """A tracker ready for its first frame. No dataset and no paths file is needed.
 
@@ -50,6 +53,8 @@ def load(
         compat: with the published trackers' arithmetic where it differs from what is right.
         engine: what runs the network: "torch", or "onnx" for an exported tracker in ONNX Runtime, on the CPU
             and without importing torch; it gives boxes and scores, no densities.
+        precision: of the network's features: "fp32", "bf16", or "auto", which measures both and takes "bf16"
+            where this machine runs it clearly faster; `tracker.notes` says which.
 
     Raises:
         UnknownNameError: naming the nearest trackers, parameter sets or engines.
@@ -59,6 +64,8 @@ def load(
     if engine not in get_args(Engine):
         raise unknown_name("engine", str(engine), get_args(Engine))
     if engine == "onnx":
+        if precision != "fp32":
+            raise InputError("An exported tracker runs in the numbers it was exported in; leave precision out.")
         from pytracking.exported.tracker import exported_folder, exported_tracker
 
         return exported_tracker(
@@ -71,5 +78,11 @@ def load(
     params = find_parameters(tracker, parameters, compat=compat)
     path = None if checkpoint is None else Path(checkpoint)
     return make_tracker(
-        tracker, params, checkpoint=path, device=device, seed=seed, with_covariance=with_covariance
+        tracker,
+        params,
+        checkpoint=path,
+        device=device,
+        seed=seed,
+        with_covariance=with_covariance,
+        precision=precision,
     )

@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ltr.models.layers.precision import at_least_float32
 from pytracking.libs.conjugate_gradient import gauss_newton
 from pytracking.libs.dcf import fourier_upsampling
 from pytracking.parameter.atom_params import ATOMParams
@@ -39,7 +40,7 @@ class ATOMClassifier:
 
     def features(self, backbone: dict[str, Tensor]) -> Tensor:
         """Backbone features ``[N, C, h, w]`` of root mean square 1 in every sample."""
-        maps = backbone[self._layer]
+        maps = at_least_float32(backbone[self._layer])
         return maps * (maps.square().mean(dim=(1, 2, 3), keepdim=True) + 1e-10).rsqrt()
 
     def grid(self, features: Tensor) -> ScoreGrid:

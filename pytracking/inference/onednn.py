@@ -1,0 +1,67 @@
+"""oneDNN's convolution on the CPU, called by name: weights in its own layout, sum and rectifier included.
+
+`torch.nn.functional.conv2d` decides by itself where a convolution is computed. With one thread and few images
+it hands 1x1 convolutions to a matrix product of another library, which on some CPUs takes twice as long, and
+it brings the weights to oneDNN's layout at every call. The operators here are those that torch's compiler
+calls; where they are missing, or do not compute what they should, nothing of this is used.
+"""
+
+from functools import lru_cache
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+__all__ = ["convolve", "pack_weight", "usable"]
+
+
+def pack_weight(weight: Tensor, conv: nn.Conv2d, image: tuple[int, ...]) -> Tensor:
+    """Weights ``[O, C / groups, kh, kw]`` in oneDNN's layout, an opaque tensor.
+
+    Args:
+        weight: on the CPU.
+        conv: whose stride, padding, dilation and groups they are for.
+        image: shape of an input, ``(N, C, H, W)``; others can be convolved too.
+    """
+    packed: Tensor = torch.ops.mkldnn._reorder_convolution_weight(
+        weight, list(conv.padding), list(conv.stride), list(conv.dilation), conv.groups, list(image)
+    )
+    return packed
+
+
+def convolve(
+    x: Tensor, packed: Tensor, bias: Tensor | None, conv: nn.Conv2d, shortcut: Tensor | None, relu: bool
+) -> Tensor:
+    """The convolution of ``[N, C, H, W]``, plus `shortcut` if there is one, rectified if `relu`."""
+    geometry = (list(conv.padding), list(conv.stride), list(conv.dilation), conv.groups)
+    operator: Any = torch.ops.mkldnn._convolution_pointwise
+    if shortcut is None:
+        result: Tensor = operator(x, packed, bias, *geometry, "relu" if relu else "none", [], "")
+    else:
+        last = "relu" if relu else None
+        result = operator.binary(x, shortcut, packed, bias, *geometry, "add", 1.0, last, [], "")
+    return result
+
+
+@lru_cache(maxsize=4)
+def usable(dtype: torch.dtype) -> bool:
+    """Whether the operators are there and right for numbers of this type, found out on a small picture."""
+    if not torch.backends.mkldnn.is_available():
+        return False
+    generator = torch.Generator().manual_seed(0)
+    conv = nn.Conv2d(8, 16, 3, stride=2, padding=1)
+    try:
+        with torch.no_grad():
+            x, shortcut = (torch.randn(1, *s, generator=generator) for s in ((8, 9, 9), (16, 5, 5)))
+            x, shortcut = (t.to(dtype, memory_format=torch.channels_last) for t in (x, shortcut))
+            weight, bias = (torch.randn(s, generator=generator).to(dtype) for s in ((16, 8, 3, 3), (16,)))
+            packed = pack_weight(weight, conv, tuple(x.shape))
+            found = convolve(x, packed, bias, conv, shortcut, relu=True)
+            plain = F.conv2d(x.float(), weight.float(), bias.float(), conv.stride, conv.padding)
+            wanted = (plain + shortcut.float()).relu()
+    except (AttributeError, RuntimeError, TypeError):  # not there, or called otherwise than in this version
+        return False
+    tolerance = 1e-4 if dtype == torch.float32 else 0.1
+    close = bool(torch.allclose(found.float(), wanted, rtol=tolerance, atol=tolerance * 10))
+    return close and found.is_contiguous(memory_format=torch.channels_last)

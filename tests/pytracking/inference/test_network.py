@@ -1,0 +1,124 @@
+"""The form of a network that trackers run gives what the network gives."""
+
+import copy
+import pickle
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from ltr.models.backbone.resnet import Bottleneck, ResNet
+from ltr.models.bbreg.atom import atom_resnet_small
+from ltr.models.target_classifier.features import residual_bottleneck
+from ltr.models.tracking.dimpnet import dimpnet_small, klcedimpnet_small
+from pytracking.inference import onednn
+from pytracking.inference.layers import FastResNet, FusedConv, folded
+from pytracking.inference.network import convert, inference_network
+from tests.formula import fill, noise
+
+MADE = {"dimp": dimpnet_small, "atom": atom_resnet_small, "prdimp": klcedimpnet_small}
+
+
+def made(name: str) -> Any:
+    net = MADE[name]()
+    fill(net)
+    return net.eval().requires_grad_(False)
+
+
+def features(net: Any, image: Tensor) -> list[Tensor]:
+    """All that a tracker reads of a crop, and the reference of the box branch."""
+    maps = net.extract_backbone_features(image)
+    levels = net.get_backbone_bbreg_feat(maps)
+    box = torch.tensor([[30.0, 25.0, 40.0, 33.0]])
+    found = [
+        *maps.values(),
+        *net.bb_regressor.get_iou_feat(levels),
+        *net.bb_regressor.get_modulation(levels, box),
+    ]
+    if hasattr(net, "classifier"):
+        own = net.extract_classification_feat(maps)
+        found += [own, net.classifier.filter_initializer(own, box)]
+    return found
+
+
+@pytest.mark.parametrize("name", MADE)
+@pytest.mark.parametrize("without", [False, True], ids=["onednn", "plain"])
+def test_folding_changes_nothing_but_the_last_digits(
+    name: str, without: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if without:
+        monkeypatch.setattr(onednn, "usable", lambda dtype: False)
+    net, image = made(name), noise(1, (2, 3, 96, 128))[:, :, :96, :]
+    image = image[:1]
+    before = {key: value.clone() for key, value in net.state_dict().items()}
+    fast = inference_network(net)
+    for one, other in zip(features(net, image), features(fast, image), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5 * float(one.abs().max()))
+    assert not any(isinstance(m, nn.BatchNorm2d) for m in fast.feature_extractor.modules())
+    assert all(torch.equal(value, net.state_dict()[key]) for key, value in before.items())
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_bf16_is_close_and_ends_in_float32(name: str) -> None:
+    net, image = made(name), noise(2, (1, 3, 96, 96))
+    for one, other in zip(features(net, image), features(inference_network(net, torch.bfloat16), image)):
+        difference = (one - other.float()).abs().max() / one.abs().max()
+        assert difference < 0.05
+    levels = inference_network(net, torch.bfloat16)
+    maps = levels.get_backbone_bbreg_feat(levels.extract_backbone_features(image))
+    assert {m.dtype for m in levels.bb_regressor.get_iou_feat(maps)} == {torch.float32}
+    if hasattr(net, "classifier"):
+        own = levels.extract_classification_feat(levels.extract_backbone_features(image))
+        assert own.dtype == torch.float32
+
+
+def test_bottlenecks_and_layers_before_the_pooling() -> None:
+    net = ResNet(Bottleneck, (2, 1, 1), num_classes=None, inplanes=8, dilation_factor=4).eval()
+    fill(net)
+    image = noise(3, (1, 3, 64, 48))
+    fast = convert(net, torch.float32)
+    assert isinstance(fast, FastResNet)
+    assert fast.strides == net.strides
+    wanted = ["conv1", "layer1", "layer3"]
+    with torch.no_grad():
+        ours, plain = fast(image, wanted), net(image, wanted)
+    assert list(ours) == wanted
+    for name in wanted:
+        scale = float(plain[name].abs().max())
+        torch.testing.assert_close(ours[name], plain[name], rtol=1e-4, atol=1e-5 * scale)
+    head = residual_bottleneck(feature_dim=32, num_blocks=1, final_conv=True, out_dim=16).eval()
+    fill(head)
+    with torch.no_grad():
+        torch.testing.assert_close(
+            convert(head, torch.float32)(plain["layer3"]), head(plain["layer3"]), rtol=1e-3, atol=1e-4
+        )
+
+
+def test_a_folded_norm_is_the_norm() -> None:
+    conv, norm = nn.Conv2d(3, 5, 3, padding=1), nn.BatchNorm2d(5).eval()
+    fill(nn.Sequential(conv, norm))
+    norm.running_var.fill_(1e-8)  # near eps, where a fold in half the digits would show
+    weight, bias = folded(conv, norm)
+    x = noise(4, (2, 3, 7, 9))
+    with torch.no_grad():
+        torch.testing.assert_close(
+            nn.functional.conv2d(x, weight, bias, padding=1), norm(conv(x)), rtol=1e-4, atol=1e-3
+        )
+
+
+def test_convolutions_of_other_kinds_stay_as_they_are() -> None:
+    mirrored = nn.Conv2d(3, 4, 3, padding=1, padding_mode="reflect")
+    assert convert(mirrored, torch.float32) is mirrored
+    same = nn.Conv2d(3, 4, 3, padding="same")
+    assert convert(same, torch.float32) is same
+
+
+def test_packed_weights_are_left_out_of_copies() -> None:
+    layer = FusedConv(nn.Conv2d(3, 4, 3, padding=1), relu=True)
+    x = noise(5, (1, 3, 8, 8))
+    with torch.no_grad():
+        wanted = layer(x)
+        for twin in (copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))):
+            torch.testing.assert_close(twin(x), wanted)
+            torch.testing.assert_close(twin(noise(6, (3, 3, 5, 11))), layer(noise(6, (3, 3, 5, 11))))
