@@ -25,12 +25,13 @@ def as_numpy(values: Array) -> NDArray[np.float32]:
 
 
 def like(values: NDArray[np.floating], other: Array) -> Array:
-    """Numbers as an array of the kind of `other`, in its precision and where it lies."""
+    """Numbers as an array of the kind of `other`, where it lies, in its precision or float32, the better."""
     if isinstance(other, np.ndarray):
         return values.astype(other.dtype, copy=False)
     import torch
 
-    return torch.from_numpy(np.ascontiguousarray(values)).to(other)
+    precise = torch.promote_types(other.dtype, torch.float32)  # boxes in bfloat16 would lose pixels
+    return torch.from_numpy(np.ascontiguousarray(values)).to(device=other.device, dtype=precise)
 
 
 def zeros(shape: Sequence[int], other: Array) -> Array:

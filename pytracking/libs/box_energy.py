@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pytracking.libs.box_curvature import curvature
+from pytracking.libs.box_maps import BoxMap, Region, WindowedMap
 from pytracking.libs.box_pooling import Array, Pooling
 from pytracking.libs.box_pooling import as_tensor as _tensor
 
@@ -24,6 +25,7 @@ __all__ = ["BoxEnergy", "ImageEnergy", "fold_head", "is_foldable"]
 
 
 Extremes = tuple[list[list[float]], list[list[float]]]
+Squares = tuple[list[int], list[int], int]  # left, top of every target, and the side, in cells
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -130,15 +132,18 @@ class ImageEnergy:
 
     Args:
         energy: the target's head, or one head per target, all of one network.
-        features: the images' test features, two levels ``[T, C, H, W]``.
+        features: the images' test features, two levels ``[T, C, H, W]``, or what computes them where boxes
+            are.
     """
 
-    def __init__(self, energy: BoxEnergy | Sequence[BoxEnergy], features: Sequence[Tensor]) -> None:
+    def __init__(self, energy: BoxEnergy | Sequence[BoxEnergy], features: Sequence[BoxMap]) -> None:
         heads = (energy,) if isinstance(energy, BoxEnergy) else tuple(energy)
         self._levels, self._bias = heads[0].levels, heads[0].bias
-        factors = [torch.stack(level)[:, :, None, None] for level in zip(*(h.modulation for h in heads))]
-        modulated = [f * factor for f, factor in zip(features, factors)]
-        self._maps = [_Map(f, level.bins) for f, level in zip(modulated, self._levels)]
+        factors = [torch.stack(level) for level in zip(*(h.modulation for h in heads))]
+        self._maps = [
+            (_Map if isinstance(f, Tensor) else _LazyMap)(f, factor, level.bins)
+            for f, factor, level in zip(features, factors, self._levels)
+        ]
 
     def __call__(self, boxes: Tensor) -> Tensor:
         """f of boxes x, y, w, h ``[T * S, 4]``, crop px -> ``[T * S]``; differentiable once."""
@@ -177,7 +182,7 @@ class ImageEnergy:
 
     def _pooled(self, axes: Array) -> Iterator[tuple[FoldedLevel, Pooling]]:
         """The levels and their pooling of boxes ``[2 (corner, extent), 2 (x, y), T * S, 1]``, crop px."""
-        extremes = None if isinstance(axes, Tensor) else _extremes(axes, len(self._maps[0].cells))
+        extremes = None if isinstance(axes, Tensor) else _extremes(axes, len(self._maps[0].factor))
         for level, cells in zip(self._levels, self._maps):
             windows, places = cells.window(extremes, axes.shape[2], level.scale)
             yield level, Pooling(axes * level.scale, level.bins, cells.parts, windows, places)
@@ -200,18 +205,29 @@ class _Evaluate(torch.autograd.Function):
 
 
 class _Map:
-    """Feature maps ready for pooling: square, channels last, with the constants of their grid."""
+    """Feature maps ready for pooling: modulated, square, channels last, with the constants of their grid.
 
-    def __init__(self, features: Tensor, bins: int) -> None:
+    Args:
+        features: ``[T, C, H, W]``.
+        factor: the modulation ``[T, C]``.
+        bins: cells per side of what is pooled.
+    """
+
+    def __init__(self, features: Any, factor: Tensor, bins: int) -> None:
+        high, wide = features.shape[2:]
+        self.side, self.factor = max(high, wide), factor[:, None, None]
+        grid = torch.arange(self.side, device=factor.device, dtype=factor.dtype)
+        self.places = _array(grid.expand(2, 1, 1, -1).contiguous())
+        self.parts = _array(torch.arange(bins + 1, device=factor.device, dtype=factor.dtype) / bins)
+        self._read(features)
+
+    def _read(self, features: Any) -> None:
         high, wide = features.shape[2:]
         # Outside the map the surface is zero by definition, so padding to a square changes nothing.
         square = (
             F.pad(features, (0, max(high - wide, 0), 0, max(wide - high, 0))) if high != wide else features
         )
-        self.cells = square.detach().permute(0, 2, 3, 1).contiguous()  # [T, L, L, C]
-        grid = torch.arange(max(high, wide), device=features.device, dtype=features.dtype)
-        self.places = _array(grid.expand(2, 1, 1, -1).contiguous())
-        self.parts = _array(torch.arange(bins + 1, device=features.device, dtype=features.dtype) / bins)
+        self.cells = (square.detach().permute(0, 2, 3, 1) * self.factor).contiguous()  # [T, L, L, C]
 
     def window(self, extremes: Extremes | None, boxes: int, scale: float) -> tuple[Tensor, Array]:
         """The squares of cells that boxes touch ``[T, K, K, C]``, and their places ``[2, T * S, 1, K]``.
@@ -225,18 +241,49 @@ class _Map:
             Cells and places, x then y; one row of places where all boxes have the same.
         """
         if extremes is None:
-            return self.cells, self.places
-        side, targets = self.cells.shape[1], len(self.cells)
+            return self._squares(None), self.places
+        side = self.side
         first = [[min(max(math.floor(v * scale), 0), side - 1) for v in axis] for axis in extremes[0]]
         last = [[min(max(math.ceil(v * scale), 0), side - 1) for v in axis] for axis in extremes[1]]
         size = max(b - a for low, high in zip(first, last) for a, b in zip(low, high)) + 1
         left, top = ([min(v, side - size) for v in axis] for axis in first)
-        squares = [c[y : y + size, x : x + size] for c, x, y in zip(self.cells, left, top)]
-        cells = squares[0].contiguous()[None] if targets == 1 else torch.stack(squares)
+        targets = len(left)
+        cells = self._squares((left, top, size))
         origin = np.array([left, top], dtype=self.places.dtype).repeat(
             boxes // targets if targets > 1 else 1, 1
         )
         return cells, self.places[:, :, :, :size] + origin[:, :, None, None]
+
+    def _squares(self, chosen: Squares | None) -> Tensor:
+        """Cells ``[T, K, K, C]`` of a square per target; all of them without."""
+        return self.cells if chosen is None else _cut(self.cells, *chosen)
+
+
+class _LazyMap(_Map):
+    """A map that is computed where boxes are."""
+
+    def _read(self, features: Any) -> None:
+        self._source: WindowedMap = features
+        self._cells = torch.empty(0)
+        self._region: Region | None = None
+
+    def _squares(self, chosen: Squares | None) -> Tensor:
+        left, top, size = chosen or ([0] * self._source.shape[0], [0] * self._source.shape[0], self.side)
+        region = self._source.region(left, top, size)
+        if region is not self._region:
+            self._region, self._cells = region, region.cells * self.factor
+        return _cut(
+            self._cells,
+            [x - start for x, start in zip(left, region.left)],
+            [y - start for y, start in zip(top, region.top)],
+            size,
+        )
+
+
+def _cut(cells: Tensor, left: Sequence[int], top: Sequence[int], size: int) -> Tensor:
+    """A square of every target's cells ``[T, L, L, C]``, ``[T, size, size, C]``."""
+    squares = [c[y : y + size, x : x + size] for c, x, y in zip(cells, left, top)]
+    return squares[0].contiguous()[None] if len(squares) == 1 else torch.stack(squares)
 
 
 def _array(values: Tensor) -> Array:

@@ -13,6 +13,7 @@ from ebm.boxes import rect_to_rel
 from ebm.gradients import score_and_gradient
 from ebm.predict import ScoreFunction, refine_boxes
 from pytracking.libs.box_energy import BoxEnergy, ImageEnergy, fold_head, is_foldable
+from pytracking.libs.box_maps import BoxMap
 from pytracking.parameter.base import RefineParams
 from pytracking.tracker.common.geometry import CropView, TargetState
 from pytracking.tracker.common.relative_energy import RelativeEnergy
@@ -52,7 +53,7 @@ def ascended(energy: ScoreFunction, starts: Tensor, params: RefineParams) -> Ten
     return torch.cat((boxes, scores[:, None]), dim=1).unflatten(0, starts.shape[:2])
 
 
-def energy_of(refiners: "Sequence[BoxRefiner]", maps: Sequence[Tensor]) -> ScoreFunction:
+def energy_of(refiners: "Sequence[BoxRefiner]", maps: Sequence[BoxMap]) -> ScoreFunction:
     """f of boxes ``[T * S, 4]``, crop px -> ``[T * S]``, target by target.
 
     Args:
@@ -73,7 +74,7 @@ def energy_of(refiners: "Sequence[BoxRefiner]", maps: Sequence[Tensor]) -> Score
 
 
 def energy_around(
-    refiner: "BoxRefiner", maps: Sequence[Tensor], view: CropView, state: TargetState
+    refiner: "BoxRefiner", maps: Sequence[BoxMap], view: CropView, state: TargetState
 ) -> RelativeEnergy:
     """The energy in relative coordinates around a target.
 

@@ -176,7 +176,16 @@ class BoxRefiner:
         )
 
     def image_features(self, features: list[arrays.Array]) -> list[arrays.Array]:
-        """What the energy reads, ``[N, C, h, w]`` each, of box-branch backbone maps of N crops."""
+        """What the energy reads, ``[N, C, h, w]`` each, of box-branch backbone maps of N crops.
+
+        On a CPU, where boxes can be looked at before, it is computed where they are.
+        """
+        if self.head is not None and features[0].device.type == "cpu":
+            from pytracking.libs.box_maps import windowed_maps
+
+            maps = windowed_maps(self.regressor, features)
+            if maps is not None:
+                return list(maps)
         return list(self.regressor.get_iou_feat(features))
 
 

@@ -83,8 +83,8 @@ def test_one_backbone_call_a_frame_and_one_of_the_box_branch(monkeypatch: pytest
     tracker.initialize(frame(0), BOXES)
     net, sizes = tracker.network, []
     for owner, name, measure in (
-        (net, "extract_backbone_features", lambda images: len(images)),
-        (net.bb_regressor, "get_iou_feat", lambda maps: len(maps[0])),
+        (net, "extract_backbone_features", len),
+        (net.bb_regressor.conv3_1t, "forward", len),
     ):
         made = getattr(owner, name)
         monkeypatch.setattr(
