@@ -24,6 +24,7 @@ from tracking import read_sequence
 
 from ltr.models.bbreg.atom import atom_resnet18, atom_resnet_small
 from pytracking.features.preprocessing import Pixels
+from pytracking.inference.precision import prepared
 from pytracking.libs.conjugate_gradient import Quadratic, conjugate_gradient
 from pytracking.parameter import find_parameters
 from pytracking.parameter.atom_params import ATOMParams
@@ -143,8 +144,8 @@ def build(plain: bool, network: str) -> ClassifierTracker:
         box_refinement_step_length=1e-6,  # with random weights a gradient means nothing: the work is done
     )
     net = atom_resnet_small() if network == "small" else atom_resnet18(backbone_pretrained=False)
-    layout = torch.contiguous_format if plain else torch.channels_last
-    net = net.eval().requires_grad_(False).to(memory_format=layout)
+    net = net.eval().requires_grad_(False)
+    net = net if plain else prepared(net, torch.device("cpu"))[0]
     kind, classifier = (Plain, PlainClassifier) if plain else (ClassifierTracker, ATOMClassifier)
     return kind(params, net, torch.device("cpu"), classifier)
 

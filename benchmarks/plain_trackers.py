@@ -21,7 +21,8 @@ from ltr.models.bbreg.atom import atom_resnet18, atom_resnet_small
 from ltr.models.tracking.dimpnet import dimpnet18, dimpnet50, dimpnet_small
 from ltr.train_settings.dimp.dimp18 import RECIPE as DIMP18
 from ltr.train_settings.dimp.super_dimp import RECIPE as SUPER_DIMP
-from pytracking.inference.precision import Precision, prepared
+from pytracking.inference.options import Precision
+from pytracking.inference.precision import prepared
 from pytracking.parameter import find_parameters
 from pytracking.parameter.tracking_params import TrackingParams
 from pytracking.tracker.atom.classifier import ATOMClassifier

@@ -183,9 +183,8 @@ def measure(kind: Kind, precision: Any, frames: list[np.ndarray], box: np.ndarra
     shown("normal frame", np.array(rows[Flag.NORMAL]))
     shown("hard negative", np.array(rows[Flag.HARD_NEGATIVE]))
     of_parts(parts, limits(pair[0], frames[-1]), np.median(np.array(rows[Flag.NORMAL])[:, 0]))
-    print(
-        f"  from equal states boxes differ by {np.median(apart):.4f} px (median), {np.max(apart):.4f} px at most"
-    )
+    usual, worst = np.median(apart), np.max(apart)
+    print(f"  from equal states boxes differ by {usual:.4f} px (median), {worst:.4f} px at most")
 
 
 def shown(name: str, seconds: np.ndarray) -> None:

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from ltr.models.tracking.dimpnet import dimpnet18, dimpnet_small
 from pytracking.features.preprocessing import Pixels
+from pytracking.inference.precision import prepared
 from pytracking.parameter import find_parameters
 from pytracking.parameter.dimp_params import DiMPParams
 from pytracking.tracker.base import Flag
@@ -111,6 +112,8 @@ def build(kind: type[ClassifierTracker], network: str) -> ClassifierTracker:
     )
     net = dimpnet_small() if network == "small" else dimpnet18(filter_size=4, backbone_pretrained=False)
     net = net.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+    if kind is not Unshared:
+        net, _ = prepared(net, torch.device("cpu"))
     return kind(params, net, torch.device("cpu"), DiMPClassifier)
 
 

@@ -11,7 +11,7 @@ from pytracking.tracker.registry import make_tracker
 if TYPE_CHECKING:
     import torch
 
-    from pytracking.inference.precision import Precision
+    from pytracking.inference.options import Precision
     from pytracking.tracker.common.several import SeveralTargets
 
 __all__ = ["Engine", "load"]

@@ -97,11 +97,12 @@ def _run(args: argparse.Namespace) -> int:
         seed=args.seed,
         device=args.device,
         compat=args.compat,
+        precision=args.precision,
     )
     outputs = [] if args.out is None else [Output(name="the folder --out", path=args.out, folder=True)]
     outputs += [] if args.store is None else [Output(name="the weights --store", path=args.store)]
     require_outputs(outputs, {**read_by_dataset(args, dataset), "the weights": spec.weights.files})
-    print(spec.weights)
+    print(spec.weights, *spec.notes, sep="\n")
     records, params = _recorded(spec, sequences, max(args.stride, 1))
     fit = None
     if args.store is not None:
@@ -128,7 +129,7 @@ def _recorded(spec: "TrackerSpec", sequences: Any, stride: int) -> "tuple[BoxRec
     from pytracking.utils.loading import load_tracking_network
 
     network = None if spec.weights.path is None else load_tracking_network(spec.weights, tracker=spec.tracker)
-    options: dict[str, Any] = {"network": network, "device": spec.device}
+    options: dict[str, Any] = {"network": network, "device": spec.device, "precision": spec.precision}
     first = make_tracker(spec.tracker, spec.params, **options)
     with (
         tqdm(total=sum(map(len, sequences)), unit=" frames", mininterval=1.0) as bar,

@@ -109,7 +109,15 @@ def _run(args: argparse.Namespace) -> int:
     require_outputs(outputs, source.read | {"the weights": weights.files})
     print(weights)
     network = None if weights.path is None else load_tracking_network(weights, args.tracker)
-    tracker = make_tracker(args.tracker, params, network=network, device=args.device, seed=args.seed)
+    tracker = make_tracker(
+        args.tracker,
+        params,
+        network=network,
+        device=args.device,
+        seed=args.seed,
+        precision=args.precision,
+    )
+    print(*tracker.notes, sep="\n", end="\n" * bool(tracker.notes))
     image, tracked = _follow(tracker, source, args.frame)
     density = tracked.density
     curves = corner_curves(density, args.corner)

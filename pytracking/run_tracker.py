@@ -118,13 +118,14 @@ def _run(args: argparse.Namespace) -> int:
         seed=args.seed,
         device=args.device,
         compat=args.compat,
+        precision=args.precision,
     )
     debugging = Debugging(args)
     if debugging.wanted:
         return _show(args, debugging, dataset, sequences, spec)
     root = results_root(args.results)
     _require_usable(args, dataset, sequences, spec, root)
-    print(spec.weights)
+    print(spec.weights, *spec.notes, sep="\n")
     print(f"Results: {spec.folder(root)}", flush=True)
     report = run_dataset(
         sequences, spec, results_root=root, workers=args.threads, rerun=args.rerun, say=tqdm.write

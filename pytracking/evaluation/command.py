@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ebm.command import local_path
 from ltr.admin.workspace_option import add_workspace_option
+from pytracking.inference.options import PRECISIONS
 
 if TYPE_CHECKING:
     from pytracking.evaluation.data import Sequence
@@ -58,7 +59,7 @@ def add_dataset_options(parser: argparse.ArgumentParser, *, sequences: bool = Tr
 
 
 def add_tracker_options(parser: argparse.ArgumentParser) -> None:
-    """Tracker, parameter set, weights and which of them, device and seed."""
+    """Tracker, parameter set, weights and which of them, precision, device and seed."""
     parser.add_argument("tracker", help="name of the tracker: dimp, atom or first_box")
     parser.add_argument("parameter", help="name of its parameter set, e.g. nce_plus")
     parser.add_argument(
@@ -79,6 +80,13 @@ def add_tracker_options(parser: argparse.ArgumentParser) -> None:
         "--compat",
         action="store_true",
         help="with the published trackers' arithmetic where it differs from what is right",
+    )
+    parser.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        default="fp32",
+        help="of the network's features; auto measures, and takes bf16 where it is clearly faster "
+        "(default: %(default)s)",
     )
     parser.add_argument(
         "--device", default="auto", help="auto, cpu, cuda, cuda:N or mps (default: %(default)s)"

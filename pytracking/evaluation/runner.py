@@ -45,7 +45,12 @@ class SequenceRunner:
         self.timed = timed
         self._network: Any = None
         if spec.weights.path is not None:
-            self._network = load_tracking_network(spec.weights, spec.tracker)
+            import torch
+
+            from pytracking.inference.precision import prepared
+
+            loaded = load_tracking_network(spec.weights, spec.tracker)
+            self._network, _ = prepared(loaded, torch.device(device), spec.precision)
 
     @property
     def parameters(self) -> int:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ebm.integrity.checksums import sha256_of
 from pytracking.evaluation.results import config_hash, plain_value
+from pytracking.inference.options import Precision
 from pytracking.parameter import find_parameters
 from pytracking.parameter.base import Params
 from pytracking.utils.loading import WeightsChoice, find_weights
@@ -34,6 +35,8 @@ class TrackerSpec:
         run_id: number of the repetition, or None for a single run.
         seed: base of the seeds of all sequences.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
+        precision: of the network's features, ``fp32`` or ``bf16``.
+        notes: sentences a command should print.
     """
 
     tracker: str
@@ -43,6 +46,8 @@ class TrackerSpec:
     run_id: int | None = None
     seed: int = 0
     device: str = "auto"
+    precision: Precision = "fp32"
+    notes: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:
@@ -56,8 +61,12 @@ class TrackerSpec:
 
     @cached_property
     def hash(self) -> str:
-        """Changes with tracker, parameters, weights and seed."""
-        which = {} if self.weights.weights == "auto" else {"weights": self.weights.weights}
+        """Changes with tracker, parameters, weights, seed and precision."""
+        which: dict[str, str] = {}
+        if self.weights.weights != "auto":
+            which["weights"] = self.weights.weights
+        if self.precision != "fp32":
+            which["precision"] = self.precision
         return config_hash(
             tracker=self.tracker,
             params=self.params,
@@ -95,6 +104,7 @@ class TrackerSpec:
             "run_id": self.run_id,
             "seed": self.seed,
             "device": device,
+            "precision": self.precision,
             "decoder": f"opencv {_version('opencv-python-headless')}, cv2.imdecode",
             "versions": {"python": platform.python_version(), "platform": platform.platform()}
             | {name: _version(name) for name in ("ebmtrack", "torch", "torchvision", "numpy")},
@@ -137,20 +147,45 @@ def make_spec(
     seed: int = 0,
     device: str = "auto",
     compat: bool = False,
+    precision: Precision = "fp32",
 ) -> TrackerSpec:
     """Look up parameters and weights; `compat` is with the published trackers' arithmetic.
+
+    A precision of ``"auto"`` is measured here, once for all sequences.
 
     Raises:
         UnknownNameError: if there is no such tracker or parameter set.
         InputError: if no weights are found.
     """
     params = find_parameters(tracker, parameter, compat=compat)
+    found = find_weights(params, checkpoint, weights)
+    precision, notes = _precision(tracker, params, found, device, precision)
     return TrackerSpec(
         tracker=tracker,
         parameter=parameter,
         params=params,
-        weights=find_weights(params, checkpoint, weights),
+        weights=found,
         run_id=run_id,
         seed=seed,
         device=device,
+        precision=precision,
+        notes=notes,
     )
+
+
+def _precision(
+    tracker: str, params: Params, weights: WeightsChoice, device: str, wanted: Precision
+) -> tuple[Precision, tuple[str, ...]]:
+    """The precision that is meant, and what is to be said of it."""
+    if weights.path is None or wanted == "fp32":
+        return "fp32", ()
+    if wanted == "bf16":
+        return wanted, ("Precision: bf16, as told.",)
+    from ebm.devices import resolve_device
+    from pytracking.inference.precision import CROP, choose
+    from pytracking.utils.loading import load_tracking_network
+
+    there = resolve_device(device)
+    network = load_tracking_network(weights, tracker).to(there)
+    precision, said = choose(network, there, getattr(params, "crop_size", CROP))
+    return precision, (said,)

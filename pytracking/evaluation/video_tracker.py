@@ -69,7 +69,15 @@ def made_tracker(
 
     params = find_parameters(args.tracker, args.parameter, compat=args.compat)
     network = None if weights.path is None else load_tracking_network(weights, args.tracker)
-    tracker = make_tracker(args.tracker, params, network=network, device=args.device, seed=args.seed)
+    tracker = make_tracker(
+        args.tracker,
+        params,
+        network=network,
+        device=args.device,
+        seed=args.seed,
+        precision=args.precision,
+    )
+    print(*tracker.notes, sep="\n", end="\n" * bool(tracker.notes))
     return tracker, _threads(args.threads, network, args.device)
 
 

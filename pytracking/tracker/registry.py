@@ -12,7 +12,7 @@ from pytracking.parameter.base import Params
 if TYPE_CHECKING:
     import torch
 
-    from pytracking.inference.precision import Precision
+    from pytracking.inference.options import Precision
     from pytracking.parameter.tracking_params import TrackingParams
     from pytracking.tracker.common.conversation import MakeClassifier
     from pytracking.tracker.common.several import SeveralTargets
