@@ -25,7 +25,7 @@ __all__ = ["BoxEnergy", "ImageEnergy", "fold_head", "is_foldable"]
 
 
 Extremes = tuple[list[list[float]], list[list[float]]]
-Squares = tuple[list[int], list[int], int]  # left, top of every target, and the side, in cells
+Touched = tuple[list[int], list[int], tuple[int, int]]  # left and top of each target; wide and high; cells
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -241,22 +241,28 @@ class _Map:
             Cells and places, x then y; one row of places where all boxes have the same.
         """
         if extremes is None:
-            return self._squares(None), self.places
+            return self._whole(), self.places
         side = self.side
         first = [[min(max(math.floor(v * scale), 0), side - 1) for v in axis] for axis in extremes[0]]
         last = [[min(max(math.ceil(v * scale), 0), side - 1) for v in axis] for axis in extremes[1]]
-        size = max(b - a for low, high in zip(first, last) for a, b in zip(low, high)) + 1
+        wide, high = (max(b - a for a, b in zip(*axis)) + 1 for axis in zip(first, last))
+        size, targets = max(wide, high), len(first[0])
         left, top = ([min(v, side - size) for v in axis] for axis in first)
-        targets = len(left)
-        cells = self._squares((left, top, size))
+        touched = [[min(v, side - n) for v in axis] for axis, n in zip(first, (wide, high))]
+        cells = self._squares(left, top, size, (touched[0], touched[1], (wide, high)))
         origin = np.array([left, top], dtype=self.places.dtype).repeat(
             boxes // targets if targets > 1 else 1, 1
         )
         return cells, self.places[:, :, :, :size] + origin[:, :, None, None]
 
-    def _squares(self, chosen: Squares | None) -> Tensor:
-        """Cells ``[T, K, K, C]`` of a square per target; all of them without."""
-        return self.cells if chosen is None else _cut(self.cells, *chosen)
+    def _whole(self) -> Tensor:
+        """All cells ``[T, L, L, C]``."""
+        return self.cells
+
+    def _squares(self, left: list[int], top: list[int], size: int, touched: Touched) -> Tensor:
+        """Cells ``[T, size, size, C]`` of a square per target, right where boxes touch them."""
+        squares = [c[y : y + size, x : x + size] for c, x, y in zip(self.cells, left, top)]
+        return squares[0].contiguous()[None] if len(squares) == 1 else torch.stack(squares)
 
 
 class _LazyMap(_Map):
@@ -264,26 +270,17 @@ class _LazyMap(_Map):
 
     def _read(self, features: Any) -> None:
         self._source: WindowedMap = features
-        self._cells = torch.empty(0)
         self._region: Region | None = None
 
-    def _squares(self, chosen: Squares | None) -> Tensor:
-        left, top, size = chosen or ([0] * self._source.shape[0], [0] * self._source.shape[0], self.side)
-        region = self._source.region(left, top, size)
+    def _whole(self) -> Tensor:
+        zeros = [0] * self._source.shape[0]
+        return self._squares(zeros, zeros, self.side, (zeros, zeros, (self.side, self.side)))
+
+    def _squares(self, left: list[int], top: list[int], size: int, touched: Touched) -> Tensor:
+        region = self._source.region(*touched)
         if region is not self._region:
-            self._region, self._cells = region, region.cells * self.factor
-        return _cut(
-            self._cells,
-            [x - start for x, start in zip(left, region.left)],
-            [y - start for y, start in zip(top, region.top)],
-            size,
-        )
-
-
-def _cut(cells: Tensor, left: Sequence[int], top: Sequence[int], size: int) -> Tensor:
-    """A square of every target's cells ``[T, L, L, C]``, ``[T, size, size, C]``."""
-    squares = [c[y : y + size, x : x + size] for c, x, y in zip(cells, left, top)]
-    return squares[0].contiguous()[None] if len(squares) == 1 else torch.stack(squares)
+            self._region, self.cells = region, region.cells * self.factor
+        return region.cut(self.cells, left, top, size)
 
 
 def _array(values: Tensor) -> Array:
