@@ -225,7 +225,7 @@ def memory(frames: list[np.ndarray], box: np.ndarray, count: int) -> None:
         turn = number % (2 * len(frames) - 2)
         tracker.track(frames[min(turn, 2 * len(frames) - 2 - turn)])
         if number in places:
-            print(f"  after {number:>5} frames: {resident():.1f} MB resident")
+            print(f"  after {number:>5} frames: {resident():.1f} MB resident", flush=True)
 
 
 def resident() -> float:

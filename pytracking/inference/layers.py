@@ -13,6 +13,8 @@ from pytracking.inference import onednn
 
 __all__ = ["FastBlock", "FastResNet", "FusedConv", "Widen", "folded"]
 
+TOGETHER = 4  # pictures that a CPU takes through the backbone at a time
+
 
 def folded(conv: nn.Conv2d, norm: nn.BatchNorm2d | None) -> tuple[Tensor, Tensor | None]:
     """Weight and bias of a convolution together with the batch norm behind it, in the weight's precision."""
@@ -128,6 +130,9 @@ class FastResNet(nn.Module):
 
     def forward(self, x: Tensor, output_layers: Sequence[str]) -> "OrderedDict[str, Tensor]":
         """Features of the named layers, ordered by depth, as `ResNet` gives them."""
+        if x.device.type == "cpu" and len(x) > TOGETHER:  # the maps of many pictures fit in no cache
+            parts = [self(part, output_layers) for part in x.split(TOGETHER)]
+            return OrderedDict((name, torch.cat([part[name] for part in parts])) for name in parts[0])
         wanted, found = set(output_layers), OrderedDict[str, Tensor]()
         x = self.conv1(x)
         if "conv1" in wanted:

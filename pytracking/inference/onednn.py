@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["convolve", "pack_weight", "usable"]
+__all__ = ["convolve", "linear", "pack_weight", "usable"]
 
 
 def pack_weight(weight: Tensor, conv: nn.Conv2d, image: tuple[int, ...]) -> Tensor:
@@ -44,6 +44,14 @@ def convolve(
     return result
 
 
+def linear(rows: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """``rows @ weight.T + bias`` of ``[S, I]`` and ``[O, I]``, by oneDNN where it can be had."""
+    if rows.device.type == "cpu" and usable(rows.dtype):
+        result: Tensor = torch.ops.mkldnn._linear_pointwise(rows, weight, bias, "none", [], "")
+        return result
+    return F.linear(rows, weight, bias)
+
+
 @lru_cache(maxsize=4)
 def usable(dtype: torch.dtype) -> bool:
     """Whether the operators are there and right for numbers of this type, found out on a small picture."""
@@ -60,8 +68,15 @@ def usable(dtype: torch.dtype) -> bool:
             found = convolve(x, packed, bias, conv, shortcut, relu=True)
             plain = F.conv2d(x.float(), weight.float(), bias.float(), conv.stride, conv.padding)
             wanted = (plain + shortcut.float()).relu()
+            rows = torch.randn(10, 8, generator=generator).to(dtype)
+            matrix = weight[:, :, 1, 1].contiguous()
+            product = torch.ops.mkldnn._linear_pointwise(rows, matrix, bias, "none", [], "")
+            meant = F.linear(rows.float(), matrix.float(), bias.float())
     except (AttributeError, RuntimeError, TypeError):  # not there, or called otherwise than in this version
         return False
     tolerance = 1e-4 if dtype == torch.float32 else 0.1
-    close = bool(torch.allclose(found.float(), wanted, rtol=tolerance, atol=tolerance * 10))
+    close = all(
+        torch.allclose(a.float(), b, rtol=tolerance, atol=tolerance * 10)
+        for a, b in ((found, wanted), (product, meant))
+    )
     return close and found.is_contiguous(memory_format=torch.channels_last)

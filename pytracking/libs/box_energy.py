@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from pytracking.inference.onednn import linear
 from pytracking.libs.box_curvature import curvature
 from pytracking.libs.box_maps import BoxMap, Region, WindowedMap
 from pytracking.libs.box_pooling import Array, Pooling
@@ -34,7 +35,7 @@ class FoldedLevel:
 
     Attributes:
         weight: ``[bins * bins * C, O]``, rows in the order (bin row, bin column, channel).
-        transposed: the same as ``[O, bins * bins * C]``; products with a view of `weight` take twice as long.
+        transposed: the same as ``[O, bins * bins * C]``; products with a view take twice as long.
         bias: ``[O]``.
         last: the level's part of the last layer, ``[O]``.
         bins: pooled cells per side.
@@ -50,11 +51,12 @@ class FoldedLevel:
 
     def hidden(self, pooled: Tensor) -> Tensor:
         """``[S, O]`` of pooled values ``[S, bins * bins * C]``, before the activation."""
-        return torch.addmm(self.bias, pooled, self.weight)
+        return linear(pooled, self.transposed, self.bias)
 
     def upstream(self, hidden: Tensor) -> Tensor:
         """Gradient of the score in the pooled values, ``[S, bins * bins * C]``."""
-        return ((hidden > 0) * self.last) @ self.transposed
+        slope = (hidden > 0) * self.last
+        return linear(slope, self.weight)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -49,8 +49,7 @@ def test_folding_changes_nothing_but_the_last_digits(
 ) -> None:
     if without:
         monkeypatch.setattr(onednn, "usable", lambda dtype: False)
-    net, image = made(name), noise(1, (2, 3, 96, 128))[:, :, :96, :]
-    image = image[:1]
+    net, image = made(name), noise(1, (1, 3, 96, 128))
     before = {key: value.clone() for key, value in net.state_dict().items()}
     fast = inference_network(net)
     for one, other in zip(features(net, image), features(fast, image), strict=True):
@@ -93,6 +92,16 @@ def test_bottlenecks_and_layers_before_the_pooling() -> None:
         torch.testing.assert_close(
             convert(head, torch.float32)(plain["layer3"]), head(plain["layer3"]), rtol=1e-3, atol=1e-4
         )
+
+
+def test_many_pictures_go_through_in_parts() -> None:
+    fast = inference_network(made("dimp")).feature_extractor
+    images = noise(7, (6, 3, 32, 32))
+    with torch.no_grad():
+        together, alone = fast(images, ["layer1", "layer3"]), fast(images[5:], ["layer1", "layer3"])
+    for name, maps in together.items():
+        assert len(maps) == 6
+        torch.testing.assert_close(maps[5:], alone[name], rtol=1e-4, atol=1e-5)
 
 
 def test_a_folded_norm_is_the_norm() -> None:
