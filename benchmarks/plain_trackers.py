@@ -26,6 +26,7 @@ from pytracking.inference.precision import prepared
 from pytracking.parameter import find_parameters
 from pytracking.parameter.tracking_params import TrackingParams
 from pytracking.tracker.atom.classifier import ATOMClassifier
+from pytracking.tracker.base import Flag
 from pytracking.tracker.common.conversation import ClassifierTracker
 from pytracking.tracker.dimp.classifier import DiMPClassifier
 
@@ -57,6 +58,16 @@ class PlainDiMP(PlainATOM):
     """DiMP's baseline: box branch by autograd, features channels first."""
 
 
+class PlainUpdates(PlainATOMClassifier):
+    """ATOM's baseline learns when ours does: on hard negatives, and when it is due."""
+
+    def update(self, features: Tensor, box: Any, flag: Flag, frame_number: int, score: float) -> None:
+        if flag is Flag.HARD_NEGATIVE or (frame_number - 1) % self.params.train_skipping == 0:
+            super().update(features, box, flag, frame_number, score)
+        elif self.memory is not None:
+            self.memory.remember(self._project(features), box, flag, frame_number)
+
+
 def ours(kind: Kind, precision: Precision = "fp32") -> ClassifierTracker:
     """The tracker as `pytracking.load` makes it."""
     params = _params(kind)
@@ -69,7 +80,7 @@ def plain(kind: Kind) -> ClassifierTracker:
     """The baseline with the same weights."""
     network = _network(kind).eval().requires_grad_(False)
     if kind.tracker == "atom":
-        return PlainATOM(_params(kind), network, CPU, PlainATOMClassifier)
+        return PlainATOM(_params(kind), network, CPU, PlainUpdates)
     optimizer = network.classifier.filter_optimizer
     optimizer._descend = MethodType(_descend, optimizer)
     return PlainDiMP(_params(kind), network, CPU, DiMPClassifier)
