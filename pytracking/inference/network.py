@@ -2,14 +2,15 @@
 
 import copy
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any, TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ltr.models.backbone.resnet import BasicBlock, Bottleneck, ResNet
 from ltr.models.target_classifier.initializer import FilterInitializerLinear
-from pytracking.inference.layers import FastBlock, FastResNet, FusedConv, Widen
+from pytracking.inference.layers import FastBlock, FastResNet, FusedConv, Widen, folded
 
 __all__ = ["inference_network"]
 
@@ -31,12 +32,53 @@ def inference_network(network: Any, dtype: torch.dtype = torch.float32) -> Any:
         dtype: of the backbone and of the features that are computed from it; scores, filters and boxes
             are computed in float32 all the same.
     """
-    children: dict[str, nn.Module] = {"feature_extractor": convert(network.feature_extractor, dtype)}
+    backbone = network.feature_extractor
+    fast = convert(backbone, dtype) if isinstance(backbone, ResNet) else folded_pairs(backbone)
+    children: dict[str, nn.Module] = {"feature_extractor": fast}
     children["bb_regressor"] = _box_branch(network.bb_regressor, dtype)
     classifier = getattr(network, "classifier", None)
     if classifier is not None:
         children["classifier"] = _classifier(classifier, dtype)
     return changed(network, children)
+
+
+def folded_pairs(backbone: nn.Module) -> nn.Module:
+    """A backbone of unknown make with its batch norms folded, if that leaves its features as they are.
+
+    A batch norm is taken for that of the convolution which is registered before it. Whether that is so, a
+    picture of noise tells; if not, or if the backbone is called otherwise than ours, it is given back as is.
+    """
+    image = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    try:
+        made, names = _without_norms(backbone), list(backbone.strides)  # type: ignore[arg-type]
+        image = image.to(next(backbone.parameters()))
+        with torch.no_grad():
+            both = [module(image, names) for module in (backbone, made)]
+        same = all(_close(both[0][name], both[1][name]) for name in names)
+    except (AttributeError, TypeError, ValueError, RuntimeError, StopIteration):
+        return backbone
+    return made if same else backbone
+
+
+def _close(one: Tensor, other: Tensor) -> bool:
+    return one.shape == other.shape and bool((one - other).abs().max() <= 1e-4 * one.abs().max())
+
+
+def _without_norms(module: M) -> M:
+    made: dict[str, nn.Module] = {}
+    nothing = ("", nn.Identity())
+    for (name, child), (behind, norm) in pairwise([*module.named_children(), nothing]):
+        if isinstance(child, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+            twin = copy.copy(child)
+            weight, bias = folded(child, norm)
+            weight = weight.contiguous(memory_format=torch.channels_last)
+            twin._parameters = {"weight": nn.Parameter(weight, requires_grad=False), "bias": None}
+            if bias is not None:
+                twin._parameters["bias"] = nn.Parameter(bias, requires_grad=False)
+            made |= {name: twin, behind: nn.Identity()}
+        elif name not in made:
+            made[name] = _without_norms(child)
+    return changed(module, made)
 
 
 def changed(module: M, children: dict[str, nn.Module]) -> M:
@@ -87,7 +129,10 @@ def _is_plain(module: nn.Module) -> bool:
 
 def _classifier(classifier: Any, dtype: torch.dtype) -> Any:
     extractor = classifier.feature_extractor
-    layers = [] if extractor is None else list(convert(extractor, dtype).children())
+    layers: list[nn.Module] = []
+    if extractor is not None:
+        made = convert(extractor, dtype)
+        layers = list(made) if isinstance(made, nn.Sequential) else [made]
     if dtype != torch.float32:
         convolutions = [i for i, layer in enumerate(layers) if isinstance(layer, FusedConv | FastBlock)]
         layers.insert(convolutions[-1] + 1 if convolutions else 0, Widen())

@@ -2,7 +2,7 @@
 
 import copy
 import pickle
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -14,7 +14,7 @@ from ltr.models.target_classifier.features import residual_bottleneck
 from ltr.models.tracking.dimpnet import dimpnet_small, klcedimpnet_small
 from pytracking.inference import onednn
 from pytracking.inference.layers import FastResNet, FusedConv, folded
-from pytracking.inference.network import convert, inference_network
+from pytracking.inference.network import convert, folded_pairs, inference_network
 from tests.formula import fill, noise
 
 MADE = {"dimp": dimpnet_small, "atom": atom_resnet_small, "prdimp": klcedimpnet_small}
@@ -131,3 +131,42 @@ def test_packed_weights_are_left_out_of_copies() -> None:
         for twin in (copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))):
             torch.testing.assert_close(twin(x), wanted)
             torch.testing.assert_close(twin(noise(6, (3, 3, 5, 11))), layer(noise(6, (3, 3, 5, 11))))
+
+
+class Aligned(nn.Conv2d):
+    """A convolution with a call of its own."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return nn.functional.conv2d(nn.functional.pad(x, (0, 1, 0, 1)), self.weight, self.bias, self.stride)
+
+
+class Foreign(nn.Module):
+    """A backbone that is not known here; its second norm is that of the sum if `late`."""
+
+    strides: ClassVar[dict[str, int]] = {"fine": 2, "coarse": 4}
+
+    def __init__(self, late: bool) -> None:
+        super().__init__()
+        self.late = late
+        self.first, self.norm1 = Aligned(3, 4, 3, 2, bias=False), nn.BatchNorm2d(4)
+        self.rest = nn.Sequential(Aligned(4, 4, 3, 2), nn.BatchNorm2d(4), nn.ReLU())
+        self.second, self.norm2 = nn.Conv2d(4, 4, 1), nn.BatchNorm2d(4)
+
+    def forward(self, x: Tensor, names: list[str]) -> dict[str, Tensor]:
+        fine = self.norm1(self.first(x)).relu()
+        coarse = self.rest(fine)
+        both = self.norm2(coarse + self.second(coarse)) if self.late else self.norm2(self.second(coarse))
+        return {name: {"fine": fine, "coarse": both}[name] for name in names}
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_norms_of_a_backbone_of_unknown_make_are_folded_where_that_is_right(late: bool) -> None:
+    net = Foreign(late)
+    fill(net)
+    net.eval().requires_grad_(False)
+    fast, image = folded_pairs(net), noise(8, (2, 3, 32, 24))
+    assert (fast is net) == late
+    assert any(isinstance(m, nn.BatchNorm2d) for m in fast.modules()) == late
+    wanted, got = net(image, ["fine", "coarse"]), fast(image, ["fine", "coarse"])
+    for name, maps in wanted.items():
+        torch.testing.assert_close(got[name], maps, rtol=1e-4, atol=1e-4)
