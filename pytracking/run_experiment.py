@@ -14,7 +14,7 @@ from ebm.command import CommandParser, local_path, run_command, script_imports
 
 with script_imports(__name__):
     from ltr.admin.workspace_option import add_workspace_option
-    from pytracking.evaluation.command import results_root, tell, whole_number
+    from pytracking.evaluation.command import add_precision_option, results_root, tell, whole_number
 
 if TYPE_CHECKING:
     from pytracking.evaluation.data import Sequence
@@ -64,6 +64,7 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="N",
         help="CPU threads: N > 1 runs N sequences at a time, untimed (default: 0, one after the other)",
     )
+    add_precision_option(parser)
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps (default: auto)")
     parser.add_argument(
         "--seed", type=whole_number, default=0, help="of everything drawn (default: %(default)s)"
@@ -168,6 +169,7 @@ def _spec(tracker: "Tracker", args: argparse.Namespace) -> "TrackerSpec":
         run_id=tracker.run_id,
         seed=args.seed,
         device=args.device,
+        precision=args.precision,
     )
 
 

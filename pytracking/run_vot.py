@@ -85,6 +85,7 @@ def _run(args: argparse.Namespace) -> int:
         device=args.device,
         seed=args.seed + args.run_id,
         compat=args.compat,
+        precision=args.precision,
         polygon=args.polygon,
         when_lost=args.when_lost,
     )

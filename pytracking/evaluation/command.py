@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "add_dataset_options",
+    "add_precision_option",
     "add_tracker_options",
     "open_by_options",
     "read_by_dataset",
@@ -81,18 +82,23 @@ def add_tracker_options(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="with the published trackers' arithmetic where it differs from what is right",
     )
+    add_precision_option(parser)
+    parser.add_argument(
+        "--device", default="auto", help="auto, cpu, cuda, cuda:N or mps (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--seed", type=whole_number, default=0, help="of everything drawn (default: %(default)s)"
+    )
+
+
+def add_precision_option(parser: argparse.ArgumentParser) -> None:
+    """``--precision``."""
     parser.add_argument(
         "--precision",
         choices=PRECISIONS,
         default="fp32",
         help="of the network's features; auto measures, and takes bf16 where it is clearly faster "
         "(default: %(default)s)",
-    )
-    parser.add_argument(
-        "--device", default="auto", help="auto, cpu, cuda, cuda:N or mps (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--seed", type=whole_number, default=0, help="of everything drawn (default: %(default)s)"
     )
 
 

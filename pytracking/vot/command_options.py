@@ -53,6 +53,7 @@ def tracker_options(args: argparse.Namespace, when_lost: str) -> dict[str, str]:
         "weights": (args.weights, "auto"),
         "device": (args.device, "auto"),
         "seed": (str(args.seed), "0"),
+        "precision": (args.precision, "fp32"),
         "polygon": (args.polygon, "preserve_area"),
         "when_lost": (when_lost, "box"),
     }

@@ -21,6 +21,7 @@ def load_follower(
     device: str = "auto",
     seed: int = 0,
     compat: bool = False,
+    precision: str = "fp32",
     polygon: str = "preserve_area",
     when_lost: str = "box",
 ) -> Follower:
@@ -34,6 +35,7 @@ def load_follower(
         device: "auto", "cpu", "cuda", "cuda:1" or "mps".
         seed: of everything the tracker draws.
         compat: with the published trackers' arithmetic.
+        precision: of the network's features: "fp32", "bf16" or "auto".
         polygon: see `FollowerOptions`.
         when_lost: see `FollowerOptions`.
 
@@ -41,15 +43,18 @@ def load_follower(
         UnknownNameError: if there is no such tracker, parameter set or option.
         InputError: if the weights cannot be found or read.
     """
+    from ebm.lookup import lookup
+    from pytracking.inference.options import PRECISIONS
     from pytracking.parameter import find_parameters
     from pytracking.tracker import make_tracker
     from pytracking.utils.loading import find_weights, load_tracking_network
 
+    wanted = lookup("precision", precision, {name: name for name in PRECISIONS})
     options = FollowerOptions.of(polygon, when_lost)
     params = find_parameters(tracker, parameters, compat=compat)
     choice = find_weights(params, checkpoint or None, weights)
     network = None if choice.path is None else load_tracking_network(choice, tracker)
-    made = make_tracker(tracker, params, network=network, device=device, seed=seed)
+    made = make_tracker(tracker, params, network=network, device=device, seed=seed, precision=wanted)
     for note in (str(choice), *made.notes):
         print(note, file=sys.stderr)
     return Follower(made, options)

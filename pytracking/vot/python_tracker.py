@@ -49,6 +49,7 @@ class VOTTracker:
         device: str = "auto",
         seed: int | str = 0,
         compat: bool | str = False,
+        precision: str = "fp32",
         polygon: str = "preserve_area",
         when_lost: str = "box",
     ) -> None:
@@ -62,6 +63,7 @@ class VOTTracker:
             device: "auto", "cpu", "cuda", "cuda:1" or "mps".
             seed: of everything the tracker draws.
             compat: "true": with the published trackers' arithmetic.
+            precision: of the network's features: "fp32", "bf16" or "auto".
             polygon: "preserve_area" or "union", see `pytracking.vot.regions.box_of_polygon`.
             when_lost: "box" or "empty", see `pytracking.vot.follower.FollowerOptions`.
 
@@ -77,6 +79,7 @@ class VOTTracker:
                 device=device,
                 seed=_whole("arg_seed", seed),
                 compat=_truth("arg_compat", compat),
+                precision=precision,
                 polygon=polygon,
                 when_lost=when_lost,
             )

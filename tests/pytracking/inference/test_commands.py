@@ -1,14 +1,18 @@
 """A precision on the command line: where results lie, and what is said of it."""
 
+import argparse
 from pathlib import Path
 
 import pytest
 
+from ebm.exceptions import UnknownNameError
 from pytracking.demo import untrained
 from pytracking.evaluation.results import ResultFolder
 from pytracking.evaluation.spec import make_spec
 from pytracking.inference import precision
 from pytracking.run_tracker import main
+from pytracking.vot.command_options import add_tracker, tracker_options
+from pytracking.vot.loading import load_follower
 from tests.pytracking.evaluation.tiny import write_otb
 
 
@@ -48,3 +52,17 @@ def test_the_command_tracks_in_bf16_and_says_so(
     assert "Precision: bf16, as told." in capsys.readouterr().out
     (folder,) = (tmp_path / "results" / "dimp").iterdir()
     assert ResultFolder(folder).boxes("a").shape == (3, 4)
+
+
+def test_the_vot_toolkit_is_told(checkpoint: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    parser = argparse.ArgumentParser()
+    add_tracker(parser)
+    words = ["dimp", "nce_plus_small", "--checkpoint", str(checkpoint), "--precision", "bf16"]
+    options = tracker_options(parser.parse_args(words), "box")
+    assert options["precision"] == "bf16"
+    load_follower(
+        "dimp", "nce_plus_small", checkpoint=checkpoint, device="cpu", precision=options["precision"]
+    )
+    assert "Precision: bf16, as told." in capsys.readouterr().err
+    with pytest.raises(UnknownNameError, match="bf16"):
+        load_follower("dimp", "nce_plus_small", checkpoint=checkpoint, precision="bf61")
