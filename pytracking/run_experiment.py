@@ -220,7 +220,8 @@ def _track(
     from pytracking.evaluation.running import run_dataset
 
     run = "" if tracker.run_id is None else f", run {tracker.run_id}"
-    print(f"\n== {tracker.label}{run} on {dataset}\n{spec.weights}\nResults: {spec.folder(root)}", flush=True)
+    told = "\n".join((str(spec.weights), *spec.notes))
+    print(f"\n== {tracker.label}{run} on {dataset}\n{told}\nResults: {spec.folder(root)}", flush=True)
     report = run_dataset(
         sequences, spec, results_root=root, workers=args.threads, rerun=args.rerun, say=tqdm.write
     )
