@@ -28,7 +28,7 @@ def test_the_faster_one_is_taken_and_both_times_are_said(monkeypatch: pytest.Mon
 
 
 def test_a_device_without_bf16_is_refused_or_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fails(*_: object) -> float:
+    def fails(*_: object, **__: object) -> float:
         raise RuntimeError("not implemented")
 
     monkeypatch.setattr(precision, "seconds", fails)
