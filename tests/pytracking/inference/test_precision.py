@@ -1,6 +1,7 @@
 """The choice of a precision: told, or measured, and said."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,7 +29,9 @@ def test_the_faster_one_is_taken_and_both_times_are_said(monkeypatch: pytest.Mon
 
 
 def test_a_device_without_bf16_is_refused_or_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fails(*_: object, **__: object) -> float:
+    def fails(network: Any, *_: object, **__: object) -> float:
+        if network.precision == "fp32":
+            return 0.1
         raise RuntimeError("not implemented")
 
     monkeypatch.setattr(precision, "seconds", fails)
