@@ -65,7 +65,7 @@ def load(
         raise unknown_name("engine", str(engine), get_args(Engine))
     if engine == "onnx":
         if precision != "fp32":
-            raise InputError("An exported tracker runs in the numbers it was exported in; leave precision out.")
+            raise InputError("An exported tracker has its own numbers: leave precision out.")
         from pytracking.exported.tracker import exported_folder, exported_tracker
 
         return exported_tracker(

@@ -46,6 +46,8 @@ def asked_weights(args: argparse.Namespace) -> "WeightsChoice | ExportedFolder":
             f"An exported tracker has one set of weights; --weights {args.weights} is chosen when it is "
             "exported."
         )
+    if args.precision != "fp32":
+        raise InputError("An exported tracker has its own numbers: leave --precision out.")
     return exported_folder(args.tracker, args.parameter, args.checkpoint)
 
 
