@@ -28,8 +28,8 @@ from pytracking.inference.layers import FusedConv
 from pytracking.libs.box_maps import WindowedMap
 from pytracking.parameter.lookup import find_parameters
 from pytracking.tracker.base import Flag
-from pytracking.tracker.common.box_density import why_no_density
 from pytracking.tracker.common.conversation import ClassifierTracker
+from pytracking.tracker.common.refiner import why_no_density
 
 PARTS = ("crop", "backbone", "classifier features", "box features", "refine", "score", "update", "covariance")
 FEATURES = ("avx2", "avx512f", "avx_vnni", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8", "asimd")

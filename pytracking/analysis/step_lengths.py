@@ -134,7 +134,9 @@ def _task(
         backbone = tracker.network.extract_backbone_features(
             images_to_tensor(crops.images[:1], torch.device(tracker.device or "cpu"))
         )
-        maps = tracker.refiner.image_features(tracker.network.get_backbone_bbreg_feat(backbone))
+        # The whole maps, as they are read again and again by ascents that go far.
+        levels = tracker.network.get_backbone_bbreg_feat(backbone)
+        maps = list(tracker.network.bb_regressor.get_iou_feat(levels))
     return Task(
         sequence=f"{sequence.dataset}/{sequence.name}",
         refiner=copy.copy(tracker.refiner),
