@@ -15,7 +15,7 @@ from pytracking.cli import COMMANDS
 from tests.docs.pages import DOCS, NEEDS, ROOT, Block, all_pages, blocks, differences
 
 EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
-PLAIN_COMMANDS = {"source", "git", "cd", "mkdocs", "ffmpeg", "cat", "ssh"}  # not ours: nothing of theirs is checked
+PLAIN_COMMANDS = {"source", "git", "cd", "mkdocs", "ffmpeg", "cat", "ssh"}  # not ours: unchecked
 
 
 def pages_with(language: str) -> list[str]:
