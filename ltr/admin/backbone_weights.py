@@ -1,4 +1,4 @@
-"""Starting weights of a backbone: from a file, or torchvision's ImageNet weights."""
+"""Starting weights of a backbone: from a file, or ImageNet weights of torchvision or a package."""
 
 import contextlib
 import re
@@ -15,8 +15,8 @@ import torch
 from torch import nn
 
 from ebm.exceptions import InputError
+from ebm.nn.backbone import Backbone
 from ltr.admin.state_dicts import load_strictly, read_state_dict
-from ltr.models.backbone.base import Backbone
 
 __all__ = ["BackboneWeights", "load_backbone_weights", "require_imagenet_weights"]
 
@@ -40,8 +40,8 @@ def load_backbone_weights(net: nn.Module, file: Path | None = None) -> BackboneW
 
     Args:
         net: a backbone, or a network whose ``feature_extractor`` is one.
-        file: a state dict of the backbone (``.safetensors``, or a torch file); None fetches torchvision's
-            ImageNet weights, from its cache or the network.
+        file: a state dict of the backbone (``.safetensors``, or a torch file); None takes ImageNet weights:
+            torchvision's, from its cache or the network, or those of an installed package.
 
     Returns:
         What was loaded. Without a file, weights that cannot be had are no error: the result says why.
@@ -53,10 +53,10 @@ def load_backbone_weights(net: nn.Module, file: Path | None = None) -> BackboneW
     if not isinstance(extractor, Backbone):
         raise InputError(f"{type(net).__name__} has no backbone to load weights into.")
     if file is not None:
-        load_strictly(extractor, read_state_dict(file), f"Backbone weights {file}")
+        load_strictly(extractor, extractor.renamed(read_state_dict(file)), f"Backbone weights {file}")
         return BackboneWeights(loaded=True, message=f"backbone weights from {file}")
     if extractor.imagenet is None:
-        return BackboneWeights(loaded=False, message="there are no ImageNet weights for this backbone")
+        return _load_packaged(extractor)
     return _load_imagenet(extractor, extractor.imagenet)
 
 
@@ -72,6 +72,16 @@ def require_imagenet_weights(backbone: Backbone) -> None:
             f"ImageNet weights were asked for (backbone_pretrained=True), but {result.message}. "
             "Pass backbone_pretrained=False, or load a file with load_backbone_weights."
         )
+
+
+def _load_packaged(backbone: Backbone) -> BackboneWeights:
+    """ImageNet weights that an installed package has."""
+    try:
+        state, origin = backbone.imagenet_state()
+        load_strictly(backbone, state, origin)
+    except InputError as error:
+        return BackboneWeights(loaded=False, message=str(error))
+    return BackboneWeights(loaded=True, message=origin)
 
 
 def _load_imagenet(backbone: Backbone, name: str) -> BackboneWeights:

@@ -9,6 +9,7 @@ from typing import Any, get_type_hints
 import torch
 from torch import nn
 
+from ebm.input_statistics import input_statistics
 from ebm.lookup import lookup, unknown_name
 from ltr.admin.loading import load_backbone_weights
 from ltr.admin.model_constructor import known_constructors
@@ -115,13 +116,14 @@ def _built(constructor: Any, recipe: TrainRecipe, backbone: str, source: str) ->
             raise unknown_name(f"argument of {recipe.network.constructor}", name, known)
     options = {"frozen_backbone_layers": frozen} if "frozen_backbone_layers" in known else {}
     net = constructor(**recipe.network.kwargs, backbone_pretrained=False, **options)
-    layers = [name for name, _ in net.feature_extractor.named_children()]
+    layers = list(net.feature_extractor.parts())
     for name in recipe.network.frozen:  # also where none is frozen for lack of weights
         if name not in layers:
             raise unknown_name("layer of the backbone to freeze", name, layers)
     net.feature_extractor.freeze(frozen, statistics=recipe.network.frozen_statistics)
     check_fit(recipe, net)
     geometry = recipe.geometry
+    mean, std = input_statistics(net)
     net.info = {
         "image_sample_size": geometry.crop_size,
         "search_area_scale": geometry.search_area_scale,
@@ -129,6 +131,8 @@ def _built(constructor: Any, recipe: TrainRecipe, backbone: str, source: str) ->
         "crop_type": "replicate" if geometry.crop_type == "centred" else geometry.crop_type,
         "feature_stride": geometry.feature_stride,
         "box_scores": "overlap" if isinstance(recipe.box, OverlapRecipe) else "density",
+        "input_mean": list(mean),
+        "input_std": list(std),
     }
     drift = "" if recipe.network.frozen_statistics else " (not the statistics of their batch norms)"
     state = (

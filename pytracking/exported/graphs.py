@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from ebm.exceptions import InputError
-from pytracking.features.preprocessing import MEAN, STD
+from ebm.input_statistics import input_statistics
 from pytracking.libs.box_energy import BoxEnergy, ImageEnergy, fold_head, is_foldable
 from pytracking.parameter.dimp_params import DiMPParams
 from pytracking.tracker.common.box_ascent import ascended
@@ -42,7 +42,7 @@ class _Backbone(nn.Module):
     def __init__(self, network: Any, boxes: bool) -> None:
         super().__init__()
         self.network, self.boxes = network, boxes
-        for name, values in (("mean", MEAN), ("std", STD)):
+        for name, values in zip(("mean", "std"), input_statistics(network)):
             self.register_buffer(name, torch.tensor(values).mul(255).reshape(1, 3, 1, 1))
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from ebm.exceptions import InputError
 from ebm.extras import explain_missing
+from ebm.input_statistics import input_statistics
 from ebm.integrity.json_files import write_sealed_json
 from pytracking.exported.folder import read_folder
 from pytracking.exported.graphs import Graph, graphs_of
@@ -25,7 +26,6 @@ from pytracking.exported.network import ExportedNetwork
 from pytracking.exported.samples import sample_inputs
 from pytracking.exported.tidy import tidy
 from pytracking.exported.values import as_values
-from pytracking.features.preprocessing import MEAN, STD
 from pytracking.parameter.dimp_params import DiMPParams
 from pytracking.tracker.common.network_info import adopt_geometry
 
@@ -121,6 +121,7 @@ def write_tracker(
 def _about(network: Any, params: DiMPParams, source: Mapping[str, Any]) -> dict[str, Any]:
     """What a tracker needs to know beside its graphs, and where they come from."""
     size = network.classifier.filter_size
+    mean, std = input_statistics(network)
     return {
         "format": FORMAT,
         "opset": OPSET,
@@ -131,7 +132,7 @@ def _about(network: Any, params: DiMPParams, source: Mapping[str, Any]) -> dict[
         "images": {
             "layout": "N, height, width, channels",
             "channels": "RGB, float32, 0 to 255",
-            "normalised_inside": {"mean": list(MEAN), "std": list(STD), "of": "channels / 255"},
+            "normalised_inside": {"mean": list(mean), "std": list(std), "of": "channels / 255"},
         },
         "network": {**source, "parameters": sum(p.numel() for p in network.parameters())},
         "versions": {name: _version(name) for name in ("ebmtrack", "torch", *MODULES)},

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ebm.exceptions import DomainError
+from ebm.input_statistics import IMAGENET_MEAN, IMAGENET_STD, Channels
 
 if TYPE_CHECKING:  # an exported tracker cuts its patches without torch
     import torch
@@ -17,8 +18,6 @@ if TYPE_CHECKING:  # an exported tracker cuts its patches without torch
 __all__ = ["BORDER_MODES", "Image", "Patch", "Pixels", "images_to_tensor", "normalize_images", "sample_patch"]
 
 BORDER_MODES = ("replicate", "inside", "inside_major")
-MEAN = (0.485, 0.456, 0.406)  # ImageNet, RGB in [0, 1]
-STD = (0.229, 0.224, 0.225)
 
 Image = NDArray[np.uint8]  # a frame, RGB [H, W, 3]
 Pixels = NDArray[np.float32]  # a patch of it, RGB in 0..255 [h, w, 3]
@@ -163,27 +162,41 @@ def _take(image: Image, top: int, rows: int, left: int, columns: int) -> Image:
     return np.asarray(padded, dtype=np.uint8)
 
 
-def images_to_tensor(images: list[Pixels], device: "torch.device") -> "Tensor":
+def images_to_tensor(
+    images: list[Pixels],
+    device: "torch.device",
+    *,
+    mean: Channels = IMAGENET_MEAN,
+    std: Channels = IMAGENET_STD,
+) -> "Tensor":
     """Stack patches and normalise them on `device`: ``[h, w, 3]`` in 0..255 each -> float32 ``[N, 3, h, w]``.
 
     The result is channels-last in memory, which is how the patches lie anyway.
+
+    Args:
+        images: the patches.
+        device: where they go.
+        mean: what the network takes for zero, RGB in [0, 1].
+        std: what it takes for one.
     """
     import torch
 
     stacked = images[0][None] if len(images) == 1 else np.stack(images)
-    return normalize_images(torch.from_numpy(stacked).to(device).permute(0, 3, 1, 2))
+    return normalize_images(torch.from_numpy(stacked).to(device).permute(0, 3, 1, 2), mean=mean, std=std)
 
 
-def normalize_images(images: "Tensor") -> "Tensor":
-    """RGB in 0..255 ``[N, 3, h, w]`` -> float32, ImageNet mean 0 and standard deviation 1 per channel."""
-    mean, std = _channel_statistics(images.device)
-    return images.float().sub(mean).div_(std)
+def normalize_images(
+    images: "Tensor", *, mean: Channels = IMAGENET_MEAN, std: Channels = IMAGENET_STD
+) -> "Tensor":
+    """RGB in 0..255 ``[N, 3, h, w]`` -> float32 of mean 0 and standard deviation 1 per channel."""
+    middle, width = _channel_statistics(images.device, mean, std)
+    return images.float().sub(middle).div_(width)
 
 
 @lru_cache(maxsize=8)
-def _channel_statistics(device: "torch.device") -> "tuple[Tensor, Tensor]":
-    """Mean and standard deviation ``[1, 3, 1, 1]`` in 0..255; kept, as sending them waits for the device."""
+def _channel_statistics(device: "torch.device", mean: Channels, std: Channels) -> "tuple[Tensor, Tensor]":
+    """Both ``[1, 3, 1, 1]`` in 0..255; kept, as sending them waits for the device."""
     import torch
 
-    values = torch.tensor([MEAN, STD]).mul(255).to(device).view(2, 1, 3, 1, 1)
+    values = torch.tensor([mean, std]).mul(255).to(device).view(2, 1, 3, 1, 1)
     return values[0], values[1]

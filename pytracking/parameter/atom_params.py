@@ -28,7 +28,11 @@ class ATOMParams(TrackingParams):
     train_skipping: int = 10
     box_refinement_on_decrease: Literal["keep", "undo"] = "undo"
     filter_size: tuple[int, int] = (4, 4)  # (h, w) of the classifier's filter, cells
-    compressed_dim: int = 64  # channels the features are projected to
+    compressed_dim: int | None = 64  # channels the features are projected to; None: not projected
+    classifier_strides: tuple[
+        int, ...
+    ] = ()  # layers of the classifier, the finest first; (): the box branch's coarser
+    classifier_weights: tuple[float, ...] = ()  # of those layers, each normalised in every cell
     filter_reg: float = 0.1  # weight of the filter's squares in the objective
     projection_reg: float = 1e-4  # weight of the projection's squares
     output_sigma_factor: float = 0.25  # standard deviation of the labels / target side
@@ -46,7 +50,14 @@ class ATOMParams(TrackingParams):
         size = self.filter_size
         good = isinstance(size, tuple) and len(size) == 2 and all(isinstance(n, int) and n >= 1 for n in size)
         self.require(good, "filter_size", "two whole numbers of at least 1")
-        self.require_counts("compressed_dim init_gn_iter", 1)
+        self.require_counts("init_gn_iter", 1)
+        if self.compressed_dim is not None:
+            self.require_counts("compressed_dim", 1)
+        strides, weights = self.classifier_strides, self.classifier_weights
+        good = all(isinstance(n, int) and n >= 1 for n in strides)
+        self.require(good, "classifier_strides", "whole numbers of at least 1")
+        good = len(weights) == len(strides) and all(w > 0 for w in weights)
+        self.require(good, "classifier_weights", "a positive number for each of classifier_strides")
         self.require_counts("init_cg_iter cg_iter hard_negative_cg_iter", 0)
         self.require_all("filter_reg projection_reg output_sigma_factor", 0.0, open_low=True)
         if self.response_floor is not None:

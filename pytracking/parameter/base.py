@@ -160,6 +160,7 @@ class LocalizeParams(Params):
     score_preprocess: str = "none"  # none | exp | softmax (probability over the cells)
     advanced_localization: bool = True  # look for distractors; otherwise the maximum alone decides
     window_output: bool = False  # damp scores far from the crop centre with a Hann window
+    window_weight: float = 1.0  # of the window; the rest is damped nowhere
     perform_hn_without_windowing: bool = False  # look for distractors on the undamped map
     target_not_found_threshold: float = 0.25  # classifier score
     uncertain_threshold: float = -math.inf  # classifier score below which the frame is uncertain
@@ -176,6 +177,7 @@ class LocalizeParams(Params):
         self.require_flags("advanced_localization window_output perform_hn_without_windowing")
         self.require_all("target_not_found_threshold uncertain_threshold hard_sample_threshold", -math.inf)
         self.require_all("distractor_threshold hard_negative_threshold", 0.0)
+        self.require_all("window_weight", 0.0, 1.0)
         self.require_all("target_neighborhood_scale displacement_scale", 0.0, open_low=True)
 
 

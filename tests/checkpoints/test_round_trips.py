@@ -19,7 +19,7 @@ OWN = [
     (DIMP, "dimpnet_small_simple"),
     (DIMP, "klcedimpnet_small"),
 ]
-OWN += [(ATOM, "atom_resnet_small")]
+OWN += [(ATOM, "atom_resnet_small"), (ATOM, "atomnet_lite")]
 
 
 def same_state(a: torch.nn.Module, b: torch.nn.Module) -> bool:

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ebm.exceptions import DomainError
-from ltr.models.backbone.base import Backbone
+from ebm.nn.backbone import Backbone
 
 __all__ = ["BasicBlock", "Bottleneck", "ResNet", "resnet18", "resnet50", "resnet_baby"]
 

@@ -10,13 +10,13 @@ from typing import Any
 from torch import Tensor, nn
 
 from ebm.exceptions import ShapeError
+from ebm.nn.backbone import Backbone
 from ltr.admin.model_constructor import NetConstructor, model_constructor
-from ltr.models.backbone.base import Backbone
 from ltr.models.backbone.resnet import ResNet, resnet18, resnet50
 from ltr.models.bbreg.atom_iou_net import AtomIoUNet
-from ltr.models.parts import SMALL_BBREG_LAYERS, published_body, small_body
+from ltr.models.parts import SMALL_BBREG_LAYERS, light_body, published_body, small_body
 
-__all__ = ["ATOMnet", "atom_resnet18", "atom_resnet50", "atom_resnet_small"]
+__all__ = ["ATOMnet", "atom_resnet18", "atom_resnet50", "atom_resnet_small", "atomnet_lite"]
 
 
 class ATOMnet(nn.Module):
@@ -189,3 +189,35 @@ def atom_resnet_small(
         layers=bb_regressor_layer,
     )
     return ATOMnet(*body)
+
+
+@model_constructor
+def atomnet_lite(
+    iou_input_dim: Sequence[int] = (96, 128),
+    iou_inter_dim: Sequence[int] = (256, 256),
+    backbone_pretrained: bool = True,
+    *,
+    backbone: str = "efficientnet_lite0",
+    iou_hidden_dim: Sequence[int] = (96, 128),
+    box_strides: Sequence[int] = (8, 16),
+) -> ATOMnet:
+    """An ATOM on a frozen light backbone for crops of 128 to 256 px.
+
+    Args:
+        iou_input_dim: channels of the box branch's two levels.
+        iou_inter_dim: outputs of its two layers before the last.
+        backbone_pretrained: fill the backbone with ImageNet weights.
+        backbone: its name, see `ltr.models.backbone.named.make_backbone`.
+        iou_hidden_dim: channels inside the box branch's two levels.
+        box_strides: of the two backbone layers that the box branch reads, the finer first.
+    """
+    body = light_body(
+        backbone,
+        pretrained=backbone_pretrained,
+        frozen=(),
+        iou_input_dim=iou_input_dim,
+        iou_inter_dim=iou_inter_dim,
+        iou_hidden_dim=iou_hidden_dim,
+        strides=box_strides,
+    )
+    return ATOMnet(*body, extractor_grad=False)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from torch import nn
 
 from ebm.exceptions import DomainError
+from ebm.nn.backbone import Backbone
 from ltr.models.backbone.resnet import ResNet
 from ltr.models.bbreg.atom_iou_net import AtomIoUNet
 from ltr.models.meta.steepestdescent import GNSteepestDescent
@@ -46,7 +47,7 @@ __all__ = [
 class DiMPParts(NamedTuple):
     """What `DiMPnet` is made of, in the order of its parameters."""
 
-    feature_extractor: ResNet
+    feature_extractor: Backbone
     classifier: LinearFilter
     bb_regressor: AtomIoUNet
     classification_layer: str

@@ -10,8 +10,8 @@ from typing import Any
 from torch import Tensor, nn
 
 from ebm.exceptions import ShapeError
+from ebm.nn.backbone import Backbone
 from ltr.admin.model_constructor import NetConstructor, model_constructor
-from ltr.models.backbone.base import Backbone
 from ltr.models.backbone.resnet import resnet18, resnet50
 from ltr.models.bbreg.atom_iou_net import AtomIoUNet
 from ltr.models.target_classifier.linear_filter import LinearFilter

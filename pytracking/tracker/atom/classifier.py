@@ -8,6 +8,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ltr.models.backbone.named import layers_of_strides
+from ltr.models.layers.levels import join_levels
 from ltr.models.layers.precision import at_least_float32
 from pytracking.libs.conjugate_gradient import gauss_newton
 from pytracking.libs.dcf import fourier_upsampling
@@ -25,8 +27,12 @@ class ATOMClassifier:
     """A correlation filter over compressed backbone features, fitted by conjugate gradients.
 
     Args:
-        network: an ATOMnet; the coarser of the two layers that its box branch reads is the classifier's.
+        network: an ATOMnet; the coarser of the two layers that its box branch reads is the classifier's,
+            unless the parameters name strides.
         params: learning schedule and memory.
+
+    Raises:
+        DomainError: if the network's backbone has no layer of one of the strides.
 
     Source: Danelljan et al., "ATOM: Accurate Tracking by Overlap Maximization", arXiv:1811.07628.
     """
@@ -34,13 +40,19 @@ class ATOMClassifier:
     def __init__(self, network: Any, params: ATOMParams) -> None:
         self.params = params
         self.memory: SampleMemory | None = None
-        self._layer: str = network.bb_regressor_layer[-1]
-        self._filter = self._projection = torch.empty(0)
+        self._layers: Sequence[str] = network.bb_regressor_layer[-1:]
+        if params.classifier_strides:
+            self._layers = layers_of_strides(network.feature_extractor, params.classifier_strides)
+        self._filter = torch.empty(0)
+        self._projection: Tensor | None = None
         self._sigma = 0.0
 
     def features(self, backbone: dict[str, Tensor]) -> Tensor:
-        """Backbone features ``[N, C, h, w]`` of root mean square 1 in every sample."""
-        maps = at_least_float32(backbone[self._layer])
+        """Backbone features ``[N, C, h, w]``: root mean square 1 in every sample, or see `join_levels`."""
+        levels = [at_least_float32(backbone[name]) for name in self._layers]
+        if self.params.classifier_strides:
+            return join_levels(levels, self.params.classifier_weights)
+        maps = levels[0]
         return maps * (maps.square().mean(dim=(1, 2, 3), keepdim=True) + 1e-10).rsqrt()
 
     def grid(self, features: Tensor) -> ScoreGrid:
@@ -56,17 +68,28 @@ class ATOMClassifier:
             features, known = with_dropout(features, known, params.augmentation, generator)
         self._sigma = label_sigma(boxes[0], params, (features.shape[-2], features.shape[-1]))
         weights = features.new_full((len(features),), 1 / len(features))
+        self._learn_from(self._fit(features, known, weights), generator)
+        projected = self._project(features)
+        self.memory = SampleMemory(projected, known, params) if params.update_classifier else None
+
+    def _learn_from(self, fit: FilterFit, generator: torch.Generator) -> None:
+        """Fit the filter, and the projection if there is one."""
+        params, channels = self.params, fit.samples.shape[1]
+        if params.compressed_dim is None:
+            alone = FilterProblem(fit=fit, reg=params.filter_reg)
+            zero = fit.samples.new_zeros(channels * params.filter_size[0] * params.filter_size[1])
+            self._filter = gauss_newton(alone, zero, _shares(params)).reshape(channels, *params.filter_size)
+            self._projection = None
+            return
         problem = JointProblem(
-            fit=self._fit(features, known, weights),
+            fit=fit,
             channels=params.compressed_dim,
             filter_reg=params.filter_reg,
             projection_reg=params.projection_reg,
         )
-        start = self._start(features.shape[1], generator).to(features)
+        start = _start(params.compressed_dim, channels, params.filter_size, generator).to(fit.samples)
         taps, projection = problem.split(gauss_newton(problem, start, _shares(params)))
         self._filter, self._projection = taps.reshape(-1, *params.filter_size), projection[:, :, None, None]
-        projected = self._project(features)
-        self.memory = SampleMemory(projected, known, params) if params.update_classifier else None
 
     def score(self, features: Tensor) -> NDArray[np.float32]:
         """Score maps ``[N, H, W]`` of search features, one value per crop px."""
@@ -97,6 +120,8 @@ class ATOMClassifier:
 
     def _project(self, features: Tensor) -> Tensor:
         """``[N, D, h, w]`` of features ``[N, C, h, w]``."""
+        if self._projection is None:
+            return features.contiguous()
         return torch.nn.functional.conv2d(features, self._projection).contiguous()
 
     def _fit(self, samples: Tensor, boxes: Tensor, weights: Tensor) -> FilterFit:
@@ -105,12 +130,13 @@ class ATOMClassifier:
         floor, filter_size = self.params.response_floor, self.params.filter_size
         return FilterFit(samples=samples, labels=labels, weights=weights, floor=floor, size=filter_size)
 
-    def _start(self, channels: int, generator: torch.Generator) -> Tensor:
-        """Small random filter and projection, one behind the other."""
-        dim, (height, width) = self.params.compressed_dim, self.params.filter_size
-        taps = torch.randn(dim * height * width, generator=generator) / (dim * height * width)
-        projection = torch.randn(dim * channels, generator=generator) / channels**0.5
-        return torch.cat((taps, projection))
+
+def _start(dim: int, channels: int, size: tuple[int, int], generator: torch.Generator) -> Tensor:
+    """Small random filter of `dim` channels and projection, one behind the other."""
+    count = dim * size[0] * size[1]
+    taps = torch.randn(count, generator=generator) / count
+    projection = torch.randn(dim * channels, generator=generator) / channels**0.5
+    return torch.cat((taps, projection))
 
 
 def _shares(params: ATOMParams) -> Sequence[int]:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ebm.exceptions import InputError
+from ebm.input_statistics import input_statistics
 from pytracking.features.preprocessing import Image, Pixels, images_to_tensor
 from pytracking.libs.arrays import Array, joined, without_gradients
 from pytracking.libs.draws import Generator, generator_for
@@ -109,6 +110,7 @@ class ClassifierTracker(SeveralTargets):
         self.params, self.notes = adopt_geometry(params, getattr(network, "info", None))
         self.network = network
         self.device = device
+        self._statistics = input_statistics(network)
         self.seed = seed
         self.with_covariance = with_covariance
         self.cropper = Cropper(self.params)
@@ -286,5 +288,9 @@ class ClassifierTracker(SeveralTargets):
 
     def _backbone(self, images: list[Pixels]) -> dict[str, Array]:
         """Backbone maps of crops, by layer name."""
-        given = np.stack(images) if self.device is None else images_to_tensor(images, self.device)
-        return self.network.extract_backbone_features(given)
+        if self.device is None:
+            return self.network.extract_backbone_features(np.stack(images))
+        mean, std = self._statistics
+        return self.network.extract_backbone_features(
+            images_to_tensor(images, self.device, mean=mean, std=std)
+        )

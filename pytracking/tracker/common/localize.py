@@ -70,7 +70,8 @@ def localize(
     maps = np.asarray(scores, dtype=np.float64)
     plain = maps
     if params.window_output and not _is_idle(params):
-        maps = maps * _window((maps.shape[1], maps.shape[2]), grid)
+        window = _window((maps.shape[1], maps.shape[2]), grid)
+        maps = maps * (1 - params.window_weight + params.window_weight * window)
         plain = plain if params.perform_hn_without_windowing else maps
     first = _peak(maps, views, grid)
     flag = Flag.NORMAL

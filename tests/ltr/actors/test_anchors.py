@@ -92,7 +92,7 @@ def test_published_losses(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
     actor = build(anchor_network(name))
     actor.eval()
     images = iter(anchor_images(frames))
-    monkeypatch.setattr("ltr.actors.network_actor.normalise_images", lambda *args: next(images))
+    monkeypatch.setattr("ltr.actors.network_actor.normalise_images", lambda *args, **kwargs: next(images))
     with torch.no_grad():
         loss, stats = actor(anchor_batch(frames))
     assert {key: stats[key].item() for key in expected} == pytest.approx(expected, rel=1e-3)

@@ -85,6 +85,8 @@ def test_the_network_carries_its_geometry_and_its_seed_decides_it() -> None:
         "crop_type": "inside_major",
         "feature_stride": recipe.geometry.feature_stride,
         "box_scores": "density",
+        "input_mean": [0.485, 0.456, 0.406],
+        "input_std": [0.229, 0.224, 0.225],
     }
     for a, b in zip(first.parameters(), second.parameters()):
         assert torch.equal(a, b)

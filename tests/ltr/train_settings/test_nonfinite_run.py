@@ -13,7 +13,7 @@ from ltr.run_training import main
 def test_losses_that_are_never_finite_end_the_run_with_evidence(
     workspace: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def spoilt(images: torch.Tensor, *others: Any) -> torch.Tensor:
+    def spoilt(images: torch.Tensor, *others: Any, **statistics: Any) -> torch.Tensor:
         return torch.full(images.shape, float("nan"))
 
     monkeypatch.setattr("ltr.actors.network_actor.normalise_images", spoilt)
