@@ -18,6 +18,7 @@ OWN = [
     (DIMP, "dimpnet_small"),
     (DIMP, "dimpnet_small_simple"),
     (DIMP, "klcedimpnet_small"),
+    (DIMP, "dimpnet_lite"),
 ]
 OWN += [(ATOM, "atom_resnet_small"), (ATOM, "atomnet_lite")]
 

@@ -13,6 +13,7 @@ __all__ = [
     "DiMP50Arguments",
     "DiMP50SimpleArguments",
     "DiMPL2Arguments",
+    "DiMPLiteArguments",
     "DiMPSmallArguments",
     "DiMPSmallSimpleArguments",
     "NetworkArguments",
@@ -268,6 +269,39 @@ class PrDiMPSmallArguments(SmallArguments, PrDiMP50Arguments):
     alpha_eps: float = 0.05
     normalize_label: bool = True
     init_initializer: str = "zero"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiMPLiteArguments(DiMP18Arguments):
+    """Arguments of ``dimpnet_lite``; layers are named by their strides, whatever the backbone calls them."""
+
+    order = (
+        "filter_size optim_iter optim_init_step optim_init_reg backbone backbone_pretrained "
+        "classification_strides classification_weights out_feature_dim init_gauss_sigma num_dist_bins "
+        f"bin_displacement mask_init_factor box_strides {_BOXES} iou_hidden_dim detach_length "
+        "frozen_backbone_layers"
+    )
+
+    filter_size: int = 5
+    optim_init_step: float = 0.9
+    optim_init_reg: float = 0.1
+    backbone: str = "efficientnet_lite0"
+    """See `ltr.models.backbone.named.make_backbone`."""
+    classification_strides: Sequence[int] = (8, 16)
+    """Of the backbone layers that the classifier reads, the finest first, which its map is as large as."""
+    classification_weights: Sequence[float] = (1.0, 1.5)
+    """Length of each of them in a cell, see `join_levels`."""
+    out_feature_dim: int = 128
+    init_gauss_sigma: float = 1.8
+    num_dist_bins: int = 100
+    bin_displacement: float = 0.2
+    mask_init_factor: float = 3.0
+    box_strides: Sequence[int] = (8, 16)
+    """Of the two backbone layers that the box branch reads, the finer first."""
+    iou_input_dim: Sequence[int] = (96, 128)
+    iou_hidden_dim: Sequence[int] = (96, 128)
+    """Channels inside the box branch's two levels."""
+    frozen_backbone_layers: Sequence[str] | str = "all"
 
 
 A = TypeVar("A", bound=NetworkArguments)

@@ -1,14 +1,18 @@
 """The one way in which the networks of the DiMP family are put together."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from torch import nn
 
 from ebm.exceptions import DomainError
 from ebm.nn.backbone import Backbone
+from ltr.models import parts
+from ltr.models.backbone.named import layers_of_strides
 from ltr.models.backbone.resnet import ResNet
 from ltr.models.bbreg.atom_iou_net import AtomIoUNet
+from ltr.models.layers.levels import JoinLevels
 from ltr.models.meta.steepestdescent import GNSteepestDescent
 from ltr.models.parts import Body, published_body, small_body
 from ltr.models.target_classifier.features import norm_scale_for, residual_basic_block, residual_bottleneck
@@ -24,6 +28,7 @@ from ltr.models.tracking.arguments import (
     DiMP18Arguments,
     DiMP50SimpleArguments,
     DiMPL2Arguments,
+    DiMPLiteArguments,
     NetworkArguments,
     PrDiMP50Arguments,
     SmallArguments,
@@ -37,6 +42,8 @@ __all__ = [
     "dimp",
     "kl_newton",
     "l2_descent",
+    "light_body",
+    "light_dimp",
     "prdimp",
     "simple_descent",
     "slim_body",
@@ -50,7 +57,7 @@ class DiMPParts(NamedTuple):
     feature_extractor: Backbone
     classifier: LinearFilter
     bb_regressor: AtomIoUNet
-    classification_layer: str
+    classification_layer: str | Sequence[str]
     bb_regressor_layer: Sequence[str]
 
 
@@ -108,6 +115,19 @@ def slim_body(arguments: SmallArguments) -> Body:
     )
 
 
+def light_body(arguments: DiMPLiteArguments) -> Body:
+    """A backbone by its name and its box branch as the arguments describe them."""
+    return parts.light_body(
+        arguments.backbone,
+        pretrained=arguments.backbone_pretrained,
+        frozen=arguments.frozen,
+        iou_input_dim=arguments.iou_input_dim,
+        iou_inter_dim=arguments.iou_inter_dim,
+        iou_hidden_dim=arguments.iou_hidden_dim,
+        strides=arguments.box_strides,
+    )
+
+
 def dimp(
     body: Body,
     features: Features,
@@ -139,7 +159,49 @@ def dimp(
             f"feat_stride is {arguments.feat_stride}, but {layer} of this backbone has stride {stride}: pass "
             f"feat_stride={stride} or another classification_layer."
         )
-    initializer = FilterInitializerLinear(
+    extractor = features(body.backbone.out_feature_channels(layer), arguments, final_relu)
+    initializer = _initializer(arguments, stride, pool_square, init_weights)
+    classifier = LinearFilter(arguments.filter_size, initializer, optimizer, extractor)
+    return DiMPParts(body.backbone, classifier, body.bb_regressor, layer, body.bb_regressor_layer)
+
+
+def light_dimp(arguments: DiMPLiteArguments) -> DiMPParts:
+    """Parts of a network whose layers are named by their strides.
+
+    Raises:
+        DomainError: if the backbone has no layer of one of the strides, or there is not a weight for each.
+    """
+    strides, weights = arguments.classification_strides, arguments.classification_weights
+    if not strides or len(strides) != len(weights):
+        raise DomainError(
+            f"classification_strides is {tuple(strides)} and classification_weights {tuple(weights)}; "
+            "there is a weight for each stride, and at least one."
+        )
+    base = light_body(arguments)
+    layers = layers_of_strides(base.backbone, strides)
+    channels = sum(base.backbone.out_feature_channels(layer) for layer in layers)
+    extractor = nn.Sequential(JoinLevels(weights), *closing_layers(channels, arguments))
+    optimizer = steepest_descent(replace(arguments, feat_stride=strides[0]))
+    initializer = _initializer(arguments, strides[0])
+    classifier = LinearFilter(arguments.filter_size, initializer, optimizer, extractor)
+    return DiMPParts(base.backbone, classifier, base.bb_regressor, layers, base.bb_regressor_layer)
+
+
+def closing_layers(channels: int, arguments: NetworkArguments) -> nn.Sequential:
+    """The closing convolution of classifier features and their norm."""
+    return residual_basic_block(
+        feature_dim=channels,
+        num_blocks=0,
+        final_conv=True,
+        norm_scale=norm_scale_for(arguments.out_feature_dim, arguments.filter_size),
+        out_dim=arguments.out_feature_dim,
+    )
+
+
+def _initializer(
+    arguments: NetworkArguments, stride: int, pool_square: bool = False, init_weights: str = "default"
+) -> FilterInitializerLinear:
+    return FilterInitializerLinear(
         arguments.filter_size,
         arguments.out_feature_dim,
         feature_stride=stride,
@@ -147,9 +209,6 @@ def dimp(
         filter_norm=arguments.init_filter_norm,
         init_weights=init_weights,
     )
-    extractor = features(body.backbone.out_feature_channels(layer), arguments, final_relu)
-    classifier = LinearFilter(arguments.filter_size, initializer, optimizer, extractor)
-    return DiMPParts(body.backbone, classifier, body.bb_regressor, layer, body.bb_regressor_layer)
 
 
 def prdimp(body: Body, features: Features, arguments: PrDiMP50Arguments) -> DiMPParts:

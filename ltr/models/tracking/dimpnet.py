@@ -22,6 +22,7 @@ from ltr.models.tracking.arguments import (
     DiMP50Arguments,
     DiMP50SimpleArguments,
     DiMPL2Arguments,
+    DiMPLiteArguments,
     DiMPSmallArguments,
     DiMPSmallSimpleArguments,
     PrDiMP18Arguments,
@@ -37,6 +38,7 @@ __all__ = [
     "dimpnet18_simple",
     "dimpnet50",
     "dimpnet50_simple",
+    "dimpnet_lite",
     "dimpnet_small",
     "dimpnet_small_simple",
     "klcedimpnet18",
@@ -234,6 +236,13 @@ def dimpnet_small(arguments: DiMPSmallArguments) -> DiMPnet:
     """A DiMP of about a million weights for 128 px crops; its arguments: `DiMPSmallArguments`."""
     body, optimizer = build.slim_body(arguments), build.steepest_descent(arguments)
     return DiMPnet(*build.dimp(body, build.basic_features, optimizer, arguments))
+
+
+@model_constructor
+@takes(DiMPLiteArguments)
+def dimpnet_lite(arguments: DiMPLiteArguments) -> DiMPnet:
+    """A DiMP on a frozen light backbone for crops of 128 to 256 px; its arguments: `DiMPLiteArguments`."""
+    return DiMPnet(*build.light_dimp(arguments))
 
 
 @model_constructor
