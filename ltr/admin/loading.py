@@ -1,6 +1,7 @@
 """Networks from checkpoints, and starting weights for backbones."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ from torch import nn
 
 from ebm.exceptions import InputError
 from ebm.files import expanded
+from ebm.nn.backbone import input_statistics
 from ltr.admin.backbone_weights import BackboneWeights, load_backbone_weights
 from ltr.admin.budget import MemoryBudget
 from ltr.admin.checkpoint_io import read_checkpoint, write_checkpoint
@@ -71,8 +73,25 @@ def load_network(
     net.constructor = constructor  # type: ignore[assignment]
     info = fields.get("net_info")
     if isinstance(info, dict):
+        _check_normalisation(net, info, path)
         net.info = info  # type: ignore[assignment]
     return net.eval(), fields
+
+
+def _check_normalisation(net: nn.Module, info: Mapping[str, Any], path: Path) -> None:
+    """Refuse weights that were trained on images of another normalisation than the network's backbone has."""
+    for key, own in zip(("input_mean", "input_std"), input_statistics(net)):
+        stated = info.get(key, own)
+        try:
+            same = len(stated) == len(own) and all(abs(a - b) < 1e-4 for a, b in zip(stated, own))
+        except TypeError:
+            same = False
+        if not same:
+            raise InputError(
+                f"{path} was trained on images of another normalisation: its net_info has {key} {stated}, "
+                f"and the backbone of this {type(net).__name__} takes {[round(v, 4) for v in own]}. Take the "
+                "weights of a training with this backbone."
+            )
 
 
 def latest_checkpoint(folder: Path) -> Path:
