@@ -3,12 +3,13 @@
 from dataclasses import dataclass, field
 
 from pytracking.parameter.base import Augmentation, CropParams, LocalizeParams, MemoryParams, RefineParams
+from pytracking.parameter.state_params import StateParams
 
 __all__ = ["TrackingParams"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrackingParams(CropParams, LocalizeParams, MemoryParams, RefineParams):
+class TrackingParams(CropParams, LocalizeParams, MemoryParams, RefineParams, StateParams):
     """What DiMP and ATOM have in common. Source: published DiMP parameter files."""
 
     augmentation: Augmentation = field(default_factory=Augmentation)

@@ -87,6 +87,8 @@ class Tracked:
             one). The classifier's opinion of its own scores: a box that has drifted to something else is
             ``"ok"`` as long as that scores high.
         flag: the finer flag behind `state`.
+        confidence: probability, in [0, 1], that the box overlaps the target's by at least 0.5, as it was
+            calibrated for the weights; None where it was not, and states follow from the score alone.
         covariance: float64 ``[4, 4]`` of (x, y, w, h), px^2, of the Gaussian that is curved as the energy is
             at the box; None if not asked for.
     """
@@ -94,6 +96,7 @@ class Tracked:
     box: NDArray[np.float64]
     score: float
     flag: Flag
+    confidence: float | None = None
     covariance: NDArray[np.float64] | None = None
     lazy_density: LazyDensity = field(default=NO_ENERGY, repr=False)
 

@@ -17,6 +17,7 @@ from pytracking.tracker.common.cropper import Cropper, Crops
 from pytracking.tracker.common.geometry import ScoreGrid, TargetState, clamp_position
 from pytracking.tracker.common.glimpse import Search
 from pytracking.tracker.common.init_samples import first_frame_samples
+from pytracking.tracker.common.judge import confidence, judged
 from pytracking.tracker.common.localize import Localization, localize
 from pytracking.tracker.common.memory import SampleMemory
 from pytracking.tracker.common.network_info import adopt_geometry
@@ -195,7 +196,7 @@ class ClassifierTracker(SeveralTargets):
 
     def _find(self, crops: Crops, features: Array, maps: list[Array], part: slice) -> Search:
         """Where the classifier sees the target, in its part of the batch."""
-        own = features[part]
+        own, before = features[part], self.state
         scores, grid = self.classifier.score(own), self.classifier.grid(own)
         found = localize(scores, crops.views, self.state, grid, self.params)
         if found.flag is not Flag.NOT_FOUND:
@@ -209,6 +210,7 @@ class ClassifierTracker(SeveralTargets):
         row = slice(part.start + chosen, part.start + chosen + 1)
         return Search(
             found=found,
+            before=before,
             view=crops.views[chosen],
             frame=crops.frame,
             features=features[row],
@@ -226,11 +228,18 @@ class ClassifierTracker(SeveralTargets):
         if len(found) == 1:
             ((target, search),) = found
             target._state = target.refiner.refine(
-                search.maps, search.view, target.state, search.found.flag, search.frame, target._generator
+                search.maps,
+                search.view,
+                target.state,
+                search.found.flag,
+                search.frame,
+                target._generator,
+                search.found.presence,
             )
         elif found:
             jobs = [
-                RefineJob(t.refiner, s.view, t.state, s.found.flag, s.frame, t._generator) for t, s in found
+                RefineJob(t.refiner, s.view, t.state, s.found.flag, s.frame, t._generator, s.found.presence)
+                for t, s in found
             ]
             maps = [joined(level) for level in zip(*(search.maps for _, search in found))]
             for (target, _), state in zip(found, refine_together(jobs, maps)):
@@ -238,12 +247,18 @@ class ClassifierTracker(SeveralTargets):
 
     def _conclude(self, search: "Search") -> Tracked:
         """Learn from the frame, and answer."""
-        found, state = search.found, self.state
-        seen = found.flag is not Flag.NOT_FOUND
+        found = search.found
+        refined = found.flag is not Flag.NOT_FOUND
+        sure = confidence(found.presence, self.refiner.agreement if refined else 0.0, self.params)
+        flag = judged(found.flag, sure, self.params)
+        seen = flag is not Flag.NOT_FOUND
+        if refined and not seen:  # found, and not believed
+            self._state = search.before
+        state = self.state
         wanted = self.with_covariance and seen and self.params.use_iou_net
         covariance = self.refiner.covariance(search.view, state) if wanted else None
         box = search.view.box_of(state)
-        self.classifier.update(search.features, box, found.flag, self.frame_number, found.score)
+        self.classifier.update(search.features, box, flag, self.frame_number, found.score)
         self.glimpse = search.glimpse(self.refiner.path, self.classifier.memory) if self.watched else None
         self._density.release()
         self._density = self._lazy_density(search, state)
@@ -253,7 +268,8 @@ class ClassifierTracker(SeveralTargets):
         return Tracked(
             box=self.state.box,
             score=score,
-            flag=found.flag,
+            flag=flag,
+            confidence=sure,
             covariance=covariance,
             lazy_density=self._density,
         )

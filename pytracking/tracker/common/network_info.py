@@ -17,7 +17,14 @@ GEOMETRY = {  # key of the checkpoint's net_info -> parameter
     "crop_type": "border_mode",
     "max_scale_change": "patch_max_scale_change",
 }
-OWN = ("box_scores", "density_temperature", "presence_power")  # keys and parameters of the box branch
+OWN = (  # keys and parameters of the box branch, and of the confidence that was calibrated for it
+    "box_scores",
+    "density_temperature",
+    "presence_power",
+    "confidence_weights",
+    "uncertain_confidence",
+    "lost_confidence",
+)
 MEASURED = "tracker_measured"  # key of what `ebmtrack calibrate tracker` has measured, a mapping
 THRESHOLD, STEP = "target_not_found_threshold", "box_refinement_step_length"
 SCORES = ("score_preprocess",)  # a threshold holds for scores that are made in this way
@@ -49,7 +56,7 @@ def adopt_geometry(params: P, info: Mapping[str, Any] | None) -> tuple[P, tuple[
     """
     if not isinstance(info, Mapping):
         return params, ()
-    own = {name: info[name] for name in OWN if name in info and hasattr(params, name)}
+    own = {name: _frozen(info[name]) for name in OWN if name in info and hasattr(params, name)}
     params = _replaced(params, own) if own else params
     params, notes = _adopt_measured(params, info.get(MEASURED))
     if not params.geometry_from_network:
@@ -121,6 +128,11 @@ def _shown(value: Any) -> str:
     if isinstance(value, tuple | list):
         return f"({', '.join(map(_shown, value))})"
     return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def _frozen(value: Any) -> Any:
+    """What JSON made a list is a tuple again."""
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _replaced(params: P, changed: Mapping[str, Any]) -> P:

@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 from pytracking.libs import arrays
 from pytracking.libs.draws import Generator, uniform
 from pytracking.parameter.base import RefineParams
+from pytracking.parameter.state_params import StateParams
 from pytracking.tracker.base import Flag
 from pytracking.tracker.common.geometry import CropView, TargetState
+from pytracking.tracker.common.judge import agreement, guarded_size
 
 if TYPE_CHECKING:  # an exported box branch needs no torch; see `refine_together`
     import torch
@@ -45,7 +47,9 @@ class BoxRefiner:
         self.modulation: tuple[arrays.Array, ...] = ()
         self.head: BoxEnergy | None = None
         self._maps: list[arrays.Array] | None = None
-        self._smallest = np.zeros(2)
+        self._smallest = self._first_size = np.zeros(2)
+        self.agreement = 1.0
+        """Share of the last frame's ascents that ended at its box, in [0, 1]."""
         self._last_position: Array | None = None
 
     def watch(self, wanted: bool) -> None:
@@ -72,6 +76,7 @@ class BoxRefiner:
 
             self.head = folded(self.regressor, self.modulation)
         self._smallest = np.minimum(self.params.min_target_size, state.size)
+        self._first_size, self.agreement = state.size, 1.0
         self._last_position = None
 
     def refine(
@@ -82,6 +87,7 @@ class BoxRefiner:
         flag: Flag,
         frame: tuple[int, int],
         generator: Generator,
+        presence: float = 1.0,
     ) -> TargetState:
         """The target after refinement; unchanged where every refined box was rejected.
 
@@ -92,8 +98,10 @@ class BoxRefiner:
             flag: the frame's flag, which may hold the search scale.
             frame: image (H, W), px.
             generator: source of the random starts.
+            presence: how sure the classifier is that the target is there, in [0, 1].
         """
-        (found,) = refine_together([RefineJob(self, view, state, flag, frame, generator)], features)
+        job = RefineJob(self, view, state, flag, frame, generator, presence)
+        (found,) = refine_together([job], features)
         return found
 
     def starts(self, job: "RefineJob") -> Array:
@@ -112,12 +120,16 @@ class BoxRefiner:
         self._maps = maps
         best = mean_of_best(rows[:, :4], rows[:, 4], params)
         if best is None:
+            self.agreement = 0.0
             return state
+        self.agreement = agreement(rows[:, :4], rows[:, 4], best)
         drift = params.reproduces("half_pixel_drift")
         position, size = job.view.locate(best, half_pixel_drift=drift)
         if not params.reproduces("unlimited_size"):
             size = np.maximum(size, self._smallest)
             size = np.minimum(size, np.asarray(job.frame)) if params.limit_to_frame else size
+        if isinstance(params, StateParams):
+            size = guarded_size(size, state.size, self._first_size, job.presence, params)
         self._last_position = position
         update_scale = params.update_scale_when_uncertain or job.flag is not Flag.UNCERTAIN
         return state.moved(position).resized(size, update_scale=update_scale)
@@ -200,6 +212,7 @@ class RefineJob:
         flag: the frame's flag, which may hold the search scale.
         frame: image (H, W), px.
         generator: source of the random starts.
+        presence: how sure the classifier is that the target is there, in [0, 1].
     """
 
     refiner: BoxRefiner
@@ -208,6 +221,7 @@ class RefineJob:
     flag: Flag
     frame: tuple[int, int]
     generator: Generator
+    presence: float = 1.0
 
 
 def refine_together(jobs: Sequence[RefineJob], features: list[arrays.Array]) -> list[TargetState]:

@@ -1,0 +1,41 @@
+"""What keeps a box from drifting in size, and what is made of a frame's evidence."""
+
+from dataclasses import dataclass
+
+from pytracking.parameter.base import Params
+
+__all__ = ["StateParams"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StateParams(Params):
+    """Limits of a box's size, and the calibrated confidence that decides ``ok``, ``uncertain`` or ``lost``.
+
+    The confidence is the logistic function of ``bias + a * presence + b * agreement``: how sure the
+    classifier is, and the share of the ascents on the energy that end at the same box. Fitted on videos that
+    trained nothing, it is the probability that the box overlaps the target's by at least 0.5.
+    """
+
+    size_step: float | None = None  # a refined side changes by this factor at most in a frame; None: any
+    size_range: float | None = None  # a refined area is within this factor of the first box's; None: any
+    size_trust: float = 0.75  # presence from which the area may leave that range
+    confidence_weights: tuple[float, float, float] | None = None  # bias, a, b; None: states by score alone
+    uncertain_confidence: float = 0.5  # confidence below which a frame is uncertain
+    lost_confidence: float = 0.1  # confidence below which it is lost
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("size_step", "size_range"):
+            if getattr(self, name) is not None:
+                self.require_all(name, 1.0, open_low=True)
+        self.require_all("size_trust", 0.0)
+        self.require_all("uncertain_confidence lost_confidence", 0.0, 1.0)
+        weights = self.confidence_weights
+        good = weights is None or (
+            isinstance(weights, tuple)
+            and len(weights) == 3
+            and all(isinstance(w, float | int) for w in weights)
+        )
+        self.require(good, "confidence_weights", "three numbers (bias, of presence, of agreement), or None")
+        ordered = self.lost_confidence <= self.uncertain_confidence
+        self.require(ordered, "lost_confidence", "at most uncertain_confidence")
