@@ -63,6 +63,7 @@ COMMANDS: dict[str, Command] = {
     "export": Command(
         "pytracking.run_export", "write a trained network as safetensors and JSON, or a tracker as ONNX"
     ),
+    "weights": Command("pytracking.run_weights", "list, verify, find and add the weights of trackers"),
     "regress": Command(
         "ebm.tasks.tabular.command",
         "fit and report a table of your own; energies beside other densities",

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import safetensors.torch
+import torch
 from torch import Tensor
 
 from ebm.exceptions import InputError
@@ -51,7 +52,15 @@ def export_files(folder: Path, fields: Mapping[str, Any]) -> tuple[Path, Path]:
     return path, path.with_suffix(".json")
 
 
-def write_export(folder: Path, fields: Mapping[str, Any], source: str, weights: Weights = "auto") -> Path:
+def write_export(
+    folder: Path,
+    fields: Mapping[str, Any],
+    source: str,
+    weights: Weights = "auto",
+    *,
+    name: str | None = None,
+    half: bool = False,
+) -> Path:
     """Write the network of a checkpoint, without anything that only training needs.
 
     Args:
@@ -59,6 +68,8 @@ def write_export(folder: Path, fields: Mapping[str, Any], source: str, weights: 
         fields: of the checkpoint, from ``read_checkpoint``.
         source: its file name, recorded.
         weights: which weights.
+        name: of the two files, without their endings.
+        half: store matrices and kernels in 16 bits; they are 32 again where the file is read.
 
     Returns: the ``.safetensors`` file.
 
@@ -85,10 +96,20 @@ def write_export(folder: Path, fields: Mapping[str, Any], source: str, weights: 
         "source": source,
     }
     # Shared or strided memory cannot be stored as such.
-    state = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in fields[chosen].items()}
-    path, _ = export_files(folder, fields)
+    state = {key: tensor.detach().cpu().clone().contiguous() for key, tensor in fields[chosen].items()}
+    if half:
+        state = {key: _halved(tensor) for key, tensor in state.items()}
+    path = export_files(folder, fields)[0] if name is None else folder / f"{name}.safetensors"
     _write(path, state, about)
     return path
+
+
+def _halved(tensor: Tensor) -> Tensor:
+    """Matrices and kernels in 16 bits; vectors weigh little, and statistics may not fit."""
+    if tensor.dim() < 2 or tensor.dtype != torch.float32:
+        return tensor
+    small = tensor.half()
+    return small if bool(small.isfinite().all()) else tensor
 
 
 def _write(path: Path, state: Mapping[str, Tensor], about: Mapping[str, Any]) -> None:

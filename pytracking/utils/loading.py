@@ -9,6 +9,7 @@ from ebm.exceptions import InputError
 from ebm.files import expanded
 from pytracking.exported.names import DESCRIPTION
 from pytracking.parameter.base import Params
+from pytracking.weights.shipped import find_shipped
 
 if TYPE_CHECKING:
     from ltr.admin.exported import Weights
@@ -53,7 +54,8 @@ def find_weights(
     """Choose the weights of a parameter set.
 
     Looks at `checkpoint` alone if it is given; otherwise for the set's file names in the networks folders,
-    then for the newest checkpoint of its train setting in the workspace.
+    then among the weights that are installed with the package, then for the newest checkpoint of its train
+    setting in the workspace.
 
     Args:
         params: says file names and train setting.
@@ -79,9 +81,15 @@ def find_weights(
                 if found is not None:
                     return WeightsChoice(path=found, how=f"{stored} in the networks folder", weights=weights)
             looked.append(str(folder / name))
-    if params.train_setting is not None:
-        folder = workspace() / "checkpoints" / "ltr" / params.train_setting
-        newest = _newest(folder)
+    folder = None if params.train_setting is None else workspace() / "checkpoints/ltr" / params.train_setting
+    newest = None if folder is None else _newest(folder)
+    for name in params.network_files:
+        own = find_shipped(name)
+        if own is not None:
+            # What was trained here and is newer does not take their place unasked, but is named.
+            hint = f"; for your own training's: --checkpoint {newest}" if newest else ""
+            return WeightsChoice(path=own.path, how=f"installed with the package{hint}", weights=weights)
+    if folder is not None:
         if newest is not None:
             how = f"newest checkpoint of train setting {params.train_setting}"
             return WeightsChoice(path=newest, how=how, weights=weights)

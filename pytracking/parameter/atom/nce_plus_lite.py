@@ -9,7 +9,7 @@ __all__ = ["PARAMS"]
 
 PARAMS = replace(
     atom_nce_plus.PARAMS,
-    network_files=("atom_nce_plus_lite.safetensors",),
+    network_files=("atom_nce_plus_lite.pth.tar",),
     train_setting="bbreg/atom_nce_plus_lite",
     image_sample_size=256,
     search_area_scale=4.5,
