@@ -100,6 +100,13 @@ class Backbone(nn.Module):
         """A state dict of the same network under its own names, where the backbone knows other ones."""
         return state
 
+    def folded(self) -> Self:
+        """The same network for inference, its batch norms folded into convolutions where it knows how.
+
+        The network itself stays as it is.
+        """
+        return self
+
     def _check_outputs(self, wanted: Iterable[str], known: Iterable[str]) -> None:
         """Raise UnknownNameError for the first wanted output that this network does not have."""
         names = set(known)

