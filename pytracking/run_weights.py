@@ -137,9 +137,15 @@ def _add(args: argparse.Namespace) -> Iterator[str]:
 
 def _pack(args: argparse.Namespace) -> Iterator[str]:
     from ebm.integrity.json_files import read_sealed_json
-    from pytracking.weights.adding import pack_weights
+    from ebm.outputs import Output, require_outputs
+    from pytracking.weights.adding import files_of_pack, pack_weights
 
-    path, card = pack_weights(args.file, args.out, read_sealed_json(args.card), half=args.half)
+    told = read_sealed_json(args.card)
+    require_outputs(
+        [Output(name="a file of --out", path=path) for path in files_of_pack(args.out, told)],
+        {"the checkpoint": (args.file, args.file.with_suffix(".json")), "the card": args.card},
+    )
+    path, card = pack_weights(args.file, args.out, told, half=args.half)
     yield f"{path} ({path.stat().st_size / 1e6:.2f} MB), sha256 {card.weights_sha256}"
 
 

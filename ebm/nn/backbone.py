@@ -40,7 +40,7 @@ class Backbone(nn.Module):
         """Freeze exactly these parts; whatever was frozen before and is not named is released.
 
         Args:
-            layers: names of `parts`, or ``"all"``, or ``"none"`` (the same as empty).
+            layers: names of `parts`, or ``"all"`` (also as the only name), or ``"none"`` (the same as empty).
             statistics: False lets the batch norms of the frozen layers use and update batch statistics in
                 training mode. The published ATOM was trained so: its backbone drifts though it takes no
                 gradient.
@@ -49,6 +49,7 @@ class Backbone(nn.Module):
             UnknownNameError: if a name is no part of this backbone.
         """
         children = self.parts()
+        layers = "all" if tuple(layers) == ("all",) else layers
         if isinstance(layers, str):
             groups = {"all": tuple(children), "none": ()}
             if layers.lower() not in groups:

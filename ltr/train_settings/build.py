@@ -117,7 +117,8 @@ def _built(constructor: Any, recipe: TrainRecipe, backbone: str, source: str) ->
     options = {"frozen_backbone_layers": frozen} if "frozen_backbone_layers" in known else {}
     net = constructor(**recipe.network.kwargs, backbone_pretrained=False, **options)
     layers = list(net.feature_extractor.parts())
-    for name in recipe.network.frozen:  # also where none is frozen for lack of weights
+    named = () if recipe.network.frozen == ("all",) else recipe.network.frozen
+    for name in named:  # also where none is frozen for lack of weights
         if name not in layers:
             raise unknown_name("layer of the backbone to freeze", name, layers)
     net.feature_extractor.freeze(frozen, statistics=recipe.network.frozen_statistics)

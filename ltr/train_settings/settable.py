@@ -17,6 +17,8 @@ __all__ = ["set_fields"]
 
 T = TypeVar("T")
 
+SHORT = {"network.backbone": "network.kwargs.backbone"}  # what one would type -> the field
+
 
 def set_fields(recipe: TrainRecipe, assignments: Sequence[str]) -> TrainRecipe:
     """The recipe with fields replaced, in order, and checked when all of them are.
@@ -47,7 +49,7 @@ def _assigned(recipe: TrainRecipe, assignment: str) -> TrainRecipe:
         )
     if key in FIXED:
         raise InputError(f"{key!r} names the setting and cannot be set.")
-    return _with(recipe, key.split("."), text, key)
+    return _with(recipe, SHORT.get(key, key).split("."), text, key)
 
 
 def _with(owner: T, path: Sequence[str], text: str, key: str) -> T:

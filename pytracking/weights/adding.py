@@ -15,7 +15,7 @@ from pytracking.utils.loading import WeightsChoice, load_tracking_network
 from pytracking.weights.card import ModelCard, card_of, write_card
 from pytracking.weights.shipped import CARD, bare_name
 
-__all__ = ["add_weights", "pack_weights", "parameter_sets", "sets_of_file"]
+__all__ = ["add_weights", "files_of_pack", "pack_weights", "parameter_sets", "sets_of_file"]
 
 
 def parameter_sets() -> Iterator[tuple[str, str, Params]]:
@@ -100,6 +100,19 @@ def _copy(original: Path, copy: Path) -> None:
         raise InputError(f"{copy} cannot be written: {error.strerror or error}.") from error
 
 
+def files_of_pack(folder: Path, told: Mapping[str, Any]) -> list[Path]:
+    """What `pack_weights` writes: weights, their description, the card and its page.
+
+    Raises:
+        InputError: if the card's fields have no name that a file can have.
+    """
+    name = told.get("name")
+    if not isinstance(name, str) or not name or Path(name).name != name:
+        raise InputError(f"A model card names its weights file; name is {name!r}.")
+    page = CARD.replace(".json", ".md")
+    return [folder / f"{name}{ending}" for ending in (".safetensors", ".json", CARD, page)]
+
+
 def pack_weights(
     checkpoint: Path, folder: Path, told: Mapping[str, Any], *, half: bool = True
 ) -> tuple[Path, ModelCard]:
@@ -129,7 +142,11 @@ def pack_weights(
     own = {"network": built.fun_name, "input_mean": mean, "input_std": std}
     card_of({**told, **own, "weights_sha256": ""}, folder)  # refused before anything is written
     path = write_export(
-        folder, read_checkpoint(checkpoint), checkpoint.name, name=str(told["name"]), half=half
+        folder,
+        read_checkpoint(checkpoint),
+        checkpoint.name,
+        name=files_of_pack(folder, told)[0].stem,
+        half=half,
     )
     card = card_of({**told, **own, "weights_sha256": sha256_of(path)}, folder)
     write_card(path.with_name(path.stem + CARD), card)

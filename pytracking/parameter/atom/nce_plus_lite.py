@@ -22,6 +22,10 @@ PARAMS = replace(
     response_floor=None,
     init_gn_iter=1,
     init_cg_iter=30,
+    # Half of the usual steps and starts: on held-out videos 0.006 of AUC less, and a quarter of the time.
+    num_init_random_boxes=4,
+    box_refinement_iter=5,
+    box_refinement_step_length=(1e-3, 5e-3),
     train_skipping=8,
     cg_iter=3,
     hard_negative_cg_iter=3,

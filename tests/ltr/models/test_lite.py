@@ -1,5 +1,7 @@
 """The light networks: any backbone by its name, levels joined cell by cell, gradients where they belong."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -10,6 +12,9 @@ from ltr.models.backbone.named import layers_of_strides, make_backbone
 from ltr.models.bbreg.atom import atomnet_lite
 from ltr.models.layers.levels import JoinLevels, join_levels
 from ltr.models.tracking.dimpnet import dimpnet_lite
+from ltr.train_settings.build import build_network
+from ltr.train_settings.recipe import find_recipe
+from ltr.train_settings.settable import set_fields
 
 NARROW = {"iou_input_dim": (8, 8), "iou_inter_dim": (8, 8), "iou_hidden_dim": (8, 8)}
 BOXES = torch.tensor([20.0, 24.0, 18.0, 16.0]).expand(1, 2, 4)
@@ -104,3 +109,15 @@ def test_weights_of_another_normalisation_are_refused(tmp_path) -> None:
         write_checkpoint(path, {**network_fields(net), "net_info": own | wrong})
         with pytest.raises(InputError, match=r"another normalisation.*this ATOMnet takes \[0\.\d+"):
             load_network(path)
+
+
+def test_a_recipe_names_any_backbone_and_freezes_all_of_it() -> None:
+    recipe = find_recipe("bbreg", "atom_nce_plus_small")
+    changes = ["network.constructor=atomnet_lite", "network.backbone=resnet18", "network.frozen=all"]
+    changed = set_fields(recipe, changes)
+    assert changed.network.kwargs["backbone"] == "resnet18"
+    network = replace(changed.network, kwargs=NARROW | changed.network.kwargs)
+    net = build_network(replace(changed, network=network), resumed="imagenet").net
+    assert net.bb_regressor_layer == ["layer2", "layer3"]
+    assert not any(p.requires_grad for p in net.feature_extractor.parameters())
+    assert net.info["input_mean"] == [0.485, 0.456, 0.406]

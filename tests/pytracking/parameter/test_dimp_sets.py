@@ -58,6 +58,7 @@ def test_sets_that_differ_in_their_network_alone() -> None:
         *((name, "super_dimp") for name in ("kld_is18", "nce18", "nce_plus18")),
         *((name, "super_dimp") for name in ("super_dimp18", "super_dimp18_simple")),
         *((name, "nce_plus_small") for name in ("kld_is_small", "super_dimp_simple_small")),
+        ("kld_is_lite", "nce_plus_lite"),
     ):
         assert replace(dimp(name), **own) == replace(dimp(parent), **own), name
 

@@ -55,6 +55,8 @@ def test_two_runs_give_identical_boxes(name: str, sequence: str, test_data: Path
     assert isinstance(params, ATOMParams)
     if FRAMES == 0:
         params = replace(params, image_sample_size=128, compressed_dim=16, init_cg_iter=12)
+        if params.classifier_strides:  # the small network has no stride of 16
+            params = replace(params, classifier_strides=(4, 8))
     torch.manual_seed(1)
     first = tracks(params, name, frames, box)
     torch.manual_seed(2)

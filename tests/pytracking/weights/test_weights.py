@@ -199,6 +199,19 @@ def test_packing_by_the_command(packed: Path, tmp_path: Path, capsys: pytest.Cap
     assert read_card(out / f"{NAME}.card.json").weights_sha256 in text
 
 
+def test_packing_writes_over_none_of_what_it_reads(
+    packed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    card = tmp_path / f"{NAME}.card.json"
+    card.write_text(json.dumps(TOLD), encoding="utf-8")
+    argv = ("pack", str(packed / "best.pth.tar"), "--card", str(card), "--out", str(tmp_path))
+    code, _, err = answer(capsys, *argv)
+    assert (code, "the card" in err) == (2, True)
+    assert json.loads(card.read_text("utf-8")) == TOLD
+    card.write_text(json.dumps({**TOLD, "name": "../elsewhere"}), encoding="utf-8")
+    assert "names its weights file" in answer(capsys, *argv)[2]
+
+
 def test_added_weights_are_found_by_the_sets_that_look_for_them(
     own: Path, packed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
