@@ -159,8 +159,8 @@ def dimp(
             f"feat_stride is {arguments.feat_stride}, but {layer} of this backbone has stride {stride}: pass "
             f"feat_stride={stride} or another classification_layer."
         )
-    extractor = features(body.backbone.out_feature_channels(layer), arguments, final_relu)
     initializer = _initializer(arguments, stride, pool_square, init_weights)
+    extractor = features(body.backbone.out_feature_channels(layer), arguments, final_relu)
     classifier = LinearFilter(arguments.filter_size, initializer, optimizer, extractor)
     return DiMPParts(body.backbone, classifier, body.bb_regressor, layer, body.bb_regressor_layer)
 
