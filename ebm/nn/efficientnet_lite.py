@@ -169,10 +169,9 @@ class EfficientNetLite0(Backbone):
         for module, norms in pairs:
             for conv, norm in norms.items():
                 before, behind = module.get_submodule(conv), module.get_submodule(norm)
-                assert isinstance(before, SameConv2d)
-                assert isinstance(behind, nn.BatchNorm2d)
-                setattr(module, conv, fuse_conv_bn_eval(before, behind))
-                setattr(module, norm, nn.Identity())
+                if isinstance(before, SameConv2d) and isinstance(behind, nn.BatchNorm2d):
+                    setattr(module, conv, fuse_conv_bn_eval(before, behind))
+                    setattr(module, norm, nn.Identity())
         return copied.requires_grad_(False)
 
     def imagenet_state(self) -> tuple[dict[str, Tensor], str]:

@@ -84,6 +84,9 @@ def test_folded_batch_norms_change_no_feature_and_not_the_network() -> None:
     assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in folded.modules())
     assert all(torch.equal(value, before[key]) for key, value in net.state_dict().items())
     assert (folded.mean, folded.strides) == (net.mean, net.strides)
+    with torch.no_grad():
+        again = folded.folded()(images, ["stride8"])["stride8"]
+    torch.testing.assert_close(again, folded(images, ["stride8"])["stride8"])
 
 
 def test_weights_of_other_names_are_taken_in_order_and_the_rest_is_left(net: EfficientNetLite0) -> None:
