@@ -11,9 +11,10 @@ __all__ = ["StateParams"]
 class StateParams(Params):
     """Limits of a box's size, and the calibrated confidence that decides ``ok``, ``uncertain`` or ``lost``.
 
-    The confidence is the logistic function of ``bias + a * presence + b * agreement``: how sure the
-    classifier is, and the share of the ascents on the energy that end at the same box. Fitted on videos that
-    trained nothing, it is the probability that the box overlaps the target's by at least 0.5.
+    The confidence is the logistic function of ``bias + a * presence + b * energy``: how sure the classifier
+    is, and what the box branch gives to the box. Fitted on videos that trained nothing, it is the probability
+    that the box overlaps the target's by at least 0.5. An energy that was trained by NCE is a log-density of
+    its own accord, whose height tells frames apart.
     """
 
     size_step: float | None = None  # a refined side changes by this factor at most in a frame; None: any
@@ -36,6 +37,6 @@ class StateParams(Params):
             and len(weights) == 3
             and all(isinstance(w, float | int) for w in weights)
         )
-        self.require(good, "confidence_weights", "three numbers (bias, of presence, of agreement), or None")
+        self.require(good, "confidence_weights", "three numbers (bias, of presence, of energy), or None")
         ordered = self.lost_confidence <= self.uncertain_confidence
         self.require(ordered, "lost_confidence", "at most uncertain_confidence")

@@ -1,5 +1,6 @@
 """What every tracker promises: two calls, and a result with box, score and state."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
@@ -89,6 +90,7 @@ class Tracked:
         flag: the finer flag behind `state`.
         confidence: probability, in [0, 1], that the box overlaps the target's by at least 0.5, as it was
             calibrated for the weights; None where it was not, and states follow from the score alone.
+        energy: of the box, as the box branch gives it; minus infinity where no box was refined.
         covariance: float64 ``[4, 4]`` of (x, y, w, h), px^2, of the Gaussian that is curved as the energy is
             at the box; None if not asked for.
     """
@@ -97,6 +99,7 @@ class Tracked:
     score: float
     flag: Flag
     confidence: float | None = None
+    energy: float = -math.inf
     covariance: NDArray[np.float64] | None = None
     lazy_density: LazyDensity = field(default=NO_ENERGY, repr=False)
 

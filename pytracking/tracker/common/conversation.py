@@ -1,5 +1,6 @@
 """What the trackers share: cropper, classifier with memory, localisation and box refiner in conversation."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
@@ -249,7 +250,8 @@ class ClassifierTracker(SeveralTargets):
         """Learn from the frame, and answer."""
         found = search.found
         refined = found.flag is not Flag.NOT_FOUND
-        sure = confidence(found.presence, self.refiner.agreement if refined else 0.0, self.params)
+        energy = self.refiner.energy if refined and self.params.use_iou_net else -math.inf
+        sure = confidence(found.presence, energy, self.params) if self.params.use_iou_net else None
         flag = judged(found.flag, sure, self.params)
         seen = flag is not Flag.NOT_FOUND
         if refined and not seen:  # found, and not believed
@@ -270,6 +272,7 @@ class ClassifierTracker(SeveralTargets):
             score=score,
             flag=flag,
             confidence=sure,
+            energy=energy,
             covariance=covariance,
             lazy_density=self._density,
         )

@@ -3,18 +3,14 @@
 import math
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from ebm.boxes import box_iou
 from pytracking.parameter.state_params import StateParams
 from pytracking.tracker.base import Flag
 
-__all__ = ["agreement", "confidence", "guarded_size", "judged"]
+__all__ = ["confidence", "energy_found", "guarded_size", "judged"]
 
 Array = NDArray[np.float64]
-
-SAME_BOX = 0.75  # IoU from which two ascents count as ended at one box
 
 
 def guarded_size(size: Array, last: Array, first: Array, presence: float, params: StateParams) -> Array:
@@ -40,29 +36,32 @@ def guarded_size(size: Array, last: Array, first: Array, presence: float, params
     return size * math.sqrt(min(max(area, lowest), highest) / area)
 
 
-def agreement(boxes: Array, scores: Array, box: Array) -> float:
-    """Share of the ascents that end at a box, in [0, 1]; 0 where none ended well.
+def energy_found(scores: Array, count: int) -> float:
+    """Mean energy of the best boxes, of those with a finite one; minus infinity where there is none.
 
     Args:
-        boxes: where they ended, x, y, w, h ``[S, 4]``.
-        scores: their energies ``[S]``; those that are not finite count as ended elsewhere.
-        box: x, y, w, h ``[4]``.
+        scores: energies of the boxes where the ascents ended, ``[S]``.
+        count: how many boxes are averaged to the one found.
     """
-    good = np.isfinite(boxes).all(axis=1) & np.isfinite(scores) & (boxes[:, 2:] > 0).all(axis=1)
-    if not good.any():
-        return 0.0
-    overlaps = box_iou(torch.from_numpy(box), torch.from_numpy(boxes[good])).numpy()
-    return float((overlaps >= SAME_BOX).sum() / len(boxes))
+    good = np.sort(scores[np.isfinite(scores)])[::-1][:count]
+    return float(good.mean()) if len(good) else -math.inf
 
 
-def confidence(presence: float, agreed: float, params: StateParams) -> float | None:
-    """Probability that the box is the target's, in [0, 1]; None where it was not calibrated."""
+def confidence(presence: float, energy: float, params: StateParams) -> float | None:
+    """Probability that the box is the target's, in [0, 1]; None where it was not calibrated.
+
+    Args:
+        presence: how sure the classifier is that the target is there, in [0, 1].
+        energy: of the box found; minus infinity where none was.
+        params: the weights.
+    """
     if params.confidence_weights is None:
         return None
-    bias, of_presence, of_agreement = params.confidence_weights
-    return float(
-        1 / (1 + math.exp(-min(max(bias + of_presence * presence + of_agreement * agreed, -500), 500)))
-    )
+    if energy == -math.inf:
+        return 0.0
+    bias, of_presence, of_energy = params.confidence_weights
+    logit = bias + of_presence * presence + of_energy * energy
+    return 1 / (1 + math.exp(-min(max(logit, -500.0), 500.0)))
 
 
 def judged(flag: Flag, sure: float | None, params: StateParams) -> Flag:

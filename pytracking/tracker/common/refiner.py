@@ -13,7 +13,7 @@ from pytracking.parameter.base import RefineParams
 from pytracking.parameter.state_params import StateParams
 from pytracking.tracker.base import Flag
 from pytracking.tracker.common.geometry import CropView, TargetState
-from pytracking.tracker.common.judge import agreement, guarded_size
+from pytracking.tracker.common.judge import energy_found, guarded_size
 
 if TYPE_CHECKING:  # an exported box branch needs no torch; see `refine_together`
     import torch
@@ -48,8 +48,8 @@ class BoxRefiner:
         self.head: BoxEnergy | None = None
         self._maps: list[arrays.Array] | None = None
         self._smallest = self._first_size = np.zeros(2)
-        self.agreement = 1.0
-        """Share of the last frame's ascents that ended at its box, in [0, 1]."""
+        self.energy = -np.inf
+        """Of the box that the last refinement found; minus infinity where it found none."""
         self._last_position: Array | None = None
 
     def watch(self, wanted: bool) -> None:
@@ -76,7 +76,7 @@ class BoxRefiner:
 
             self.head = folded(self.regressor, self.modulation)
         self._smallest = np.minimum(self.params.min_target_size, state.size)
-        self._first_size, self.agreement = state.size, 1.0
+        self._first_size = state.size
         self._last_position = None
 
     def refine(
@@ -119,10 +119,9 @@ class BoxRefiner:
         params, state = self.params, job.state
         self._maps = maps
         best = mean_of_best(rows[:, :4], rows[:, 4], params)
+        self.energy = -np.inf if best is None else energy_found(rows[:, 4], params.iounet_k)
         if best is None:
-            self.agreement = 0.0
             return state
-        self.agreement = agreement(rows[:, :4], rows[:, 4], best)
         drift = params.reproduces("half_pixel_drift")
         position, size = job.view.locate(best, half_pixel_drift=drift)
         if not params.reproduces("unlimited_size"):

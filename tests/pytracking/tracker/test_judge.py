@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ebm.exceptions import DomainError
+from ebm.exceptions import DomainError, InputError
+from pytracking.analysis.confidence import fit_confidence
 from pytracking.parameter.state_params import StateParams
 from pytracking.tracker.base import Flag
-from pytracking.tracker.common.judge import agreement, confidence, guarded_size, judged
+from pytracking.tracker.common.judge import confidence, energy_found, guarded_size, judged
 
 FIRST = np.array([40.0, 20.0])
 LIMITED = StateParams(size_step=1.1, size_range=4.0, size_trust=0.75)
@@ -53,20 +54,39 @@ def test_no_size_breaks_a_limit(
     assert min(0.25, before) * (1 - 1e-9) <= ratio <= max(4.0, before) * (1 + 1e-9)
 
 
-def test_the_agreement_is_the_share_of_ascents_that_end_at_the_box() -> None:
-    box = np.array([10.0, 10.0, 20.0, 20.0])
-    boxes = np.array([box, box + [1, 0, 0, 0], box + [10, 0, 0, 0], [np.nan, 0, 1, 1]])
-    assert agreement(boxes, np.zeros(4), box) == 0.5  # IoU 1, 19 / 21, 1 / 3, none
-    assert agreement(boxes, np.array([0.0, np.nan, 0.0, 0.0]), box) == 0.25
-    assert agreement(boxes[3:], np.zeros(1), box) == 0.0
+def test_the_energy_found_is_the_mean_of_the_best() -> None:
+    scores = np.array([1.0, np.nan, 5.0, 4.0, np.inf, -9.0])
+    assert energy_found(scores, 2) == 4.5
+    assert energy_found(scores[:1], 3) == 1.0
+    assert energy_found(scores[1:2], 3) == -math.inf
 
 
 def test_the_confidence_is_the_logistic_function() -> None:
-    params = StateParams(confidence_weights=(-3.0, 4.0, 2.0))
-    assert confidence(0.5, 0.5, params) == 0.5
-    assert confidence(1.0, 1.0, params) == pytest.approx(1 / (1 + math.exp(-3)))
+    params = StateParams(confidence_weights=(-3.0, 4.0, 0.25))
+    assert confidence(0.5, 4.0, params) == 0.5
+    assert confidence(1.0, 8.0, params) == pytest.approx(1 / (1 + math.exp(-3)))
+    assert confidence(1.0, -math.inf, params) == 0.0  # no box was found
     assert confidence(1.0, 1.0, replace(params, confidence_weights=(-1e9, 0.0, 0.0))) < 1e-9
     assert confidence(1.0, 1.0, StateParams()) is None
+
+
+def test_the_fit_finds_the_weights_that_made_the_frames() -> None:
+    generator = np.random.default_rng(0)
+    presence, energy = generator.uniform(0, 1, 20_000), generator.normal(10, 10, 20_000)
+    chance = 1 / (1 + np.exp(-(-2 + 3 * presence + 0.2 * energy)))
+    found = fit_confidence(presence, energy, generator.uniform(size=20_000) < chance)
+    np.testing.assert_allclose(found, (-2, 3, 0.2), atol=0.15)
+
+
+def test_a_fit_without_a_mistake_or_with_nothing_else_stays_finite() -> None:
+    presence, energy = np.linspace(0, 1, 50), np.linspace(-5, 20, 50)
+    for good in (np.ones(50, bool), np.zeros(50, bool), energy > 0):
+        assert np.isfinite(fit_confidence(presence, energy, good)).all()
+    with pytest.raises(InputError, match="no frame"):
+        fit_confidence(presence[:0], energy[:0], np.zeros(0, bool))
+    lost = np.full(50, -math.inf)
+    with pytest.raises(InputError, match="no frame"):
+        fit_confidence(presence, lost, good)
 
 
 @pytest.mark.parametrize(
