@@ -15,6 +15,8 @@ from pytracking.utils.loading import WeightsChoice, load_tracking_network
 from pytracking.weights.card import ModelCard, card_of, write_card
 from pytracking.weights.shipped import CARD, bare_name
 
+CALIBRATED = ("confidence_weights", "uncertain_confidence", "lost_confidence")
+
 __all__ = ["add_weights", "files_of_pack", "pack_weights", "parameter_sets", "sets_of_file"]
 
 
@@ -121,7 +123,8 @@ def pack_weights(
     Args:
         checkpoint: a checkpoint or an export.
         folder: where the four files go.
-        told: fields of the card but those that follow from the file: its hash, network and input.
+        told: fields of the card but those that follow from the file: its hash, network and input. What its
+            ``calibration`` says of the confidence is also written for the tracker, see `StateParams`.
         half: store matrices and kernels in 16 bits.
 
     Returns:
@@ -141,9 +144,13 @@ def pack_weights(
     assert isinstance(built, NetConstructor)  # without it the network could not have been loaded
     own = {"network": built.fun_name, "input_mean": mean, "input_std": std}
     card_of({**told, **own, "weights_sha256": ""}, folder)  # refused before anything is written
+    fields = read_checkpoint(checkpoint)
+    calibration = told.get("calibration", {})
+    measured = {key: calibration[key] for key in CALIBRATED if key in calibration}
+    fields = {**fields, "net_info": {**(fields.get("net_info") or {}), **measured}}
     path = write_export(
         folder,
-        read_checkpoint(checkpoint),
+        fields,
         checkpoint.name,
         name=files_of_pack(folder, told)[0].stem,
         half=half,

@@ -199,6 +199,16 @@ def test_packing_by_the_command(packed: Path, tmp_path: Path, capsys: pytest.Cap
     assert read_card(out / f"{NAME}.card.json").weights_sha256 in text
 
 
+def test_a_calibrated_confidence_goes_to_the_tracker(own: Path, packed: Path, tmp_path: Path) -> None:
+    calibration = {"confidence_weights": [-1.0, 2.0, 0.3], "lost_confidence": 0.05, "frames": 199}
+    path, card = pack_weights(packed / "best.pth.tar", tmp_path / "out", {**TOLD, "calibration": calibration})
+    assert card.calibration["frames"] == 199
+    tracker = pytracking.load("atom", "nce_plus_lite", path, device="cpu")
+    assert tracker.params.confidence_weights == (-1.0, 2.0, 0.3)
+    assert tracker.params.lost_confidence == 0.05
+    assert tracker.params.uncertain_confidence == 0.5
+
+
 def test_packing_writes_over_none_of_what_it_reads(
     packed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
