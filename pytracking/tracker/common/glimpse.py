@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from pytracking.features.preprocessing import Pixels
-    from pytracking.tracker.common.geometry import CropView, ScoreGrid
+    from pytracking.tracker.common.geometry import CropView, ScoreGrid, TargetState
     from pytracking.tracker.common.localize import Localization
     from pytracking.tracker.common.memory import SampleMemory
 
@@ -61,6 +61,7 @@ class Search:
 
     Attributes:
         found: where the classifier sees it.
+        before: the target in the last frame.
         view: the crop of the winning search scale.
         frame: image (H, W), px.
         features: the classifier's, of that crop, ``[1, C, h, w]``.
@@ -71,6 +72,7 @@ class Search:
     """
 
     found: "Localization"
+    before: "TargetState"
     view: "CropView"
     frame: tuple[int, int]
     features: Any
