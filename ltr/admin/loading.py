@@ -9,7 +9,7 @@ from torch import nn
 
 from ebm.exceptions import InputError
 from ebm.files import expanded
-from ebm.nn.backbone import input_statistics
+from ebm.input_statistics import input_statistics
 from ltr.admin.backbone_weights import BackboneWeights, load_backbone_weights
 from ltr.admin.budget import MemoryBudget
 from ltr.admin.checkpoint_io import read_checkpoint, write_checkpoint

@@ -133,7 +133,7 @@ def pack_weights(
     Raises:
         InputError: if the checkpoint cannot be read, or the card is incomplete.
     """
-    from ebm.nn.backbone import input_statistics
+    from ebm.input_statistics import input_statistics
     from ltr.admin.exported import write_export
     from ltr.admin.loading import load_network, read_checkpoint
     from ltr.admin.model_constructor import NetConstructor

@@ -91,7 +91,7 @@ def verify_shipped(name: str, folder: Path | None = None) -> tuple[Shipped, Any]
         UnknownNameError: if there are none of that name, with the nearest.
         InputError: naming the first promise that does not hold.
     """
-    from ebm.nn.backbone import input_statistics
+    from ebm.input_statistics import input_statistics
     from pytracking.utils.loading import WeightsChoice, load_tracking_network
 
     found = find_shipped(name, folder)
