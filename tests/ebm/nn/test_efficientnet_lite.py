@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from ebm.exceptions import InputError, UnknownNameError
-from ebm.nn.backbone import IMAGENET_MEAN, input_statistics
+from ebm.input_statistics import IMAGENET_MEAN, input_statistics
 from ebm.nn.efficientnet_lite import PACKAGE, EfficientNetLite0, SameConv2d
 
 LAYERS = {"stride2": 16, "stride4": 24, "stride8": 40, "stride16": 112}
