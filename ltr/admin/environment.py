@@ -73,6 +73,18 @@ DATASETS: Mapping[str, DatasetInfo] = {
         example="/data/ILSVRC2015",
         trains=True,
     ),
+    "photos": DatasetInfo(
+        title="photos with boxes",
+        holds="my_photos/annotations/instances_train.json and my_photos/train",
+        example="/data/photos",
+        trains=True,
+    ),
+    "videos": DatasetInfo(
+        title="videos with boxes",
+        holds="my_video/img/0001.jpg and my_video/groundtruth_rect.txt",
+        example="/data/videos",
+        trains=True,
+    ),
     "otb": DatasetInfo(title="OTB-100", holds="Basketball/img/0001.jpg", example="/data/OTB100", tracks=True),
     "uav": DatasetInfo(
         title="UAV123", holds="data_seq/UAV123 and anno/UAV123", example="/data/UAV123", tracks=True

@@ -45,7 +45,7 @@ def _find_version(root: Path, split: str, version: str | None) -> str:
     Raises:
         InputError: if it is not there.
     """
-    pattern = re.compile(rf"instances_{re.escape(split)}(\w+)\.json")
+    pattern = re.compile(rf"instances_{re.escape(split)}(\w*)\.json")
     folder = root / "annotations"
     matches = [pattern.fullmatch(name) for name in sorted(os.listdir(folder))] if folder.is_dir() else []
     there = [match[1] for match in matches if match]
@@ -220,7 +220,8 @@ class MSCOCOSeq:
         Args:
             root: the folder of ``annotations/`` and ``images/``; None: the configured one.
             split: ``"train"`` or ``"val"``.
-            version: the release, e.g. ``"2014"`` or ``"2017"``; None: 2014 if it is there, otherwise what is.
+            version: the release, e.g. ``"2014"`` or ``"2017"``; None: 2014 if it is there, otherwise what is,
+                also a file without one, ``instances_train.json`` beside ``train/``.
             allow_missing: use the images that are there; `missing` names the others.
 
         Raises:

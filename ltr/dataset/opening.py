@@ -48,6 +48,12 @@ def _imagenetvid(root: Path, **options: Any) -> VideoDataset:
     return ImagenetVID(root, **options)
 
 
+def _photos(root: Path, **options: Any) -> VideoDataset:
+    from ltr.dataset.photos import Photos
+
+    return Photos(root, **options)
+
+
 def _folder(root: Path, **options: Any) -> VideoDataset:
     from ltr.dataset.own_folders import FolderVideos
 
@@ -60,6 +66,8 @@ KINDS: Mapping[str, Callable[..., VideoDataset]] = {
     "trackingnet": _trackingnet,
     "coco": _coco,
     "imagenetvid": _imagenetvid,
+    "photos": _photos,
+    "videos": _folder,
 }
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["build_parser", "main", "show_report"]
 
-WITH_SPLITS = ("lasot", "got10k", "coco")
+WITH_SPLITS = ("lasot", "got10k", "coco", "photos")
 _EXAMPLES = """\
 examples:
   ebmtrack dataset check lasot

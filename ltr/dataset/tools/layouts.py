@@ -20,6 +20,7 @@ from ltr.dataset.lasot import LaSOT, lasot_names
 from ltr.dataset.opening import detect_kind, open_path
 from ltr.dataset.own_folders import FolderVideos
 from ltr.dataset.packed import PackedVideos
+from ltr.dataset.photos import Photos
 from ltr.dataset.subfolders import subfolders
 from ltr.dataset.tools.faults import WHOLE, Finding, Report
 from ltr.dataset.tools.sequences import check_annotation, check_image, check_sequence, check_sizes, image_size
@@ -187,8 +188,10 @@ def _has_bytes(source: Path | Slice) -> bool:
         return False
 
 
-def _check_coco(root: Path, split: str | None, deep: bool) -> tuple[list[Finding], list[Checked]]:
-    dataset = MSCOCOSeq(root, split or "train", allow_missing=True)
+def _check_pictures(
+    reader: type[MSCOCOSeq] | type[Photos], root: Path, split: str | None, deep: bool
+) -> tuple[list[Finding], list[Checked]]:
+    dataset = reader(root, split or "train", allow_missing=True)
     found = [Finding(image, "missing image", "annotated, but not there") for image in dataset.missing]
     found += [
         Finding(name, "box without area", "left out", note=True)
@@ -241,7 +244,8 @@ _CHECKS: Mapping[str, Check] = {
     "lasot": _check_lasot,
     "got10k": _check_got10k,
     "trackingnet": _check_trackingnet,
-    "coco": _check_coco,
+    "coco": partial(_check_pictures, MSCOCOSeq),
+    "photos": partial(_check_pictures, Photos),
     "packed": _check_packed,
 }
 
