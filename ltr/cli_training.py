@@ -12,6 +12,7 @@ from ltr.train_settings.recipe import find_recipe
 from ltr.train_settings.session import train
 from ltr.train_settings.settable import set_fields
 from ltr.train_settings.shown import show_recipe
+from ltr.trainers.time_limit import parse_duration
 
 __all__ = ["train_command"]
 
@@ -74,5 +75,6 @@ def _run_options(options: argparse.Namespace) -> RunOptions:
         tolerance=Tolerance(skip_broken=options.skip_broken, unreadable=options.unreadable),
         compile=options.compile,
         log=options.log_to,
+        max_time=None if options.max_time is None else parse_duration(options.max_time),
         dry_run=options.dry_run,
     )

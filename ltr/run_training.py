@@ -133,6 +133,11 @@ def _add_run_options(group: argparse._ArgumentGroup) -> None:
         help="compile the backbone with torch.compile (default backend: inductor)",
     )
     group.add_argument(
+        "--max-time",
+        metavar="TIME",
+        help="end well after so long, e.g. 45m or 1.5h: learning rates fall to their last as the time ends",
+    )
+    group.add_argument(
         "--dry-run",
         action="store_true",
         help="three steps: what memory and time they take; write nothing",

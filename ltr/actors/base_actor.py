@@ -24,6 +24,10 @@ class BaseActor(ABC):
     def __call__(self, batch: Mapping[str, Any]) -> tuple[Tensor, dict[str, Tensor]]:
         """Loss ``[]`` to differentiate, and detached scalars ``[]`` by name, still on the device."""
 
+    def measure(self, batch: Mapping[str, Any]) -> dict[str, Tensor]:
+        """Further scalars ``[]`` of a batch that validates, by name; the network is in evaluation mode."""
+        return {}
+
     def to(self, device: torch.device) -> "BaseActor":
         """Move the network."""
         self.net.to(device)

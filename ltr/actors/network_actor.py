@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ebm.input_statistics import input_statistics
 from ebm.lookup import lookup
 from ltr.actors.base_actor import BaseActor
 from ltr.actors.images import normalise_images
+from ltr.actors.refined_overlap import RefinedOverlap
 
 __all__ = ["NetworkActor", "Precision"]
 
@@ -36,6 +37,34 @@ class NetworkActor(BaseActor):
         self.precision = precision
         self.channels_last = channels_last
         self._statistics = input_statistics(net)
+        self.refined: RefinedOverlap | None = None
+
+    def measure(self, batch: Mapping[str, Any]) -> dict[str, Tensor]:
+        """How well refined boxes overlap with the labels, if `refined` is set."""
+        if self.refined is None:
+            return {}
+        features = {part: self.features(batch, part) for part in ("train", "test")}
+        with self._autocast(batch["test_images"].device.type):
+            return self.refined(self.net, features, batch)
+
+    def features(self, batch: Mapping[str, Any], part: str) -> dict[str, Tensor]:
+        """Backbone features of a batch's frames, layer name -> ``[I * B, C, H, W]``.
+
+        Args:
+            batch: as `predict` takes it.
+            part: ``"train"`` or ``"test"``.
+        """
+        net: Any = self.net
+        with self._autocast(batch[f"{part}_images"].device.type):
+            return dict(net.extract_backbone_features(self._images(batch, part).flatten(0, 1)))
+
+    def _images(self, batch: Mapping[str, Any], part: str) -> Tensor:
+        mean, std = self._statistics
+        images, gain = batch[f"{part}_images"], batch[f"{part}_gain"]
+        return normalise_images(images, gain, self.channels_last, mean=mean, std=std)
+
+    def _autocast(self, device: str) -> torch.autocast:
+        return torch.autocast(device, dtype=_DTYPES[self.precision], enabled=self.precision != "fp32")
 
     def predict(self, batch: Mapping[str, Any], **further: Any) -> Any:
         """What the network returns for a batch.
@@ -46,16 +75,8 @@ class NetworkActor(BaseActor):
                 ``[I, B, P, 4]``.
             **further: arguments of the network beside these.
         """
-        mean, std = self._statistics
-        train, test = (
-            normalise_images(
-                batch[f"{part}_images"], batch[f"{part}_gain"], self.channels_last, mean=mean, std=std
-            )
-            for part in ("train", "test")
-        )
-        with torch.autocast(
-            train.device.type, dtype=_DTYPES[self.precision], enabled=self.precision != "fp32"
-        ):
+        train, test = self._images(batch, "train"), self._images(batch, "test")
+        with self._autocast(train.device.type):
             return self.net(
                 train_imgs=train,
                 test_imgs=test,

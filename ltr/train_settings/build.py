@@ -171,7 +171,10 @@ def count_parameters(net: nn.Module) -> Mapping[str, int]:
 
 
 def build_config(
-    recipe: TrainRecipe, parts: int | None, extra: Mapping[str, Any] | None = None
+    recipe: TrainRecipe,
+    parts: int | None,
+    extra: Mapping[str, Any] | None = None,
+    max_time: float | None = None,
 ) -> TrainerConfig:
     """What a recipe tells the training loop.
 
@@ -179,6 +182,7 @@ def build_config(
         recipe: what is trained.
         parts: into which a batch is split, None to decide by the free memory.
         extra: what checkpoints carry besides, plain data.
+        max_time: seconds that the run may take, None for no limit.
     """
     sampling = recipe.sampling
     return TrainerConfig(
@@ -193,6 +197,7 @@ def build_config(
         groups=recipe.groups,
         seed=recipe.seed,
         parts=parts,
+        max_time=max_time,
         settings=recipe.plain(),
         extra=dict(extra or {}),
     )

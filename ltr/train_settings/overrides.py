@@ -35,6 +35,7 @@ class RunOptions:
         tolerance: what may be wrong with the data.
         compile: backend of torch.compile for the backbone, None to leave it as it is.
         log: sinks for the numbers of every epoch, e.g. ``"tensorboard"``.
+        max_time: seconds that the run may take, over all its parts; None for no limit.
         dry_run: make three steps, say what they took, and write nothing.
     """
 
@@ -55,6 +56,7 @@ class RunOptions:
     tolerance: Tolerance = STRICT
     compile: str | None = None
     log: Sequence[str] = ()
+    max_time: float | None = None
     dry_run: bool = False
 
     @property

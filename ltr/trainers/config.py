@@ -28,6 +28,8 @@ class TrainerConfig:
         groups: groups in which a batch is computed whatever the number of processes; None: one a process.
         seed: of the random numbers that a fixed number of groups draws.
         parts: parts in which a group is computed; None to let the free memory decide.
+        max_time: seconds of wall time that the run may take, over all its parts; where they end before the
+            schedule does, its learning rates follow the time. None for no limit.
         settings: the recipe as plain data, stored in the checkpoints.
         extra: further plain entries of the checkpoint's ``resume`` field.
     """
@@ -44,6 +46,7 @@ class TrainerConfig:
     groups: int | None = None
     seed: int = 0
     parts: int | None = None
+    max_time: float | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     extra: Mapping[str, Any] = field(default_factory=dict)
 

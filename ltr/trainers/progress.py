@@ -22,6 +22,7 @@ SHORT = {
     "Loss/clf_ce_iter": "iter",
     "BBReg/label_rank_acc": "rank",
     "BBReg/kl": "kl",
+    "BBReg/iou": "iou of refined boxes",
 }
 RATES = {"Grad/clipped": "clipped", "Grad/skipped": "overflow in"}
 

@@ -23,6 +23,7 @@ from ltr.trainers.random_state import capture_random_state, restore_random_state
 from ltr.trainers.schedule import learning_rate_factor
 from ltr.trainers.step import TrainStep
 from ltr.trainers.stopping import StopRequest
+from ltr.trainers.time_limit import TimeLimit
 from ltr.trainers.world import World
 
 __all__ = ["Trainer"]
@@ -84,9 +85,10 @@ class Trainer:
         self._meters = Meters()
         self._random: dict[str, Any] | None = None
         self._stop = False
+        self.limit = TimeLimit(config.max_time)
 
     def run(self) -> int:
-        """Train to the last epoch of the schedule.
+        """Train to the last epoch of the schedule, or until the time is up.
 
         Returns: 0 when done; 130 or 143 when SIGINT or SIGTERM asked to stop, after writing a checkpoint.
 
@@ -96,14 +98,15 @@ class Trainer:
         """
         epochs, config = self.config.schedule.epochs, self.config
         left = (epochs - self.position.epoch) * config.steps - self.position.step
-        if left <= 0:
+        if left <= 0 or self.limit.look(self.world, self.device) >= 1:
             return 0
+        self.limit.start()
         with StopRequest() as stop:
             batches = iter(self.streams.train(self.position.samples, left * config.batch_size))
             # The loader draws from the global stream when it starts, hence only now.
             if self._random is not None:
                 restore_random_state(self._random)
-            while self.position.epoch < epochs:
+            while self.position.epoch < epochs and not (self.position.samples and self.limit.is_up):
                 whole = self._train_epoch(batches, stop)
                 path = self._finish_epoch(stop) if whole else self._save_interrupted()
                 if not whole or (self._stop and self.position.epoch < epochs):
@@ -124,11 +127,11 @@ class Trainer:
         watch = Stopwatch()
         first = position.step
         self.progress.start(f"epoch {position.epoch + 1}/{self.config.schedule.epochs}", steps, first)
-        while position.step < steps:
+        while position.step < steps and not (position.step > first and self.limit.is_up):
             self.train_step(batches, watch, stop)
             if self.progress.due(position.step):
                 self._show(watch, position.step - first)
-            if self._stop and position.step < steps:
+            if self._stop and position.step < steps and not self.limit.is_up:
                 self.progress.close()
                 return False
         self.progress.close()
@@ -149,7 +152,10 @@ class Trainer:
 
     def _set_rates(self) -> None:
         """Set every group's learning rate for the current position."""
-        progress = self.position.epoch + self.position.step / self.config.steps
+        done = self.position.epoch + self.position.step / self.config.steps
+        # Of a run whose time ends first, the time says how far the schedule is.
+        used = self.limit.look(self.world, self.device)
+        progress = max(done, used * self.config.schedule.epochs)
         factor = learning_rate_factor(self.config.schedule, progress)
         for group in self.optimizer.param_groups:
             group["lr"] = group["initial_lr"] * factor
@@ -160,7 +166,9 @@ class Trainer:
     def _show(self, watch: Stopwatch, steps_done: int) -> None:
         left = (self.config.schedule.epochs - self.position.epoch) * self.config.steps - self.position.step
         eta = left * watch.seconds / max(steps_done, 1)
-        text = describe(self._meters.means(), self._rates(), watch, self.config.frames_per_sample, eta)
+        text = describe(
+            self._meters.means(), self._rates(), watch, self.config.frames_per_sample, self.limit.left(eta)
+        )
         self.progress.show(self.position.step, text)
 
     def _record(self, loader: str, values: Mapping[str, float]) -> None:
@@ -218,7 +226,8 @@ class Trainer:
                 for number, batch in enumerate(groups):
                     self.step.seed(done, number)
                     with torch.no_grad():
-                        stats.append(self.actor(to_device(batch, self.device))[1])
+                        placed = to_device(batch, self.device)
+                        stats.append(self.actor(placed)[1] | self.actor.measure(placed))
                 average = division.average([[] for _ in groups], stats, stop.signum is not None)
                 meters.update(fetch(average.stats), size)
                 done += size
@@ -259,6 +268,7 @@ class Trainer:
                 "random": randoms[0],
                 "random_others": randoms[1:],
                 "processes": self.world.size,
+                "seconds": self.limit.used,
                 **self.step.state_dict(),
                 **self.config.extra,
             },
@@ -287,6 +297,7 @@ class Trainer:
     def _load_progress(self, content: Mapping[str, Any]) -> None:
         resume = content["resume"]
         self.position = Position(**resume["position"])
+        self.limit.before = float(resume.get("seconds", 0.0))
         # Of an epoch that was longer then, one step is left to close it by.
         self.position.step = min(self.position.step, self.config.steps - 1)
         self.history.load_state_dict(content["stats"])
