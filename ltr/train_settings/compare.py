@@ -13,11 +13,17 @@ def comparable(plain: Mapping[str, Any]) -> dict[str, Any]:
         data.pop("label_noise", None)  # checkpoints older than the field had exact labels too
     if data.get("groups") is None:
         data.pop("groups", None)  # nor did they have fixed groups
+    data["datasets"] = [_without_new_fields(share) for share in data["datasets"]]
     schedule = dict(data["schedule"])
     if schedule["kind"] == "step":
         # The cosine depends on the length, the steps do not.
         del schedule["epochs"]
     return data | {"schedule": schedule}
+
+
+def _without_new_fields(share: Mapping[str, Any]) -> dict[str, Any]:
+    """A data set without fields that older checkpoints have not and that say nothing."""
+    return {key: value for key, value in share.items() if value or key not in ("only", "without")}
 
 
 def flat_differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:

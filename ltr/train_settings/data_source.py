@@ -1,26 +1,29 @@
 """Which data a run trains on: what is configured, what was asked for, or the generated benchmark."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ebm.exceptions import InputError
 from ebm.files import expanded
 from ebm.lookup import unknown_name
 from ltr.admin.environment import DATASETS, configured_datasets, require_dataset_root
-from ltr.train_settings.parts import FOLDER, READERS, DatasetShare
+from ltr.train_settings.parts import DRAWN, FOLDER, READERS, DatasetShare
 from ltr.train_settings.recipe import TrainRecipe
 from ltr.train_settings.shares import open_share
 
 if TYPE_CHECKING:
     from ltr.data.video import VideoDataset
 
-__all__ = ["GENERATED", "READERS", "DataChoice", "OpenedData", "choose_data", "open_data"]
+__all__ = ["DRAWN_VIDEOS", "GENERATED", "READERS", "DataChoice", "OpenedData", "choose_data", "open_data"]
 
 GENERATED = "generated"
 PARTIAL = "partial"  # NAME:partial in a selection
 GENERATED_VALIDATION = DatasetShare(name="got10k", split="val")  # all generated data have one
+DRAWN_VIDEOS = DatasetShare(name="got10k", split="train")  # of the generated data, beside real ones
+# What stands for data sets of one's own where all is generated.
+STAND_INS = {"photos": DatasetShare(name="coco"), "videos": DatasetShare(name="lasot"), DRAWN: DRAWN_VIDEOS}
 
 Generate = Callable[[], Mapping[str, Path]]
 
@@ -34,6 +37,7 @@ class DataChoice:
         roots: their folders by name; empty for generated data, which is made when it is opened.
         generated: whether the data are generated.
         validation: data set that validates; None if it is not among those to train on.
+        more: further ones that validate.
         partial: names of the data sets of which sequences may be missing.
         note: the line that says so at the start of a run; empty where there is nothing to say.
         scale: size of the generated data.
@@ -43,6 +47,7 @@ class DataChoice:
     roots: Mapping[str, Path]
     generated: bool
     validation: DatasetShare | None = None
+    more: tuple[DatasetShare, ...] = ()
     partial: frozenset[str] = frozenset()
     note: str = ""
     scale: str = ""
@@ -50,17 +55,18 @@ class DataChoice:
     @property
     def label(self) -> str:
         """What a checkpoint says about its data, without local paths."""
-        names = "+".join(share.name for share in self.shares)
+        names = "+".join(dict.fromkeys(share.name for share in self.shares))
         return f"{GENERATED} {self.scale} {names}" if self.generated else names
 
 
 @dataclass(frozen=True, kw_only=True)
 class OpenedData:
-    """Readers ready to sample from: training sets with weights, and the validation set if there is one."""
+    """Readers ready to sample from: training sets with weights, and what validates, if anything does."""
 
     train: tuple["VideoDataset", ...]
     weights: tuple[float, ...]
     validation: "VideoDataset | None"
+    more: tuple["VideoDataset", ...] = ()
 
 
 def choose_data(
@@ -84,8 +90,8 @@ def choose_data(
     if selection is not None:
         return _choose_selected(recipe, selection, scale)
     configured = configured_datasets()
-    validation = recipe.validation.data
-    wanted = list(dict.fromkeys([*(share.name for share in recipe.datasets), validation.name]))
+    used = (*recipe.datasets, recipe.validation.data, *recipe.validation.more)
+    wanted = list(dict.fromkeys(share.name for share in used if share.name != DRAWN))
     there = [name for name in wanted if name in configured]
     missing = [name for name in wanted if name not in configured]
     if not there:
@@ -94,12 +100,21 @@ def choose_data(
     if missing:
         raise InputError(_partly_configured(there, missing))
     roots = {name: require_dataset_root(name) for name in wanted}
-    return DataChoice(shares=recipe.datasets, roots=roots, generated=False, validation=validation)
+    return DataChoice(
+        shares=recipe.datasets, roots=roots, generated=False, scale=scale, **_held(recipe, roots)
+    )
+
+
+def _held(recipe: TrainRecipe, roots: Mapping[str, Path]) -> dict[str, Any]:
+    """What validates: of the recipe's validation data those that are used at all."""
+    data = (recipe.validation.data, *recipe.validation.more)
+    held = tuple(share for share in data if share.name in roots)
+    return {"validation": held[0] if held else None, "more": held[1:]}
 
 
 def _generated(recipe: TrainRecipe, scale: str, note: str) -> DataChoice:
     return DataChoice(
-        shares=recipe.datasets,
+        shares=tuple(replace(STAND_INS.get(s.name, s), weight=s.weight) for s in recipe.datasets),
         roots={},
         generated=True,
         validation=GENERATED_VALIDATION,
@@ -121,6 +136,8 @@ def _choose_selected(recipe: TrainRecipe, selection: Sequence[str], scale: str) 
             roots[_folder_name(Path(rest), roots)] = expanded(rest)
         elif name in READERS and rest in {"", PARTIAL}:
             roots[name] = require_dataset_root(name)
+        elif text == DRAWN:
+            continue
         elif text == GENERATED:
             others = ",".join(other for other in asked if other != GENERATED)
             raise InputError(
@@ -129,11 +146,17 @@ def _choose_selected(recipe: TrainRecipe, selection: Sequence[str], scale: str) 
         else:
             remedy = f"Also: {FOLDER}PATH for your own videos, NAME:{PARTIAL} to use the sequences there are."
             raise unknown_name("data set", text, [*READERS, GENERATED], remedy)
-    known = {share.name: share for share in recipe.datasets}
-    shares = tuple(known.get(name, DatasetShare(name=name)) for name in roots)
+    names = [*roots, *({DRAWN} & {*asked})]
+    shares = tuple(share for name in names for share in _shares_of(recipe, name))
     partial = frozenset(text.partition(":")[0] for text in asked if text.endswith(f":{PARTIAL}"))
-    validation = recipe.validation.data if recipe.validation.data.name in roots else None
-    return DataChoice(shares=shares, roots=roots, generated=False, validation=validation, partial=partial)
+    return DataChoice(
+        shares=shares, roots=roots, generated=False, partial=partial, scale=scale, **_held(recipe, roots)
+    )
+
+
+def _shares_of(recipe: TrainRecipe, name: str) -> list[DatasetShare]:
+    """The recipe's shares of a data set; one of weight 1 if it has none."""
+    return [share for share in recipe.datasets if share.name == name] or [DatasetShare(name=name)]
 
 
 def _folder_name(path: Path, taken: Mapping[str, Path]) -> str:
@@ -178,11 +201,18 @@ def open_data(choice: DataChoice, generate: Generate, validate: bool = True) -> 
     Raises:
         InputError: if a data set is not laid out as expected, or a sequence would train and validate.
     """
-    roots = generate() if choice.generated else choice.roots
+    roots = choice.roots
+    drawn = any(share.name == DRAWN for share in choice.shares)
+    if choice.generated:
+        roots = generate()
+    elif drawn:
+        roots = {**roots, DRAWN: generate()[DRAWN_VIDEOS.name]}
 
     def opened(share: DatasetShare) -> "VideoDataset | None":
         if share.name not in roots:
             raise InputError(f"there is no generated {share.name}; generated are {', '.join(roots)}.")
+        if share.name == DRAWN:
+            return open_share(DRAWN_VIDEOS, roots[DRAWN], partial=False, generated=True)
         partial = share.name in choice.partial
         return open_share(share, roots[share.name], partial=partial, generated=choice.generated)
 
@@ -191,12 +221,14 @@ def open_data(choice: DataChoice, generate: Generate, validate: bool = True) -> 
         if (dataset := opened(share)) is None:
             raise InputError(f"the split {share.split!r} of {share.name} at {roots[share.name]} is empty.")
         train.append(dataset)
-    held = None if choice.validation is None or not validate else opened(choice.validation)
-    if held is not None:
-        for dataset in train:
-            _require_disjoint(dataset, held)
+    wanted = [share for share in (choice.validation, *choice.more) if share is not None and validate]
+    held = [dataset for share in wanted if (dataset := opened(share)) is not None]
+    for dataset in train:
+        for other in held:
+            _require_disjoint(dataset, other)
     weights = tuple(share.weight for share in choice.shares)
-    return OpenedData(train=tuple(train), weights=weights, validation=held)
+    first = held[0] if held else None
+    return OpenedData(train=tuple(train), weights=weights, validation=first, more=tuple(held[1:]))
 
 
 def _require_disjoint(train: "VideoDataset", held: "VideoDataset") -> None:

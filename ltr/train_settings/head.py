@@ -43,8 +43,8 @@ def head_lines(run: Run, config: TrainerConfig) -> dict[str, str]:
         f"{dataset.name} {len(dataset)} sequences (weight {weight:g})"
         for dataset, weight in zip(data.train, data.weights)
     )
-    held = data.validation
-    validation = "none" if held is None else f"{len(held)} sequences of {held.name}"
+    held = [dataset for dataset in (data.validation, *data.more) if dataset is not None]
+    validation = ", ".join(f"{len(dataset)} sequences of {dataset.name}" for dataset in held) or "none"
     kind = f"generated ({run.choice.scale}): " if run.choice.generated else ""
     gpu = f" ({torch.cuda.get_device_name(run.device)})" if run.device.type == "cuda" else ""
     return {

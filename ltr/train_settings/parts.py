@@ -10,6 +10,7 @@ from ltr.data.frame_choice import FrameMode
 from ltr.train_settings.ranges import require_range
 
 __all__ = [
+    "DRAWN",
     "FOLDER",
     "READERS",
     "Augmentation",
@@ -20,7 +21,9 @@ __all__ = [
     "Validation",
 ]
 
-READERS = ("lasot", "got10k", "trackingnet", "coco", "imagenetvid")
+READERS = ("lasot", "got10k", "trackingnet", "coco", "imagenetvid", "photos", "videos")
+DRAWN = "drawn"  # generated videos beside real data
+WITH_SPLITS = ("lasot", "got10k", "coco", "photos")
 FOLDER = "folder:"  # begins the name of a user's own videos
 
 
@@ -29,23 +32,32 @@ class DatasetShare:
     """A data set, or a part of one, and its weight in the draw of a sample's data set.
 
     Attributes:
-        name: ``"lasot"``, ``"got10k"``, ``"trackingnet"``, ``"coco"`` or ``"imagenetvid"``.
+        name: ``"lasot"``, ``"got10k"``, ``"trackingnet"``, ``"coco"``, ``"imagenetvid"``, ``"photos"`` or
+            ``"videos"``; or ``"drawn"``, generated videos, whose surfaces are cut from the photos' training
+            part where there are photos.
         weight: relative to the other data sets.
-        split: part of LaSOT, GOT-10k or COCO, e.g. ``"vottrain"``; None for their training set, which for
-            GOT-10k is all of it.
+        split: part of LaSOT, GOT-10k, COCO or photos, e.g. ``"vottrain"``; None for their training set,
+            which for GOT-10k is all of it.
         sets: numbers of TrackingNet's sets; None for all that are there.
+        only: names of the videos to use, or patterns as in ``davis_*``; empty for all. Of ``"videos"`` alone.
+        without: names or patterns of videos to leave out.
     """
 
     name: str
     weight: float = 1.0
     split: str | None = None
     sets: tuple[int, ...] | None = None
+    only: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.name not in READERS and not self.name.startswith(FOLDER):
-            raise unknown_name("data set", self.name, READERS, "Your own videos: --datasets folder:PATH.")
-        if self.split is not None and self.name not in ("lasot", "got10k", "coco"):
-            raise DomainError(f"lasot, got10k and coco have splits; {self.name} got {self.split!r}")
+        if self.name not in (*READERS, DRAWN) and not self.name.startswith(FOLDER):
+            known = (*READERS, DRAWN)
+            raise unknown_name("data set", self.name, known, "Your own videos: --datasets folder:PATH.")
+        if self.split is not None and self.name not in WITH_SPLITS:
+            raise DomainError(f"{', '.join(WITH_SPLITS)} have splits; {self.name} got {self.split!r}")
+        if (self.only or self.without) and self.name != "videos":
+            raise DomainError(f"only and without name videos of 'videos'; {self.name} got some.")
         if self.sets is not None and (self.name != "trackingnet" or not self.sets):
             raise DomainError(f"sets are some numbers of trackingnet's sets; {self.name} got {self.sets}")
         require_range("weight of a data set", self.weight, least=0)
@@ -161,12 +173,18 @@ class Validation:
         every: epochs between two validations.
         samples: how many.
         data: of what; its sequences must not train.
+        more: further such data, each drawn as often as `data`.
+        refine: how often the boxes of a frame are refined from starts that are off the label, whose mean
+            overlap with it afterwards is recorded; 0: not at all.
     """
 
     every: int = 5
     samples: int = 10_000
     data: DatasetShare = DatasetShare(name="got10k", split="votval")
+    more: tuple[DatasetShare, ...] = ()
+    refine: int = 0
 
     def __post_init__(self) -> None:
         require_range("validation.every", self.every, least=1)
         require_range("validation.samples", self.samples, least=0)
+        require_range("validation.refine", self.refine, least=0)

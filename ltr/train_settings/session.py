@@ -13,6 +13,7 @@ from ebm.exceptions import InputError
 from ebm.lookup import lookup
 from ebm.sinks import SinkContext, check_requests, open_sinks
 from ebm.threads import available_cores, core_limit, using_threads
+from ltr.actors.refined_overlap import RefinedOverlap
 from ltr.admin.environment import workspace
 from ltr.data.decoders import choose_decoder
 from ltr.data.replaced import describe_replaced
@@ -24,7 +25,7 @@ from ltr.train_settings.build import (
     build_optimiser,
     count_parameters,
 )
-from ltr.train_settings.data_source import choose_data, open_data
+from ltr.train_settings.data_source import DRAWN_VIDEOS, DataChoice, choose_data, open_data
 from ltr.train_settings.head import Run, head_lines
 from ltr.train_settings.overrides import RunOptions
 from ltr.train_settings.places import require_places, run_output
@@ -118,7 +119,7 @@ def _train(recipe: TrainRecipe, options: RunOptions, device: torch.device) -> in
         if choice.note:
             say(choice.note)
         seed_everything(recipe.seed)
-        generate = partial(_generate, root, choice.scale, options.workers)
+        generate = partial(_generate, root, choice, options.workers)
         with world.in_turns():  # weights may be downloaded, data generated
             network = build_network(recipe, options.backbone_weights, start.backbone if start else None)
             data = open_data(choice, generate, options.validate)
@@ -197,7 +198,9 @@ def _carry_out(run: Run, options: RunOptions, start: Start | None) -> int:
     if replaced:
         say(f"data: {describe_replaced(replaced)}")
     if code == 0:
-        say(f"Finished: {run.folder.epoch_file(run.recipe.schedule.epochs)}")
+        if trainer.limit.is_up:
+            say("The time is up; a longer --max-time trains further.")
+        say(f"Finished: {run.folder.epoch_file(trainer.position.epoch)}")
     return code
 
 
@@ -226,10 +229,18 @@ def _say_other_sharing(start: Start, division: Division, say: Callable[[str], No
         )
 
 
-def _generate(root: Path, scale: str, workers: int | None) -> Mapping[str, Path]:
+def _generate(root: Path, choice: DataChoice, workers: int | None) -> Mapping[str, Path]:
     from ltr.dataset.generated import ensure_generated
 
-    return ensure_generated(root, "train", scale=scale, workers=workers or 0)
+    make = partial(ensure_generated, root, "train", scale=choice.scale, workers=workers or 0)
+    if choice.generated:
+        return make()
+    from ltr.dataset.generated.plans import drawn_plan
+    from ltr.dataset.photos import texture_folder
+
+    photos = choice.roots.get("photos")
+    textures = None if photos is None else texture_folder(photos)
+    return make(textures=textures, plan=drawn_plan(choice.scale, DRAWN_VIDEOS.name))
 
 
 def _build_trainer(run: Run, options: RunOptions) -> Trainer:
@@ -239,7 +250,7 @@ def _build_trainer(run: Run, options: RunOptions) -> Trainer:
         "backbone": run.network.backbone,
         "data": run.choice.label,
     }
-    config = build_config(recipe, run.parts, extra)
+    config = build_config(recipe, run.parts, extra, options.max_time)
     net = _placed(run.network.net, run, options.compile)
     context = SinkContext(
         folder=run.folder.path,
@@ -247,8 +258,11 @@ def _build_trainer(run: Run, options: RunOptions) -> Trainer:
         texts=head_lines(run, config),
     )
     say = speaker(run.world)
+    actor = build_actor(recipe, net)
+    if recipe.validation.refine:
+        actor.refined = RefinedOverlap(starts=recipe.validation.refine)
     return Trainer(
-        actor=build_actor(recipe, net),
+        actor=actor,
         optimizer=build_optimiser(recipe, net, run.network.backbone),
         streams=build_streams(
             recipe, run.data, run.plan, run.device, run.world, run.decoder, options.tolerance

@@ -1,6 +1,7 @@
 """Open the part of a data set that a recipe names, from loose files, packed shards or generated folders."""
 
 from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +39,8 @@ def open_share(share: DatasetShare, root: Path, *, partial: bool, generated: boo
     options: dict[str, Any] = {"allow_missing": True} if partial else {}
     if share.name.startswith(FOLDER):
         return open_path(root, **options)
+    if share.only or share.without:
+        options["names"] = _chosen_names(share, root, options)
     packed = is_packed(root)
     if share.split is not None:
         options |= _split_option(share, root, packed, generated, options)
@@ -46,6 +49,24 @@ def open_share(share: DatasetShare, root: Path, *, partial: bool, generated: boo
     if share.sets is not None and not generated:
         options |= _packed_sets(share, root, partial) if packed else _loose_sets(share, root, partial)
     return open_dataset(share.name, root, **options)
+
+
+def _chosen_names(share: DatasetShare, root: Path, options: dict[str, Any]) -> list[str]:
+    """Names of a share's videos.
+
+    Raises:
+        InputError: if a pattern of those to use fits none, so that nobody believes it was used.
+    """
+    there = _names_of(DatasetShare(name=share.name), root, options)
+    for pattern in share.only:
+        if not any(fnmatchcase(name, pattern) for name in there):
+            raise InputError(f"{share.name} at {root} holds no {pattern!r}; there is {', '.join(there[:5])}.")
+    wanted = share.only or ("*",)
+    return [
+        name
+        for name in there
+        if any(fnmatchcase(name, p) for p in wanted) and not any(fnmatchcase(name, p) for p in share.without)
+    ]
 
 
 def _split_option(

@@ -172,7 +172,8 @@ def _validation_stream(
 ) -> Callable[[], Iterable[Batch]] | None:
     if data.validation is None or recipe.validation.samples < recipe.batch_size:
         return None
-    sampler = samplers([data.validation], None, training=False)
+    held = [data.validation, *data.more]
+    sampler = samplers(held, [1.0] * len(held), training=False)
     kept: list[BatchLoader] = []
 
     def stream() -> Iterable[Batch]:

@@ -6,7 +6,7 @@ from ebm.exceptions import InputError
 from ebm.lookup import lookup
 from ltr.dataset.generated.config import FOCUS, TEST_SCENE, TRAIN_SCENE, SceneConfig
 
-__all__ = ["MEASURED", "SCALES", "TestPlan", "TrainingPlan", "adapted_plan", "find_plan"]
+__all__ = ["MEASURED", "SCALES", "TestPlan", "TrainingPlan", "adapted_plan", "drawn_plan", "find_plan"]
 
 _SMALL = ((160, 120), (120, 160))
 _LARGE = ((640, 480), (640, 360), (480, 640), (854, 480), (512, 512))
@@ -143,6 +143,17 @@ def adapted_plan(
     images = plan.images if images is None else images
     _positive({"coco": images})
     return replace(plan, videos=_positive(counts), images=images)
+
+
+def drawn_plan(scale: str, layout: str) -> TrainingPlan:
+    """A scale's training videos of one layout alone, to train beside real data; an image, as a set needs one.
+
+    Raises:
+        UnknownNameError: no such scale or layout.
+    """
+    plan = find_plan("train", scale)
+    assert isinstance(plan, TrainingPlan)
+    return replace(plan, videos={layout: lookup("layout", layout, plan.videos)}, images=1)
 
 
 def _positive(counts: dict[str, int]) -> dict[str, int]:
