@@ -20,7 +20,7 @@ from box_study.figures import comparison_figure, sweep_figure
 from box_study.jobs import carry_out
 from box_study.plan import BUDGET, LOSSES, QUICK, SMALL, SWEEP_BUDGET, Budget, Run, comparison, sweep
 from box_study.report import comparison_tables, sweep_table
-from box_study.rows import Store
+from box_study.rows import Row, Store
 from box_study.training import Workplace
 
 from ebm.exceptions import EBMError
@@ -73,7 +73,7 @@ def _main(args: argparse.Namespace) -> int:
     noises = [float(text) for text in (args.labels or labels).split(",")]
     runs = _runs(args, noises, list(range(args.seeds or seeds)))
     folder = args.folder.resolve()
-    store = Store(args.csv or folder / f"{args.study}.csv", budget)
+    store = Store(args.csv or folder / f"{args.study}.csv", budget, Row)
     if not args.report:
         place = Workplace(folder=folder, budget=budget)
         carry_out(runs, place, store, args.processes, lambda line: print(line, flush=True))

@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from box_study.plan import LOSSES, SMALL, SWEEP
+from box_study.real import SCORES as REAL_SCORES
+from box_study.real import RealRow
 from box_study.report import SCORES, TITLES, default_of, short_value
 from box_study.rows import Row
 from ebm.tasks.toy1d.figures import new_figure, plain_axes, styled
 
-__all__ = ["comparison_figure", "sweep_figure"]
+__all__ = ["comparison_figure", "real_figure", "sweep_figure"]
 
 EXACT, OWN = "#0072B2", "#000000"
 GREYS = ("#D55E00", "#E69F00", "#CC79A7")  # one noise a colour, should there be several
@@ -61,6 +63,20 @@ def sweep_figure(rows: Sequence[Row], path: Path) -> Path:
                 axis.set_ylabel(title)
             if line == 0:
                 axis.set_title("box branch's lr" if field.startswith("optimiser") else field)
+    return _saved(figure, path)
+
+
+@styled
+def real_figure(rows: Sequence[RealRow], path: Path) -> Path:
+    """Scores on real labels by loss; a dot is a seed, a bar the mean."""
+    names = [name for name in LOSSES if any(row.loss == name for row in rows)]
+    figure = new_figure(8.0, 2.8)
+    for axis, (title, value) in zip(figure.subplots(1, len(REAL_SCORES)), REAL_SCORES.values()):
+        for place, name in enumerate(names):
+            _dots(axis, place, [value(row) for row in rows if row.loss == name], EXACT, "")
+        axis.set_xticks(range(len(names)), [TITLES[name].replace(" (", "\n(") for name in names])
+        axis.set_title(title)
+        plain_axes(axis)
     return _saved(figure, path)
 
 

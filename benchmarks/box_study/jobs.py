@@ -60,7 +60,7 @@ def _draw_data(place: Workplace) -> None:
 
 
 def carry_out(
-    runs: Sequence[Run], place: Workplace, store: Store, processes: int, say: Callable[[str], None]
+    runs: Sequence[Run], place: Workplace, store: Store[Row], processes: int, say: Callable[[str], None]
 ) -> None:
     """Do the runs that have no row in `store` yet, and add each one's row as it ends.
 

@@ -3,6 +3,7 @@
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol, TypeAlias, TypeVar
 
 from box_study.plan import LOSSES, SWEEP
 from box_study.rows import Row
@@ -11,15 +12,32 @@ __all__ = [
     "SCORES",
     "Summary",
     "comparison_tables",
+    "Score",
+    "TITLES",
     "default_of",
     "paired",
     "short_value",
+    "signed",
     "summarise",
     "sweep_table",
+    "table",
 ]
 
 TITLES = {"iou": "IoU (ATOM*)", "ml-is": "ML-IS", "kld-is": "KLD-IS", "nce": "NCE", "nce+": "NCE+"}
-SCORES: dict[str, tuple[str, Callable[[Row], float]]] = {
+
+
+class Seeded(Protocol):
+    """A row of a run."""
+
+    @property
+    def seed(self) -> int:
+        """Of the run."""
+        ...
+
+
+R = TypeVar("R", bound=Seeded)
+Score: TypeAlias = tuple[str, Callable[[R], float]]  # its title, and its value of a row
+SCORES: dict[str, Score[Row]] = {
     "iou": ("mean IoU, percent", lambda row: 100 * row.iou),
     "auc": ("AUC, percent", lambda row: row.auc),
 }
@@ -50,21 +68,21 @@ def summarise(values: Sequence[float]) -> Summary:
     return Summary(mean=statistics.fmean(values), deviation=spread, count=len(values))
 
 
-def paired(first: Sequence[Row], second: Sequence[Row], score: str) -> Summary | None:
-    """Differences, first minus second, between runs of the same seed; None without a common seed."""
-    value = SCORES[score][1]
+def paired(first: Sequence[R], second: Sequence[R], score: Score[R]) -> Summary | None:
+    """Differences of a score, first minus second, between runs of a seed; None without a common seed."""
+    value = score[1]
     others = {row.seed: value(row) for row in second}
     gaps = [value(row) - others[row.seed] for row in first if row.seed in others]
     return summarise(gaps) if gaps else None
 
 
-def _signed(gap: Summary | None) -> str:
+def signed(gap: Summary | None) -> str:
     if gap is None:
         return "-"
     return f"{gap.mean:+.2f}" + (f" ± {gap.error:.2f}" if gap.count > 1 else "")
 
 
-def _table(head: Sequence[str], lines: Sequence[Sequence[str]], markdown: bool) -> str:
+def table(head: Sequence[str], lines: Sequence[Sequence[str]], markdown: bool) -> str:
     if markdown:
         rule = ["---", *["---:"] * (len(head) - 1)]
         return "\n".join("| " + " | ".join(line) + " |" for line in (head, rule, *lines))
@@ -83,7 +101,8 @@ def comparison_tables(rows: Sequence[Row], markdown: bool = False) -> str:
     noises = sorted({row.noise for row in rows})
     names = [name for name in LOSSES if any(row.loss == name for row in rows)]
     parts = []
-    for score, (title, value) in SCORES.items():
+    for score in SCORES.values():
+        title, value = score
         head = [title]
         for noise in noises:
             head += [_label(noise), f"{TITLES[REFERENCE]} minus it"]
@@ -95,10 +114,10 @@ def comparison_tables(rows: Sequence[Row], markdown: bool = False) -> str:
             for noise in noises:
                 reference = [r for r in rows if (r.loss, r.noise) == (REFERENCE, noise)]
                 gap = None if name == REFERENCE else paired(reference, of[noise], score)
-                line += [str(summarise([value(r) for r in of[noise]])) if of[noise] else "-", _signed(gap)]
-            line += [_signed(paired(of[noise], of[noises[0]], score)) for noise in noises if noise > 0]
+                line += [str(summarise([value(r) for r in of[noise]])) if of[noise] else "-", signed(gap)]
+            line += [signed(paired(of[noise], of[noises[0]], score)) for noise in noises if noise > 0]
             lines.append(line)
-        parts.append(_table(head, lines, markdown))
+        parts.append(table(head, lines, markdown))
     return "\n\n".join(parts)
 
 
@@ -130,11 +149,11 @@ def sweep_table(rows: Sequence[Row], recipe: object, markdown: bool = False) -> 
             if not chosen:
                 continue
             line = [field, short_value(text or default_of(field, recipe)) + ("" if text else " (recipe)")]
-            for score, (_, value) in SCORES.items():
-                line += [str(summarise([value(r) for r in chosen]))]
-                line += [_signed(paired(chosen, own, score)) if text else ""]
+            for score in SCORES.values():
+                line += [str(summarise([score[1](r) for r in chosen]))]
+                line += [signed(paired(chosen, own, score)) if text else ""]
             lines.append(line)
     head = ["field", "value"]
     for title, _ in SCORES.values():
         head += [title, "minus recipe"]
-    return _table(head, lines, markdown)
+    return table(head, lines, markdown)

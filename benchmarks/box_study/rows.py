@@ -5,12 +5,17 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from box_study.plan import Budget, Run
 from ebm.exceptions import InputError
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 __all__ = ["Row", "Store"]
+
+_SAME = ("samples", "start_samples")  # what rows and the budget must agree in
+T = TypeVar("T", bound="DataclassInstance")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,31 +59,35 @@ class Row:
     seconds: float
 
 
-class Store:
+R = TypeVar("R", bound="DataclassInstance")
+
+
+class Store(Generic[R]):
     """The CSV file of a study.
 
     Args:
         path: the file; made with the first row.
         budget: rows of another budget are refused, since they compare with nothing.
+        kind: of the rows; they have the fields of the study's runs and those of `_SAME` that the budget has.
 
     Raises:
         InputError: if the file is no such table, or holds rows of another budget.
     """
 
-    def __init__(self, path: Path, budget: Budget) -> None:
-        self.path, self.budget = path, budget
-        self.rows = list(self._read()) if path.is_file() else []
-        wanted = (budget.samples, budget.start_samples)
+    def __init__(self, path: Path, budget: Any, kind: type[R]) -> None:
+        self.path, self.kind = path, kind
+        self.rows: list[R] = list(self._read()) if path.is_file() else []
+        same = [name for name in _SAME if hasattr(budget, name)]
         for row in self.rows:
-            if (row.samples, row.start_samples) != wanted:
+            there, wanted = ([getattr(one, name) for name in same] for one in (row, budget))
+            if there != wanted:
                 raise InputError(
-                    f"{path} holds runs of {row.samples} samples after {row.start_samples}, not of "
-                    f"{wanted[0]} after {wanted[1]}; give the same --samples and "
-                    "--start-samples, or another --csv."
+                    f"{path} holds runs of {there[0]} samples{_after(there)}, not of {wanted[0]}"
+                    f"{_after(wanted)}; give the same numbers of samples, or another --csv."
                 )
 
-    def _read(self) -> Iterable[Row]:
-        kinds: dict[str, Any] = {field.name: field.type for field in fields(Row)}
+    def _read(self) -> Iterable[R]:
+        kinds: dict[str, Any] = {field.name: field.type for field in fields(self.kind)}
         with self.path.open(newline="", encoding="utf-8") as file:
             table = csv.DictReader(file)
             if table.fieldnames != list(kinds):
@@ -86,19 +95,22 @@ class Store:
                     f"{self.path} is no table of this study: its columns are {table.fieldnames}."
                 )
             for line in table:
-                yield Row(**{name: kind(line[name]) for name, kind in kinds.items()})
+                yield self.kind(**{name: kind(line[name]) for name, kind in kinds.items()})
 
-    def missing(self, runs: Iterable[Run]) -> list[Run]:
+    def _row_of(self, run: "DataclassInstance") -> R | None:
+        wanted = asdict(run)
+        return next((r for r in self.rows if all(getattr(r, k) == v for k, v in wanted.items())), None)
+
+    def missing(self, runs: "Iterable[T]") -> "list[T]":
         """The runs that have no row yet."""
-        done = {(r.loss, r.noise, r.seed, r.trained, r.change) for r in self.rows}
-        return [run for run in runs if tuple(asdict(run).values()) not in done]
+        return [run for run in runs if self._row_of(run) is None]
 
-    def add(self, row: Row) -> None:
+    def add(self, row: R) -> None:
         """Append a row, on disk before this returns."""
         new = not self.path.is_file()
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("a", newline="", encoding="utf-8") as file:
-            table = csv.DictWriter(file, [field.name for field in fields(Row)], lineterminator="\n")
+            table = csv.DictWriter(file, [field.name for field in fields(self.kind)], lineterminator="\n")
             if new:
                 table.writeheader()
             table.writerow({name: _text(value) for name, value in asdict(row).items()})
@@ -106,11 +118,13 @@ class Store:
             os.fsync(file.fileno())
         self.rows.append(row)
 
-    def select(self, runs: Sequence[Run]) -> list[Row]:
+    def select(self, runs: "Iterable[DataclassInstance]") -> list[R]:
         """The rows of these runs that are there, in their order."""
-        by_run = {(r.loss, r.noise, r.seed, r.trained, r.change): r for r in self.rows}
-        keys = [tuple(asdict(run).values()) for run in runs]
-        return [by_run[key] for key in keys if key in by_run]
+        return [row for run in runs if (row := self._row_of(run)) is not None]
+
+
+def _after(numbers: Sequence[int]) -> str:
+    return f" after {numbers[1]}" if len(numbers) > 1 else ""
 
 
 def _text(value: str | float) -> str:

@@ -1,9 +1,8 @@
 """One training run: puts recipe, data, network and loop together."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 import torch
 from torch import nn
@@ -25,7 +24,8 @@ from ltr.train_settings.build import (
     build_optimiser,
     count_parameters,
 )
-from ltr.train_settings.data_source import DRAWN_VIDEOS, DataChoice, choose_data, open_data
+from ltr.train_settings.data_source import choose_data, open_data
+from ltr.train_settings.generating import generate_data
 from ltr.train_settings.head import Run, head_lines
 from ltr.train_settings.overrides import RunOptions
 from ltr.train_settings.places import require_places, run_output
@@ -119,7 +119,7 @@ def _train(recipe: TrainRecipe, options: RunOptions, device: torch.device) -> in
         if choice.note:
             say(choice.note)
         seed_everything(recipe.seed)
-        generate = partial(_generate, root, choice, options.workers)
+        generate = partial(generate_data, root, choice, options.workers)
         with world.in_turns():  # weights may be downloaded, data generated
             network = build_network(recipe, options.backbone_weights, start.backbone if start else None)
             data = open_data(choice, generate, options.validate)
@@ -227,20 +227,6 @@ def _say_other_sharing(start: Start, division: Division, say: Callable[[str], No
             f"the checkpoint was trained by {before} processes, now there are {world.size}: batch statistics "
             "are over a process's share, so this is no exact continuation"
         )
-
-
-def _generate(root: Path, choice: DataChoice, workers: int | None) -> Mapping[str, Path]:
-    from ltr.dataset.generated import ensure_generated
-
-    make = partial(ensure_generated, root, "train", scale=choice.scale, workers=workers or 0)
-    if choice.generated:
-        return make()
-    from ltr.dataset.generated.plans import drawn_plan
-    from ltr.dataset.photos import texture_folder
-
-    photos = choice.roots.get("photos")
-    textures = None if photos is None else texture_folder(photos)
-    return make(textures=textures, plan=drawn_plan(choice.scale, DRAWN_VIDEOS.name))
 
 
 def _build_trainer(run: Run, options: RunOptions) -> Trainer:

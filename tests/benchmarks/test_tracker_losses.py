@@ -103,34 +103,34 @@ def test_the_sweep_changes_one_field_of_the_setting_at_a_time(plan: Any) -> None
 
 def test_a_file_of_results_is_taken_up_where_it_ended(plan: Any, rows: Any, tmp_path: Path) -> None:
     runs = list(plan.comparison(["nce", "nce+"], [0.0], [0, 1]))
-    store = rows.Store(tmp_path / "new" / "r.csv", plan.BUDGET)
+    store = rows.Store(tmp_path / "new" / "r.csv", plan.BUDGET, rows.Row)
     assert store.missing(runs) == runs
     store.add(make_row(rows, loss="nce+", seed=1, iou=0.62345678))
     store.add(make_row(rows, loss="nce", seed=0))
-    again = rows.Store(store.path, plan.BUDGET)
+    again = rows.Store(store.path, plan.BUDGET, rows.Row)
     assert again.missing(runs) == [runs[1], runs[2]]
     assert [(row.loss, row.seed) for row in again.select(runs)] == [("nce", 0), ("nce+", 1)]
     assert again.select(runs)[1].iou == pytest.approx(0.623457, abs=1e-9)
 
 
 def test_results_of_another_budget_or_another_table_are_refused(plan: Any, rows: Any, tmp_path: Path) -> None:
-    store = rows.Store(tmp_path / "r.csv", plan.BUDGET)
+    store = rows.Store(tmp_path / "r.csv", plan.BUDGET, rows.Row)
     store.add(make_row(rows))
     with pytest.raises(InputError, match="5120 samples after 10240, not of 64"):
-        rows.Store(store.path, replace(plan.BUDGET, samples=64))
+        rows.Store(store.path, replace(plan.BUDGET, samples=64), rows.Row)
     store.path.write_text("a,b\n1,2\n")
     with pytest.raises(InputError, match="no table of this study"):
-        rows.Store(store.path, plan.BUDGET)
+        rows.Store(store.path, plan.BUDGET, rows.Row)
 
 
 def test_differences_are_taken_within_a_seed(rows: Any, report: Any) -> None:
     # Seeds differ by ten points, the losses within a seed by one and by three.
     plus = [make_row(rows, loss="nce+", seed=seed, auc=value) for seed, value in enumerate((41.0, 53.0))]
     plain = [make_row(rows, loss="nce", seed=seed, auc=value) for seed, value in enumerate((40.0, 50.0))]
-    gap = report.paired(plus, plain, "auc")
+    gap = report.paired(plus, plain, report.SCORES["auc"])
     assert (gap.mean, gap.count) == (2.0, 2)
     assert gap.error == pytest.approx(1.0)
-    assert report.paired(plus[:1], plain[1:], "auc") is None
+    assert report.paired(plus[:1], plain[1:], report.SCORES["auc"]) is None
     text = report.comparison_tables(plus + plain, markdown=True)
     assert "| NCE | 45.00 ± 7.07 | +2.00 ± 1.00 |" in text
     assert "| NCE+ | 47.00 ± 8.49 | - |" in text
