@@ -1,7 +1,6 @@
 """The training loop: epochs, validation, checkpoints; an exception ends the run."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from ebm.exceptions import InputError
 from ebm.sinks import Sinks
 from ltr.actors.base_actor import BaseActor
 from ltr.admin.state_dicts import load_strictly
-from ltr.trainers.batches import fetch, in_tuples, to_device
+from ltr.trainers.batches import to_device
 from ltr.trainers.checkpoints import CheckpointFolder, require_training_state
 from ltr.trainers.config import Batch, Position, Streams, TrainerConfig
 from ltr.trainers.guard import NonFiniteGuard
@@ -24,6 +23,7 @@ from ltr.trainers.schedule import learning_rate_factor
 from ltr.trainers.step import TrainStep
 from ltr.trainers.stopping import StopRequest
 from ltr.trainers.time_limit import TimeLimit
+from ltr.trainers.validating import validate
 from ltr.trainers.world import World
 
 __all__ = ["Trainer"]
@@ -98,7 +98,7 @@ class Trainer:
         """
         epochs, config = self.config.schedule.epochs, self.config
         left = (epochs - self.position.epoch) * config.steps - self.position.step
-        if left <= 0 or self.limit.look(self.world, self.device) >= 1:
+        if left <= 0 or self._look_at_time() >= 1:
             return 0
         self.limit.start()
         with StopRequest() as stop:
@@ -106,7 +106,7 @@ class Trainer:
             # The loader draws from the global stream when it starts, hence only now.
             if self._random is not None:
                 restore_random_state(self._random)
-            while self.position.epoch < epochs and not (self.position.samples and self.limit.is_up):
+            while self.position.epoch < epochs and not (self.position.samples and self._look_at_time() >= 1):
                 whole = self._train_epoch(batches, stop)
                 path = self._finish_epoch(stop) if whole else self._save_interrupted()
                 if not whole or (self._stop and self.position.epoch < epochs):
@@ -154,11 +154,13 @@ class Trainer:
         """Set every group's learning rate for the current position."""
         done = self.position.epoch + self.position.step / self.config.steps
         # Of a run whose time ends first, the time says how far the schedule is.
-        used = self.limit.look(self.world, self.device)
-        progress = max(done, used * self.config.schedule.epochs)
+        progress = max(done, self._look_at_time() * self.config.schedule.epochs)
         factor = learning_rate_factor(self.config.schedule, progress)
         for group in self.optimizer.param_groups:
             group["lr"] = group["initial_lr"] * factor
+
+    def _look_at_time(self) -> float:
+        return self.limit.look(self.world, self.device)
 
     def _rates(self) -> list[float]:
         return [float(group["lr"]) for group in self.optimizer.param_groups]
@@ -212,35 +214,13 @@ class Trainer:
 
     def _validate(self, stream: Callable[[], Iterable[Batch]], stop: StopRequest) -> None:
         """Mean statistics over the validation set, in evaluation mode; dropped if asked to stop."""
-        self.actor.eval()
-        meters, watch = Meters(), Stopwatch()
-        random = capture_random_state()
-        with nullcontext() if self.step.average is None else self.step.average.applied():
-            # Each process has running statistics of its own; those that are saved are the main one's.
-            self.world.broadcast(list(self.actor.net.buffers()))
-            division, done = self.step.division, 0
-            for groups in in_tuples(stream(), division.own):
-                size = int(groups[0]["test_anno"].shape[1]) * division.groups
-                watch.after_data(size)
-                stats = []
-                for number, batch in enumerate(groups):
-                    self.step.seed(done, number)
-                    with torch.no_grad():
-                        placed = to_device(batch, self.device)
-                        stats.append(self.actor(placed)[1] | self.actor.measure(placed))
-                average = division.average([[] for _ in groups], stats, stop.signum is not None)
-                meters.update(fetch(average.stats), size)
-                done += size
-                self._stop = average.stop
-                if self._stop:
-                    break
-                watch.before_data()
-        restore_random_state(random)
-        if (means := meters.means()) and not self._stop:
-            text = describe(means, [], watch, self.config.frames_per_sample)
+        found = validate(self.actor, stream, self.step, self.device, stop)
+        self._stop = found.stop
+        if (means := found.meters.means()) and not self._stop:
+            text = describe(means, [], found.watch, self.config.frames_per_sample)
             which = "" if self.step.average is None else " of the averaged weights"
             self.progress.message(f"validation{which} after epoch {self.position.epoch}  {text}")
-            self._record("val", means | watch.timing())
+            self._record("val", means | found.watch.timing())
 
     def state_dict(self) -> dict[str, Any]:
         """Everything a run needs to go on exactly, under the reference's field names and a few of our own.

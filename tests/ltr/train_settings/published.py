@@ -17,6 +17,7 @@ OWN = (  # how it is computed, which the tables do not say, or that they say by 
     "geometry.decode",
     "schedule.warmup",
     "schedule.final_factor",
+    "validation.refine",
     "precision",
     "channels_last",
     "ema",

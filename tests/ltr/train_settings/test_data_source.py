@@ -14,6 +14,7 @@ from ltr.dataset.packing import pack_dataset
 from ltr.train_settings.data_source import choose_data, open_data
 from ltr.train_settings.recipe import DatasetShare, find_recipe
 from ltr.train_settings.settable import set_fields
+from tests.ltr.dataset.test_photos import write_set
 from tests.ltr.layouts import moving_boxes, write_got10k, write_image, write_lasot, write_rows
 
 RECIPE = find_recipe("dimp", "dimp_nce_plus")
@@ -264,3 +265,73 @@ def test_what_is_not_generated_is_said() -> None:
     recipe = set_fields(RECIPE, ["datasets.0.name=imagenetvid"])
     with pytest.raises(InputError, match="no generated imagenetvid; generated are got10k"):
         open_data(choose_data(recipe, ["generated"]), lambda: {"got10k": Path("anywhere")})
+
+
+LITE = find_recipe("bbreg", "atom_nce_plus_lite")
+
+
+@pytest.fixture
+def real_data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Photos, and videos of which some are held out by name."""
+    for split in ("train", "val"):
+        write_set(tmp_path / "photos" / "mine", split)
+    for name in ("davis_goat", "davis_camel", "drone_V_BIRD_002", "drone_V_BIRD_020"):
+        for t in range(3):
+            write_image(tmp_path / f"videos/{name}/img/{t}.jpg", t)
+        write_rows(tmp_path / f"videos/{name}/groundtruth.txt", moving_boxes(3))
+    for key in ("photos", "videos"):
+        monkeypatch.setenv(f"EBMTRACK_{key.upper()}", str(tmp_path / key))
+    return tmp_path
+
+
+def test_photos_videos_and_drawn_videos_are_mixed_and_some_are_held_out_by_name(
+    real_data: Path, generated_tiny: Path
+) -> None:
+    recipe = set_fields(LITE, ["validation.data.only=('davis_camel','drone_V_BIRD_020')"])
+    choice = choose_data(recipe)
+    assert choice.label == "photos+videos+drawn"
+    data = open_data(choice, lambda: ensure_generated(generated_tiny.parent, "train", "tiny", progress=False))
+    assert data.weights == (5.0, 2.5, 1.0, 1.5)
+    photos, davis, drones, drawn = data.train
+    assert len(names_of(photos)) == 3
+    assert (names_of(davis), names_of(drones)) == ({"davis_goat"}, {"drone_V_BIRD_002"})
+    assert drawn.name == "got10k"
+    assert names_of(data.validation) == {"davis_camel", "drone_V_BIRD_020"}
+    assert [len(one) for one in data.more] == [3]
+    assert open_data(choice_of_photos(recipe), no_generator).validation.name == "photos"  # type: ignore[union-attr]
+
+
+def choice_of_photos(recipe: Any) -> Any:
+    choice = choose_data(recipe, ["photos"])
+    assert choice.label == "photos"
+    return choice
+
+
+def test_a_held_out_video_that_is_not_there_is_named(real_data: Path, generated_tiny: Path) -> None:
+    with pytest.raises(InputError, match="holds no 'davis_car-roundabout'"):
+        open_data(choose_data(LITE, ["photos", "videos"]), no_generator)
+
+
+def test_what_would_train_and_validate_is_refused_in_any_set(real_data: Path) -> None:
+    wrong = set_fields(LITE, ["datasets.1.without=('drone_*',)", "validation.data.only=('davis_camel',)"])
+    with pytest.raises(InputError, match="1 sequences of folder would train and validate, e.g. davis_camel"):
+        open_data(choose_data(wrong, ["videos"]), no_generator)
+
+
+def test_drawn_videos_are_taken_along_only_if_named(real_data: Path) -> None:
+    assert [share.name for share in choose_data(LITE, ["photos"]).shares] == ["photos"]
+    assert [share.name for share in choose_data(LITE, ["drawn", "photos"]).shares] == ["photos", "drawn"]
+
+
+def test_where_nothing_is_configured_generated_sets_stand_in() -> None:
+    choice = choose_data(LITE)
+    assert choice.generated
+    assert [(share.name, share.weight) for share in choice.shares] == [
+        ("coco", 5.0), ("lasot", 2.5), ("lasot", 1.0), ("got10k", 1.5)
+    ]  # fmt: skip
+    assert "photos with boxes" in choice.note
+
+
+def test_only_videos_are_chosen_by_name() -> None:
+    with pytest.raises(DomainError, match="'videos'; lasot got some"):
+        DatasetShare(name="lasot", without=("a",))
