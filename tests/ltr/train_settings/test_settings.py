@@ -63,3 +63,32 @@ def test_label_maps_are_those_that_the_classifier_needs() -> None:
         "none": {name for name in kinds if name.startswith("atom")},
         "density": {"prdimp18", "prdimp50"},
     }
+
+
+LIGHT = {
+    "bbreg": ("atom_nce_plus_lite", "atom_kld_is_lite", "atom_lite"),
+    "dimp": ("dimp_nce_plus_lite", "dimp_kld_is_lite", "dimp_lite"),
+}
+
+
+@pytest.mark.parametrize("module", LIGHT)
+def test_the_light_settings_differ_in_their_box_loss_alone(module: str) -> None:
+    first, *others = (find_recipe(module, name) for name in LIGHT[module])
+    for other in others:
+        assert replace(other, name=first.name, box=first.box) == first
+        assert other.box.method in ("kld_is", "overlap")
+    assert (first.box.method, first.box.beta) == ("nce_plus", 0.1)
+    assert first.box.sigmas == find_recipe("dimp", "dimp_nce_plus").box.sigmas
+
+
+@pytest.mark.parametrize("module", LIGHT)
+def test_the_light_settings_train_no_backbone_and_no_video_that_is_held_out(module: str) -> None:
+    recipe = find_recipe(module, LIGHT[module][0])
+    net = build_network(recipe, resumed="imagenet").net.train()
+    assert not any(p.requires_grad for p in net.feature_extractor.parameters())
+    assert not any(part.training for part in net.feature_extractor.modules() if not list(part.children()))
+    assert net.info["image_sample_size"] == 256
+    held = set(recipe.validation.data.only)
+    assert len(held) == 14
+    for share in recipe.datasets:
+        assert share.name != "videos" or held <= set(share.without)
