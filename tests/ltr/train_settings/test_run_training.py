@@ -165,6 +165,7 @@ def test_a_compiled_backbone_learns_the_same(workspace: Path) -> None:
         (["dimp", "dimp_nce_plus", "--device", "tpu"], "Unknown device 'tpu'"),
         (["dimp", "dimp_nce_plus", "--clip", "-1"], "--clip must be positive"),
         (["dimp", "dimp_nce_plus", "--samples", "3"], "holds no batch of 20"),
+        (["dimp", "dimp_nce_plus", "--max-time", "soon"], "a duration reads 45m, 90s or 1.5h, got 'soon'"),
         (["dimp", "dimp_nce_plus", "--batch-size", "1"], "at least 2 samples"),
         (["dimp", "dimp_nce_plus", "--micro-batch", "1"], "parts of one sample"),
         (["dimp", "dimp_nce_plus", "--processes", "3"], "cannot be shared by 3 processes"),
