@@ -7,7 +7,8 @@
 A tracker is LABEL=TRACKER/PARAMETER[:CHECKPOINT]. ``--opencv`` names a Python that has
 opencv-contrib-python (a virtual environment of its own, since it replaces opencv-python). ``--held-out``:
 the videos that the light settings keep out of training by name. Everything runs on one thread, one sequence
-after another; results that are there are kept. Writes ``sequences.csv`` into the folder.
+after another; frames per second are of processor time, so that other work on the machine does not count, and
+include decoding. Results that are there are kept. Writes ``sequences.csv`` into the folder.
 """
 
 import argparse
@@ -15,7 +16,8 @@ import csv
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import NamedTuple
@@ -36,6 +38,7 @@ from pytracking.evaluation.spec import make_spec
 
 OPENCV = ("CSRT", "KCF")
 RATES = ("auc", "op50", "precision")
+SPEED = "processor_seconds.json"
 
 
 class Asked(NamedTuple):
@@ -66,7 +69,6 @@ class Row(NamedTuple):
     auc: float
     op50: float
     precision: float
-    fps: float | None
 
 
 def vot_video(folder: Path) -> Video:
@@ -121,10 +123,18 @@ def tracked(asked: Asked, videos: list[Video], out: Path) -> FolderSource:
     """
     print(f"{asked.label}: {asked.tracker}/{asked.parameter}", flush=True)
     spec = make_spec(asked.tracker, asked.parameter, checkpoint=asked.checkpoint, device="cpu")
+    began = time.process_time()
     report = run_dataset(videos, spec, results_root=out / "results", workers=1)
     if report.failed:
         raise InputError(f"{asked.label}: {next(iter(report.failed.values()))}")
+    note_speed(report.folder, time.process_time() - began, sum(o.frames for o in report.outcomes))
     return FolderSource(asked.label, ResultFolder(report.folder))
+
+
+def note_speed(folder: Path, seconds: float, frames: int) -> None:
+    """Keep what frames took, if any were tracked now."""
+    if frames:
+        (folder / SPEED).write_text(json.dumps({"seconds": seconds, "frames": frames}), encoding="utf-8")
 
 
 def opencv_tracked(python: Path, name: str, videos: list[Video], out: Path) -> FolderSource:
@@ -146,18 +156,18 @@ def opencv_tracked(python: Path, name: str, videos: list[Video], out: Path) -> F
     done = subprocess.run([str(python), str(script)], input=job, text=True, check=False, capture_output=True)
     if done.returncode:
         raise InputError(f"{python} cannot run OpenCV's {name}: {done.stderr.strip()[-300:]}")
+    note_speed(folder, float(done.stdout or 0), sum(len(video["frames"]) for video in todo))
     return FolderSource(name, ResultFolder(folder))
 
 
 def rows_of(videos: Sequence[Video], sources: list[BoxSource]) -> Iterator[Row]:
     """What each tracker got on each sequence."""
     for video in videos:
-        for source, tracker in zip(sources, evaluate([video], sources).trackers):
-            rates = [tracker.score(rate).mean for rate in RATES]
-            yield Row(video.name, tracker.label, len(video), *rates, source.fps(video))
+        for tracker in evaluate([video], sources).trackers:
+            yield Row(video.name, tracker.label, len(video), *(tracker.score(rate).mean for rate in RATES))
 
 
-def table(rows: Sequence[Row]) -> Iterator[str]:
+def table(rows: Sequence[Row], speeds: Mapping[str, float]) -> Iterator[str]:
     """AUC by sequence and tracker in Markdown, with means and frames per second."""
     labels = list(dict.fromkeys(row.tracker for row in rows))
     cell = {(row.sequence, row.tracker): row for row in rows}
@@ -170,12 +180,19 @@ def table(rows: Sequence[Row]) -> Iterator[str]:
     for title, rate in (("mean AUC", "auc"), ("mean OP50", "op50"), ("mean precision, 20 px", "precision")):
         means = [fmean(getattr(cell[name, label], rate) for name in names) for label in labels]
         yield f"| {title} | | " + " | ".join(f"{value:.1f}" for value in means) + " |"
-    yield "| frames/s, one thread | | " + " | ".join(_speed(rows, label) for label in labels) + " |"
+    shown = [f"{speeds[label]:.0f}" if label in speeds else "-" for label in labels]
+    yield "| frames/s of processor time | | " + " | ".join(shown) + " |"
 
 
-def _speed(rows: Sequence[Row], label: str) -> str:
-    timed = [(row.frames, row.frames / row.fps) for row in rows if row.tracker == label and row.fps]
-    return f"{sum(n for n, _ in timed) / sum(s for _, s in timed):.0f}" if timed else "-"
+def speeds_of(sources: Sequence[BoxSource]) -> dict[str, float]:
+    """Frames per second of processor time, images decoded, by label."""
+    found = {}
+    for source in sources:
+        file = source.folder.path / SPEED if isinstance(source, FolderSource) else None
+        if file is not None and file.is_file():
+            noted = json.loads(file.read_text(encoding="utf-8"))
+            found[source.label] = noted["frames"] / noted["seconds"]
+    return found
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -201,7 +218,8 @@ def main(argv: list[str] | None = None) -> int:
         sources: list[BoxSource] = [tracked(Asked.parse(text), videos, args.out) for text in args.tracker]
         if args.opencv is not None:
             sources += [opencv_tracked(args.opencv, name, videos, args.out) for name in OPENCV]
-        rows = list(rows_of(videos, [*sources, FirstBoxSource("first box")]))
+        sources.append(FirstBoxSource("first box"))
+        rows = list(rows_of(videos, sources))
     except EBMError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -209,7 +227,7 @@ def main(argv: list[str] | None = None) -> int:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(Row._fields)
         writer.writerows([f"{v:.2f}" if isinstance(v, float) else v for v in row] for row in rows)
-    print("\n".join(table(rows)))
+    print("\n".join(table(rows, speeds_of(sources))))
     return 0
 
 
