@@ -28,7 +28,7 @@ from pytracking.inference.precision import prepared
 from pytracking.libs.conjugate_gradient import Quadratic, conjugate_gradient
 from pytracking.parameter import find_parameters
 from pytracking.parameter.atom_params import ATOMParams
-from pytracking.tracker.atom.classifier import ATOMClassifier, gaussian_labels, label_sigma
+from pytracking.tracker.atom.classifier import ATOMClassifier, first_weights, gaussian_labels, label_sigma
 from pytracking.tracker.base import Flag
 from pytracking.tracker.common.conversation import ClassifierTracker
 from pytracking.tracker.common.init_samples import with_dropout
@@ -76,7 +76,7 @@ class PlainClassifier(ATOMClassifier):
         self._sigma = label_sigma(boxes[0], params, size)
         labels = gaussian_labels(known, params, size, self._sigma)
         weights = features.new_full((len(features),), 1 / len(features))
-        x = self._start(features.shape[1], generator).to(features)
+        x = first_weights(dim, features.shape[1], params.filter_size, generator).to(features)
         count = dim * params.filter_size[0] * params.filter_size[1]
 
         def residuals(x: Tensor) -> Tensor:

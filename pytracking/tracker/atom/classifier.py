@@ -20,7 +20,7 @@ from pytracking.tracker.common.geometry import ScoreGrid
 from pytracking.tracker.common.init_samples import with_dropout
 from pytracking.tracker.common.memory import SampleMemory
 
-__all__ = ["ATOMClassifier", "gaussian_labels", "label_sigma"]
+__all__ = ["ATOMClassifier", "first_weights", "gaussian_labels", "label_sigma"]
 
 
 class ATOMClassifier:
@@ -87,7 +87,7 @@ class ATOMClassifier:
             filter_reg=params.filter_reg,
             projection_reg=params.projection_reg,
         )
-        start = _start(params.compressed_dim, channels, params.filter_size, generator).to(fit.samples)
+        start = first_weights(params.compressed_dim, channels, params.filter_size, generator).to(fit.samples)
         taps, projection = problem.split(gauss_newton(problem, start, _shares(params)))
         self._filter, self._projection = taps.reshape(-1, *params.filter_size), projection[:, :, None, None]
 
@@ -131,7 +131,7 @@ class ATOMClassifier:
         return FilterFit(samples=samples, labels=labels, weights=weights, floor=floor, size=filter_size)
 
 
-def _start(dim: int, channels: int, size: tuple[int, int], generator: torch.Generator) -> Tensor:
+def first_weights(dim: int, channels: int, size: tuple[int, int], generator: torch.Generator) -> Tensor:
     """Small random filter of `dim` channels and projection, one behind the other."""
     count = dim * size[0] * size[1]
     taps = torch.randn(count, generator=generator) / count
