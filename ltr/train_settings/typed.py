@@ -57,6 +57,8 @@ def _converted(value: Any, hint: Any, key: str) -> Any:
         # The shell takes quotes away: [conv1, bn1] and conv1,bn1 are meant as lists of words.
         value = tuple(word.strip(" '\"") for word in value.strip("[]()").split(",") if word.strip())
     if origin is tuple and is_dataclass(part := get_args(hint)[0]):
+        if value in ((), []):
+            return ()
         names = " or ".join(f"{key}.0.{field.name}" for field in fields(part))
         raise InputError(f"{key} is a list of parts; set one of their fields, e.g. {names}.")
     if origin in (tuple, collections.abc.Sequence) and isinstance(value, tuple | list):
