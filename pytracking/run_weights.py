@@ -106,7 +106,8 @@ def _forms(folder: Path, file: str) -> tuple[Path, Path]:
 
 
 def _verify(args: argparse.Namespace) -> Iterator[str]:
-    from pytracking.weights.shipped import shipped, verify_shipped
+    from pytracking.weights.shipped import shipped
+    from pytracking.weights.verifying import verify_shipped
 
     names = args.name or [each.card.name for each in shipped()]
     if not names:

@@ -3,14 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ebm.exceptions import InputError
 from ebm.integrity.json_files import read_sealed_json
-from ebm.lookup import unknown_name
 from pytracking.weights.card import ModelCard, read_card
 
-__all__ = ["CARD", "FOLDER", "Shipped", "bare_name", "find_shipped", "shipped", "verify_shipped"]
+__all__ = ["CARD", "FOLDER", "Shipped", "bare_name", "find_shipped", "shipped", "shipped_names"]
 
 FOLDER = Path(__file__).parent
 _ENDING = ".safetensors"
@@ -77,44 +75,6 @@ def _read(path: Path) -> Shipped:
     return Shipped(path=path, card=card)
 
 
-def verify_shipped(name: str, folder: Path | None = None) -> tuple[Shipped, Any]:
-    """Weights with every promise checked: hash, card, architecture, finite numbers, normalisation.
-
-    Args:
-        name: of the file, with or without its ending.
-        folder: where it is; default the package's.
-
-    Returns:
-        The weights, and their network.
-
-    Raises:
-        UnknownNameError: if there are none of that name, with the nearest.
-        InputError: naming the first promise that does not hold.
-    """
-    from ebm.input_statistics import input_statistics
-    from pytracking.utils.loading import WeightsChoice, load_tracking_network
-
-    found = find_shipped(name, folder)
-    if found is None:
-        raise unknown_name("shipped weights", name, [p.stem for p in (folder or FOLDER).glob(f"*{_ENDING}")])
-    card = found.card
-    network = load_tracking_network(WeightsChoice(path=found.path, how="shipped"), card.tracker)
-    for what, stated, own in zip(
-        ("mean", "standard deviation"), (card.input_mean, card.input_std), input_statistics(network)
-    ):
-        if any(abs(a - b) > 1e-4 for a, b in zip(stated, own)):
-            raise InputError(
-                f"The card of {found.path.name} states an input of {what} {_shown(stated)}, and its network "
-                f"takes {_shown(own)}."
-            )
-    built = getattr(network, "constructor", None)
-    if built is not None and built.fun_name != card.network:
-        raise InputError(
-            f"The card of {found.path.name} states the network {card.network}, and the file holds a "
-            f"{built.fun_name}."
-        )
-    return found, network
-
-
-def _shown(values: tuple[float, float, float]) -> str:
-    return f"({', '.join(f'{value:.4g}' for value in values)})"
+def shipped_names(folder: Path | None = None) -> list[str]:
+    """Names of all that lie there, whether or not their cards can be read."""
+    return [path.stem for path in (folder or FOLDER).glob(f"*{_ENDING}")]

@@ -19,7 +19,8 @@ from pytracking.utils.loading import find_weights
 from pytracking.weights import shipped as shipped_module
 from pytracking.weights.adding import pack_weights
 from pytracking.weights.card import read_card
-from pytracking.weights.shipped import find_shipped, shipped, verify_shipped
+from pytracking.weights.shipped import find_shipped, shipped
+from pytracking.weights.verifying import verify_shipped
 
 NAME = "atom_nce_plus_lite"
 NARROW = {"iou_input_dim": (4, 4), "iou_inter_dim": (4, 4), "iou_hidden_dim": (4, 4)}
