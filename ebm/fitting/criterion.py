@@ -35,8 +35,10 @@ HELD_NODES = 64
 # Places over the range of all targets by which most rows' log Z is told; a Gaussian is narrower than a tenth
 # of the targets' deviation where they do not do. Below a share FAINT of the highest density nothing counts.
 SHARED, FAINT = 64, 1e-5
-# log Z on every second place may differ by so many nats: that on all of them is then right to 1e-4.
-ROUGH = 0.1
+# log Z on every second place may differ by so many nats: that of a Gaussian on all is then right to 1e-4. Both
+# are right by chance with a mode midway between two places, so that a density must not bend more, either: by
+# BENT in the score's second difference, 1 / deviation^2 in places, within TOP nats of the highest.
+ROUGH, BENT, TOP = 0.1, 2.0, 4.0
 
 
 class Measure:
@@ -175,6 +177,7 @@ class _Line:
                 else searched(self.model, features, self.scaling, SHARED, FAINT)
             )
             log_z, rough = _log_integral(places, scores, circular)
+            rough |= _across_a_seam(places, scores)
             for closer in (self._own,) if circular else (self._spanned, self._own):
                 if not bool(rough.any()):
                     break
@@ -219,7 +222,21 @@ def _log_integral(places: Tensor, scores: Tensor, periodic: bool = False) -> tup
 
     every = taken(1, 0)
     rough = [(taken(2, first) - every).abs() > ROUGH for first in (0, 1)]
-    return every, rough[0] | rough[1]
+    around = torch.cat((scores[:, -1:], scores, scores[:, :1]), 1) if periodic else scores
+    high = around[:, 1:-1] > scores.amax(1, keepdim=True) - TOP
+    return every, rough[0] | rough[1] | ((around.diff(n=2) < -BENT) & high).any(1)
+
+
+def _across_a_seam(places: Tensor, scores: Tensor) -> Tensor:
+    """Which rows of scores ``(B, S)`` have mass where the spacing of the places ``(S,)`` changes, ``(B,)``.
+
+    A search that went beyond the range has wider places there. Where the spacing changes the trapezoid rule
+    is no better than second order, and every second place does not tell.
+    """
+    widths = places.diff()
+    seams = 1 + ((widths[1:] / widths[:-1]).log().abs() > 0.01).nonzero()[:, 0]
+    faint = scores.amax(1, keepdim=True) + math.log(FAINT)
+    return (scores[:, seams] > faint).any(1)
 
 
 class _Placing:

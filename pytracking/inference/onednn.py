@@ -46,7 +46,8 @@ def convolve(
 
 def linear(rows: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """``rows @ weight.T + bias`` of ``[S, I]`` and ``[O, I]``, by oneDNN where it can be had."""
-    if rows.device.type == "cpu" and usable(rows.dtype):
+    # torch's exporter knows no such operator.
+    if rows.device.type == "cpu" and not torch.compiler.is_compiling() and usable(rows.dtype):
         result: Tensor = torch.ops.mkldnn._linear_pointwise(rows, weight, bias, "none", [], "")
         return result
     return F.linear(rows, weight, bias)

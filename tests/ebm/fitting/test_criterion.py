@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ebm.fitting.bounds import parse_bounds
 from ebm.fitting.circle import supported
-from ebm.fitting.criterion import held_out_nll
+from ebm.fitting.criterion import _log_integral, held_out_nll
 from ebm.fitting.data import Scaling
 from ebm.fitting.rows import Rows
 from ebm.fitting.support import Support
@@ -60,6 +60,23 @@ def test_few_places_do_for_wide_rows() -> None:
     x = torch.stack((torch.zeros(50), torch.full((50,), 0.3)), 1)
     held_out_nll(FunctionalEnergy(counted, 1), held(x, torch.zeros(50)), scaling())()
     assert sum(asked) == 50 * 65
+
+
+def test_no_density_escapes_between_the_places() -> None:
+    """Of modes at any place and width, those that the places are too far apart for are seen as such."""
+    generator = torch.Generator().manual_seed(0)
+    places = torch.linspace(-3, 3, 64, dtype=torch.float64)
+    spacing = float(places[1] - places[0])
+    for modes in (1, 2):
+        share = torch.rand(20_000, modes, generator=generator, dtype=torch.float64) + 0.05
+        width = spacing * (0.25 + 1.2 * torch.rand(20_000, 1, generator=generator, dtype=torch.float64))
+        middle = spacing * (8 * torch.rand(20_000, modes, generator=generator, dtype=torch.float64) - 4)
+        factor = share / share.sum(1, keepdim=True) / width / math.sqrt(math.tau)
+        at = (places - middle[..., None]) / width[..., None]
+        log_z, rough = _log_integral(places, (factor.log()[..., None] - 0.5 * at.square()).logsumexp(1))
+        assert float(log_z[~rough].abs().max()) < 1e-3
+        assert 0.4 < float(rough.double().mean()) < 0.6 or modes == 2, "half of them are narrow"
+        assert not rough[width[:, 0] > spacing].any()
 
 
 def test_angles_are_told_by_their_circle() -> None:

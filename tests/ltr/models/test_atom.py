@@ -108,4 +108,4 @@ def test_the_published_networks_are_frozen_by_default() -> None:
 
 def test_files_may_name_the_constructors() -> None:
     names = {name for module, name in known_constructors() if module == "ltr.models.bbreg.atom"}
-    assert names == {"atom_resnet18", "atom_resnet50", "atom_resnet_small"}
+    assert names == {"atom_resnet18", "atom_resnet50", "atom_resnet_small", "atomnet_lite"}

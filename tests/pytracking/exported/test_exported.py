@@ -57,7 +57,7 @@ sys.meta_path.insert(0, Refusal())
 """
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def quick_set() -> Iterator[None]:
     """The set of this module with short ascents, for everything that looks it up by name."""
     with pytest.MonkeyPatch.context() as patch:
@@ -65,7 +65,7 @@ def quick_set() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory, quick_set: None) -> Path:
     """A folder that the command made; the checkpoint lies beside it."""
     place = tmp_path_factory.mktemp("exported")

@@ -8,7 +8,7 @@ from torch import Tensor
 from ebm.predict import refine_boxes
 from pytracking.tracker.base import Flag
 from pytracking.tracker.common.box_ascent import Ascents
-from pytracking.tracker.common.geometry import CropView, ScoreGrid
+from pytracking.tracker.common.geometry import CropView, ScoreGrid, TargetState
 from pytracking.tracker.common.glimpse import Glimpse, Search
 from pytracking.tracker.common.localize import Localization
 from tests.pytracking.tracker.test_several import BOXES, build, frame
@@ -73,6 +73,7 @@ def test_a_map_lies_where_its_cells_are() -> None:
             position=np.array([100.0, 200.0]), flag=Flag.NORMAL, scale_index=0, score=1.0, presence=1.0
         ),
         view=view,
+        before=TargetState.from_box(np.array([190.0, 90, 20, 20]), (24, 12), 5.0),
         frame=(400, 400),
         features=torch.zeros(1),
         maps=[],
