@@ -35,7 +35,7 @@ HELD_NODES = 64
 # Places over the range of all targets by which most rows' log Z is told; a Gaussian is narrower than a tenth
 # of the targets' deviation where they do not do. Below a share FAINT of the highest density nothing counts.
 SHARED, FAINT = 64, 1e-5
-# log Z on every second place may differ by so many nats: that of a Gaussian on all is then right to 1e-4. Both
+# log Z on every second place may differ by so many nats: a Gaussian's on all is then right to 1e-4. Both
 # are right by chance with a mode midway between two places, so that a density must not bend more, either: by
 # BENT in the score's second difference, 1 / deviation^2 in places, within TOP nats of the highest.
 ROUGH, BENT, TOP = 0.1, 2.0, 4.0

@@ -60,6 +60,8 @@ def no_network(monkeypatch, tmp_path: Path) -> None:
     monkeypatch.setattr(torch.hub, "_hub_dir", str(tmp_path))
     for name in ("http_proxy", "https_proxy", "HTTPS_PROXY", "HTTP_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
+    # urllib keeps the proxies of its first request for all that follow.
+    monkeypatch.setattr(backbone_weights.urllib.request, "_opener", None)
     for name in ("no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
 
