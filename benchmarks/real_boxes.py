@@ -3,8 +3,8 @@
     EBMTRACK_PHOTOS=... EBMTRACK_VIDEOS=... python benchmarks/real_boxes.py --folder runs/real_boxes
     python benchmarks/real_boxes.py --report --markdown
 
-IoU regression (as ATOM*), ML-IS, KLD-IS, NCE and NCE+ train the box branch of ``bbreg/atom_nce_plus_lite``
-from one start a seed, on the same samples in the same order. Measured: the mean overlap of refined boxes with
+IoU regression (as ATOM*), ML-IS, KLD-IS, NCE, NCE+ and CNCE train the box branch of
+``bbreg/atom_nce_plus_lite`` from one start a seed, on the same samples in the same order. Measured: the mean overlap of refined boxes with
 the labels of photos and videos that are held out by name. The backbone is frozen, so that its features are
 computed once and kept in the folder (1.7 GB); boxes are drawn anew for every step. Every run is a row of the
 CSV file as soon as it ends; a second call does what is missing.
@@ -32,7 +32,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--losses", default=",".join(LOSSES), help="some of them (default: all five)")
+    parser.add_argument("--losses", default=",".join(LOSSES), help="some of them (default: all six)")
     parser.add_argument("--seeds", type=int, default=3, help="seeds, from 0 on")
     parser.add_argument("--samples", type=int, help="training samples of a run")
     parser.add_argument("--folder", type=Path, default=Path("runs/real_boxes"), help="features, drawn videos")

@@ -4,8 +4,8 @@
     python benchmarks/tracker_losses.py sweep --processes 3
     python benchmarks/tracker_losses.py compare --quick
 
-``compare``: IoU regression (as ATOM*), ML-IS, KLD-IS, NCE and NCE+ train the box branch of the small DiMP
-network from one start per seed, with the same samples in the same order and the same number of steps.
+``compare``: IoU regression (as ATOM*), ML-IS, KLD-IS, NCE, NCE+ and CNCE train the box branch of the small
+DiMP network from one start per seed, with the same samples in the same order and the same number of steps.
 Measured against exact boxes: the mean overlap of refined boxes on held-out frames, the AUC of the tracker on
 test videos. ``sweep``: NCE+ in the whole setting dimp_nce_plus_small, one of its values changed at a time.
 Every run is a row of the CSV file as soon as it ends; a second call does what is missing.
@@ -33,7 +33,7 @@ def build_parser() -> argparse.ArgumentParser:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("study", choices=("compare", "sweep"))
-    parser.add_argument("--losses", default=",".join(LOSSES), help="of compare (default: all five)")
+    parser.add_argument("--losses", default=",".join(LOSSES), help="of compare (default: all six)")
     parser.add_argument(
         "--labels",
         help="noise of the training labels, relative to the box; 0: exact (default: 0,0.1; sweep: 0)",

@@ -35,8 +35,9 @@ LOSSES: Mapping[str, BoxRecipe | OverlapRecipe] = {
     "kld-is": BoxRecipe.from_preset("tracking/dimp-kld-is"),
     "nce": BoxRecipe.from_preset("tracking/dimp-nce"),
     "nce+": BoxRecipe.from_preset("tracking/dimp-nce+"),
+    "cnce": replace(BoxRecipe.from_preset("tracking/dimp-nce"), method="cnce"),
 }
-"""The papers' values of each loss; the number of samples is the small network's for all."""
+"""The papers' values of each loss, NCE's for CNCE; the number of samples is the small network's for all."""
 
 PARTS = 5  # of a training
 

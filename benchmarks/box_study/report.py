@@ -23,7 +23,14 @@ __all__ = [
     "table",
 ]
 
-TITLES = {"iou": "IoU (ATOM*)", "ml-is": "ML-IS", "kld-is": "KLD-IS", "nce": "NCE", "nce+": "NCE+"}
+TITLES = {
+    "iou": "IoU (ATOM*)",
+    "ml-is": "ML-IS",
+    "kld-is": "KLD-IS",
+    "nce": "NCE",
+    "nce+": "NCE+",
+    "cnce": "CNCE",
+}
 
 
 class Seeded(Protocol):

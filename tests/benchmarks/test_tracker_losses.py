@@ -40,8 +40,8 @@ def make_row(rows: Any, **changes: Any) -> Any:
 def test_losses_differ_in_their_box_recipe_alone(plan: Any) -> None:
     runs = list(plan.comparison(list(plan.LOSSES), [0.1], [3]))
     recipes = [plan.branch_recipe(run, plan.BUDGET) for run in runs]
-    assert [run.loss for run in runs] == ["iou", "ml-is", "kld-is", "nce", "nce+"]
-    assert len({run.name for run in runs}) == 5
+    assert [run.loss for run in runs] == ["iou", "ml-is", "kld-is", "nce", "nce+", "cnce"]
+    assert len({run.name for run in runs}) == 6
     for recipe in recipes:
         changed = flat_differences(recipes[-1].plain(), recipe.plain())
         assert {key.partition(".")[0] for key in changed} <= {"box", "name"}
