@@ -4,10 +4,10 @@
     python benchmarks/real_boxes.py --report --markdown
 
 IoU regression (as ATOM*), ML-IS, KLD-IS, NCE, NCE+ and CNCE train the box branch of
-``bbreg/atom_nce_plus_lite`` from one start a seed, on the same samples in the same order. Measured: the mean overlap of refined boxes with
-the labels of photos and videos that are held out by name. The backbone is frozen, so that its features are
-computed once and kept in the folder (1.7 GB); boxes are drawn anew for every step. Every run is a row of the
-CSV file as soon as it ends; a second call does what is missing.
+``bbreg/atom_nce_plus_lite`` from one start a seed, on the same samples in the same order. Measured: the
+mean overlap of refined boxes with the labels of photos and videos that are held out by name. The backbone
+is frozen, so that its features are computed once and kept in the folder (1.7 GB); boxes are drawn anew for
+every step. Every run is a row of the CSV file as soon as it ends; a second call does what is missing.
 """
 
 import argparse
