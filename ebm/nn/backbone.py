@@ -74,6 +74,11 @@ class Backbone(nn.Module):
         """Names of the frozen parts."""
         return self._frozen
 
+    @property
+    def still(self) -> bool:
+        """Whether no weight and no statistics of it change in training mode."""
+        return set(self._still) == set(self.parts())
+
     def train(self, mode: bool = True) -> Self:
         """Switch to training or evaluation; frozen layers remain in evaluation (see `freeze`)."""
         super().train(mode)

@@ -172,6 +172,7 @@ class EfficientNetLite0(Backbone):
                 if isinstance(before, SameConv2d) and isinstance(behind, nn.BatchNorm2d):
                     setattr(module, conv, fuse_conv_bn_eval(before, behind))
                     setattr(module, norm, nn.Identity())
+        copied._still = ()  # no batch norm is left that training could change, and nothing to fold again
         return copied.requires_grad_(False)
 
     def imagenet_state(self) -> tuple[dict[str, Tensor], str]:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ebm.exceptions import ShapeError
 from ebm.nn.backbone import Backbone
+from ebm.nn.still import StillBackbone
 from ltr.admin.model_constructor import NetConstructor, model_constructor
 from ltr.models.backbone.resnet import ResNet, resnet18, resnet50
 from ltr.models.bbreg.atom_iou_net import AtomIoUNet
@@ -47,6 +48,7 @@ class ATOMnet(nn.Module):
     ) -> None:
         super().__init__()
         self.feature_extractor = feature_extractor
+        self._still = StillBackbone()
         self.bb_regressor = bb_regressor
         self.bb_regressor_layer = list(bb_regressor_layer)
         self.info = {"feature_stride": feature_extractor.out_feature_strides(self.bb_regressor_layer[-1])}
@@ -98,10 +100,8 @@ class ATOMnet(nn.Module):
             im: normalised images.
             layers: names of backbone layers; default what the box branch reads.
         """
-        features: OrderedDict[str, Tensor] = self.feature_extractor(
-            im, self.bb_regressor_layer if layers is None else layers
-        )
-        return features
+        wanted = self.bb_regressor_layer if layers is None else layers
+        return OrderedDict(self._still(self.feature_extractor, im, wanted))
 
     def get_backbone_bbreg_feat(self, backbone_feat: Mapping[str, Tensor]) -> list[Tensor]:
         """What the box branch reads, the finer level first."""

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ebm.exceptions import ShapeError
 from ebm.nn.backbone import Backbone
+from ebm.nn.still import StillBackbone
 from ltr.admin.model_constructor import NetConstructor, model_constructor
 from ltr.models.backbone.resnet import resnet18, resnet50
 from ltr.models.bbreg.atom_iou_net import AtomIoUNet
@@ -75,6 +76,7 @@ class DiMPnet(nn.Module):
     ) -> None:
         super().__init__()
         self.feature_extractor = feature_extractor
+        self._still = StillBackbone()
         self.classifier = classifier
         self.bb_regressor = bb_regressor
         if isinstance(classification_layer, str):
@@ -137,10 +139,8 @@ class DiMPnet(nn.Module):
         self, im: Tensor, layers: Sequence[str] | None = None
     ) -> OrderedDict[str, Tensor]:
         """Backbone features ``(N, C, H / stride, W / stride)`` by layer, of images ``(N, 3, H, W)``."""
-        features: OrderedDict[str, Tensor] = self.feature_extractor(
-            im, self.output_layers if layers is None else layers
-        )
-        return features
+        wanted = self.output_layers if layers is None else layers
+        return OrderedDict(self._still(self.feature_extractor, im, wanted))
 
     def get_backbone_clf_feat(self, backbone_feat: Mapping[str, Tensor]) -> Tensor | OrderedDict[str, Tensor]:
         """What the classifier reads: one tensor, or several by name if it reads several layers."""
