@@ -9,6 +9,8 @@ from ebm.nn.backbone import Backbone
 
 __all__ = ["StillBackbone"]
 
+GROUP = 8  # images whose wide first layers a CPU's caches still bear; 32 at once take 1.6 times as long
+
 
 class StillBackbone:
     """Calls a backbone; while nothing of it changes, by a copy whose batch norms are folded, channels last.
@@ -33,7 +35,7 @@ class StillBackbone:
             self._copy = () if folded is backbone else (_channels_last(folded),)
             self._key = key
         if self._copy:
-            backbone, images = self._copy[0], images.contiguous(memory_format=torch.channels_last)
+            return _in_groups(self._copy[0], images.contiguous(memory_format=torch.channels_last), layers)
         features: dict[str, Tensor] = backbone(images, layers)
         return features
 
@@ -42,6 +44,12 @@ class StillBackbone:
 
     def __reduce__(self) -> tuple[type["StillBackbone"], tuple[()]]:
         return StillBackbone, ()
+
+
+def _in_groups(backbone: Backbone, images: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
+    size = GROUP if images.device.type == "cpu" else len(images)
+    found: list[dict[str, Tensor]] = [backbone(part, layers) for part in images.split(max(size, 1))]
+    return found[0] if len(found) == 1 else {name: torch.cat([f[name] for f in found]) for name in found[0]}
 
 
 def _channels_last(backbone: Backbone) -> Backbone:

@@ -6,7 +6,7 @@ import pickle
 import torch
 
 from ebm.nn.efficientnet_lite import EfficientNetLite0
-from ebm.nn.still import StillBackbone
+from ebm.nn.still import GROUP, StillBackbone
 
 LAYERS = ["stride8", "stride16"]
 
@@ -32,6 +32,14 @@ def test_features_are_the_backbones_own_to_rounding() -> None:
         torch.testing.assert_close(found[layer], wanted[layer], rtol=1e-4, atol=1e-4)
     assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in still._copy[0].modules())
     assert torch.equal(still(net, images(), LAYERS)["stride16"], found["stride16"])
+
+
+def test_many_images_are_as_few() -> None:
+    net, still = made(), StillBackbone()
+    many = images().repeat(GROUP, 1, 1, 1)
+    found, wanted = still(net, many, LAYERS), net(many, LAYERS)
+    for layer in LAYERS:
+        torch.testing.assert_close(found[layer], wanted[layer], rtol=1e-4, atol=1e-4)
 
 
 def test_weights_written_to_give_a_new_copy() -> None:
