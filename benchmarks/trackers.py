@@ -23,7 +23,6 @@ from plain_trackers import TRACKERS, Kind, ours, plain
 from torch import Tensor
 from tracking import read_sequence
 
-from pytracking.inference import onednn
 from pytracking.inference.layers import FusedConv
 from pytracking.libs.box_maps import WindowedMap
 from pytracking.parameter.lookup import find_parameters
@@ -148,13 +147,12 @@ def limits(watched: Watched, frame: np.ndarray) -> dict[str, float]:
 
 def bare(layer: FusedConv, shape: tuple[int, ...]) -> float:
     """Seconds of one convolution, the least of a few times."""
-    (conv,) = layer._geometry
     x = torch.rand(shape).to(layer.weight.dtype, memory_format=torch.channels_last)
-    packed, times = onednn.pack_weight(layer.weight, conv, shape), []
+    form, times = layer.form((shape[2], shape[3])), []
     with torch.no_grad():
         for _ in range(REPEATS):
             start = Clock.now()
-            onednn.convolve(x, packed, layer.bias, conv, None, False)
+            form.on_cpu(x, layer.bias, None, "none")
             times.append(Clock.now() - start)
     return min(times)
 

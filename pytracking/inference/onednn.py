@@ -6,41 +6,68 @@ it brings the weights to oneDNN's layout at every call. The operators here are t
 calls; where they are missing, or do not compute what they should, nothing of this is used.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["convolve", "linear", "pack_weight", "usable"]
+__all__ = ["Activation", "Geometry", "convolve", "linear", "pack_weight", "usable"]
+
+Activation = Literal["none", "relu", "relu6"]
+CALLED: dict[Activation, tuple[str, list[float]]] = {  # by oneDNN: name, numbers
+    "none": ("none", []),
+    "relu": ("relu", []),
+    "relu6": ("hardtanh", [0.0, 6.0]),
+}
 
 
-def pack_weight(weight: Tensor, conv: nn.Conv2d, image: tuple[int, ...]) -> Tensor:
+class Geometry(NamedTuple):
+    """How a convolution's kernel goes over a picture."""
+
+    padding: Sequence[int]
+    stride: Sequence[int]
+    dilation: Sequence[int]
+    groups: int
+
+    @classmethod
+    def of(cls, conv: nn.Conv2d) -> "Geometry":
+        """That of a layer whose padding is given in numbers."""
+        if isinstance(conv.padding, str):
+            raise ValueError(f"a convolution with padding {conv.padding!r} has none in numbers.")
+        return cls(list(conv.padding), list(conv.stride), list(conv.dilation), conv.groups)
+
+
+def pack_weight(weight: Tensor, geometry: Geometry, image: tuple[int, ...]) -> Tensor:
     """Weights ``[O, C / groups, kh, kw]`` in oneDNN's layout, an opaque tensor.
 
     Args:
         weight: on the CPU.
-        conv: whose stride, padding, dilation and groups they are for.
+        geometry: what they are for.
         image: shape of an input, ``(N, C, H, W)``; others can be convolved too.
     """
-    packed: Tensor = torch.ops.mkldnn._reorder_convolution_weight(
-        weight, list(conv.padding), list(conv.stride), list(conv.dilation), conv.groups, list(image)
-    )
+    packed: Tensor = torch.ops.mkldnn._reorder_convolution_weight(weight, *geometry, list(image))
     return packed
 
 
 def convolve(
-    x: Tensor, packed: Tensor, bias: Tensor | None, conv: nn.Conv2d, shortcut: Tensor | None, relu: bool
+    x: Tensor,
+    packed: Tensor,
+    bias: Tensor | None,
+    geometry: Geometry,
+    shortcut: Tensor | None,
+    after: Activation,
 ) -> Tensor:
-    """The convolution of ``[N, C, H, W]``, plus `shortcut` if there is one, rectified if `relu`."""
-    geometry = (list(conv.padding), list(conv.stride), list(conv.dilation), conv.groups)
+    """The convolution of ``[N, C, H, W]``, plus `shortcut` if there is one, then the activation."""
     operator: Any = torch.ops.mkldnn._convolution_pointwise
+    name, numbers = CALLED[after]
     if shortcut is None:
-        result: Tensor = operator(x, packed, bias, *geometry, "relu" if relu else "none", [], "")
+        result: Tensor = operator(x, packed, bias, *geometry, name, numbers, "")
     else:
-        last = "relu" if relu else None
-        result = operator.binary(x, shortcut, packed, bias, *geometry, "add", 1.0, last, [], "")
+        last = None if after == "none" else name
+        result = operator.binary(x, shortcut, packed, bias, *geometry, "add", 1.0, last, numbers, "")
     return result
 
 
@@ -59,15 +86,16 @@ def usable(dtype: torch.dtype) -> bool:
     if not torch.backends.mkldnn.is_available():
         return False
     generator = torch.Generator().manual_seed(0)
-    conv = nn.Conv2d(8, 16, 3, stride=2, padding=1, device="meta")  # for its geometry; draws nothing
+    geometry = Geometry([1, 1], [2, 2], [1, 1], 1)
     try:
         with torch.no_grad():
             x, shortcut = (torch.randn(1, *s, generator=generator) for s in ((8, 9, 9), (16, 5, 5)))
             x, shortcut = (t.to(dtype, memory_format=torch.channels_last) for t in (x, shortcut))
             weight, bias = (torch.randn(s, generator=generator).to(dtype) for s in ((16, 8, 3, 3), (16,)))
-            packed = pack_weight(weight, conv, tuple(x.shape))
-            found = convolve(x, packed, bias, conv, shortcut, relu=True)
-            plain = F.conv2d(x.float(), weight.float(), bias.float(), conv.stride, conv.padding)
+            packed = pack_weight(weight, geometry, tuple(x.shape))
+            found = convolve(x, packed, bias, geometry, shortcut, "relu")
+            capped = convolve(x, packed, bias, geometry, None, "relu6")
+            plain = F.conv2d(x.float(), weight.float(), bias.float(), stride=2, padding=1)
             wanted = (plain + shortcut.float()).relu()
             rows = torch.randn(10, 8, generator=generator).to(dtype)
             matrix = weight[:, :, 1, 1].contiguous()
@@ -78,6 +106,6 @@ def usable(dtype: torch.dtype) -> bool:
     tolerance = 1e-4 if dtype == torch.float32 else 0.1
     close = all(
         torch.allclose(a.float(), b, rtol=tolerance, atol=tolerance * 10)
-        for a, b in ((found, wanted), (product, meant))
+        for a, b in ((found, wanted), (capped, F.relu6(plain)), (product, meant))
     )
     return close and found.is_contiguous(memory_format=torch.channels_last)

@@ -8,12 +8,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from ebm.nn.efficientnet_lite import EfficientNetLite0
 from ltr.models.backbone.resnet import Bottleneck, ResNet
-from ltr.models.bbreg.atom import atom_resnet_small
+from ltr.models.bbreg.atom import atom_resnet_small, atomnet_lite
 from ltr.models.target_classifier.features import residual_bottleneck
 from ltr.models.tracking.dimpnet import dimpnet_small, klcedimpnet_small
 from pytracking.inference import onednn
-from pytracking.inference.layers import FastResNet, FusedConv, folded
+from pytracking.inference.layers import FastLite, FastResNet, FusedConv, folded
 from pytracking.inference.network import convert, folded_pairs, inference_network
 from tests.formula import fill, noise
 
@@ -94,6 +95,42 @@ def test_bottlenecks_and_layers_before_the_pooling() -> None:
         )
 
 
+@pytest.mark.parametrize("size", [(64, 96), (65, 94), (51, 63)], ids=["even", "mixed", "odd"])
+@pytest.mark.parametrize("without", [False, True], ids=["onednn", "plain"])
+def test_efficientnet_lite_with_its_padding_below_and_right(
+    size: tuple[int, int], without: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if without:
+        monkeypatch.setattr(onednn, "usable", lambda dtype: False)
+    net = EfficientNetLite0().eval()
+    fill(net)
+    before = {key: value.clone() for key, value in net.state_dict().items()}
+    fast, image = convert(net, torch.float32), noise(9, (2, 3, *size))
+    assert not any(isinstance(m, nn.BatchNorm2d) for m in fast.modules())
+    names = ["stride2", "stride4", "stride8", "stride16"]
+    with torch.no_grad():
+        wanted, got, low = net(image, names), fast(image, names), convert(net, torch.bfloat16)(image, names)
+    assert list(got) == names
+    for name, maps in wanted.items():
+        assert float(maps.std()) > 0.01
+        torch.testing.assert_close(got[name], maps, rtol=1e-4, atol=1e-5 * float(maps.abs().max()))
+        assert (low[name].float() - maps).abs().max() < 0.05 * maps.abs().max()
+    assert (fast.mean, fast.strides) == (net.mean, net.strides)
+    assert all(torch.equal(value, before[key]) for key, value in net.state_dict().items())
+
+
+def test_a_lite_backbone_is_taken_whole_and_computes_no_more_than_is_asked_for() -> None:
+    net = atomnet_lite(backbone_pretrained=False).eval()
+    fast = inference_network(net).feature_extractor
+    assert isinstance(fast, FastLite)
+    ran: list[str] = []
+    for name, stage in fast.stages.items():
+        stage.register_forward_hook(lambda *_, name=name: ran.append(name))
+    with torch.no_grad():
+        assert list(fast(noise(9, (1, 3, 32, 32)), ["stride8", "stride4"])) == ["stride4", "stride8"]
+    assert ran == ["stride2", "stride4", "stride8"]
+
+
 def test_many_pictures_go_through_in_parts() -> None:
     fast = inference_network(made("dimp")).feature_extractor
     images = noise(7, (6, 3, 32, 32))
@@ -124,7 +161,7 @@ def test_convolutions_of_other_kinds_stay_as_they_are() -> None:
 
 
 def test_packed_weights_are_left_out_of_copies() -> None:
-    layer = FusedConv(nn.Conv2d(3, 4, 3, padding=1), relu=True)
+    layer = FusedConv(nn.Conv2d(3, 4, 3, padding=1), after="relu")
     x = noise(5, (1, 3, 8, 8))
     with torch.no_grad():
         wanted = layer(x)
