@@ -14,7 +14,16 @@ from ltr.models.backbone.resnet import BasicBlock, Bottleneck, ResNet
 from pytracking.inference import onednn
 from pytracking.inference.onednn import Activation, Geometry
 
-__all__ = ["FastBlock", "FastLite", "FastResNet", "FusedConv", "FusedSameConv", "Widen", "folded"]
+__all__ = [
+    "FastBlock",
+    "FastLite",
+    "FastResNet",
+    "FastStage",
+    "FusedConv",
+    "FusedSameConv",
+    "Widen",
+    "folded",
+]
 
 TOGETHER = 4  # pictures that a CPU takes through the backbone at a time
 
@@ -78,14 +87,17 @@ class FusedConv(nn.Module):
         self._forms: dict[Any, Form] = {}
 
     def forward(self, x: Tensor, shortcut: Tensor | None = None) -> Tensor:
-        """``[N, O, h, w]``, channels last, of ``[N, C, H, W]`` and a shortcut of the result's shape."""
+        """``[N, O, h, w]``, channels last, of ``[N, C, H, W]`` and a shortcut of the result's shape.
+
+        The result overwrites the shortcut.
+        """
         x = x.to(self.weight.dtype, memory_format=torch.channels_last)
         form = self.form((x.shape[2], x.shape[3]))
         if x.device.type == "cpu" and onednn.usable(x.dtype):
             return form.on_cpu(x, self.bias, shortcut, self.after)
         padding, stride, dilation, groups = form.geometry
         y = F.conv2d(x, form.weight, self.bias, stride, padding, dilation, groups)
-        y = y if shortcut is None else y.add_(shortcut)
+        y = y if shortcut is None else shortcut.add_(y)
         if self.after == "relu6":
             return F.relu6(y, inplace=True)
         return y.relu_() if self.after == "relu" else y
@@ -154,14 +166,30 @@ class FastBlock(nn.Module):
             assert isinstance(norm, nn.BatchNorm2d)
             self.downsample = FusedConv(conv, norm, dtype=dtype)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """The block's features, after the last rectifier."""
+    def forward(self, x: Tensor, spent: bool = False) -> Tensor:
+        """The block's features, after the last rectifier; they may overwrite `x` if it is `spent`."""
         y = x
         for step in self.steps[:-1]:
             y = step(y)
-        shortcut = x.to(y.dtype) if self.downsample is None else self.downsample(x)
+        shortcut = _shortcut(x, y.dtype, spent) if self.downsample is None else self.downsample(x)
         result: Tensor = self.steps[-1](y, shortcut)
         return result
+
+
+def _shortcut(x: Tensor, dtype: torch.dtype, spent: bool) -> Tensor:
+    """`x` to be overwritten."""
+    own = x.to(dtype, memory_format=torch.channels_last)
+    return own if spent or own is not x else x.clone()
+
+
+class FastStage(nn.Sequential):
+    """Blocks one after the other: what comes from one of them, nobody but the next one reads."""
+
+    def forward(self, x: Tensor, spent: bool = False) -> Tensor:
+        """The last one's features; they may overwrite `x` if it is `spent`."""
+        for block in self:
+            x, spent = block(x, spent), True
+        return x
 
 
 class FastBackbone(nn.Module):
@@ -201,16 +229,16 @@ class FastResNet(FastBackbone):
         for name, stage in net.named_children():
             if isinstance(stage, nn.Sequential):
                 blocks = [block for block in stage if isinstance(block, BasicBlock | Bottleneck)]
-                stages[name] = nn.Sequential(*(FastBlock(block, dtype) for block in blocks))
+                stages[name] = FastStage(*(FastBlock(block, dtype) for block in blocks))
         self.stages = nn.ModuleDict(stages)
 
     def layers(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
         """The first convolution, then the stages."""
         x = self.conv1(x)
         yield "conv1", x
-        x = F.max_pool2d(x, 3, stride=2, padding=1)
+        x, spent = F.max_pool2d(x, 3, stride=2, padding=1), True
         for name, stage in self.stages.items():
-            x = stage(x)
+            x, spent = stage(x, spent), False  # what is given out stays as it is
             yield name, x
 
 
@@ -223,7 +251,7 @@ class FastLite(FastBackbone):
         self.stages = nn.ModuleDict()
         for name, stages in net.steps():
             blocks = (block for block in stages.modules() if isinstance(block, LiteBlock))
-            self.stages[name] = nn.Sequential(*(FastInverted(block, dtype) for block in blocks))
+            self.stages[name] = FastStage(*(FastInverted(block, dtype) for block in blocks))
 
     def layers(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
         """What ends every stride."""
@@ -250,10 +278,10 @@ class FastInverted(nn.Module):
         )
         self.shortcut = block.shortcut
 
-    def forward(self, x: Tensor) -> Tensor:
-        """The block's features."""
+    def forward(self, x: Tensor, spent: bool = False) -> Tensor:
+        """The block's features; they may overwrite `x` if it is `spent`."""
         y = x
         for step in self.steps[:-1]:
             y = step(y)
-        result: Tensor = self.steps[-1](y, x if self.shortcut else None)
+        result: Tensor = self.steps[-1](y, _shortcut(x, y.dtype, spent) if self.shortcut else None)
         return result

@@ -60,14 +60,18 @@ def convolve(
     shortcut: Tensor | None,
     after: Activation,
 ) -> Tensor:
-    """The convolution of ``[N, C, H, W]``, plus `shortcut` if there is one, then the activation."""
-    operator: Any = torch.ops.mkldnn._convolution_pointwise
+    """The convolution of ``[N, C, H, W]``, plus `shortcut` if there is one, then the activation.
+
+    The result of a sum lies where the shortcut lay, which is gone: another place would cost a copy of it.
+    """
     name, numbers = CALLED[after]
     if shortcut is None:
+        operator: Any = torch.ops.mkldnn._convolution_pointwise
         result: Tensor = operator(x, packed, bias, *geometry, name, numbers, "")
     else:
+        operator = torch.ops.mkldnn._convolution_pointwise_.binary
         last = None if after == "none" else name
-        result = operator.binary(x, shortcut, packed, bias, *geometry, "add", 1.0, last, numbers, "")
+        result = operator(shortcut, x, packed, bias, *geometry, "add", 1.0, last, numbers, "")
     return result
 
 
@@ -93,7 +97,7 @@ def usable(dtype: torch.dtype) -> bool:
             x, shortcut = (t.to(dtype, memory_format=torch.channels_last) for t in (x, shortcut))
             weight, bias = (torch.randn(s, generator=generator).to(dtype) for s in ((16, 8, 3, 3), (16,)))
             packed = pack_weight(weight, geometry, tuple(x.shape))
-            found = convolve(x, packed, bias, geometry, shortcut, "relu")
+            found = convolve(x, packed, bias, geometry, shortcut.clone(), "relu")
             capped = convolve(x, packed, bias, geometry, None, "relu6")
             plain = F.conv2d(x.float(), weight.float(), bias.float(), stride=2, padding=1)
             wanted = (plain + shortcut.float()).relu()
