@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from ebm.exceptions import InputError
 from ebm.input_statistics import input_statistics
+from pytracking.inference.products import RowProduct
 from pytracking.libs.box_energy import BoxEnergy, ImageEnergy, fold_head, is_foldable
 from pytracking.parameter.dimp_params import DiMPParams
 from pytracking.tracker.common.box_ascent import ascended
@@ -127,7 +128,7 @@ class _BoxRefine(nn.Module):
         vectors = (modulation_fine, modulation_coarse)
         modulated = [level * vector[:, :, None, None] for level, vector in zip(maps, vectors)]
         # Transposed inside the graph: a file need not hold the weights twice.
-        levels = tuple(replace(level, transposed=level.weight.T) for level in self.head.levels)
+        levels = tuple(replace(each, pooled=RowProduct(each.hidden.weight.T)) for each in self.head.levels)
         return ascended(ImageEnergy(replace(self.head, levels=levels), modulated), starts, self.params)
 
 

@@ -13,6 +13,7 @@ from ltr.models.backbone.resnet import BasicBlock, Bottleneck, ResNet
 from ltr.models.target_classifier.initializer import FilterInitializerLinear
 from pytracking.inference.layers import FastBlock, FastLite, FastResNet, FusedConv, Widen, folded
 from pytracking.inference.onednn import Activation
+from pytracking.libs.box_energy import SharedHead
 
 __all__ = ["inference_network"]
 
@@ -155,7 +156,7 @@ def _classifier(classifier: Any, dtype: torch.dtype) -> Any:
     return changed(classifier, children)
 
 
-def _box_branch(regressor: M, dtype: torch.dtype) -> M:
+def _box_branch(regressor: nn.Module, dtype: torch.dtype) -> nn.Module:
     children: dict[str, nn.Module] = {}
     for names, precision in (
         (TEST_LAYERS + REFERENCE_LAYERS, dtype),
@@ -168,4 +169,6 @@ def _box_branch(regressor: M, dtype: torch.dtype) -> M:
     for name in ("conv3_2t", "conv4_2t"):
         if dtype != torch.float32 and name in children:
             children[name] = nn.Sequential(children[name], Widen())
-    return changed(regressor, children)
+    made: Any = changed(regressor, children)
+    made.shared_head = SharedHead(dtype)
+    return made

@@ -16,13 +16,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pytracking.inference.onednn import linear
+from pytracking.inference.products import RowProduct
 from pytracking.libs.box_curvature import curvature
 from pytracking.libs.box_maps import BoxMap, Region, WindowedMap
 from pytracking.libs.box_pooling import Array, Pooling
 from pytracking.libs.box_pooling import as_tensor as _tensor
 
-__all__ = ["BoxEnergy", "ImageEnergy", "fold_head", "is_foldable"]
+__all__ = ["BoxEnergy", "ImageEnergy", "SharedHead", "fold_head", "is_foldable"]
 
 
 Extremes = tuple[list[list[float]], list[list[float]]]
@@ -34,29 +34,24 @@ class FoldedLevel:
     """The head of one feature level with batch norm folded in; all targets of a network share it.
 
     Attributes:
-        weight: ``[bins * bins * C, O]``, rows in the order (bin row, bin column, channel).
-        transposed: the same as ``[O, bins * bins * C]``; products with a view take twice as long.
-        bias: ``[O]``.
+        hidden: ``[S, O]`` of pooled values ``[S, bins * bins * C]``, before the activation; in the order
+            (bin row, bin column, channel).
+        pooled: the transposed product, from ``[S, O]``; it has a matrix of its own, as products with a view
+            take twice as long.
         last: the level's part of the last layer, ``[O]``.
         bins: pooled cells per side.
         scale: map cells per crop px.
     """
 
-    weight: Tensor
-    transposed: Tensor
-    bias: Tensor
+    hidden: RowProduct
+    pooled: RowProduct
     last: Tensor
     bins: int
     scale: float
 
-    def hidden(self, pooled: Tensor) -> Tensor:
-        """``[S, O]`` of pooled values ``[S, bins * bins * C]``, before the activation."""
-        return linear(pooled, self.transposed, self.bias)
-
     def upstream(self, hidden: Tensor) -> Tensor:
         """Gradient of the score in the pooled values, ``[S, bins * bins * C]``."""
-        slope = (hidden > 0) * self.last
-        return linear(slope, self.weight)
+        return self.pooled((hidden > 0) * self.last)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -70,6 +65,19 @@ class BoxEnergy:
     levels: tuple[FoldedLevel, ...]
     modulation: tuple[Tensor, ...]
     bias: Tensor
+
+
+@dataclass(eq=False)
+class SharedHead:
+    """The head of a box branch whose weights stay as they are, for all targets of its network.
+
+    Attributes:
+        dtype: of its two large matrices; None leaves them as they are.
+        levels: once they are needed.
+    """
+
+    dtype: torch.dtype | None = None
+    levels: tuple[FoldedLevel, ...] | None = None
 
 
 def is_foldable(regressor: Any) -> bool:
@@ -87,33 +95,37 @@ def fold_head(regressor: Any, modulation: Sequence[Tensor]) -> BoxEnergy:
     """Fold the batch norms into the head, and put a target's modulation beside it.
 
     Args:
-        regressor: an ``AtomIoUNet`` in evaluation mode.
+        regressor: an ``AtomIoUNet`` in evaluation mode; one that has a ``shared_head`` is folded once.
         modulation: two vectors of C values, any shape.
     """
+    shared = getattr(regressor, "shared_head", None) or SharedHead()
+    if shared.levels is None:
+        shared.levels = _levels(regressor, [vector.numel() for vector in modulation], shared.dtype)
+    return BoxEnergy(
+        levels=shared.levels,
+        modulation=tuple(vector.flatten() for vector in modulation),
+        bias=regressor.iou_predictor.bias,
+    )
+
+
+def _levels(regressor: Any, channels: Sequence[int], dtype: torch.dtype | None) -> tuple[FoldedLevel, ...]:
     blocks = (regressor.fc3_rt, regressor.fc4_rt)
     lasts = regressor.iou_predictor.weight[0].split([b.linear.out_features for b in blocks])
     levels = []
-    for block, vector, stride, last in zip(blocks, modulation, regressor.strides, lasts):
+    for block, count, stride, last in zip(blocks, channels, regressor.strides, lasts):
         weight, bias = _without_batch_norm(block)
-        channels = vector.numel()
-        bins = math.isqrt(weight.shape[1] // channels)
-        weight = weight.reshape(-1, channels, bins * bins)
-        flat = weight.permute(2, 1, 0).reshape(bins * bins * channels, -1)
+        bins = math.isqrt(weight.shape[1] // count)
+        by_cell = weight.reshape(-1, count, bins * bins).transpose(1, 2).flatten(1)
         levels.append(
             FoldedLevel(
-                weight=flat,
-                transposed=flat.T.contiguous(),
-                bias=bias,
+                hidden=RowProduct(by_cell, bias, dtype),
+                pooled=RowProduct(by_cell.T.contiguous(), dtype=dtype),
                 last=last,
                 bins=bins,
                 scale=1 / float(stride),
             )
         )
-    return BoxEnergy(
-        levels=tuple(levels),
-        modulation=tuple(vector.flatten() for vector in modulation),
-        bias=regressor.iou_predictor.bias,
-    )
+    return tuple(levels)
 
 
 def _without_batch_norm(block: Any) -> tuple[Tensor, Tensor]:
