@@ -2,12 +2,13 @@
 
 Beside them a loop: as many single trackers, one after the other, as people do who have a tracker of one
 target. Weights are random and every target counts as found, so that all boxes are refined in every frame. The
-boxes of the batch and of the loop are compared.
+boxes of the batch and of the loop are compared. With one thread the times are those that it had a core.
 """
 
 import argparse
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -29,27 +30,27 @@ def places(box: np.ndarray, frame: np.ndarray, count: int) -> dict[int, np.ndarr
 
 
 def measure(
-    frames: list[np.ndarray], box: np.ndarray, network: str, count: int
+    frames: list[np.ndarray], box: np.ndarray, network: str, count: int, clock: Callable[[], float]
 ) -> tuple[np.ndarray, float, float]:
     """Seconds of one, all together and all in a loop, ``[T, 3]``; largest difference, px; the first frame."""
     one, several = (build(ClassifierTracker, network) for _ in range(2))
     loop = [build(ClassifierTracker, network) for _ in range(count)]
     boxes = places(box, frames[0], count)
     one.initialize(frames[0], boxes[0])
-    start = time.perf_counter()
+    start = clock()
     several.initialize(frames[0], boxes)
-    first = time.perf_counter() - start
+    first = clock() - start
     for tracker, place in zip(loop, boxes.values()):
         tracker.initialize(frames[0], place)
     times, difference = np.empty((len(frames) - 1, 3)), 0.0
     for row, frame in zip(times, frames[1:]):
-        ticks = [time.perf_counter()]
+        ticks = [clock()]
         one.track(frame)
-        ticks.append(time.perf_counter())
+        ticks.append(clock())
         together = several.track(frame)
-        ticks.append(time.perf_counter())
+        ticks.append(clock())
         alone = [tracker.track(frame) for tracker in loop]
-        ticks.append(time.perf_counter())
+        ticks.append(clock())
         row[:] = np.diff(ticks)
         for a, b in zip(together.values(), alone):
             difference = max(difference, float(np.abs(a.box - b.box).max()))
@@ -69,7 +70,8 @@ def main(argv: list[str] | None = None) -> None:
     torch.set_num_threads(args.threads)
     cv2.setNumThreads(args.threads)
     frames, box = read_sequence(args.sequence, args.frames)
-    times, difference, first = measure(frames, box, args.network, args.targets)
+    clock = time.thread_time if args.threads == 1 else time.perf_counter
+    times, difference, first = measure(frames, box, args.network, args.targets, clock)
     one, together, loop = 1e3 * np.median(times[min(3, len(times) - 1) :], axis=0)
     print(f"{args.network} network, random weights, {len(frames)} frames, {args.threads} CPU thread(s)")
     print(f"{'':<26}{'ms a frame':>11}{'times one':>11}")

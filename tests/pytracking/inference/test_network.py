@@ -9,13 +9,14 @@ import torch
 from torch import Tensor, nn
 
 from ebm.nn.efficientnet_lite import EfficientNetLite0
-from ltr.models.backbone.resnet import Bottleneck, ResNet
+from ltr.models.backbone.resnet import BasicBlock, Bottleneck, ResNet
 from ltr.models.bbreg.atom import atom_resnet_small, atomnet_lite
 from ltr.models.target_classifier.features import residual_bottleneck
 from ltr.models.tracking.dimpnet import dimpnet_small, klcedimpnet_small
 from pytracking.inference import onednn
 from pytracking.inference.layers import FastLite, FastResNet, FusedConv, folded
 from pytracking.inference.network import convert, folded_pairs, inference_network
+from pytracking.libs.box_energy import fold_head
 from tests.formula import fill, noise
 
 MADE = {"dimp": dimpnet_small, "atom": atom_resnet_small, "prdimp": klcedimpnet_small}
@@ -93,6 +94,37 @@ def test_bottlenecks_and_layers_before_the_pooling() -> None:
         torch.testing.assert_close(
             convert(head, torch.float32)(plain["layer3"]), head(plain["layer3"]), rtol=1e-3, atol=1e-4
         )
+
+
+@pytest.mark.parametrize("without", [False, True], ids=["onednn", "plain"])
+def test_only_a_spent_input_is_overwritten(without: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if without:
+        monkeypatch.setattr(onednn, "usable", lambda dtype: False)
+    block = BasicBlock(8, 8).eval()  # its shortcut is its input
+    fill(block)
+    fast, x = convert(block, torch.float32), noise(10, (2, 8, 9, 7))
+    x = x.contiguous(memory_format=torch.channels_last)
+    with torch.no_grad():
+        before, wanted = x.clone(), block(x)
+        got = fast(x)
+        assert torch.equal(x, before)
+        spent = fast(x, spent=True)
+    torch.testing.assert_close(got, wanted, rtol=1e-4, atol=1e-5)
+    assert torch.equal(spent, got)
+    assert spent.data_ptr() == x.data_ptr()
+
+
+def test_the_head_is_folded_once_for_all_targets_in_the_networks_numbers() -> None:
+    net = made("dimp")
+    vectors = [noise(11, (1, n)) for n in (net.bb_regressor.conv3_2t[0].out_channels,) * 2]
+    for dtype in (torch.float32, torch.bfloat16):
+        regressor = inference_network(net, dtype).bb_regressor
+        first, second = (fold_head(regressor, vectors) for _ in range(2))
+        assert first.levels is second.levels
+        assert {level.hidden.weight.dtype for level in first.levels} == {dtype}
+        assert {level.pooled.weight.dtype for level in first.levels} == {dtype}
+    mine = fold_head(net.bb_regressor, vectors)  # weights that may be trained on are read anew
+    assert mine.levels is not fold_head(net.bb_regressor, vectors).levels
 
 
 @pytest.mark.parametrize("size", [(64, 96), (65, 94), (51, 63)], ids=["even", "mixed", "odd"])
