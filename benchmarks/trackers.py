@@ -157,39 +157,48 @@ def bare(layer: FusedConv, shape: tuple[int, ...]) -> float:
     return min(times)
 
 
-def measure(kind: Kind, precision: Any, frames: list[np.ndarray], box: np.ndarray) -> None:
+def measure(kind: Kind, precisions: list[Any], frames: list[np.ndarray], box: np.ndarray) -> None:
     """Print the table of one tracker."""
-    pair = [Watched(ours(kind, precision)), Watched(plain(kind))]
-    has_density = not why_no_density(pair[0].tracker.params)
-    first = np.array([[w.initialize(frames[0], box) for w in pair] for _ in range(2)])
+    own = [Watched(ours(kind, precision)) for precision in precisions]
+    baseline = Watched(plain(kind))
+    lead = own[0].tracker
+    has_density = not why_no_density(lead.params)
+    first = np.array([[w.initialize(frames[0], box) for w in (*own, baseline)] for _ in range(2)])
     rows: dict[Flag, list[list[float]]] = {Flag.NORMAL: [], Flag.HARD_NEGATIVE: []}
     parts: list[list[dict[str, float]]] = []
     apart = []
     for number, frame in enumerate(frames[1:]):
         flag = Flag.HARD_NEGATIVE if number % 3 == 2 else Flag.NORMAL
-        pair[0].tracker.with_covariance = has_density and number % 3 == 1
-        found = [w.track(frame, flag) for w in pair]
-        apart.append(np.abs(pair[0].tracker.state.box - pair[1].tracker.state.box).max())
-        pair[1].tracker._state = pair[0].tracker._state
+        for each in own:
+            each.tracker.with_covariance = has_density and number % 3 == 1
+        found = [w.track(frame, flag) for w in (*own, baseline)]
+        there = baseline.tracker.state.box
+        apart.append([np.abs(each.tracker.state.box - there).max() for each in own])
+        for other in (*own[1:], baseline):
+            other.tracker._state = lead.state
         if number < 3:  # kernels are chosen and made
             continue
-        covariance = found[0][1].get("covariance", 0.0)
-        rows[flag].append([found[0][0] - covariance, found[1][0]])
+        rows[flag].append([seconds - each.get("covariance", 0.0) for seconds, each in found])
         if flag is Flag.NORMAL:
             parts.append([each for _, each in found])
     shown("first frame", first[1:])
     shown("normal frame", np.array(rows[Flag.NORMAL]))
     shown("hard negative", np.array(rows[Flag.HARD_NEGATIVE]))
-    of_parts(parts, limits(pair[0], frames[-1]), np.median(np.array(rows[Flag.NORMAL])[:, 0]))
-    usual, worst = np.median(apart), np.max(apart)
-    print(f"  from equal states boxes differ by {usual:.4f} px (median), {worst:.4f} px at most")
+    normal = np.median(np.array(rows[Flag.NORMAL]), axis=0)
+    for k, (precision, each) in enumerate(zip(precisions, own)):
+        print(f"  where a normal frame goes, {precision}")
+        of_parts([[row[k], row[-1]] for row in parts], limits(each, frames[-1]), normal[k])
+    usual = ", ".join(f"{median:.4f}" for median in np.median(apart, axis=0))
+    print(f"  from equal states boxes differ by {usual} px (median), {np.max(apart):.4f} px at most")
 
 
 def shown(name: str, seconds: np.ndarray) -> None:
-    """A row: medians, and the ratio with its quartiles over the frames."""
-    a, b = 1e3 * np.median(seconds, axis=0)
-    low, middle, high = np.quantile(seconds[:, 0] / seconds[:, 1], (0.25, 0.5, 0.75))
-    print(f"  {name:<22}{a:>9.1f}{b:>9.1f}{middle:>8.2f}   {low:.2f} .. {high:.2f}")
+    """A row: medians, and the ratios with their quartiles over the frames."""
+    row = f"  {name:<22}" + "".join(f"{1e3 * value:>9.1f}" for value in np.median(seconds, axis=0))
+    for column in seconds.T[:-1]:
+        low, middle, high = np.quantile(column / seconds[:, -1], (0.25, 0.5, 0.75))
+        row += f"{middle:>8.2f} ({low:.2f} .. {high:.2f})"
+    print(row)
 
 
 def of_parts(parts: list[list[dict[str, float]]], limit: dict[str, float], frame: float) -> None:
@@ -256,7 +265,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--sequence", type=Path, default=data / "otb" / "Crossing", help="OTB folder")
     parser.add_argument("--frames", type=int, default=25)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--precision", choices=("fp32", "bf16", "auto"), default="fp32")
+    parser.add_argument("--precision", nargs="+", choices=("fp32", "bf16", "auto"), default=["fp32"])
     parser.add_argument("--memory", type=int, metavar="N", help="track N frames and print the memory instead")
     args = parser.parse_args(argv)
     unknown = set(args.trackers) - set(TRACKERS)
@@ -275,8 +284,9 @@ def main(argv: list[str] | None = None) -> None:
     for name in args.trackers or TRACKERS:
         kind = TRACKERS[name]
         side = find_parameters(kind.tracker, kind.parameters).crop_size[0]
-        print(f"{name}, crops of {side} px, ours in {args.precision}")
-        print(f"  {'ms':<22}{'ours':>9}{'plain':>9}{'ratio':>8}   quartiles")
+        print(f"{name}, crops of {side} px, ours in {' and '.join(args.precision)}")
+        heads = "".join(f"{each:>9}" for each in (*args.precision, "plain"))
+        print(f"  {'ms':<22}{heads}   ratio (quartiles)", flush=True)
         measure(kind, args.precision, frames, box)
 
 
