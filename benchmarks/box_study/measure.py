@@ -28,7 +28,8 @@ from pytracking.evaluation.datasets import open_dataset
 from pytracking.evaluation.results import ResultFolder
 from pytracking.evaluation.running import run_dataset
 from pytracking.evaluation.spec import TrackerSpec
-from pytracking.libs.box_energy import ImageEnergy, fold_head
+from pytracking.libs.box_energy import ImageEnergy
+from pytracking.libs.box_head import fold_head
 from pytracking.parameter.dimp.nce_plus_small import PARAMS
 from pytracking.utils.loading import WeightsChoice
 

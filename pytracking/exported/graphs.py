@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from ebm.exceptions import InputError
 from ebm.input_statistics import input_statistics
 from pytracking.inference.products import RowProduct
-from pytracking.libs.box_energy import BoxEnergy, ImageEnergy, fold_head, is_foldable
+from pytracking.libs.box_energy import ImageEnergy
+from pytracking.libs.box_head import BoxEnergy, fold_head, is_foldable
 from pytracking.parameter.dimp_params import DiMPParams
 from pytracking.tracker.common.box_ascent import ascended
 from pytracking.tracker.dimp.classifier import DiMPClassifier

@@ -13,7 +13,7 @@ from ltr.models.backbone.resnet import BasicBlock, Bottleneck, ResNet
 from ltr.models.target_classifier.initializer import FilterInitializerLinear
 from pytracking.inference.layers import FastBlock, FastLite, FastResNet, FusedConv, Widen, folded
 from pytracking.inference.onednn import Activation
-from pytracking.libs.box_energy import SharedHead
+from pytracking.libs.box_head import SharedHead
 
 __all__ = ["inference_network"]
 

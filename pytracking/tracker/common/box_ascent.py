@@ -12,7 +12,8 @@ from torch import Tensor
 from ebm.boxes import rect_to_rel
 from ebm.gradients import score_and_gradient
 from ebm.predict import ScoreFunction, refine_boxes
-from pytracking.libs.box_energy import BoxEnergy, ImageEnergy, fold_head, is_foldable
+from pytracking.libs.box_energy import ImageEnergy
+from pytracking.libs.box_head import BoxEnergy, fold_head, is_foldable
 from pytracking.libs.box_maps import BoxMap
 from pytracking.parameter.base import RefineParams
 from pytracking.tracker.common.geometry import CropView, TargetState

@@ -18,7 +18,7 @@ from pytracking.tracker.common.judge import energy_found, guarded_size
 if TYPE_CHECKING:  # an exported box branch needs no torch; see `refine_together`
     import torch
 
-    from pytracking.libs.box_energy import BoxEnergy
+    from pytracking.libs.box_head import BoxEnergy
     from pytracking.tracker.common.box_density import BoxDensity
 
 __all__ = ["BoxRefiner", "RefineJob", "jittered_boxes", "mean_of_best", "refine_together", "why_no_density"]

@@ -16,7 +16,7 @@ from ltr.models.tracking.dimpnet import dimpnet_small, klcedimpnet_small
 from pytracking.inference import onednn
 from pytracking.inference.layers import FastLite, FastResNet, FusedConv, folded
 from pytracking.inference.network import convert, folded_pairs, inference_network
-from pytracking.libs.box_energy import fold_head
+from pytracking.libs.box_head import fold_head
 from tests.formula import fill, noise
 
 MADE = {"dimp": dimpnet_small, "atom": atom_resnet_small, "prdimp": klcedimpnet_small}

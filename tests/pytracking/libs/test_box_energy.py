@@ -6,7 +6,8 @@ from torch import Tensor
 
 from ebm.predict import BoxSpace, refine_boxes
 from ltr.models.bbreg.atom_iou_net import AtomIoUNet
-from pytracking.libs.box_energy import ImageEnergy, fold_head, is_foldable
+from pytracking.libs.box_energy import ImageEnergy
+from pytracking.libs.box_head import fold_head, is_foldable
 
 
 def branch(generator: torch.Generator) -> AtomIoUNet:

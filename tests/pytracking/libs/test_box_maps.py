@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from ltr.models.bbreg.atom_iou_net import AtomIoUNet
-from pytracking.libs.box_energy import ImageEnergy, fold_head
+from pytracking.libs.box_energy import ImageEnergy
+from pytracking.libs.box_head import fold_head
 from pytracking.libs.box_maps import WindowedMap, windowed_maps
 
 CELLS = (40, 20)  # of the two levels, of 4 and 8 px
