@@ -195,6 +195,8 @@ class FastStage(nn.Sequential):
 class FastBackbone(nn.Module):
     """A backbone for inference: its features by name, each layer computed only if it is needed."""
 
+    still = False  # it is folded already, and training leaves it alone
+
     def __init__(self, net: nn.Module) -> None:
         super().__init__()
         for name in ("strides", "channels", "mean", "std"):  # what is read of a backbone

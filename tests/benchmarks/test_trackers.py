@@ -21,14 +21,19 @@ def frames(count: int) -> list[np.ndarray]:
 def test_a_table_has_frames_parts_limits_and_the_difference(
     trackers: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    trackers.measure(trackers.TRACKERS["dimp_small"], "fp32", frames(10), np.array([40.0, 30, 24, 30]))
+    kind, box = trackers.TRACKERS["dimp_small"], np.array([40.0, 30, 24, 30])
+    trackers.measure(kind, ["fp32", "bf16"], frames(10), box)
     text = capsys.readouterr().out
     for row in ("first frame", "normal frame", "hard negative", "backbone", "box features", "update"):
         assert row in text
+    assert [text.count(f"frame goes, {precision}\n") for precision in ("fp32", "bf16")] == [1, 1]
+    first = next(line for line in text.splitlines() if "first frame" in line)
+    assert first.count("..") == 2  # a ratio to the plain tracker for each
     assert "limit" in text
     assert "% of a frame" in text
-    difference = float(text.split("differ by ")[1].split(" px")[0])
-    assert difference < 0.01
+    differences = text.split("differ by ")[1].split(" px")[0].split(", ")
+    assert len(differences) == 2
+    assert float(differences[0]) < 0.01
 
 
 @pytest.mark.parametrize("name", ["dimp_small", "atom_small"])
