@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
-from ebm.exceptions import InputError
 from ebm.lookup import unknown_name
 from pytracking.parameter.lookup import find_parameters
 from pytracking.tracker.registry import make_tracker
@@ -64,12 +63,10 @@ def load(
     if engine not in get_args(Engine):
         raise unknown_name("engine", str(engine), get_args(Engine))
     if engine == "onnx":
-        if precision != "fp32":
-            raise InputError("An exported tracker has its own numbers: leave precision out.")
         from pytracking.exported.tracker import exported_folder, exported_tracker
 
         return exported_tracker(
-            exported_folder(tracker, parameters, checkpoint),
+            exported_folder(tracker, parameters, checkpoint, precision=precision),
             device=device,
             seed=seed,
             with_covariance=with_covariance,

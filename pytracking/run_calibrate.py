@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ebm.command import CommandParser, local_path, run_command
+from pytracking.evaluation.asked_tracker import asked_spec
 from pytracking.evaluation.command import (
     add_dataset_options,
     add_tracker_options,
+    counting_number,
     open_by_options,
     read_by_dataset,
-    whole_number,
 )
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add_tracker_options(parser)
     parser.add_argument(
-        "--stride", type=whole_number, default=5, metavar="N", help="every how many frames (default: 5)"
+        "--stride", type=counting_number, default=5, metavar="N", help="every how many frames (default: 5)"
     )
     parser.add_argument(
         "--out", type=local_path, metavar="DIR", help="plot and table: calibration.png, calibration.csv"
@@ -84,26 +85,16 @@ def _run(args: argparse.Namespace) -> int:
     from ebm.outputs import Output, require_outputs
     from ebm.pictures.style import require_matplotlib
     from pytracking.analysis.box_calibration_report import Factors, table_of
-    from pytracking.evaluation.spec import make_spec
 
     if args.out is not None:
         require_matplotlib()
     dataset, sequences = open_by_options(args, print)
-    spec = make_spec(
-        args.tracker,
-        args.parameter,
-        checkpoint=args.checkpoint,
-        weights=args.weights,
-        seed=args.seed,
-        device=args.device,
-        compat=args.compat,
-        precision=args.precision,
-    )
+    spec = asked_spec(args)
     outputs = [] if args.out is None else [Output(name="the folder --out", path=args.out, folder=True)]
     outputs += [] if args.store is None else [Output(name="the weights --store", path=args.store)]
     require_outputs(outputs, {**read_by_dataset(args, dataset), "the weights": spec.weights.files})
     print(spec.weights, *spec.notes, sep="\n")
-    records, params = _recorded(spec, sequences, max(args.stride, 1))
+    records, params = _recorded(spec, sequences, args.stride)
     fit = None
     if args.store is not None:
         temperature = records.best_temperature()
@@ -125,21 +116,16 @@ def _recorded(spec: "TrackerSpec", sequences: Any, stride: int) -> "tuple[BoxRec
     from ebm.exceptions import EffectiveSampleSizeWarning
     from ltr.data.image_loader import read_image
     from pytracking.analysis.box_calibration import record_densities
-    from pytracking.tracker import make_tracker
-    from pytracking.utils.loading import load_tracking_network
+    from pytracking.evaluation.runner import SequenceRunner
 
-    network = None if spec.weights.path is None else load_tracking_network(spec.weights, tracker=spec.tracker)
-    options: dict[str, Any] = {"network": network, "device": spec.device, "precision": spec.precision}
-    first = make_tracker(spec.tracker, spec.params, **options)
+    runner = SequenceRunner(spec, spec.resolved_device(), timed=False)
     with (
         tqdm(total=sum(map(len, sequences)), unit=" frames", mininterval=1.0) as bar,
         warnings.catch_warnings(),
     ):
         warnings.simplefilter("ignore", EffectiveSampleSizeWarning)
         records = record_densities(
-            lambda sequence: make_tracker(
-                spec.tracker, spec.params, seed=spec.sequence_seed(sequence.name), **options
-            ),
+            runner.tracker,
             sequences,
             lambda sequence, number: read_image(
                 sequence.frames[number], sequence=sequence.name, frame=number
@@ -147,7 +133,7 @@ def _recorded(spec: "TrackerSpec", sequences: Any, stride: int) -> "tuple[BoxRec
             stride=stride,
             on_frame=lambda: bar.update() and None,
         )
-    return records, getattr(first, "params", spec.params)
+    return records, getattr(runner.tracker(sequences[0]), "params", spec.params)
 
 
 def _draw(folder: Path, records: "BoxRecords", fit: "Factors | None", title: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ebm.command import CommandParser, local_path, run_command
-from pytracking.evaluation.command import tell, whole_number
+from pytracking.evaluation.command import counting_number, tell, whole_number
 
 if TYPE_CHECKING:
     from pytracking.analysis.trials import Study
@@ -68,7 +68,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--stride",
-        type=whole_number,
+        type=counting_number,
         default=5,
         metavar="N",
         help="refine every how many frames (default: 5)",
@@ -99,7 +99,7 @@ def _run(args: argparse.Namespace) -> int:
     from ebm.outputs import Output, require_outputs
     from pytracking.evaluation.spec import make_spec
     from pytracking.tracker.common.network_info import MEASURED, carried
-    from pytracking.utils.loading import load_tracking_network
+    from pytracking.utils.loading import WeightsChoice, load_tracking_network
     from pytracking.utils.stated import set_of_weights, store_stated
 
     tracker, parameter = set_of_weights(args.checkpoint, args.tracker, args.parameter)
@@ -112,6 +112,7 @@ def _run(args: argparse.Namespace) -> int:
         device=args.device,
     )
     print(f"{spec.weights}\nParameter set: {tracker} {parameter}.")
+    assert isinstance(spec.weights, WeightsChoice)  # make_spec took torch
     network = load_tracking_network(spec.weights, tracker=tracker)
     if args.show:
         return _show(spec, network)
@@ -241,7 +242,7 @@ def _measure(
     params: Any = bench.params
     stated: dict[str, Any] = {}
     if args.only != "threshold" and params.use_iou_net:
-        study = bench.steps(max(args.stride, 1))
+        study = bench.steps(args.stride)
         if _report(STEP, study, 100.0, "IoU, %"):
             stated |= {STEP: list(study.chosen)} | _of(params, ASCENT)
             bench.take(study.chosen)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ebm.command import CommandParser, local_path, run_command
+from pytracking.evaluation.asked_tracker import asked_tracker, asked_weights
 from pytracking.evaluation.command import (
     add_dataset_options,
     add_tracker_options,
@@ -95,29 +96,16 @@ def _run(args: argparse.Namespace) -> int:
     from ebm.outputs import Output, require_outputs
     from ebm.pictures.style import rendered, require_matplotlib
     from pytracking.evaluation.density_picture import corner_curves, draw_corner_density
-    from pytracking.parameter import find_parameters
-    from pytracking.tracker import make_tracker
-    from pytracking.utils.loading import find_weights, load_tracking_network
 
     require_matplotlib()
-    params = find_parameters(args.tracker, args.parameter, compat=args.compat)
+    weights = asked_weights(args)
     _require_corner(args.corner)
     source = _open(args)
-    weights = find_weights(params, args.checkpoint, args.weights)
     outputs = [Output(name="the picture --out", path=args.out)]
     outputs += [] if args.csv is None else [Output(name="the table --csv", path=args.csv, stream=True)]
     require_outputs(outputs, source.read | {"the weights": weights.files})
     print(weights)
-    network = None if weights.path is None else load_tracking_network(weights, args.tracker)
-    tracker = make_tracker(
-        args.tracker,
-        params,
-        network=network,
-        device=args.device,
-        seed=args.seed,
-        precision=args.precision,
-    )
-    print(*tracker.notes, sep="\n", end="\n" * bool(tracker.notes))
+    tracker = asked_tracker(args, weights)
     image, tracked = _follow(tracker, source, args.frame)
     density = tracked.density
     curves = corner_curves(density, args.corner)

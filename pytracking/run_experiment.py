@@ -14,7 +14,14 @@ from ebm.command import CommandParser, local_path, run_command, script_imports
 
 with script_imports(__name__):
     from ltr.admin.workspace_option import add_workspace_option
-    from pytracking.evaluation.command import add_precision_option, results_root, tell, whole_number
+    from pytracking.evaluation.command import (
+        add_extent_options,
+        add_machine_options,
+        add_running_options,
+        counting_number,
+        results_root,
+        tell,
+    )
 
 if TYPE_CHECKING:
     from pytracking.evaluation.data import Sequence
@@ -56,44 +63,14 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--datasets", nargs="+", action="extend", default=[], metavar="NAME", help="of these trackers"
     )
-    parser.add_argument("--runs", type=_runs, metavar="N", help="repeat every tracker, and average the runs")
     parser.add_argument(
-        "--threads",
-        type=whole_number,
-        default=0,
-        metavar="N",
-        help="CPU threads: N > 1 runs N sequences at a time, untimed (default: 0, one after the other)",
+        "--runs", type=counting_number, metavar="N", help="repeat every tracker, and average the runs"
     )
-    add_precision_option(parser)
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps (default: auto)")
-    parser.add_argument(
-        "--seed", type=whole_number, default=0, help="of everything drawn (default: %(default)s)"
-    )
-    parser.add_argument("--rerun", action="store_true", help="run finished sequences again")
-    parser.add_argument("--results", type=local_path, metavar="DIR", help="where result folders are written")
-    parser.add_argument(
-        "--protocol",
-        default="pytracking",
-        help="rule of the evaluation: pytracking or otb (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--allow-missing", action="store_true", help="use what there is of a dataset although sequences miss"
-    )
-    parser.add_argument(
-        "--scale",
-        default="demo",
-        choices=("tiny", "demo", "full"),
-        help="size of a generated test set (default: %(default)s)",
-    )
+    add_machine_options(parser)
+    add_running_options(parser)
+    add_extent_options(parser)
     add_workspace_option(parser)
     return parser
-
-
-def _runs(text: str) -> int:
-    value = whole_number(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, got {value}")
-    return value
 
 
 def main(argv: List[str] | None = None) -> int:
@@ -223,7 +200,13 @@ def _track(
     told = "\n".join((str(spec.weights), *spec.notes))
     print(f"\n== {tracker.label}{run} on {dataset}\n{told}\nResults: {spec.folder(root)}", flush=True)
     report = run_dataset(
-        sequences, spec, results_root=root, workers=args.threads, rerun=args.rerun, say=tqdm.write
+        sequences,
+        spec,
+        results_root=root,
+        workers=args.threads,
+        batch=args.batch,
+        rerun=args.rerun,
+        say=tqdm.write,
     )
     print_report(report)
     return report

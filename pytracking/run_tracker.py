@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING
 if __name__ == "__main__":  # the packages beside this file, whatever else of these names is on the path
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from ebm.command import CommandParser, local_path, run_command, script_imports
+from ebm.command import CommandParser, run_command, script_imports
 
 with script_imports(__name__):
+    from pytracking.evaluation.asked_tracker import asked_spec
     from pytracking.evaluation.command import (
         add_dataset_options,
+        add_engine_option,
+        add_running_options,
         add_tracker_options,
         open_by_options,
         read_by_dataset,
@@ -33,6 +36,8 @@ _EXAMPLES = """examples:
   python pytracking/run_tracker.py atom default --dataset otb --root /data/OTB100
   python pytracking/run_tracker.py dimp nce_plus --dataset otb --root /data/OTB100 --sequence Crossing
   python pytracking/run_tracker.py dimp nce_plus --dataset lasot --threads 8 --runid 0
+  python pytracking/run_tracker.py dimp nce_plus --dataset lasot --device cuda --batch 32
+  python pytracking/run_tracker.py atom nce_plus_lite --dataset otb --engine onnx --checkpoint exported
   python pytracking/run_tracker.py dimp nce_plus --dataset otb --sequence Crossing --debug-page look.html
   python pytracking/run_tracker.py dimp nce_plus_small --dataset otb --compare dimp/nce_plus ATOM=results/ATOM
 
@@ -54,16 +59,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--runid", "--run_id", dest="run_id", type=whole_number, metavar="N", help="number of the repetition"
     )
-    parser.add_argument(
-        "--threads",
-        type=whole_number,
-        default=0,
-        metavar="N",
-        help="CPU threads: N > 1 runs N sequences at a time, each in a process with one thread, untimed; 1 "
-        "runs all in this one with one thread; 0 too, with as many as the network can use (default: 0)",
-    )
-    parser.add_argument("--rerun", action="store_true", help="run finished sequences again")
-    parser.add_argument("--results", type=local_path, metavar="DIR", help="where result folders are written")
+    add_engine_option(parser)
+    add_running_options(parser)
     add_dataset_options(parser)
     add_debug_options(parser)
     group = parser.add_argument_group("evaluation")
@@ -74,11 +71,6 @@ def build_parser() -> argparse.ArgumentParser:
         default=[],
         metavar="RESULTS",
         help="show beside it: TRACKER/PARAM, a folder of results, LABEL=FOLDER; first_box is always there",
-    )
-    group.add_argument(
-        "--protocol",
-        default="pytracking",
-        help="rule of the evaluation: pytracking or otb (default: %(default)s)",
     )
     group.add_argument("--per-sequence", action="store_true", help="also print a row for each sequence")
     return parser
@@ -103,23 +95,12 @@ def _run(args: argparse.Namespace) -> int:
     from pytracking.analysis.protocols import protocol_for
     from pytracking.analysis.run_report import print_failures, print_report, print_scores
     from pytracking.evaluation.running import run_dataset
-    from pytracking.evaluation.spec import make_spec
     from pytracking.parameter import find_parameters
 
     find_parameters(args.tracker, args.parameter)  # a wrong name is told before anything is read
     protocol_for(args.protocol, "")
     dataset, sequences = open_by_options(args, print)
-    spec = make_spec(
-        args.tracker,
-        args.parameter,
-        checkpoint=args.checkpoint,
-        weights=args.weights,
-        run_id=args.run_id,
-        seed=args.seed,
-        device=args.device,
-        compat=args.compat,
-        precision=args.precision,
-    )
+    spec = asked_spec(args, run_id=args.run_id)
     debugging = Debugging(args)
     if debugging.wanted:
         return _show(args, debugging, dataset, sequences, spec)
@@ -128,7 +109,13 @@ def _run(args: argparse.Namespace) -> int:
     print(spec.weights, *spec.notes, sep="\n")
     print(f"Results: {spec.folder(root)}", flush=True)
     report = run_dataset(
-        sequences, spec, results_root=root, workers=args.threads, rerun=args.rerun, say=tqdm.write
+        sequences,
+        spec,
+        results_root=root,
+        workers=args.threads,
+        batch=args.batch,
+        rerun=args.rerun,
+        say=tqdm.write,
     )
     print_report(report)
     print_scores(

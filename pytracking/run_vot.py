@@ -13,6 +13,7 @@ from ebm.command import CommandParser, run_command, run_guarded, script_imports
 
 with script_imports(__name__):
     from pytracking.evaluation.command import add_tracker_options, whole_number
+    from pytracking.vot.command_options import add_answer_options
     from pytracking.vot.serving import PROTOCOLS, serve
 
 __all__ = ["build_parser", "main", "run_vot", "run_vot2020"]
@@ -49,18 +50,7 @@ def build_parser() -> argparse.ArgumentParser:
         default="auto",
         help="trax, folder, or by what the toolkit has prepared (default: %(default)s)",
     )
-    parser.add_argument(
-        "--polygon",
-        choices=("preserve_area", "union"),
-        default="preserve_area",
-        help="box for four corners: of their area, or the smallest around them (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--when-lost",
-        choices=("box", "empty"),
-        default="box",
-        help="answer where the target is not seen: the last box, or no region (default: %(default)s)",
-    )
+    add_answer_options(parser, when_lost="box")
     return parser
 
 

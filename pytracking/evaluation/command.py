@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ebm.command import local_path
+from ebm.number_texts import parse_whole
 from ltr.admin.workspace_option import add_workspace_option
 from pytracking.inference.options import PRECISIONS
 
@@ -15,8 +16,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "add_dataset_options",
-    "add_precision_option",
+    "add_engine_option",
+    "add_extent_options",
+    "add_machine_options",
+    "add_running_options",
     "add_tracker_options",
+    "at_least",
+    "counting_number",
     "open_by_options",
     "read_by_dataset",
     "results_root",
@@ -45,13 +51,18 @@ def add_dataset_options(parser: argparse.ArgumentParser, *, sequences: bool = Tr
             metavar="S",
             help="only this sequence: a name, a position or a pattern, several with commas; may be repeated",
         )
-    group.add_argument(
+    add_extent_options(group)
+
+
+def add_extent_options(parser: "argparse.ArgumentParser | argparse._ArgumentGroup") -> None:
+    """``--allow-missing`` and ``--scale``."""
+    parser.add_argument(
         "--allow-missing",
         action="store_true",
         help="use what there is although sequences are missing or cannot be read, or results of "
         "them are missing",
     )
-    group.add_argument(
+    parser.add_argument(
         "--scale",
         default="demo",
         choices=("tiny", "demo", "full"),
@@ -82,7 +93,28 @@ def add_tracker_options(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="with the published trackers' arithmetic where it differs from what is right",
     )
-    add_precision_option(parser)
+    add_machine_options(parser)
+
+
+def add_engine_option(parser: argparse.ArgumentParser) -> None:
+    """``--engine``."""
+    parser.add_argument(
+        "--engine",
+        choices=("torch", "onnx"),
+        default="torch",
+        help="onnx runs an exported tracker, whose folder is --checkpoint (default: %(default)s)",
+    )
+
+
+def add_machine_options(parser: argparse.ArgumentParser) -> None:
+    """``--precision``, ``--device`` and ``--seed``."""
+    parser.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        default="fp32",
+        help="of the network's features; auto measures, and takes bf16 where it is clearly faster "
+        "(default: %(default)s)",
+    )
     parser.add_argument(
         "--device", default="auto", help="auto, cpu, cuda, cuda:N or mps (default: %(default)s)"
     )
@@ -91,22 +123,49 @@ def add_tracker_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_precision_option(parser: argparse.ArgumentParser) -> None:
-    """``--precision``."""
+def add_running_options(parser: argparse.ArgumentParser) -> None:
+    """How sequences are run, where their results go, and by which rule they are evaluated."""
     parser.add_argument(
-        "--precision",
-        choices=PRECISIONS,
-        default="fp32",
-        help="of the network's features; auto measures, and takes bf16 where it is clearly faster "
-        "(default: %(default)s)",
+        "--threads",
+        type=whole_number,
+        default=0,
+        metavar="N",
+        help="CPU threads: N > 1 runs N sequences at a time, each in a process with one thread, untimed; 1 "
+        "runs all in this one with one thread; 0 too, with as many as the network can use (default: 0)",
+    )
+    parser.add_argument(
+        "--batch",
+        type=counting_number,
+        default=1,
+        metavar="N",
+        help="N sequences at a time as one batch, for a GPU, which one does not fill; untimed (default: 1)",
+    )
+    parser.add_argument("--rerun", action="store_true", help="run finished sequences again")
+    parser.add_argument("--results", type=local_path, metavar="DIR", help="where result folders are written")
+    parser.add_argument(
+        "--protocol",
+        default="pytracking",
+        help="rule of the evaluation: pytracking or otb (default: %(default)s)",
     )
 
 
 def whole_number(text: str) -> int:
     """A number of at least 0, for argparse."""
-    value = int(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"must be at least 0, got {value}")
+    return at_least(0, text)
+
+
+def counting_number(text: str) -> int:
+    """A number of at least 1, for argparse."""
+    return at_least(1, text)
+
+
+def at_least(least: int, text: str) -> int:
+    """A whole number of at least `least`, for argparse."""
+    value = parse_whole(text.removeprefix("-"))
+    if value is None:
+        raise argparse.ArgumentTypeError(f"expected a whole number, got {text!r}")
+    if text.startswith("-") or value < least:
+        raise argparse.ArgumentTypeError(f"must be at least {least}, got {text}")
     return value
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ebm.command import local_path
+from pytracking.evaluation.command import counting_number
 
 if TYPE_CHECKING:
     from pytracking.evaluation.watching import Watcher
@@ -27,7 +28,7 @@ def add_debug_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--debug-every",
-        type=_counting_number,
+        type=counting_number,
         default=1,
         metavar="N",
         help="keep every N-th frame on that page, which takes some 50 kB for each (default: %(default)s)",
@@ -109,13 +110,6 @@ class Debugging:
         if self._visdom is not None:
             watchers.append(VisdomWatcher(self._visdom))
         return Together(watchers)
-
-
-def _counting_number(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, got {value}")
-    return value
 
 
 def _boolean(text: str) -> bool:

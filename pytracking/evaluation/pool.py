@@ -17,6 +17,7 @@ from pytracking.evaluation.data import Sequence
 from pytracking.evaluation.results import ResultFolder
 from pytracking.evaluation.single import Outcome, Progress, run_one
 from pytracking.evaluation.spec import TrackerSpec
+from pytracking.utils.loading import WeightsChoice
 
 __all__ = ["run_parallel"]
 
@@ -60,14 +61,14 @@ def _start_worker(spec: TrackerSpec, device: str, channel: _Channel) -> None:
     """Prepare a worker process: one thread, a device of its own where there are several, the network."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides, and asks through the channel
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    if spec.weights.path is not None:
+    if isinstance(spec.weights, WeightsChoice) and spec.weights.path is not None:
         device = _take_device(spec, device, channel)
     import cv2
 
     from pytracking.evaluation.runner import SequenceRunner
 
     cv2.setNumThreads(1)
-    _worker["runner"] = SequenceRunner(spec, device, timed=False)
+    _worker["runner"] = SequenceRunner(spec, device, timed=False, threads=1)
     _worker["channel"] = channel
 
 

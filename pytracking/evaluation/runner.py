@@ -12,12 +12,13 @@ from pytracking.evaluation.data import Sequence, check_frames
 from pytracking.evaluation.results import SequenceResult
 from pytracking.evaluation.spec import TrackerSpec
 from pytracking.evaluation.watching import Watcher, look
+from pytracking.exported.folder import ExportedFolder
 from pytracking.tracker import make_tracker
 from pytracking.tracker.base import Tracked
 from pytracking.tracker.common.several import SeveralTargets
 from pytracking.utils.loading import load_tracking_network
 
-__all__ = ["SequenceRunner", "track_sequence"]
+__all__ = ["SequenceRunner", "checked_box", "track_sequence"]
 
 OnFrame = Callable[[], None]
 
@@ -29,13 +30,14 @@ def _nothing() -> None:
 class SequenceRunner:
     """Runs a configuration on one sequence after another; the network is read once."""
 
-    def __init__(self, spec: TrackerSpec, device: str, *, timed: bool = True) -> None:
+    def __init__(self, spec: TrackerSpec, device: str, *, timed: bool = True, threads: int = 0) -> None:
         """Read the network.
 
         Args:
             spec: the configuration.
             device: where to run, resolved: ``cpu``, ``cuda:0``...
             timed: whether nothing else runs beside it.
+            threads: of ONNX Runtime, which takes them when it loads a network; 0: as many as that can use.
 
         Raises:
             InputError: if the weights cannot be used.
@@ -44,7 +46,11 @@ class SequenceRunner:
         self.device = device
         self.timed = timed
         self._network: Any = None
-        if spec.weights.path is not None:
+        if isinstance(spec.weights, ExportedFolder):
+            from pytracking.exported.network import ExportedNetwork
+
+            self._network = ExportedNetwork(spec.weights, threads)
+        elif spec.weights.path is not None:
             import torch
 
             from pytracking.inference.precision import prepared
@@ -55,6 +61,8 @@ class SequenceRunner:
     @property
     def parameters(self) -> int:
         """Numbers that the network has learned; 0 without a network."""
+        if isinstance(self.spec.weights, ExportedFolder):
+            return self.spec.weights.learned
         return 0 if self._network is None else sum(p.numel() for p in self._network.parameters())
 
     def run(
@@ -70,16 +78,25 @@ class SequenceRunner:
         Raises:
             EBMError: naming sequence and frame.
         """
-        tracker = make_tracker(
-            self.spec.tracker,
-            self.spec.params,
-            network=self._network,
-            device=self.device,
-            seed=self.spec.sequence_seed(sequence.name),
-        )
         return track_sequence(
-            tracker, sequence, device=self.device, timed=self.timed, on_frame=on_frame, watcher=watcher
+            self.tracker(sequence),
+            sequence,
+            device=self.device,
+            timed=self.timed,
+            on_frame=on_frame,
+            watcher=watcher,
         )
+
+    def tracker(self, sequence: Sequence) -> SeveralTargets:
+        """A fresh tracker for a sequence, seeded by run and sequence."""
+        spec, seed = self.spec, self.spec.sequence_seed(sequence.name)
+        if isinstance(spec.weights, ExportedFolder):
+            from pytracking.exported.tracker import exported_tracker
+
+            return exported_tracker(
+                spec.weights, network=self._network, device=self.device, seed=seed, compat=spec.params.compat
+            )
+        return make_tracker(spec.tracker, spec.params, network=self._network, device=self.device, seed=seed)
 
 
 def track_sequence(
@@ -115,7 +132,7 @@ def track_sequence(
         if watcher is not None:
             look(watcher, index, image, tracker, tracked)
         if index:
-            boxes[index] = _checked(tracked, sequence, index)
+            boxes[index] = checked_box(tracked, sequence, index)
             scores[index], states[index] = tracked.score, tracked.state
         on_frame()
     return SequenceResult(boxes, times, scores, tuple(states), timed)
@@ -134,7 +151,12 @@ def _synchronise(device: str) -> None:
         torch.cuda.synchronize(device)
 
 
-def _checked(tracked: Tracked, sequence: Sequence, index: int) -> np.ndarray:
+def checked_box(tracked: Tracked, sequence: Sequence, index: int) -> np.ndarray:
+    """The box of a frame, float64 ``[4]``.
+
+    Raises:
+        NumericalError: if it is no box.
+    """
     box = np.asarray(tracked.box, dtype=np.float64)
     if box.shape != (4,) or not np.isfinite(box).all() or (box[2:] < 0).any():
         raise NumericalError(

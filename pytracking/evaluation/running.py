@@ -56,6 +56,7 @@ def run_dataset(
     *,
     results_root: Path,
     workers: int = 0,
+    batch: int = 1,
     progress: bool = True,
     rerun: bool = False,
     say: Callable[[str], None] = lambda line: None,
@@ -72,16 +73,23 @@ def run_dataset(
             with 0 or 1, or for a single sequence, everything runs in this process, the times are valid, and
             the network gets the threads that it can use, at most `workers` if that is not 0. The caller's
             number of threads is put back afterwards.
+        batch: sequences at a time as one batch, in this process, untimed; see `pytracking.track_batch`.
         progress: show a bar.
         rerun: do not keep finished results.
         say: told in a line where the sequences run and with how many threads, before the first one does.
 
     Raises:
         InputError: if the weights cannot be used, nothing can be written, or two sequences have one name, or
-            results of other data would be replaced; a sequence that fails is reported in the result instead.
+            results of other data would be replaced, or both several workers and a batch are asked for; a
+            sequence that fails is reported in the result instead.
     """
     check_names(sequence.name for sequence in sequences)
-    device = _device(spec)
+    if workers > 1 and batch > 1:
+        raise InputError(
+            f"Sequences run in several processes (--threads {workers}) or as one batch (--batch {batch}), "
+            "not both."
+        )
+    device = spec.resolved_device()
     folder = ResultFolder(spec.folder(results_root))
     if not rerun:
         _refuse_other_data(folder, sequences)
@@ -90,22 +98,16 @@ def run_dataset(
     parallel = workers > 1 and len(todo) > 1
     _record(folder, spec, device, sequences, workers if parallel else 0)
     bar = Progress(sum(map(len, todo)), len(todo), shown=progress and bool(todo))
+    run = _Run(todo, spec, folder, device, bar, say)
     try:
-        if parallel:
-            from pytracking.evaluation.pool import run_parallel
-
-            count = min(workers, len(todo))
-            say(f"Running on {device}: {in_words(count, 'process')} of 1 thread each")
-            outcomes = list(run_parallel(todo, spec, folder, device, count, bar))
-        elif todo:
-            outcomes = list(_run_here(todo, spec, folder, device, bar, workers or core_limit(), say))
-        else:
-            outcomes = []
+        outcomes = list(run.in_processes(workers) if parallel else run.here(workers, batch)) if todo else []
     finally:
         bar.close()
     order = {sequence.name: index for index, sequence in enumerate(sequences)}
     outcomes.sort(key=lambda outcome: order[outcome.sequence])
-    return RunReport(folder.path, tuple(outcomes), tuple(s.name for s in reused), timed=not parallel)
+    return RunReport(
+        folder.path, tuple(outcomes), tuple(s.name for s in reused), timed=not parallel and batch == 1
+    )
 
 
 def _refuse_other_data(folder: ResultFolder, sequences: List[Sequence]) -> None:
@@ -119,35 +121,43 @@ def _refuse_other_data(folder: ResultFolder, sequences: List[Sequence]) -> None:
         )
 
 
-def _device(spec: TrackerSpec) -> str:
-    if spec.weights.path is None and spec.device in ("auto", "cpu"):
-        return "cpu"  # no network: torch need not be imported to find out
-    from ebm.devices import resolve_device
+@dataclass(frozen=True)
+class _Run:
+    """Sequences that have no results yet, and who is told of them."""
 
-    device = str(resolve_device(spec.device))
-    return "cpu" if spec.weights.path is None else device
+    todo: List[Sequence]
+    spec: TrackerSpec
+    folder: ResultFolder
+    device: str
+    bar: Progress
+    say: Callable[[str], None]
 
+    def in_processes(self, workers: int) -> Iterator[Outcome]:
+        """Several at a time, each in a process of its own."""
+        from pytracking.evaluation.pool import run_parallel
 
-def _run_here(
-    todo: List[Sequence],
-    spec: TrackerSpec,
-    folder: ResultFolder,
-    device: str,
-    bar: Progress,
-    cores: int,
-    say: Callable[[str], None],
-) -> Iterator[Outcome]:
-    from pytracking.evaluation.runner import SequenceRunner
+        count = min(workers, len(self.todo))
+        self.say(f"Running on {self.device}: {in_words(count, 'process')} of 1 thread each")
+        yield from run_parallel(self.todo, self.spec, self.folder, self.device, count, self.bar)
 
-    runner = SequenceRunner(spec, device)
-    threads = threads_for(runner.parameters, cores)
-    say(f"Running on {device}: 1 process of {in_words(threads, 'thread')}")
-    with using_threads(threads):
-        for sequence in todo:
-            bar.start(sequence.name)
-            outcome = run_one(runner, sequence, folder, bar.advance)
-            bar.finish(outcome)
-            yield outcome
+    def here(self, threads: int, batch: int) -> Iterator[Outcome]:
+        """In this process, one after the other or as a batch."""
+        from pytracking.evaluation.batching import run_batched
+        from pytracking.evaluation.runner import SequenceRunner
+
+        runner = SequenceRunner(self.spec, self.device, timed=batch == 1, threads=threads)
+        threads = threads_for(runner.parameters, threads or core_limit())
+        together = f", {batch} sequences at a time" if batch > 1 else ""
+        self.say(f"Running on {self.device}: 1 process of {in_words(threads, 'thread')}{together}")
+        with using_threads(threads):
+            if batch > 1:
+                yield from run_batched(self.todo, runner, self.folder, batch, self.bar)
+                return
+            for sequence in self.todo:
+                self.bar.start(sequence.name)
+                outcome = run_one(runner, sequence, self.folder, self.bar.advance)
+                self.bar.finish(outcome)
+                yield outcome
 
 
 def _record(

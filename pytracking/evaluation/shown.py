@@ -27,9 +27,7 @@ def show_sequences(sequences: List[Sequence], spec: TrackerSpec, debugging: Debu
     Raises:
         EBMError: naming sequence and frame, from the first one that fails.
     """
-    from ebm.devices import resolve_device
-
-    runner = SequenceRunner(spec, str(resolve_device(spec.device)), timed=False)
+    runner = SequenceRunner(spec, spec.resolved_device(), timed=False)
     pages = debugging.pages([sequence.name for sequence in sequences])
     bar = Progress(sum(map(len, sequences)), len(sequences))
     try:

@@ -11,12 +11,12 @@ from tqdm import tqdm
 
 from ebm.exceptions import EBMError, InputError
 from pytracking.evaluation.data import Sequence
-from pytracking.evaluation.results import ResultFolder, write_atomic
+from pytracking.evaluation.results import ResultFolder, SequenceResult, write_atomic
 
 if TYPE_CHECKING:
     from pytracking.evaluation.runner import SequenceRunner
 
-__all__ = ["Outcome", "Progress", "run_one"]
+__all__ = ["Outcome", "Progress", "failed", "run_one", "saved"]
 
 
 @dataclass(frozen=True)
@@ -80,24 +80,40 @@ def run_one(
     runner: "SequenceRunner", sequence: Sequence, folder: ResultFolder, on_frame: Callable[[], None]
 ) -> Outcome:
     """Run one sequence and save its result; an error is put on record and returned, never raised."""
-    trace = folder.path / f"{sequence.name}_error.txt"
     folder.discard(sequence)
     try:
-        result = runner.run(sequence, on_frame)
-        folder.write(sequence, result)
-    except EBMError as error:
-        return Outcome(sequence.name, error=_with_name(sequence, str(error)))
+        return saved(sequence, folder, runner.run(sequence, on_frame))
     except Exception as error:  # noqa: BLE001  one sequence's fault must not cost the results of the others
-        message = f"{type(error).__name__}: {error} ({_recorded(trace)})"
-        return Outcome(sequence.name, error=_with_name(sequence, message))
-    trace.unlink(missing_ok=True)
+        return failed(sequence, folder, error)
+
+
+def saved(sequence: Sequence, folder: ResultFolder, result: SequenceResult) -> Outcome:
+    """Save the result of a sequence.
+
+    Raises:
+        InputError: if it cannot be written.
+    """
+    folder.write(sequence, result)
+    _trace(sequence, folder).unlink(missing_ok=True)
     return Outcome(sequence.name, len(sequence), float(result.times.sum()))
 
 
-def _recorded(trace: Path) -> str:
-    """Where the traceback of the error under way is; a folder that takes no file must not end the run."""
+def failed(sequence: Sequence, folder: ResultFolder, error: Exception) -> Outcome:
+    """Put on record why a sequence has no result."""
+    message = str(error)
+    if not isinstance(error, EBMError):
+        message = f"{type(error).__name__}: {error} ({_recorded(_trace(sequence, folder), error)})"
+    return Outcome(sequence.name, error=_with_name(sequence, message))
+
+
+def _trace(sequence: Sequence, folder: ResultFolder) -> Path:
+    return folder.path / f"{sequence.name}_error.txt"
+
+
+def _recorded(trace: Path, error: Exception) -> str:
+    """Where the traceback of an error is; a folder that takes no file must not end the run."""
     try:
-        write_atomic(trace, traceback.format_exc())
+        write_atomic(trace, "".join(traceback.format_exception(error)))
     except InputError as error:
         return f"its traceback was not saved: {error}"
     return f"traceback in {trace}"

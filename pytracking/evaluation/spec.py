@@ -3,7 +3,7 @@
 import hashlib
 import platform
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from ebm.integrity.checksums import sha256_of
 from pytracking.evaluation.results import config_hash, plain_value
+from pytracking.exported.folder import ExportedFolder
+from pytracking.exported.tracker import chosen_weights, require_cpu
 from pytracking.inference.options import Precision
 from pytracking.parameter import find_parameters
 from pytracking.parameter.base import Params
-from pytracking.utils.loading import WeightsChoice, find_weights
+from pytracking.utils.loading import WeightsChoice
 
 if TYPE_CHECKING:
     from ltr.admin.exported import Weights
@@ -31,7 +33,7 @@ class TrackerSpec:
         tracker: name of the tracker, e.g. ``"dimp"``.
         parameter: name of its parameter set.
         params: the set itself.
-        weights: the weights file and why it was chosen.
+        weights: the weights file and why it was chosen; or an exported tracker, which ONNX Runtime runs.
         run_id: number of the repetition, or None for a single run.
         seed: base of the seeds of all sequences.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
@@ -42,7 +44,7 @@ class TrackerSpec:
     tracker: str
     parameter: str
     params: Params
-    weights: WeightsChoice
+    weights: WeightsChoice | ExportedFolder
     run_id: int | None = None
     seed: int = 0
     device: str = "auto"
@@ -56,8 +58,8 @@ class TrackerSpec:
 
     @cached_property
     def checkpoint_digest(self) -> str | None:
-        """SHA-256 of the weights file, None without one."""
-        return None if self.weights.path is None else sha256_of(self.weights.path)
+        """SHA-256 of the weights file, or of an exported tracker's description; None without either."""
+        return sha256_of(self.weights.files[0]) if self.weights.files else None
 
     @cached_property
     def hash(self) -> str:
@@ -74,6 +76,22 @@ class TrackerSpec:
             seed=self.seed,
             **which,
         )
+
+    def resolved_device(self) -> str:
+        """Where it runs, ``cpu``, ``cuda:0``...
+
+        Raises:
+            InputError: if there is no such device, or it does not run there.
+        """
+        if isinstance(self.weights, ExportedFolder):
+            require_cpu(self.device)
+            return "cpu"
+        if self.weights.path is None and self.device in ("auto", "cpu"):
+            return "cpu"  # no network: torch need not be imported to find out
+        from ebm.devices import resolve_device
+
+        device = str(resolve_device(self.device))
+        return "cpu" if self.weights.path is None else device
 
     def folder(self, results_root: Path) -> Path:
         """``<root>/<tracker>/<param>[_NNN]-<hash>``."""
@@ -148,18 +166,26 @@ def make_spec(
     device: str = "auto",
     compat: bool = False,
     precision: Precision = "fp32",
+    engine: str = "torch",
 ) -> TrackerSpec:
     """Look up parameters and weights; `compat` is with the published trackers' arithmetic.
 
-    A precision of ``"auto"`` is measured here, once for all sequences.
+    A precision of ``"auto"`` is measured here, once for all sequences. With the engine ``"onnx"`` the
+    checkpoint is the folder of an exported tracker, whose parameters take the place of the set's.
 
     Raises:
         UnknownNameError: if there is no such tracker or parameter set.
         InputError: if no weights are found.
     """
     params = find_parameters(tracker, parameter, compat=compat)
-    found = find_weights(params, checkpoint, weights)
-    precision, notes = _precision(tracker, params, found, device, precision)
+    found = chosen_weights(
+        tracker, parameter, params, checkpoint, weights=weights, precision=precision, engine=engine
+    )
+    notes: tuple[str, ...] = ()
+    if isinstance(found, ExportedFolder):
+        params = replace(found.params, compat=compat) if compat else found.params
+    else:
+        precision, notes = _precision(tracker, params, found, device, precision)
     return TrackerSpec(
         tracker=tracker,
         parameter=parameter,

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 from ebm.command import local_path
 from ebm.number_texts import parse_number
 from ltr.admin.workspace_option import add_workspace_option
-from pytracking.evaluation.command import whole_number
+from pytracking.evaluation.asked_tracker import asked_tracker, asked_weights, with_asked_threads
+from pytracking.evaluation.command import add_engine_option, whole_number
 from pytracking.evaluation.debug_options import Debugging, add_debug_options
 from pytracking.evaluation.video_outputs import VideoOutputs, add_output_options
-from pytracking.evaluation.video_tracker import add_engine_option, asked_weights, made_tracker
 
 if TYPE_CHECKING:
     from pytracking.evaluation.video_frames import VideoSource
@@ -118,6 +118,7 @@ def track_to_files(args: argparse.Namespace, given: Given) -> int:
     Raises:
         EBMError: for unusable input, before any output is touched.
     """
+    from pytracking.evaluation.frame_drawing import FrameDrawer
     from pytracking.evaluation.video_io import VideoWriter
     from pytracking.evaluation.video_run import VideoSink, track_video
     from pytracking.parameter import find_parameters
@@ -132,14 +133,14 @@ def track_to_files(args: argparse.Namespace, given: Given) -> int:
     print(weights)
     with ExitStack() as stack:
         page = stack.enter_context(_page(args, given)) if args.select or args.show else None
-        tracker, threads = made_tracker(args, weights)
-        stack.enter_context(threads)
+        tracker = asked_tracker(args, weights, with_covariance="density" in outputs.drawn)
+        stack.enter_context(with_asked_threads(args, tracker))
         if page is not None and not (given.live or args.select):
             page.wait_until_opened()
         files = stack.enter_context(ExitStack())  # closed before the page tells of them
         tables = outputs.tables(files, given.title or given.stem, with_ids=args.box is None)
         watcher = debugging.entered(files, f"{args.tracker} {args.parameter} on {given.name}")
-        sink = VideoSink(writer, tables, files)
+        sink = VideoSink(writer, tables, files, FrameDrawer(outputs.drawn))
         found = track_video(tracker, given.source, boxes, given.name, sink, page, watcher)
         files.close()
         if page is not None:

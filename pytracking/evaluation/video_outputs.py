@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ebm.command import local_path
 from ebm.outputs import Output, require_outputs
+from pytracking.evaluation.draw_option import DEFAULT_PARTS, add_draw_option
 
 if TYPE_CHECKING:
     from pytracking.evaluation.video_tables import FrameTable
@@ -35,6 +36,7 @@ def add_output_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--crops", type=local_path, metavar="DIR", help="also cut the targets out of every frame, as JPEG"
     )
+    add_draw_option(group)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +50,7 @@ class VideoOutputs:
         json: COCO-style.
         crops: a folder.
         page: of ``--debug-page``.
+        drawn: what the mp4 shows of the targets.
     """
 
     video: Path
@@ -56,6 +59,7 @@ class VideoOutputs:
     json: Path | None
     crops: Path | None
     page: Path | None
+    drawn: tuple[str, ...] = DEFAULT_PARTS
 
     @classmethod
     def asked_for(cls, args: argparse.Namespace, default: Path) -> "VideoOutputs":
@@ -68,6 +72,7 @@ class VideoOutputs:
             json=args.json,
             crops=args.crops,
             page=args.debug_page,
+            drawn=args.draw,
         )
 
     @property
@@ -108,7 +113,9 @@ class VideoOutputs:
         from pytracking.evaluation.track_files import CocoFile, CropFolder
         from pytracking.evaluation.video_tables import csv_table, mot_table
 
-        tables: list[FrameTable] = [csv_table(self.csv, stack, with_ids=with_ids)]
+        tables: list[FrameTable] = [
+            csv_table(self.csv, stack, with_ids=with_ids, with_deviations="density" in self.drawn)
+        ]
         if self.mot is not None:
             tables.append(mot_table(self.mot, stack))
         if self.json is not None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ebm.number_texts import parse_number, parse_whole
+from pytracking.evaluation.command import counting_number
 
 if TYPE_CHECKING:
     from pytracking.evaluation.video_frames import Frame
@@ -25,7 +26,7 @@ def add_part_options(parser: argparse.ArgumentParser) -> None:
         "--end", type=parse_place, metavar="N", help="the frame before which it ends (default: to the end)"
     )
     group.add_argument(
-        "--stride", type=parse_stride, default=1, metavar="N", help="track every N-th frame (default: 1)"
+        "--stride", type=counting_number, default=1, metavar="N", help="track every N-th frame (default: 1)"
     )
 
 
@@ -56,11 +57,3 @@ def parse_place(text: str) -> Place:
             f"expected a frame's number from 0, or seconds as 4.5s; got {text!r}"
         )
     return Place(value, seconds)
-
-
-def parse_stride(text: str) -> int:
-    """A number of at least 1, for argparse."""
-    value = parse_whole(text)
-    if value is None or value < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, got {text!r}")
-    return value

@@ -9,7 +9,7 @@ import numpy as np
 from tqdm import tqdm
 
 from ebm.exceptions import EBMError, InputError, NumericalError
-from pytracking.evaluation.drawing import Colour, TargetColours, draw_box, draw_text, line_width
+from pytracking.evaluation.frame_drawing import FrameDrawer
 from pytracking.evaluation.video_frames import Frame, VideoSource
 from pytracking.evaluation.video_outcome import Outcome
 from pytracking.evaluation.video_tables import UNREADABLE, FrameTable, Row, Rows
@@ -45,12 +45,19 @@ class VideoSink:
         writer: of the mp4.
         tables: each gets every row.
         stack: closes the mp4.
+        drawer: draws on the frames of the mp4; None draws boxes and states.
     """
 
-    def __init__(self, writer: VideoWriter, tables: Iterable[FrameTable], stack: ExitStack) -> None:
+    def __init__(
+        self,
+        writer: VideoWriter,
+        tables: Iterable[FrameTable],
+        stack: ExitStack,
+        drawer: FrameDrawer | None = None,
+    ) -> None:
         self._writer = stack.enter_context(writer)
         self._tables = tuple(tables)
-        self._colours = TargetColours()
+        self._drawer = drawer or FrameDrawer()
         self._begin: float | None = None
 
     def add(self, image: np.ndarray, frame: Frame, rows: Rows) -> None:
@@ -59,34 +66,11 @@ class VideoSink:
         Raises:
             InputError: if a file cannot be written.
         """
-        drawn = image.copy()
-        width, size = line_width(drawn.shape), max(11, round(drawn.shape[1] / 45))
-        for target, row in rows.items():
-            colour = self._colours.of(target, row.state)
-            draw_box(drawn, row.box, colour, width=width, dashed=row.state != "ok")
-            if target is not None:
-                _draw_id(drawn, str(target), row.box, colour, size)
-        if None in rows:
-            row = rows[None]
-            colour = self._colours.of(None, row.state)
-            score = "" if np.isnan(row.score) else f"  {row.score:.2f}"
-            text = f" {frame.number}  {row.state}{score} "
-        else:
-            text, colour = f" {frame.number} ", (255, 255, 255)
-        draw_text(drawn, text, (size // 2,) * 2, colour, size, backed=True)
+        drawn = self._drawer.drawn(image, frame.number, rows)
         self._begin = frame.time if self._begin is None else self._begin
         self._writer.add(drawn, frame.time - self._begin)
         for table in self._tables:
             table.add(frame, rows)
-
-
-def _draw_id(image: np.ndarray, text: str, box: np.ndarray, colour: Colour, size: int) -> None:
-    """The id of a target above its box, or inside it at the upper edge of the picture."""
-    if not np.isfinite(box).all():
-        return
-    top = box[1] - 1.4 * size
-    left, top = np.clip((box[0], top if top >= 0 else box[1]), -30000, 30000).round().astype(int).tolist()
-    draw_text(image, text, (left, top), colour, size, backed=True)
 
 
 def track_video(
@@ -211,7 +195,9 @@ class _Run:
                 look(self._watcher, number, image, self._tracker, answer)
         except EBMError as error:
             raise type(error)(f"{self._video}, frame {number}: {error}") from error
-        return {target: Row(each.box, each.score, each.state) for target, each in found.items()}
+        return {
+            target: Row(each.box, each.score, each.state, each.covariance) for target, each in found.items()
+        }
 
     def _edited(self, wish: Wish, rows: Rows, frame: Frame) -> Rows:
         """The rows of a frame after a target of it was placed, added or removed."""

@@ -24,6 +24,12 @@ class Row:
     box: np.ndarray
     score: float  # NaN where the frame could not be read
     state: str
+    covariance: np.ndarray | None = None  # of the box, px^2, [4, 4], where it was asked for and there is one
+
+    @property
+    def deviations(self) -> np.ndarray:
+        """Standard deviations of x, y, w, h, px, ``[4]``; NaN without a covariance."""
+        return np.full(4, np.nan) if self.covariance is None else np.sqrt(np.diagonal(self.covariance))
 
 
 Rows = Mapping[TargetId, Row]  # by the targets' ids; that of None is of one target without id
@@ -85,14 +91,18 @@ class Table:
         return file
 
 
-def csv_table(path: Path, stack: ExitStack, *, with_ids: bool) -> Table:
-    """A row per frame, or with a column ``id`` one per target of each frame; frames count from 0."""
+def csv_table(path: Path, stack: ExitStack, *, with_ids: bool, with_deviations: bool = False) -> Table:
+    """A row per frame, or with a column ``id`` one per target of each frame; frames count from 0.
+
+    With deviations there are four more columns, nan where a frame has none.
+    """
     columns = "frame,id,x,y,w,h,score,state,time" if with_ids else "frame,x,y,w,h,score,state,time"
+    columns += ",sd_x,sd_y,sd_w,sd_h" * with_deviations
 
     def lines(frame: Frame, rows: Rows) -> list[str]:
         return [
             f"{frame.number},{f'{target},' if with_ids else ''}{_numbers(row.box)},{row.score:.4f},"
-            f"{row.state},{frame.time:.6f}"
+            f"{row.state},{frame.time:.6f}" + (f",{_numbers(row.deviations)}" if with_deviations else "")
             for target, row in rows.items()
         ]
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ebm.exceptions import InputError
 from ebm.files import expanded
@@ -12,6 +12,9 @@ from ebm.integrity.json_files import read_sealed_json
 from pytracking.exported.names import BOX_GRAPHS, DESCRIPTION, FORMAT, GRAPHS, OPSET
 from pytracking.exported.values import from_values
 from pytracking.parameter.dimp_params import DiMPParams
+
+if TYPE_CHECKING:
+    from ltr.admin.exported import Weights
 
 __all__ = ["ExportedFolder", "read_folder"]
 
@@ -43,12 +46,22 @@ class ExportedFolder:
     source: str
 
     @property
+    def how(self) -> str:
+        """Where it comes from."""
+        return f"exported from {self.source}"
+
+    @property
+    def weights(self) -> "Weights":
+        """Which of the checkpoint's weights: that was decided when it was exported."""
+        return "auto"
+
+    @property
     def files(self) -> tuple[Path, ...]:
-        """Every file that is read."""
+        """Every file that is read, the description first."""
         return (self.path / DESCRIPTION, *self.graphs.values())
 
     def __str__(self) -> str:
-        return f"Weights: {self.path} (exported from {self.source}, dimp {self.parameter})."
+        return f"Weights: {self.path} ({self.how}, dimp {self.parameter})."
 
 
 def read_folder(path: str | Path) -> ExportedFolder:

@@ -22,8 +22,8 @@ class FirstBox(SeveralTargets):
         super().__init__()
         self._box: NDArray[np.float64] = np.zeros(4)
 
-    def twin(self) -> Self:
-        """Another one."""
+    def twin(self, seed: int | None = None) -> Self:
+        """Another one; it draws nothing."""
         return type(self)()
 
     def begin(self, frame: "Image", box: NDArray[np.float64]) -> None:

@@ -89,8 +89,11 @@ def _with_classifier(
 
 
 def _first_box(params: Params, options: TrackerOptions) -> "SeveralTargets":
+    from pytracking.tracker.base import NO_ENERGY
     from pytracking.tracker.first_box import FirstBox
 
+    if options.with_covariance:
+        NO_ENERGY.read()  # which says why there is none
     if options.device not in ("auto", "cpu"):  # it needs none, but a wrong name is a mistake all the same
         from ebm.devices import resolve_device
 

@@ -3,10 +3,11 @@
 import argparse
 import sys
 from collections.abc import Sequence as List
+from functools import partial
 from pathlib import Path
 
 from ebm.command import CommandParser, local_path, run_command
-from pytracking.evaluation.command import whole_number
+from pytracking.evaluation.command import at_least
 from pytracking.vot.command_options import add_tracker, tracker_options
 from pytracking.vot.ini import PROTOCOLS
 
@@ -42,7 +43,11 @@ def build_parser() -> argparse.ArgumentParser:
         "--sequence", type=local_path, metavar="DIR", help="in VOT's layout (default: two targets are drawn)"
     )
     check.add_argument(
-        "--frames", type=_frames, default=5, metavar="N", help="from the first (default: %(default)s)"
+        "--frames",
+        type=partial(at_least, 2),
+        default=5,
+        metavar="N",
+        help="from the first (default: %(default)s)",
     )
     check.add_argument(
         "--protocol", action="append", choices=PROTOCOLS, help="only this one; may be repeated"
@@ -79,13 +84,6 @@ def build_parser() -> argparse.ArgumentParser:
     )
     integrate.add_argument("--replace", action="store_true", help="a tracker of that name with other values")
     return parser
-
-
-def _frames(text: str) -> int:
-    value = whole_number(text)
-    if value < 2:
-        raise argparse.ArgumentTypeError(f"must be at least 2, got {value}")
-    return value
 
 
 def main(argv: List[str] | None = None) -> int:

@@ -2,9 +2,9 @@
 
 import argparse
 
-from pytracking.evaluation.command import add_tracker_options, whole_number
+from pytracking.evaluation.command import add_tracker_options, counting_number
 
-__all__ = ["add_tracker", "tracker_options"]
+__all__ = ["add_answer_options", "add_tracker", "tracker_options"]
 
 
 def add_tracker(parser: argparse.ArgumentParser) -> None:
@@ -12,11 +12,16 @@ def add_tracker(parser: argparse.ArgumentParser) -> None:
     add_tracker_options(parser)
     parser.add_argument(
         "--timeout",
-        type=_seconds,
+        type=counting_number,
         default=600,
         metavar="S",
         help="seconds that the toolkit waits for an answer, loading included (default: %(default)s)",
     )
+    add_answer_options(parser)
+
+
+def add_answer_options(parser: argparse.ArgumentParser, *, when_lost: str | None = None) -> None:
+    """How VOT's questions are answered; `when_lost` None: as the stack wants it."""
     parser.add_argument(
         "--polygon",
         choices=("preserve_area", "union"),
@@ -26,16 +31,10 @@ def add_tracker(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--when-lost",
         choices=("box", "empty"),
-        help="answer where the target is not seen: the last box, or no region (default: box; empty with a "
-        "stack of VOTS)",
+        default=when_lost,
+        help="answer where the target is not seen: the last box, or no region (default: "
+        + ("box; empty with a stack of VOTS)" if when_lost is None else f"{when_lost})"),
     )
-
-
-def _seconds(text: str) -> int:
-    value = whole_number(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, got {value}")
-    return value
 
 
 def tracker_options(args: argparse.Namespace, when_lost: str) -> dict[str, str]:

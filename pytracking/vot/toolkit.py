@@ -166,7 +166,7 @@ def _run(words: Sequence[str], folder: Path, environment: Mapping[str, str], lim
     except subprocess.TimeoutExpired:
         _end(process)
         return Said(None, _plain(process.communicate()[0]))
-    except BaseException:
+    except BaseException:  # Ctrl-C too: it is in a session of its own, and nobody else would end it
         _end(process)
         raise
     return Said(process.returncode, _plain(text))

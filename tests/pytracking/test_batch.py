@@ -77,7 +77,7 @@ def test_the_targets_of_the_tracker_itself_go_on() -> None:
 
 def test_what_is_wrong_with_which_sequence() -> None:
     good = SEQUENCES[0]
-    with pytest.raises(InputError, match="sequence 1 has no frame"):
+    with pytest.raises(InputError, match="sequence 1, frame 0: there is no frame"):
         pytracking.track_batch(FirstBox(), [good, ([], BOXES[1])])
     with pytest.raises(DomainError, match="sequence 0, frame 0: .*no area"):
         pytracking.track_batch(FirstBox(), [(good[0], (1, 2, 0, 3))])
@@ -91,3 +91,53 @@ def test_what_is_wrong_with_which_sequence() -> None:
 
 def test_no_sequences() -> None:
     assert pytracking.track_batch(FirstBox(), []) == []
+
+
+def test_a_sequence_that_fails_ends_alone() -> None:
+    failed: list[tuple[int, str]] = []
+
+    def spoil(index: int, number: int, result: Tracked) -> None:
+        if (index, number) == (3, 1):
+            raise RuntimeError("the disk is full")
+
+    results = pytracking.track_batch(
+        FirstBox(),
+        [SEQUENCES[0], ([frame(0), frame(1) / 255], BOXES[1]), ([], BOXES[1]), SEQUENCES[3], SEQUENCES[1]],
+        size=3,
+        on_result=spoil,
+        on_error=lambda index, error: failed.append((index, str(error))),
+    )
+    assert [len(each) for each in results] == [5, 1, 0, 2, 3]
+    assert [index for index, _ in failed] == [1, 2, 3]
+    assert failed[0][1].startswith("An image is uint8")
+    assert failed[2][1] == "the disk is full"
+
+
+def test_a_step_that_fails_ends_its_sequences(monkeypatch: pytest.MonkeyPatch) -> None:
+    advance = FirstBox.advance
+
+    def tight(self: FirstBox, targets: list[FirstBox], frames: list[np.ndarray]) -> list[Tracked]:
+        if len(targets) > 1:
+            raise MemoryError("too many")
+        return advance(self, targets, frames)
+
+    monkeypatch.setattr(FirstBox, "advance", tight)
+    failed: list[int] = []
+    results = pytracking.track_batch(
+        FirstBox(), SEQUENCES, size=2, on_error=lambda index, error: failed.append(index)
+    )
+    assert failed == [0, 1]  # the third has one frame, and the fourth is alone then
+    assert [len(each) for each in results] == [1, 1, 1, 4]
+    with pytest.raises(MemoryError):
+        pytracking.track_batch(FirstBox(), SEQUENCES, size=2)
+
+
+def test_every_sequence_draws_from_its_own_seed() -> None:
+    changes = {"target_not_found_threshold": -1e9}
+    found = pytracking.track_batch(build("dimp", changes=changes), SEQUENCES[:2], seeds=[5, 6])
+    for seed, each, (frames, box) in zip((5, 6), found, SEQUENCES):
+        expected = alone(build("dimp", changes=changes, seed=seed), frames, box)
+        for a, b in zip(each, expected, strict=True):
+            np.testing.assert_allclose(a.box, b.box, rtol=0, atol=1e-3)
+    with pytest.raises(InputError, match="each of the 2 sequences; got 1"):
+        pytracking.track_batch(FirstBox(), SEQUENCES[:2], seeds=[5])

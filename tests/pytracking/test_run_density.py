@@ -85,3 +85,19 @@ def test_a_tracker_without_an_energy_is_refused(
     assert main(arguments) == 2
     assert "no energy over boxes" in capsys.readouterr().err
     assert not out.exists()
+
+
+def test_a_video_with_ellipses_has_deviations_in_its_table(
+    images: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = ["--box", "4,8,12,10", "--out", str(tmp_path / "o.mp4"), "--draw", "box,density"]
+    named = ["video", "dimp", "nce_plus_small", str(images), "--checkpoint", str(weights)]
+    assert main([*named, *place]) == 0
+    table = np.genfromtxt(tmp_path / "o.csv", delimiter=",", names=True, dtype=None, encoding="utf-8")
+    assert table.dtype.names[-4:] == ("sd_x", "sd_y", "sd_w", "sd_h")
+    assert np.isnan(table["sd_x"][0])  # a given box has none
+    assert all(np.isnan(table["sd_w"]) | (table["sd_w"] > 0))
+    (tmp_path / "o.mp4").unlink()
+    assert main(["video", "first_box", "default", str(images), *place]) == 2
+    assert "no energy over boxes" in capsys.readouterr().err
+    assert not (tmp_path / "o.mp4").exists()

@@ -126,14 +126,14 @@ class ClassifierTracker(SeveralTargets):
         if with_covariance and (refusal := self._why_no_density()):
             raise InputError(refusal)
 
-    def twin(self) -> Self:
-        """A tracker with the same network and parameters that has no target yet."""
+    def twin(self, seed: int | None = None) -> Self:
+        """A tracker with the same network and parameters that has no target yet; `seed` in place of its."""
         made = type(self)(
             self.params,
             self.network,
             self.device,
             self._make_classifier,
-            seed=self.seed,
+            seed=self.seed if seed is None else seed,
             with_covariance=self.with_covariance,
         )
         made.watched = self.watched

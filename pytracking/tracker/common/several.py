@@ -60,8 +60,12 @@ class SeveralTargets(ABC):
         """The next checked frame of every target, at least one, in one go; frames may differ in size."""
 
     @abstractmethod
-    def twin(self) -> Self:
-        """A tracker that answers as this one does, has no target yet, and shares the network."""
+    def twin(self, seed: int | None = None) -> Self:
+        """A tracker that answers as this one does, has no target yet, and shares the network.
+
+        Args:
+            seed: of everything that it draws; None for this one's.
+        """
 
     @abstractmethod
     def move(self, box: Box) -> None:

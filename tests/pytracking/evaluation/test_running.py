@@ -12,11 +12,14 @@ import numpy as np
 import pytest
 
 from ebm.exceptions import InputError
+from pytracking.demo import untrained
 from pytracking.evaluation.benchmarks import OTBLayout
 from pytracking.evaluation.data import Sequence
 from pytracking.evaluation.results import ResultFolder
 from pytracking.evaluation.running import run_dataset
 from pytracking.evaluation.spec import TrackerSpec, make_spec
+from pytracking.tracker.base import Tracked
+from pytracking.tracker.first_box import FirstBox
 from tests.pytracking.evaluation.tiny import write_otb
 
 LENGTHS = {f"s{number}": 4 + number for number in range(6)}
@@ -56,6 +59,61 @@ def sequences(root: Path) -> list[Sequence]:
 @pytest.fixture
 def spec() -> TrackerSpec:
     return make_spec("first_box", "default")
+
+
+def test_a_batch_gives_the_boxes_of_each_sequence_alone(sequences: list[Sequence], tmp_path: Path) -> None:
+    weights = untrained(tmp_path)
+    spec = make_spec("dimp", "nce_plus_small", checkpoint=weights, seed=3, device="cpu")
+    told: list[str] = []
+    single = run_dataset(sequences, spec, results_root=tmp_path / "a", progress=False)
+    batched = run_dataset(
+        sequences, spec, results_root=tmp_path / "b", batch=4, progress=False, say=told.append
+    )
+    assert batched.finished == single.finished == list(LENGTHS)
+    assert batched.fps is None
+    assert told == ["Running on cpu: 1 process of 1 thread, 4 sequences at a time"]
+    for name in LENGTHS:
+        one, other = (ResultFolder(report.folder).boxes(name) for report in (single, batched))
+        np.testing.assert_allclose(other, one, atol=1e-3)
+        scores = [(report.folder / f"{name}_scores.txt").read_text() for report in (single, batched)]
+        assert [line.split()[1] for line in scores[0].splitlines()] == [
+            line.split()[1] for line in scores[1].splitlines()
+        ]
+    again = run_dataset(sequences, spec, results_root=tmp_path / "b", batch=4, progress=False)
+    assert again.reused == tuple(LENGTHS)
+
+
+def test_in_a_batch_a_damaged_sequence_fails_alone(
+    sequences: list[Sequence], spec: TrackerSpec, tmp_path: Path
+) -> None:
+    sequences[1].frames[2].write_bytes(b"no image")
+    report = run_dataset(sequences, spec, results_root=tmp_path / "r", batch=3, progress=False)
+    assert list(report.failed) == ["s1"]
+    assert "0003.jpg" in report.failed["s1"]
+    assert len(report.finished) == 5
+
+
+def test_a_batch_that_is_too_large_is_run_one_by_one(
+    sequences: list[Sequence], spec: TrackerSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    advance = FirstBox.advance
+
+    def tight(self: FirstBox, targets: list[FirstBox], frames: list[np.ndarray]) -> list[Tracked]:
+        if len(targets) > 1:
+            raise MemoryError("too many")
+        return advance(self, targets, frames)
+
+    monkeypatch.setattr(FirstBox, "advance", tight)
+    report = run_dataset(sequences, spec, results_root=tmp_path / "r", batch=3, progress=False)
+    assert not report.failed
+    assert set(report.finished) == set(LENGTHS)
+
+
+def test_processes_and_a_batch_do_not_go_together(
+    sequences: list[Sequence], spec: TrackerSpec, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match="--threads 2.*--batch 3.*not both"):
+        run_dataset(sequences, spec, results_root=tmp_path / "r", batch=3, workers=2)
 
 
 def test_a_run_saves_every_sequence_and_a_manifest(

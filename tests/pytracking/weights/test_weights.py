@@ -11,7 +11,7 @@ import torch
 import pytracking
 from ebm.exceptions import InputError, UnknownNameError
 from ebm.integrity.json_files import read_sealed_json, write_sealed_json
-from ltr.admin.checkpoint_io import network_fields, write_checkpoint
+from ltr.admin.checkpoint_io import network_fields, read_checkpoint, write_checkpoint
 from ltr.models.bbreg.atom import atomnet_lite
 from ltr.models.tracking.dimpnet import dimpnet_small
 from pytracking import run_weights
@@ -68,7 +68,7 @@ def test_what_is_packed_loads_and_its_numbers_are_those_of_sixteen_bits(packed: 
     found, network = verify_shipped(NAME)
     assert found.card.network == "atomnet_lite"
     assert found.card.input_mean == pytest.approx((127 / 255,) * 3)
-    original = torch.load(packed / "best.pth.tar", weights_only=False)["net"]
+    original = read_checkpoint(packed / "best.pth.tar")["net"]
     for key, value in network.state_dict().items():
         wanted = original[key]
         assert torch.equal(value, wanted.half().float() if wanted.dim() >= 2 else wanted), key
