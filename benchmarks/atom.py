@@ -76,7 +76,8 @@ class PlainClassifier(ATOMClassifier):
         self._sigma = label_sigma(boxes[0], params, size)
         labels = gaussian_labels(known, params, size, self._sigma)
         weights = features.new_full((len(features),), 1 / len(features))
-        x = first_weights(dim, features.shape[1], params.filter_size, generator).to(features)
+        drawn = first_weights(dim, features.shape[1], params.filter_size, generator)
+        x = torch.from_numpy(drawn).to(features)
         count = dim * params.filter_size[0] * params.filter_size[1]
 
         def residuals(x: Tensor) -> Tensor:

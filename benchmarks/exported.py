@@ -29,6 +29,8 @@ def follow(led: Any, on_torch: Any) -> None:
     """Give one tracker what the other knows: where the target is, the filter, and the memory."""
     led._state = on_torch._state
     led.classifier._filter = on_torch.classifier._filter.numpy().copy()
+    if getattr(on_torch.classifier, "_projection", None) is not None:  # atom's
+        led.classifier._projection = on_torch.classifier._projection.numpy().copy()
     memory, known = led.classifier.memory, on_torch.classifier.memory
     memory.weights = copy.deepcopy(known.weights)
     memory._features[:], memory._boxes[:] = known._features.numpy(), known._boxes.numpy()
@@ -76,13 +78,15 @@ def main(argv: list[str] | None = None) -> None:
     if args.threshold is not None:
         params = replace(folder.params, target_not_found_threshold=args.threshold)
         folder = replace(folder, params=params)
-    on_torch = make_tracker("dimp", folder.params, checkpoint=args.checkpoint, device="cpu")
+    on_torch = make_tracker(folder.tracker, folder.params, checkpoint=args.checkpoint, device="cpu")
     free, led = (exported_tracker(folder, threads=1) for _ in range(2))
     frames, box = read_sequence(args.sequence, args.frames)
     times, apart, states = measure(free, on_torch, led, frames, box)
     ours, torchs = 1e3 * np.median(times[1:], axis=0)
     size = sum(file.stat().st_size for file in args.folder.iterdir()) / 2**20
-    print(f"dimp {folder.parameter}, {len(frames)} frames of {args.sequence.name}, 1 CPU thread, in turn")
+    print(
+        f"{folder.tracker} {folder.parameter}, {len(frames)} frames of {args.sequence.name}, 1 CPU thread, in turn"
+    )
     for name, column in zip(("each on its own", "led by torch, frame by frame"), apart.T):
         far = np.flatnonzero(column > 0.1)
         print(

@@ -13,9 +13,10 @@ __all__ = ["main"]
 
 EXAMPLES = """\
 examples:
-  ebmtrack export onnx dimp nce_plus_small --checkpoint DiMPnet_ep0050.pth.tar --out tracker
-      a folder with the graphs of a tracker and tracker.json, which says what they are
-  ebmtrack video dimp nce_plus_small clip.mp4 --box 120,80,60,90 --engine onnx --checkpoint tracker
+  ebmtrack export onnx atom nce_plus_lite --out tracker
+      a folder with the graphs of a tracker and tracker.json, which says what they are; of installed weights
+  ebmtrack export onnx dimp nce_plus_small --checkpoint DiMPnet_ep0050.pth.tar --out other
+  ebmtrack video atom nce_plus_lite clip.mp4 --box 120,80,60,90 --engine onnx --checkpoint tracker
       run it in ONNX Runtime; torch is not loaded
 
 Every graph is run by ONNX Runtime and compared with torch before the folder is written. A folder of the name
@@ -46,8 +47,8 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("tracker", help="name of the tracker: dimp")
-    parser.add_argument("parameter", help="name of its parameter set, e.g. nce_plus_small")
+    parser.add_argument("tracker", help="name of the tracker: dimp or atom")
+    parser.add_argument("parameter", help="name of its parameter set, e.g. nce_plus_lite")
     parser.add_argument(
         "--checkpoint",
         type=local_path,
@@ -85,7 +86,13 @@ def _export(options: argparse.Namespace) -> int:
     there = next(folder for folder in (options.out, *options.out.absolute().parents) if folder.is_dir())
     with tempfile.TemporaryDirectory(prefix=".export-", dir=there) as part:
         made = write_tracker(
-            Path(part), network, params, parameter=options.parameter, source=source, say=_tell
+            Path(part),
+            network,
+            params,
+            tracker=options.tracker,
+            parameter=options.parameter,
+            source=source,
+            say=_tell,
         )
         _move(Path(part), options.out)
     print(

@@ -11,14 +11,14 @@ from ebm.integrity.checksums import damaged, sha256_of
 from ebm.integrity.json_files import read_sealed_json
 from pytracking.exported.names import BOX_GRAPHS, DESCRIPTION, FORMAT, GRAPHS, OPSET
 from pytracking.exported.values import from_values
-from pytracking.parameter.dimp_params import DiMPParams
+from pytracking.parameter.tracking_params import TrackingParams
 
 if TYPE_CHECKING:
     from ltr.admin.exported import Weights
 
 __all__ = ["ExportedFolder", "read_folder"]
 
-_EXPORT = "write one with: ebmtrack export onnx dimp nce_plus_small --checkpoint FILE --out DIR"
+_EXPORT = "write one with: ebmtrack export onnx atom nce_plus_lite --out DIR"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,20 +27,22 @@ class ExportedFolder:
 
     Attributes:
         path: the folder.
+        tracker: ``"dimp"`` or ``"atom"``.
         parameter: name of the parameter set.
         params: its values, those that the graphs were made with.
         graphs: file of every graph.
-        filter_size: (h, w) of the classifier's filter, cells.
+        filter_size: (h, w) of the filter of dimp's classifier, cells; None of atom, whose parameters say it.
         softmax_reg: score of the outcome "nowhere"; None for no such outcome.
         learned: numbers that the network has learned.
         source: name of the checkpoint.
     """
 
     path: Path
+    tracker: str
     parameter: str
-    params: DiMPParams
+    params: TrackingParams
     graphs: Mapping[str, Path]
-    filter_size: tuple[int, int]
+    filter_size: tuple[int, int] | None
     softmax_reg: float | None
     learned: int
     source: str
@@ -61,7 +63,7 @@ class ExportedFolder:
         return (self.path / DESCRIPTION, *self.graphs.values())
 
     def __str__(self) -> str:
-        return f"Weights: {self.path} ({self.how}, dimp {self.parameter})."
+        return f"Weights: {self.path} ({self.how}, {self.tracker} {self.parameter})."
 
 
 def read_folder(path: str | Path) -> ExportedFolder:
@@ -84,14 +86,16 @@ def read_folder(path: str | Path) -> ExportedFolder:
             f"program reads {FORMAT!r} with opset {OPSET}; export the tracker again."
         )
     try:
-        params = from_values(about["parameters"])
+        tracker = str(about["tracker"])
+        params = from_values(about["parameters"], tracker)
         return ExportedFolder(
             path=folder,
+            tracker=tracker,
             parameter=str(about["parameter"]),
             params=params,
-            graphs=_verified(folder, about["graphs"], GRAPHS + BOX_GRAPHS * params.use_iou_net),
-            filter_size=(int(about["filter_size"][0]), int(about["filter_size"][1])),
-            softmax_reg=None if about["softmax_reg"] is None else float(about["softmax_reg"]),
+            graphs=_verified(folder, about["graphs"], GRAPHS[tracker] + BOX_GRAPHS * params.use_iou_net),
+            filter_size=None if tracker == "atom" else _pair(about["filter_size"]),
+            softmax_reg=None if about.get("softmax_reg") is None else float(about["softmax_reg"]),
             learned=int(about["network"]["parameters"]),
             source=str(about["network"]["source"]),
         )
@@ -99,6 +103,10 @@ def read_folder(path: str | Path) -> ExportedFolder:
         raise InputError(f"{text}: {error}") from error
     except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
         raise InputError(f"{text} is damaged or no description of a tracker: {error!r}.") from error
+
+
+def _pair(values: Sequence[Any]) -> tuple[int, int]:
+    return int(values[0]), int(values[1])
 
 
 def _verified(folder: Path, graphs: Mapping[str, Any], needed: Sequence[str]) -> dict[str, Path]:

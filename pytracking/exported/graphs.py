@@ -1,5 +1,6 @@
-"""The parts of a DiMP network as modules that are exported, one graph each."""
+"""The parts of a network as modules that are exported, one graph each."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -11,11 +12,16 @@ from ebm.input_statistics import input_statistics
 from pytracking.inference.products import RowProduct
 from pytracking.libs.box_energy import ImageEnergy
 from pytracking.libs.box_head import BoxEnergy, fold_head, is_foldable
+from pytracking.parameter.atom_params import ATOMParams
 from pytracking.parameter.dimp_params import DiMPParams
+from pytracking.parameter.tracking_params import TrackingParams
+from pytracking.tracker.atom.features import ATOMFeatures
 from pytracking.tracker.common.box_ascent import ascended
 from pytracking.tracker.dimp.classifier import DiMPClassifier
 
 __all__ = ["Graph", "graphs_of"]
+
+Features = Callable[[Mapping[str, Tensor]], Tensor]
 
 
 class Graph(NamedTuple):
@@ -41,9 +47,9 @@ class _Backbone(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, network: Any, boxes: bool) -> None:
+    def __init__(self, network: Any, features: Features, boxes: bool) -> None:
         super().__init__()
-        self.network, self.boxes = network, boxes
+        self.network, self.features, self.boxes = network, features, boxes
         for name, values in zip(("mean", "std"), input_statistics(network)):
             self.register_buffer(name, torch.tensor(values).mul(255).reshape(1, 3, 1, 1))
 
@@ -51,7 +57,7 @@ class _Backbone(nn.Module):
         normal = (images.permute(0, 3, 1, 2) - self.mean) / self.std
         maps = self.network.extract_backbone_features(normal)
         box_maps = self.network.get_backbone_bbreg_feat(maps) if self.boxes else ()
-        return (self.network.extract_classification_feat(maps), *box_maps)
+        return (self.features(maps), *box_maps)
 
 
 class _FilterFirst(nn.Module):
@@ -116,7 +122,7 @@ class _BoxReference(nn.Module):
 class _BoxRefine(nn.Module):
     """The whole ascent of a target, unrolled: starts ``[1, S, 4]`` to boxes and scores ``[1, S, 5]``."""
 
-    def __init__(self, network: Any, params: DiMPParams) -> None:
+    def __init__(self, network: Any, params: TrackingParams) -> None:
         super().__init__()
         self.branch, self.params = network.bb_regressor, params
         channels = [block[0].out_channels for block in (self.branch.conv3_2t, self.branch.conv4_2t)]
@@ -133,29 +139,40 @@ class _BoxRefine(nn.Module):
         return ascended(ImageEnergy(replace(self.head, levels=levels), modulated), starts, self.params)
 
 
-def graphs_of(network: Any, params: DiMPParams) -> dict[str, Graph]:
+def _filter_graphs(network: Any, params: TrackingParams) -> dict[str, Graph]:
+    """What learns and applies DiMP's filter; ATOM's is fitted without a network."""
+    if network.classifier.filter_optimizer is None:
+        raise InputError(
+            "The network has no filter optimiser; only trackers that learn their filter are exported."
+        )
+    assert isinstance(params, DiMPParams)
+    step = ("filter", "features", "boxes", "weights")
+    return {
+        "filter_first": Graph(_FilterFirst(network), ("features", "boxes"), ("filter",)),
+        "filter_step": Graph(_FilterStep(network, params), step, ("improved",), ("filter",)),
+        "scores": Graph(_Scores(network), ("filter", "features"), ("scores",), ("filter",)),
+    }
+
+
+def graphs_of(network: Any, params: TrackingParams) -> dict[str, Graph]:
     """What is exported of a network, by the name of its file.
 
     Args:
-        network: a DiMPnet in evaluation mode.
+        network: a DiMPnet, or for ATOM's parameters an ATOMnet, in evaluation mode.
         params: the parameters in force.
 
     Raises:
         InputError: if a part of it has a form that no graph is written of.
     """
-    if network.classifier.filter_optimizer is None:
-        raise InputError(
-            "The network has no filter optimiser; only trackers that learn their filter are exported."
-        )
-    maps = ("fine", "coarse")
     boxes = params.use_iou_net
-    step = ("filter", "features", "boxes", "weights")
-    graphs = {
-        "backbone": Graph(_Backbone(network, boxes), ("images",), ("features", *(maps if boxes else ()))),
-        "filter_first": Graph(_FilterFirst(network), ("features", "boxes"), ("filter",)),
-        "filter_step": Graph(_FilterStep(network, params), step, ("improved",), ("filter",)),
-        "scores": Graph(_Scores(network), ("filter", "features"), ("scores",), ("filter",)),
-    }
+    maps = ("fine", "coarse")
+    features, graphs = (
+        (ATOMFeatures(network, params), {})
+        if isinstance(params, ATOMParams)
+        else (network.extract_classification_feat, _filter_graphs(network, params))
+    )
+    outputs = ("features", *(maps if boxes else ()))
+    graphs = {"backbone": Graph(_Backbone(network, features, boxes), ("images",), outputs), **graphs}
     if boxes:
         if not is_foldable(network.bb_regressor):
             raise InputError(

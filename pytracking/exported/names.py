@@ -5,7 +5,10 @@ __all__ = ["BOX_GRAPHS", "DESCRIPTION", "FORMAT", "GRAPHS", "OPSET", "file_name"
 FORMAT = "ebmtrack tracker 1"
 DESCRIPTION = "tracker.json"
 OPSET = 20
-GRAPHS = ("backbone", "filter_first", "filter_step", "scores")
+GRAPHS = {  # by tracker: ATOM fits its filter without a network
+    "dimp": ("backbone", "filter_first", "filter_step", "scores"),
+    "atom": ("backbone",),
+}
 BOX_GRAPHS = ("box_reference", "box_refine")  # of parameter sets that refine boxes
 
 

@@ -18,7 +18,7 @@ Array = NDArray[np.float32]
 
 
 class ExportedNetwork:
-    """The graphs of a folder, under the names that a DiMPnet has for its parts.
+    """The graphs of a folder, under the names that a network of the tracker has for its parts.
 
     Args:
         folder: the exported tracker.
@@ -38,7 +38,8 @@ class ExportedNetwork:
     def __init__(self, folder: ExportedFolder, threads: int = 0) -> None:
         self.threads = threads or threads_for(folder.learned, core_limit())
         self._graphs = {name: _Graph(file, self.threads) for name, file in folder.graphs.items()}
-        self.classifier = _Classifier(self._graphs, folder)
+        if folder.filter_size is not None:
+            self.classifier = _Classifier(self._graphs, folder.filter_size, folder.softmax_reg)
         self.bb_regressor = _BoxBranch(self._graphs)
 
     def extract_backbone_features(self, images: Array) -> dict[str, Array]:
@@ -105,10 +106,12 @@ class _FilterOptimizer:
 class _Classifier:
     """The target classifier."""
 
-    def __init__(self, graphs: dict[str, _Graph], folder: ExportedFolder) -> None:
+    def __init__(
+        self, graphs: dict[str, _Graph], filter_size: tuple[int, int], softmax_reg: float | None
+    ) -> None:
         self._graphs = graphs
-        self.filter_size = folder.filter_size
-        self.filter_optimizer = _FilterOptimizer(graphs, folder.softmax_reg)
+        self.filter_size = filter_size
+        self.filter_optimizer = _FilterOptimizer(graphs, softmax_reg)
 
     def get_filter(self, feat: Array, bb: Array, *, num_iter: int, **_: Any) -> list[Array]:
         (first,) = self._graphs["filter_first"](feat, bb)

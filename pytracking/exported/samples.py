@@ -10,7 +10,7 @@ from pytracking.exported.graphs import Graph
 from pytracking.features.preprocessing import Image
 from pytracking.libs.arrays import as_numpy
 from pytracking.libs.draws import Draws
-from pytracking.parameter.dimp_params import DiMPParams
+from pytracking.parameter.tracking_params import TrackingParams
 from pytracking.tracker.common.geometry import TargetState
 from pytracking.tracker.common.init_samples import first_frame_samples
 from pytracking.tracker.common.refiner import jittered_boxes
@@ -33,7 +33,7 @@ def picture(shift: int = 0) -> Image:
     return image.astype(np.uint8)
 
 
-def sample_inputs(graphs: Mapping[str, Graph], params: DiMPParams) -> dict[str, tuple[Batch, Batch]]:
+def sample_inputs(graphs: Mapping[str, Graph], params: TrackingParams) -> dict[str, tuple[Batch, Batch]]:
     """For every graph what it is traced with, and what else it is compared on: another number of rows."""
     rows = _Rows(graphs, params)
     return {
@@ -45,7 +45,7 @@ def sample_inputs(graphs: Mapping[str, Graph], params: DiMPParams) -> dict[str, 
 class _Rows:
     """Two rows of every input, of samples of the first picture."""
 
-    def __init__(self, graphs: Mapping[str, Graph], params: DiMPParams) -> None:
+    def __init__(self, graphs: Mapping[str, Graph], params: TrackingParams) -> None:
         state = TargetState.from_box(BOX, params.crop_size, params.search_area_scale)
         augmentation = params.augmentation if params.use_augmentation else None
         draws = Draws().manual_seed(0)

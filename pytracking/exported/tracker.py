@@ -1,5 +1,6 @@
 """A tracker from the folder that it was exported to; no torch is imported."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,7 +10,8 @@ from pytracking.exported.folder import ExportedFolder, read_folder
 from pytracking.exported.network import ExportedNetwork
 from pytracking.parameter.base import Params
 from pytracking.parameter.compat import Compat
-from pytracking.tracker.common.conversation import ClassifierTracker
+from pytracking.tracker.atom.classifier import ATOMClassifier
+from pytracking.tracker.common.conversation import ClassifierTracker, MakeClassifier
 from pytracking.tracker.dimp.classifier import DiMPClassifier
 from pytracking.utils.loading import WeightsChoice, find_weights
 
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from ltr.admin.exported import Weights
 
 __all__ = ["chosen_weights", "exported_folder", "exported_tracker", "require_cpu"]
+
+CLASSIFIERS: Mapping[str, MakeClassifier] = {"dimp": DiMPClassifier, "atom": ATOMClassifier}
 
 
 def exported_folder(
@@ -52,10 +56,10 @@ def exported_folder(
             f"ebmtrack export onnx {tracker} {parameters} --checkpoint FILE --out DIR writes."
         )
     folder = read_folder(checkpoint)
-    if (tracker, parameters) != ("dimp", folder.parameter):
+    if (tracker, parameters) != (folder.tracker, folder.parameter):
         raise InputError(
-            f"{folder.path} holds the tracker dimp {folder.parameter}, not {tracker} {parameters}; the "
-            "parameters are part of its graphs. Ask for that one, or export another."
+            f"{folder.path} holds the tracker {folder.tracker} {folder.parameter}, not {tracker} "
+            f"{parameters}; the parameters are part of its graphs. Ask for that one, or export another."
         )
     return folder
 
@@ -130,7 +134,7 @@ def exported_tracker(
         params,
         network or ExportedNetwork(folder, threads),
         None,
-        DiMPClassifier,
+        CLASSIFIERS[folder.tracker],
         seed=seed,
         with_covariance=with_covariance,
     )

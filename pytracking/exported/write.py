@@ -27,6 +27,7 @@ from pytracking.exported.samples import sample_inputs
 from pytracking.exported.tidy import tidy
 from pytracking.exported.values import as_values
 from pytracking.parameter.dimp_params import DiMPParams
+from pytracking.parameter.tracking_params import TrackingParams
 from pytracking.tracker.common.network_info import adopt_geometry
 
 __all__ = ["Written", "compared", "exported_graph", "require_exportable", "write_tracker"]
@@ -52,19 +53,17 @@ class Written:
         )
 
 
-def require_exportable(tracker: str, params: object) -> DiMPParams:
+def require_exportable(tracker: str, params: object) -> TrackingParams:
     """The parameter set, if trackers of its kind are exported.
 
     Raises:
         InputError: naming the tracker, and why not.
         MissingPackageError: without the extra ``onnx``.
     """
-    if not isinstance(params, DiMPParams):
-        why = {
-            "atom": "its filter is fitted by a conjugate-gradient solver that is no part of its network",
-            "first_box": "it has no network",
-        }.get(tracker, "its filter is not learnt by its network")
-        raise InputError(f"Tracker {tracker} cannot be exported: {why}. Parameter sets of dimp can.")
+    if not isinstance(params, TrackingParams):
+        raise InputError(
+            f"Tracker {tracker} cannot be exported: it has no network. Parameter sets of dimp and atom can."
+        )
     missing = [name for name in MODULES if importlib.util.find_spec(name) is None]
     if missing:
         raise explain_missing("ONNX files", *missing)
@@ -74,8 +73,9 @@ def require_exportable(tracker: str, params: object) -> DiMPParams:
 def write_tracker(
     folder: Path,
     network: Any,
-    params: DiMPParams,
+    params: TrackingParams,
     *,
+    tracker: str,
     parameter: str,
     source: Mapping[str, Any],
     say: Callable[[Written], object] = lambda written: None,
@@ -84,8 +84,9 @@ def write_tracker(
 
     Args:
         folder: an empty one.
-        network: a DiMPnet on the CPU.
+        network: a DiMPnet or an ATOMnet, on the CPU.
         params: the parameter set; what the network states about itself takes its place.
+        tracker: whose it is.
         parameter: its name.
         source: what is said about the checkpoint; ``source`` names it.
         say: told of each graph once it is written.
@@ -112,23 +113,21 @@ def write_tracker(
             }
             written.append(result)
             say(result)
-    about = {"parameter": parameter, "graphs": entries, **_about(network, params, source)}
+    about = {"tracker": tracker, "parameter": parameter, "graphs": entries, **_about(network, params, source)}
     write_sealed_json(folder / DESCRIPTION, about)
     ExportedNetwork(read_folder(folder))  # what cannot be loaded must not replace what can
     return written
 
 
-def _about(network: Any, params: DiMPParams, source: Mapping[str, Any]) -> dict[str, Any]:
+def _about(network: Any, params: TrackingParams, source: Mapping[str, Any]) -> dict[str, Any]:
     """What a tracker needs to know beside its graphs, and where they come from."""
-    size = network.classifier.filter_size
     mean, std = input_statistics(network)
+    classifier = _about_classifier(network.classifier) if isinstance(params, DiMPParams) else {}
     return {
         "format": FORMAT,
         "opset": OPSET,
-        "tracker": "dimp",
         "parameters": as_values(params),
-        "filter_size": [size, size] if isinstance(size, int) else list(size),
-        "softmax_reg": getattr(network.classifier.filter_optimizer, "softmax_reg", None),
+        **classifier,
         "images": {
             "layout": "N, height, width, channels",
             "channels": "RGB, float32, 0 to 255",
@@ -136,6 +135,14 @@ def _about(network: Any, params: DiMPParams, source: Mapping[str, Any]) -> dict[
         },
         "network": {**source, "parameters": sum(p.numel() for p in network.parameters())},
         "versions": {name: _version(name) for name in ("ebmtrack", "torch", *MODULES)},
+    }
+
+
+def _about_classifier(classifier: Any) -> dict[str, Any]:
+    size = classifier.filter_size
+    return {
+        "filter_size": [size, size] if isinstance(size, int) else list(size),
+        "softmax_reg": getattr(classifier.filter_optimizer, "softmax_reg", None),
     }
 
 

@@ -11,7 +11,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Array", "as_numpy", "joined", "like", "without_gradients", "zeros"]
+__all__ = [
+    "Array",
+    "as_numpy",
+    "as_they_lie",
+    "at_least",
+    "batch_product",
+    "exponential",
+    "flipped",
+    "joined",
+    "like",
+    "ratio",
+    "where",
+    "windows",
+    "without_gradients",
+    "zeros",
+]
 
 Array = Any  # numpy.ndarray or torch.Tensor
 
@@ -48,6 +63,78 @@ def joined(parts: Sequence[Array]) -> Array:
     import torch
 
     return torch.cat(tuple(parts))
+
+
+def as_they_lie(values: Array) -> Array:
+    """The numbers in memory in the order of their indices."""
+    return np.ascontiguousarray(values) if isinstance(values, np.ndarray) else values.contiguous()
+
+
+def exponential(values: Array) -> Array:
+    """e to the power of every number."""
+    return np.exp(values) if isinstance(values, np.ndarray) else values.exp()
+
+
+def at_least(values: Array, least: float) -> Array:
+    """Every number, or `least` where it is lower."""
+    return np.maximum(values, least) if _is_numpy(values) else values.clamp(min=least)
+
+
+def where(condition: Array, values: Array, others: Array) -> Array:
+    """`values` where a condition holds, else `others`."""
+    if isinstance(condition, np.ndarray):
+        return np.where(condition, values, others)
+    import torch
+
+    return torch.where(condition, values, others)
+
+
+def ratio(over: Array, under: Array) -> Array:
+    """``over / under`` of two numbers, 0 where `under` is not positive; a device is not waited for."""
+    if _is_numpy(under):
+        return over / under if under > 0 else np.float32(0)
+    import torch
+
+    return torch.where(under > 0, over / under, 0.0)
+
+
+def flipped(values: Array) -> Array:
+    """The last two dimensions backwards."""
+    return values[..., ::-1, ::-1] if isinstance(values, np.ndarray) else values.flip(-2, -1)
+
+
+def batch_product(matrix: Array, batch: Array) -> Array:
+    """Products ``[N, a, c]`` of one matrix ``[a, b]`` with N of them, ``[N, b, c]``."""
+    if isinstance(batch, np.ndarray):
+        return matrix @ batch
+    import torch
+
+    return torch.bmm(matrix.expand(len(batch), -1, -1), batch)
+
+
+def windows(maps: Array, before: tuple[int, int], after: tuple[int, int]) -> Array:
+    """Maps ``[N, h, w]`` with zeros around them, as every window of their size shows them.
+
+    Args:
+        maps: of any number.
+        before: rows and columns of zeros before them.
+        after: behind them.
+
+    Returns:
+        ``[N, before + after + 1 rows, columns, h, w]``, a view.
+    """
+    height, width = maps.shape[-2:]
+    if isinstance(maps, np.ndarray):
+        around = np.pad(maps, ((0, 0), *zip(before, after)))
+        return np.lib.stride_tricks.sliding_window_view(around, (height, width), axis=(1, 2))
+    from torch.nn.functional import pad
+
+    padded = pad(maps, (before[1], after[1], before[0], after[0]))
+    return padded.unfold(1, height, 1).unfold(2, width, 1)
+
+
+def _is_numpy(values: Array) -> bool:
+    return isinstance(values, np.ndarray | np.generic)
 
 
 def without_gradients() -> AbstractContextManager[Any]:

@@ -1,15 +1,17 @@
-"""Conjugate gradients for a few steps, and Gauss-Newton on top of them; no step waits for the device."""
+"""Conjugate gradients for a few steps, and Gauss-Newton on top of them; no step waits for the device.
+
+Vectors are torch's tensors or numpy's arrays.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-import torch
-from torch import Tensor
+from pytracking.libs.arrays import Array, at_least, ratio, zeros
 
 __all__ = ["LeastSquares", "Quadratic", "conjugate_gradient", "gauss_newton"]
 
-Operator = Callable[[Tensor], Tensor]
+Operator = Callable[[Array], Array]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -22,7 +24,7 @@ class Quadratic:
         curvature: ``v -> v A v``, which may cost less than the product.
     """
 
-    rhs: Tensor
+    rhs: Array
     product: Operator
     curvature: Operator
 
@@ -30,10 +32,10 @@ class Quadratic:
 class LeastSquares(Protocol):
     """A sum of squared residuals ``|r(x)|^2`` of one vector x ``[n]``."""
 
-    def linearized(self, x: Tensor) -> Quadratic:
+    def linearized(self, x: Array) -> Quadratic:
         """Half the sum at ``x + v`` with r taken as linear in v: A is ``J^T J``, rhs ``-J^T r``."""
 
-    def precondition(self, v: Tensor) -> Tensor:
+    def precondition(self, v: Array) -> Array:
         """An easily inverted guess of ``J^T J``, applied inversely to `v`, ``[n]``."""
 
 
@@ -43,7 +45,7 @@ def conjugate_gradient(
     precondition: Operator = lambda v: v,
     *,
     polak_ribiere: bool = False,
-) -> Tensor:
+) -> Array:
     """Approximate minimum v ``[n]`` of a quadratic after `steps` steps from 0.
 
     Args:
@@ -55,36 +57,31 @@ def conjugate_gradient(
     Source: the published ATOM tracker. One repair: a right-hand side of zero has the solution zero.
     """
     residual = last = system.rhs
-    solution = direction = torch.zeros_like(residual)
-    size = residual.new_ones(())
+    solution = direction = zeros(residual.shape, residual)
+    size: Array = 1.0
     for step in range(steps):
         steepest = precondition(residual)
         before, size = size, residual @ steepest
         if step:
             gain = size - last @ steepest if polak_ribiere else size
-            direction = steepest + _ratio(gain, before).clamp(min=0) * direction
+            direction = steepest + at_least(ratio(gain, before), 0) * direction
         else:
             direction = steepest
         if step + 1 == steps:
-            return solution + _ratio(size, system.curvature(direction)) * direction
+            return solution + ratio(size, system.curvature(direction)) * direction
         image = system.product(direction)
-        length = _ratio(size, direction @ image)
+        length = ratio(size, direction @ image)
         solution = solution + length * direction
         last, residual = residual, residual - length * image
     return solution
 
 
 def gauss_newton(
-    problem: LeastSquares, x: Tensor, steps: Sequence[int], *, polak_ribiere: bool = False
-) -> Tensor:
+    problem: LeastSquares, x: Array, steps: Sequence[int], *, polak_ribiere: bool = False
+) -> Array:
     """x ``[n]`` after one Gauss-Newton step for each of `steps`, its number of conjugate-gradient steps."""
     for count in steps:
         if count:
             system = problem.linearized(x)
             x = x + conjugate_gradient(system, count, problem.precondition, polak_ribiere=polak_ribiere)
     return x
-
-
-def _ratio(over: Tensor, under: Tensor) -> Tensor:
-    """``over / under``, 0 where `under` is not positive."""
-    return torch.where(under > 0, over / under, 0.0)

@@ -280,16 +280,9 @@ def test_without_onnxruntime(folder: Path, monkeypatch: pytest.MonkeyPatch) -> N
         load(folder)
 
 
-@pytest.mark.parametrize(
-    ("tracker", "why"), [("atom default", "conjugate-gradient"), ("first_box default", "no network")]
-)
-def test_trackers_that_cannot_be_exported(
-    tracker: str, why: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["export", "onnx", *tracker.split(), "--out", str(tmp_path / "out")]) == 2
-    said = capsys.readouterr().err
-    assert f"Tracker {tracker.split()[0]} cannot be exported" in said
-    assert why in said
+def test_a_tracker_that_cannot_be_exported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["export", "onnx", "first_box", "default", "--out", str(tmp_path / "out")]) == 2
+    assert "Tracker first_box cannot be exported: it has no network" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 
@@ -298,7 +291,9 @@ def test_a_part_that_cannot_be_exported(tmp_path: Path) -> None:
     net.bb_regressor.fc3_rt.relu = None
     params = require_exportable("dimp", nce_plus_small.PARAMS)
     with pytest.raises(EBMError, match="head of the box branch"):
-        write_tracker(tmp_path, net, params, parameter="nce_plus_small", source={"source": "net"})
+        write_tracker(
+            tmp_path, net, params, tracker="dimp", parameter="nce_plus_small", source={"source": "net"}
+        )
     assert not (tmp_path / DESCRIPTION).exists()
 
 

@@ -149,4 +149,4 @@ def test_a_calibrated_confidence_decides_the_state_and_a_lost_box_repeats_the_la
 def test_a_network_of_other_layers_is_read_at_the_same_strides() -> None:
     net = atom_resnet_small(iou_inter_dim=(8, 8))
     classifier = ATOMClassifier(net, lite(classifier_strides=(4, 8)))
-    assert list(classifier._layers) == ["layer1", "layer3"]
+    assert list(classifier._read.layers) == ["layer1", "layer3"]

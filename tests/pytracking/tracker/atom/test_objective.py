@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -167,3 +168,26 @@ def test_a_single_tap_moves_the_scores_by_half_a_cell_to_the_front() -> None:
     scores = correlate(samples, filter)
     assert scores.shape == (1, 6, 6)
     assert scores[0].nonzero().tolist() == [[3, 2]]
+
+
+def as_numpy(fit: FilterFit) -> FilterFit:
+    values = {name: getattr(fit, name).numpy() for name in ("samples", "labels", "weights")}
+    return FilterFit(**values, floor=fit.floor, size=fit.size)
+
+
+@pytest.mark.parametrize(("size", "floor"), [((4, 4), 0.05), ((3, 5), None)])
+def test_without_torch_the_solutions_are_the_same(size: tuple[int, int], floor: float | None) -> None:
+    fit = make_fit(CHANNELS, size, floor)
+    options = {"channels": DIM, "filter_reg": FILTER_REG, "projection_reg": PROJECTION_REG}
+    start = torch.randn(
+        DIM * (size[0] * size[1] + CHANNELS), generator=torch.Generator().manual_seed(1), dtype=torch.float64
+    )
+    expected = gauss_newton(JointProblem(fit=fit, **options), start, [6, 6])
+    found = gauss_newton(JointProblem(fit=as_numpy(fit), **options), start.numpy(), [6, 6])
+    np.testing.assert_allclose(found, expected.numpy(), rtol=1e-9)
+    taps = torch.zeros(CHANNELS * size[0] * size[1], dtype=torch.float64)
+    expected = gauss_newton(FilterProblem(fit=fit, reg=FILTER_REG), taps, [5], polak_ribiere=True)
+    alone = FilterProblem(fit=as_numpy(fit), reg=FILTER_REG)
+    found = gauss_newton(alone, taps.numpy(), [5], polak_ribiere=True)
+    np.testing.assert_allclose(found, expected.numpy(), rtol=1e-9)
+    assert not gauss_newton(alone, found * 0, [0]).any()
