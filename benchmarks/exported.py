@@ -84,9 +84,8 @@ def main(argv: list[str] | None = None) -> None:
     times, apart, states = measure(free, on_torch, led, frames, box)
     ours, torchs = 1e3 * np.median(times[1:], axis=0)
     size = sum(file.stat().st_size for file in args.folder.iterdir()) / 2**20
-    print(
-        f"{folder.tracker} {folder.parameter}, {len(frames)} frames of {args.sequence.name}, 1 CPU thread, in turn"
-    )
+    what = f"{folder.tracker} {folder.parameter}, {len(frames)} frames of {args.sequence.name}"
+    print(f"{what}, 1 CPU thread, in turn")
     for name, column in zip(("each on its own", "led by torch, frame by frame"), apart.T):
         far = np.flatnonzero(column > 0.1)
         print(

@@ -12,59 +12,46 @@ every step. Every run is a row of the CSV file as soon as it ends; a second call
 
 import argparse
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import torch
 from box_study.cached_training import RealWorkplace, execute_real
+from box_study.command import chosen_losses, guarded, study_parser
 from box_study.figures import real_figure
-from box_study.plan import LOSSES
 from box_study.real import QUICK, RealBudget, RealRow, RealRun, real_runs, real_table
 from box_study.rows import Store
-
-from ebm.exceptions import EBMError
-from ebm.lookup import lookup
 
 
 def build_parser() -> argparse.ArgumentParser:
     """The command's arguments."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    parser = study_parser(
+        __doc__,
+        Path("runs/real_boxes"),
+        csv="real_boxes.csv",
+        quick="two steps: whether everything works",
     )
-    parser.add_argument("--losses", default=",".join(LOSSES), help="some of them (default: all six)")
     parser.add_argument("--seeds", type=int, default=3, help="seeds, from 0 on")
-    parser.add_argument("--samples", type=int, help="training samples of a run")
-    parser.add_argument("--folder", type=Path, default=Path("runs/real_boxes"), help="features, drawn videos")
-    parser.add_argument("--csv", type=Path, help="results (default: FOLDER/real_boxes.csv)")
     parser.add_argument(
         "--backbone-weights", type=Path, metavar="FILE", help="ImageNet weights of the backbone"
     )
     parser.add_argument(
         "--scale", default="demo", choices=("tiny", "demo", "full"), help="of the drawn videos"
     )
-    parser.add_argument("--figure", type=Path, help="draw the results into this PNG (needs matplotlib)")
-    parser.add_argument("--markdown", action="store_true", help="print the table as markdown")
-    parser.add_argument("--quick", action="store_true", help="two steps: whether everything works")
-    parser.add_argument("--report", action="store_true", help="only print what the CSV file holds")
     return parser
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run, print, draw; 2 for bad input."""
-    args = build_parser().parse_args(argv)
-    try:
-        return _main(args)
-    except EBMError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    return guarded(build_parser(), _study, argv)
 
 
-def _main(args: argparse.Namespace) -> int:
+def _study(args: argparse.Namespace) -> Iterator[str]:
     budget = QUICK if args.quick else RealBudget()
     budget = replace(budget, samples=args.samples or budget.samples)
-    losses = [lookup("loss", name, {loss: loss for loss in LOSSES}) for name in args.losses.split(",")]
-    runs = list(real_runs(losses, range(args.seeds)))
+    runs = list(real_runs(chosen_losses(args.losses), range(args.seeds)))
     folder = args.folder.resolve()
     store = Store(args.csv or folder / "real_boxes.csv", budget, RealRow)
     if not args.report:
@@ -73,12 +60,11 @@ def _main(args: argparse.Namespace) -> int:
         _carry_out(args, runs, store, budget, folder)
     rows = store.select(runs)
     if not rows:
-        print("no results yet")
-        return 0
-    print(real_table(rows, args.markdown))
+        yield "no results yet"
+        return
+    yield real_table(rows, args.markdown)
     if args.figure is not None:
-        print(real_figure(rows, args.figure))
-    return 0
+        yield str(real_figure(rows, args.figure))
 
 
 def _carry_out(

@@ -13,27 +13,28 @@ Every run is a row of the CSV file as soon as it ends; a second call does what i
 
 import argparse
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from box_study.command import chosen_losses, guarded, study_parser
 from box_study.figures import comparison_figure, sweep_figure
 from box_study.jobs import carry_out
-from box_study.plan import BUDGET, LOSSES, QUICK, SMALL, SWEEP_BUDGET, Budget, Run, comparison, sweep
+from box_study.plan import BUDGET, QUICK, SMALL, SWEEP_BUDGET, Budget, Run, comparison, sweep
 from box_study.report import comparison_tables, sweep_table
 from box_study.rows import Row, Store
 from box_study.training import Workplace
 
-from ebm.exceptions import EBMError
-from ebm.lookup import lookup
-
 
 def build_parser() -> argparse.ArgumentParser:
     """The command's arguments."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    parser = study_parser(
+        __doc__,
+        Path("runs/tracker_losses"),
+        csv="STUDY.csv",
+        quick="tiny data, two steps: whether everything works",
     )
     parser.add_argument("study", choices=("compare", "sweep"))
-    parser.add_argument("--losses", default=",".join(LOSSES), help="of compare (default: all six)")
     parser.add_argument(
         "--labels",
         help="noise of the training labels, relative to the box; 0: exact (default: 0,0.1; sweep: 0)",
@@ -46,28 +47,16 @@ def build_parser() -> argparse.ArgumentParser:
         help="one other field of the setting in all runs of compare, e.g. optimiser.groups.0.lr=1e-3",
     )
     parser.add_argument("--processes", type=int, default=2, help="single-threaded processes")
-    parser.add_argument("--samples", type=int, help="training samples of a run")
     parser.add_argument("--start-samples", type=int, help="training samples of the start")
-    parser.add_argument("--folder", type=Path, default=Path("runs/tracker_losses"), help="data and networks")
-    parser.add_argument("--csv", type=Path, help="results (default: FOLDER/STUDY.csv)")
-    parser.add_argument("--figure", type=Path, help="draw the results into this PNG (needs matplotlib)")
-    parser.add_argument("--markdown", action="store_true", help="print the tables as markdown")
-    parser.add_argument("--quick", action="store_true", help="tiny data, two steps: whether everything works")
-    parser.add_argument("--report", action="store_true", help="only print what the CSV file holds")
     return parser
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run, print, draw; 2 for bad input."""
-    args = build_parser().parse_args(argv)
-    try:
-        return _main(args)
-    except EBMError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    return guarded(build_parser(), _study, argv)
 
 
-def _main(args: argparse.Namespace) -> int:
+def _study(args: argparse.Namespace) -> Iterator[str]:
     budget = _budget(args)
     labels, seeds = ("0,0.1", 3) if args.study == "compare" else ("0", 2)
     noises = [float(text) for text in (args.labels or labels).split(",")]
@@ -79,18 +68,17 @@ def _main(args: argparse.Namespace) -> int:
         carry_out(runs, place, store, args.processes, lambda line: print(line, flush=True))
     rows = store.select(runs)
     if not rows:
-        print("no results yet")
-        return 0
+        yield "no results yet"
+        return
     if args.study == "compare":
-        print(comparison_tables(rows, args.markdown))
+        yield comparison_tables(rows, args.markdown)
     else:
         for noise in noises:
-            print(f"training labels with noise {noise:g}")
-            print(sweep_table([row for row in rows if row.noise == noise], SMALL, args.markdown))
+            yield f"training labels with noise {noise:g}"
+            yield sweep_table([row for row in rows if row.noise == noise], SMALL, args.markdown)
     if args.figure is not None:
         draw = comparison_figure if args.study == "compare" else sweep_figure
-        print(draw(rows, args.figure))
-    return 0
+        yield str(draw(rows, args.figure))
 
 
 def _budget(args: argparse.Namespace) -> Budget:
@@ -104,9 +92,7 @@ def _budget(args: argparse.Namespace) -> Budget:
 
 
 def _runs(args: argparse.Namespace, noises: list[float], seeds: list[int]) -> list[Run]:
-    losses = args.losses.split(",")
-    for loss in losses:
-        lookup("loss", loss, LOSSES)
+    losses = chosen_losses(args.losses)
     if args.study == "compare":
         return list(comparison(losses, noises, seeds, args.set))
     return [run for noise in noises for run in sweep(noise, seeds)]

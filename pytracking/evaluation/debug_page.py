@@ -2,7 +2,6 @@
 
 import base64
 import json
-from collections.abc import Mapping
 from html import escape
 from importlib.resources import files
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ebm.exceptions import InputError
+from pytracking.evaluation.watching import Seen
 from pytracking.tracker.base import Tracked
 from pytracking.tracker.common.box_density import Corner
 from pytracking.tracker.common.glimpse import Glimpse
@@ -58,20 +58,14 @@ class DebugPage:
             self._file.write("</body>\n</html>\n")
             self._file.close()
 
-    def see(
-        self,
-        number: int,
-        image: NDArray[np.uint8],
-        found: Mapping[TargetId, Tracked],
-        glimpses: Mapping[TargetId, Glimpse | None],
-    ) -> None:
-        """Add a frame, see `Watcher.see`."""
-        if number % self._every and self._file is not None:
+    def see(self, seen: Seen) -> None:
+        """Add a frame."""
+        if seen.number % self._every and self._file is not None:
             return
-        height, width = image.shape[:2]
-        targets = [self._target(name, each, glimpses.get(name)) for name, each in found.items()]
-        frame = {"n": number, "width": width, "height": height, "targets": targets}
-        frame["image"] = _jpeg(_shrunk(image))
+        height, width = seen.image.shape[:2]
+        targets = [self._target(name, each, seen.glimpses.get(name)) for name, each in seen.found.items()]
+        frame = {"n": seen.number, "width": width, "height": height, "targets": targets}
+        frame["image"] = _jpeg(_shrunk(seen.image))
         text = json.dumps(frame, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
         self._write(f'<script type="application/json" class="frame">{text}</script>\n')
         self.frames += 1

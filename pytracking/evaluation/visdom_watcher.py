@@ -1,15 +1,13 @@
 """Show a tracker at work on a visdom server: frame, status, score map, refinement; pause and step."""
 
-from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pytracking.tracker.base import Tracked
+from pytracking.evaluation.watching import Seen
 from pytracking.tracker.common.glimpse import Glimpse
-from pytracking.tracker.common.several import TargetId
 from pytracking.utils.visdom import Visdom
 
 __all__ = ["VisdomWatcher"]
@@ -36,29 +34,24 @@ class VisdomWatcher:
     ) -> None:
         return None
 
-    def see(
-        self,
-        number: int,
-        image: NDArray[np.uint8],
-        found: Mapping[TargetId, Tracked],
-        glimpses: Mapping[TargetId, Glimpse | None],
-    ) -> None:
-        """Show a frame, see `Watcher.see`."""
-        self.visdom.register((image, *(each.box for each in found.values())), "Tracking", 1, "Tracking")
-        for target, tracked in found.items():
+    def see(self, seen: Seen) -> None:
+        """Show a frame."""
+        boxes = [each.box for each in seen.found.values()]
+        self.visdom.register((seen.image, *boxes), "Tracking", 1, "Tracking")
+        for target, tracked in seen.found.items():
             name = "" if target is None else f" {target}"
             status: dict[str, Any] = {
-                "frame": number,
+                "frame": seen.number,
                 "state": tracked.state,
                 "flag": tracked.flag.value,
                 "score": tracked.score,
             }
-            glimpse = glimpses.get(target)
+            glimpse = seen.glimpses.get(target)
             if glimpse is not None:
                 status |= {"max_score": glimpse.found.score, "samples_in_memory": glimpse.remembered}
             self.visdom.register(status, "info_dict", 1, f"Status{name}")
             if glimpse is not None:
-                self._show(name, glimpse, image)
+                self._show(name, glimpse, seen.image)
         self.visdom.wait_while_paused()
 
     def _show(self, name: str, glimpse: Glimpse, image: NDArray[np.uint8]) -> None:

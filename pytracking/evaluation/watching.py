@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
@@ -14,27 +15,31 @@ from pytracking.tracker.common.several import SeveralTargets, TargetId
 if TYPE_CHECKING:
     from pytracking.tracker.common.glimpse import Glimpse
 
-__all__ = ["Together", "Watcher", "look"]
+__all__ = ["Seen", "Together", "Watcher", "look"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Seen:
+    """A frame and what a tracker made of it.
+
+    Attributes:
+        number: counted from 0.
+        image: the frame, uint8 RGB ``[H, W, 3]``.
+        found: what the tracker says of each target; the id of one target without id is None.
+        glimpses: what it saw of each; None on the frame that a target began in.
+    """
+
+    number: int
+    image: NDArray[np.uint8]
+    found: Mapping[TargetId, Tracked]
+    glimpses: "Mapping[TargetId, Glimpse | None]"
 
 
 class Watcher(AbstractContextManager["Watcher"], Protocol):
     """Shown every frame of one sequence or video; closed at its end, whatever ends it."""
 
-    def see(
-        self,
-        number: int,
-        image: NDArray[np.uint8],
-        found: Mapping[TargetId, Tracked],
-        glimpses: "Mapping[TargetId, Glimpse | None]",
-    ) -> None:
-        """Take in a frame.
-
-        Args:
-            number: counted from 0.
-            image: the frame, uint8 RGB ``[H, W, 3]``.
-            found: what the tracker says of each target; the id of one target without id is None.
-            glimpses: what it saw of each; None on the frame that a target began in.
-        """
+    def see(self, seen: Seen) -> None:
+        """Take in a frame."""
 
 
 class Together:
@@ -54,16 +59,10 @@ class Together:
     ) -> None:
         self._stack.__exit__(kind, error, trace)
 
-    def see(
-        self,
-        number: int,
-        image: NDArray[np.uint8],
-        found: Mapping[TargetId, Tracked],
-        glimpses: "Mapping[TargetId, Glimpse | None]",
-    ) -> None:
-        """Show all of them a frame, see `Watcher.see`."""
+    def see(self, seen: Seen) -> None:
+        """Show all of them a frame."""
         for watcher in self._watchers:
-            watcher.see(number, image, found, glimpses)
+            watcher.see(seen)
 
 
 def look(
@@ -84,6 +83,7 @@ def look(
     """
     if isinstance(answer, Mapping):
         glimpses = {target: each.glimpse for target, each in tracker.targets.items()}
-        watcher.see(number, image, answer, glimpses)
+        watcher.see(Seen(number=number, image=image, found=answer, glimpses=glimpses))
     else:
-        watcher.see(number, image, {None: answer}, {None: tracker.glimpse})
+        found, glimpse = {None: answer}, {None: tracker.glimpse}
+        watcher.see(Seen(number=number, image=image, found=found, glimpses=glimpse))

@@ -16,7 +16,7 @@ from pytracking.parameter.tracking_params import TrackingParams
 from pytracking.tracker.base import Flag, LazyDensity, Tracked
 from pytracking.tracker.common.cropper import Cropper, Crops
 from pytracking.tracker.common.geometry import ScoreGrid, TargetState, clamp_position
-from pytracking.tracker.common.glimpse import Search
+from pytracking.tracker.common.glimpse import Glimpse, Search
 from pytracking.tracker.common.init_samples import first_frame_samples
 from pytracking.tracker.common.judge import confidence, judged
 from pytracking.tracker.common.localize import Localization, localize
@@ -261,7 +261,7 @@ class ClassifierTracker(SeveralTargets):
         covariance = self.refiner.covariance(search.view, state) if wanted else None
         box = search.view.box_of(state)
         self.classifier.update(search.features, box, flag, self.frame_number, found.score)
-        self.glimpse = search.glimpse(self.refiner.path, self.classifier.memory) if self.watched else None
+        self.glimpse = self._glimpse(search, flag)
         self._density.release()
         self._density = self._lazy_density(search, state)
         if seen:
@@ -276,6 +276,10 @@ class ClassifierTracker(SeveralTargets):
             covariance=covariance,
             lazy_density=self._density,
         )
+
+    def _glimpse(self, search: "Search", flag: Flag) -> Glimpse | None:
+        """What the frame has shown, while somebody watches."""
+        return search.glimpse(self.refiner.path, self.classifier.memory, flag) if self.watched else None
 
     def _lazy_density(self, search: "Search", state: TargetState) -> LazyDensity:
         """The frame's density for whoever asks, or why there is none."""

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from pytracking.features.preprocessing import Pixels
+    from pytracking.tracker.base import Flag
     from pytracking.tracker.common.geometry import CropView, ScoreGrid, TargetState
     from pytracking.tracker.common.localize import Localization
     from pytracking.tracker.common.memory import SampleMemory
@@ -81,12 +82,15 @@ class Search:
     scores: NDArray[np.float32]
     grid: "ScoreGrid"
 
-    def glimpse(self, path: tuple[Array, Array] | None, memory: "SampleMemory | None") -> Glimpse:
+    def glimpse(
+        self, path: tuple[Array, Array] | None, memory: "SampleMemory | None", flag: "Flag"
+    ) -> Glimpse:
         """What is kept of it for those who look.
 
         Args:
             path: boxes and scores of the refinement, see `Glimpse`; None where nothing was refined.
             memory: the classifier's.
+            flag: of the frame, after its confidence was heard, which may be less sure than `found` says.
         """
         boxes, energies = path if path is not None else (np.empty((0, 0, 4)), np.empty((0, 0)))
         return Glimpse(
@@ -98,5 +102,5 @@ class Search:
             path=boxes,
             energies=energies,
             remembered=None if memory is None else memory.weights.count,
-            learnt=self.found.flag.may_train,
+            learnt=flag.may_train,
         )

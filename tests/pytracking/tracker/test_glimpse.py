@@ -81,11 +81,12 @@ def test_a_map_lies_where_its_cells_are() -> None:
         scores=np.zeros((6, 6), dtype=np.float32),
         grid=ScoreGrid(center=(2.5, 2.5), cells=(6, 6)),
     )
-    glimpse = search.glimpse(None, None)
+    glimpse = search.glimpse(None, None, Flag.UNCERTAIN)
     np.testing.assert_allclose(glimpse.map_box, [200.5 - 12, 100.5 - 24, 24, 48])
     assert glimpse.crop.max() == 255
     assert glimpse.path.shape == (0, 0, 4)
     assert glimpse.remembered is None
+    assert not glimpse.learnt  # the place was sure, the confidence was not
 
 
 class Parabola:
