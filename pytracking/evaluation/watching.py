@@ -85,5 +85,6 @@ def look(
         glimpses = {target: each.glimpse for target, each in tracker.targets.items()}
         watcher.see(Seen(number=number, image=image, found=answer, glimpses=glimpses))
     else:
-        found, glimpse = {None: answer}, {None: tracker.glimpse}
-        watcher.see(Seen(number=number, image=image, found=found, glimpses=glimpse))
+        watcher.see(
+            Seen(number=number, image=image, found={None: answer}, glimpses={None: tracker.glimpse})
+        )
