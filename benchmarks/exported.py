@@ -49,9 +49,9 @@ def measure(
     for number, frame in enumerate(frames):
         found = []
         for k, tracker in enumerate((free, on_torch, led)):
-            start = time.perf_counter()
+            start = time.process_time()
             found.append(tracker.track(frame) if number else tracker.initialize(frame, box))
-            times[number, k : k + 1] = time.perf_counter() - start
+            times[number, k : k + 1] = time.process_time() - start
         apart[number] = [np.abs(found[k].box - found[1].box).max() for k in (0, 2)]
         states[found[2].state if found[2].flag is found[1].flag else "differ"] += 1
         follow(led, on_torch)

@@ -20,6 +20,7 @@ with script_imports(__name__):
         add_running_options,
         counting_number,
         results_root,
+        run_by_options,
         tell,
     )
 
@@ -191,23 +192,12 @@ def _track(
     args: argparse.Namespace,
     root: Path,
 ) -> "RunReport":
-    from tqdm import tqdm
-
     from pytracking.analysis.run_report import print_report
-    from pytracking.evaluation.running import run_dataset
 
     run = "" if tracker.run_id is None else f", run {tracker.run_id}"
     told = "\n".join((str(spec.weights), *spec.notes))
     print(f"\n== {tracker.label}{run} on {dataset}\n{told}\nResults: {spec.folder(root)}", flush=True)
-    report = run_dataset(
-        sequences,
-        spec,
-        results_root=root,
-        workers=args.threads,
-        batch=args.batch,
-        rerun=args.rerun,
-        say=tqdm.write,
-    )
+    report = run_by_options(args, sequences, spec, root)
     print_report(report)
     return report
 

@@ -21,6 +21,7 @@ with script_imports(__name__):
         open_by_options,
         read_by_dataset,
         results_root,
+        run_by_options,
         whole_number,
     )
     from pytracking.evaluation.debug_options import Debugging, add_debug_options
@@ -90,11 +91,8 @@ def main(argv: List[str] | None = None) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    from tqdm import tqdm
-
     from pytracking.analysis.protocols import protocol_for
     from pytracking.analysis.run_report import print_failures, print_report, print_scores
-    from pytracking.evaluation.running import run_dataset
     from pytracking.parameter import find_parameters
 
     find_parameters(args.tracker, args.parameter)  # a wrong name is told before anything is read
@@ -108,15 +106,7 @@ def _run(args: argparse.Namespace) -> int:
     _require_usable(args, dataset, sequences, spec, root)
     print(spec.weights, *spec.notes, sep="\n")
     print(f"Results: {spec.folder(root)}", flush=True)
-    report = run_dataset(
-        sequences,
-        spec,
-        results_root=root,
-        workers=args.threads,
-        batch=args.batch,
-        rerun=args.rerun,
-        say=tqdm.write,
-    )
+    report = run_by_options(args, sequences, spec, root)
     print_report(report)
     print_scores(
         sequences,

@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,8 @@ from pytracking.inference.options import PRECISIONS
 
 if TYPE_CHECKING:
     from pytracking.evaluation.data import Sequence
+    from pytracking.evaluation.running import RunReport
+    from pytracking.evaluation.spec import TrackerSpec
 
 __all__ = [
     "add_dataset_options",
@@ -26,6 +28,7 @@ __all__ = [
     "open_by_options",
     "read_by_dataset",
     "results_root",
+    "run_by_options",
     "tell",
     "whole_number",
 ]
@@ -199,6 +202,25 @@ def open_by_options(args: argparse.Namespace, say: Callable[[str], None]) -> "tu
         tell=tell,
     )
     return dataset, sequences
+
+
+def run_by_options(
+    args: argparse.Namespace, sequences: "Iterable[Sequence]", spec: "TrackerSpec", root: Path
+) -> "RunReport":
+    """Run a tracker as `add_running_options` says, see `run_dataset`; results go below `root`."""
+    from tqdm import tqdm
+
+    from pytracking.evaluation.running import run_dataset
+
+    return run_dataset(
+        list(sequences),
+        spec,
+        results_root=root,
+        workers=args.threads,
+        batch=args.batch,
+        rerun=args.rerun,
+        say=tqdm.write,
+    )
 
 
 def tell(note: str) -> None:

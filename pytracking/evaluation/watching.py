@@ -85,6 +85,4 @@ def look(
         glimpses = {target: each.glimpse for target, each in tracker.targets.items()}
         watcher.see(Seen(number=number, image=image, found=answer, glimpses=glimpses))
     else:
-        watcher.see(
-            Seen(number=number, image=image, found={None: answer}, glimpses={None: tracker.glimpse})
-        )
+        watcher.see(Seen(number=number, image=image, found={None: answer}, glimpses={None: tracker.glimpse}))

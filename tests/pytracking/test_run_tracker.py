@@ -72,6 +72,18 @@ def test_comparisons_that_cannot_be_shown_are_refused_before_the_run(
     assert "\nt2 " in out
 
 
+def test_sequences_at_a_time(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(root, tmp_path, "--batch", "2") == 0
+    out = capsys.readouterr().out
+    assert "1 process of 1 thread, 2 sequences at a time" in out
+    assert "2 sequences run, 10 frames" in out
+    assert run(root, tmp_path, "--batch", "2", "--threads", "2", "--rerun") == 2
+    assert "not both" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        run(root, tmp_path, "--batch", "0")
+    assert "must be at least 1, got 0" in capsys.readouterr().err
+
+
 def test_the_older_spelling_of_dataset(root: Path, tmp_path: Path) -> None:
     arguments = ["first_box", "default", "--dataset_name", "generated", "--root", str(root)]
     assert main([*arguments, "--results", str(tmp_path / "r"), "--sequence", "0"]) == 0
