@@ -28,8 +28,15 @@ from tests.pytracking.evaluation.tiny import write_otb
 from tests.pytracking.exported.test_exported import NO_TORCH, assert_alike
 from tests.pytracking.tracker.test_contract import BOX, GEOMETRY, frame
 
-# Short ascents, which take a second of export a step; the rest as published: projection, bent scores.
-QUICK = {"box_refinement_iter": 1, "train_skipping": 3, "target_not_found_threshold": -1e9}
+# Short ascents, which take a second of export a step, and a fit that does not make much of rounding: sixty
+# steps, as published, carry float32 0.02 of the highest score away from float64, with torch and without.
+# The rest as published: projection, bent scores.
+QUICK = {
+    "box_refinement_iter": 1,
+    "init_cg_iter": 12,
+    "train_skipping": 3,
+    "target_not_found_threshold": -1e9,
+}
 SET = ("atom", "atom_nce_plus_small")
 
 
