@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
 from ebm.lookup import unknown_name
+from pytracking.parameter.default import DEFAULT_PARAMETERS, DEFAULT_TRACKER
 from pytracking.parameter.lookup import find_parameters
 from pytracking.tracker.registry import make_tracker
 
@@ -19,8 +20,8 @@ Engine = Literal["torch", "onnx"]
 
 
 def load(
-    tracker: str = "dimp",
-    parameters: str = "nce_plus",
+    tracker: str | None = None,
+    parameters: str | None = None,
     checkpoint: str | Path | None = None,
     device: "str | torch.device" = "auto",
     *,
@@ -34,7 +35,7 @@ def load(
 
     Example::
 
-        tracker = pytracking.load("dimp", "nce_plus", checkpoint="dimp_nce_plus.pth.tar")
+        tracker = pytracking.load()  # or pytracking.load("dimp", "nce_plus", checkpoint="my.pth.tar")
         tracker.initialize(first_frame, (x, y, w, h))
         result = tracker.track(next_frame)  # result.box, result.score, result.state
 
@@ -42,8 +43,9 @@ def load(
         results = tracker.track(next_frame)  # {1: result, 2: result}; see add, remove and reset
 
     Args:
-        tracker: name of the tracker.
-        parameters: name of its parameter set.
+        tracker: name of the tracker. Without tracker and parameters: the one whose weights are installed,
+            atom nce_plus_lite.
+        parameters: name of its parameter set; "nce_plus" where only the tracker is named.
         checkpoint: weights file; None looks in the networks folder, then for the newest trained checkpoint.
             For engine "onnx" the folder that ``ebmtrack export onnx`` wrote.
         device: "auto", "cpu", "cuda", "cuda:1", "mps", or a torch device.
@@ -60,6 +62,9 @@ def load(
         InputError: if the weights cannot be found or read.
         MissingPackageError: for engine "onnx" without onnxruntime.
     """
+    if tracker is None and parameters is None:
+        tracker, parameters = DEFAULT_TRACKER, DEFAULT_PARAMETERS
+    tracker, parameters = tracker or "dimp", parameters or "nce_plus"  # as PyTracking's users expect
     if engine not in get_args(Engine):
         raise unknown_name("engine", str(engine), get_args(Engine))
     if engine == "onnx":

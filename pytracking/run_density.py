@@ -8,15 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ebm.command import CommandParser, local_path, run_command
+from ebm.command import local_path, run_command
 from pytracking.evaluation.asked_tracker import asked_tracker, asked_weights
 from pytracking.evaluation.command import (
     add_dataset_options,
-    add_tracker_options,
+    add_weights_options,
     open_by_options,
     read_by_dataset,
     whole_number,
 )
+from pytracking.evaluation.tracker_words import OtherWord, TrackerParser, settle_tracker
 from pytracking.run_video import parse_box
 
 if TYPE_CHECKING:
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["build_parser", "main"]
 
 _EXAMPLES = """examples:
-  ebmtrack density dimp nce_plus_small photo.jpg --box 120,80,60,90
-  ebmtrack density dimp nce_plus_small clip.mp4 --box 120,80,60,90 --frame 40 --corner top-left
+  ebmtrack density photo.jpg --box 120,80,60,90
+  ebmtrack density clip.mp4 --box 120,80,60,90 --frame 40 --corner top-left
   ebmtrack density dimp nce_plus_small Crossing --dataset otb --root DIR --frame 40
 
 The target is learnt in the first frame, in which the box is given, and followed to the frame asked for; in
@@ -39,18 +40,18 @@ exit codes: 0 drawn, 2 the input cannot be used or has no density, 130 interrupt
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line."""
-    parser = CommandParser(
+    parser = TrackerParser(
         prog="ebmtrack density",
+        other=OtherWord(
+            dest="source",
+            metavar="SOURCE",
+            help="image, video file or folder of images; with --dataset the name of a sequence",
+        ),
         description=__doc__,
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add_tracker_options(parser)
-    parser.add_argument(
-        "source",
-        metavar="SOURCE",
-        help="image, video file or folder of images; with --dataset the name of a sequence",
-    )
+    add_weights_options(parser)
     parser.add_argument("--box", type=parse_box, metavar="x,y,w,h", help="target in the first frame, pixels")
     parser.add_argument(
         "--frame", type=whole_number, default=0, metavar="N", help="which one, counted from 0 (default: 0)"
@@ -98,13 +99,14 @@ def _run(args: argparse.Namespace) -> int:
     from pytracking.evaluation.density_picture import corner_curves, draw_corner_density
 
     require_matplotlib()
+    line = settle_tracker(args)
     weights = asked_weights(args)
     _require_corner(args.corner)
     source = _open(args)
     outputs = [Output(name="the picture --out", path=args.out)]
     outputs += [] if args.csv is None else [Output(name="the table --csv", path=args.csv, stream=True)]
     require_outputs(outputs, source.read | {"the weights": weights.files})
-    print(weights)
+    print(line, weights, sep="\n")
     tracker = asked_tracker(args, weights)
     image, tracked = _follow(tracker, source, args.frame)
     density = tracked.density

@@ -9,10 +9,11 @@ from pathlib import Path
 if __name__ == "__main__":  # the packages beside this file, whatever else of these names is on the path
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from ebm.command import CommandParser, run_command, script_imports
+from ebm.command import run_command, script_imports
 
 with script_imports(__name__):
-    from pytracking.evaluation.command import add_tracker_options
+    from pytracking.evaluation.command import add_weights_options
+    from pytracking.evaluation.tracker_words import OtherWord, TrackerParser
     from pytracking.evaluation.video_command import (
         Given,
         add_run_options,
@@ -25,13 +26,14 @@ with script_imports(__name__):
 __all__ = ["build_parser", "main", "parse_box"]
 
 _EXAMPLES = """examples:
-  python pytracking/run_video.py dimp nce_plus clip.mp4 --box 120,80,60,90
-  python pytracking/run_video.py dimp nce_plus frames/ --box 120,80,60,90 --out tracked.mp4 --csv tracked.csv
-  python pytracking/run_video.py dimp nce_plus clip.mp4 --box-file boxes.txt --mot tracks.txt
-  python pytracking/run_video.py dimp nce_plus clip.mp4 --box 120,80,60,90 --json tracks.json --crops crops/
-  python pytracking/run_video.py dimp nce_plus clip.mp4 --box 120,80,60,90 --start 100 --end 12.5s --stride 2
-  python pytracking/run_video.py dimp nce_plus clip.mp4 --box 120,80,60,90 --debug-page look.html
-  python pytracking/run_video.py dimp nce_plus clip.mp4 --select --show
+  ebmtrack video clip.mp4 --box 120,80,60,90
+  ebmtrack video frames/ --box 120,80,60,90 --out tracked.mp4 --csv tracked.csv
+  ebmtrack video clip.mp4 --box-file boxes.txt --mot tracks.txt
+  ebmtrack video clip.mp4 --box 120,80,60,90 --json tracks.json --crops crops/
+  ebmtrack video clip.mp4 --box 120,80,60,90 --start 100 --end 12.5s --stride 2
+  ebmtrack video clip.mp4 --box 120,80,60,90 --debug-page look.html
+  ebmtrack video dimp nce_plus clip.mp4 --box 120,80,60,90 --checkpoint FILE    another tracker
+  ebmtrack video clip.mp4 --select --show
 
 --select and --show open a web page on 127.0.0.1, whose address is printed (extra 'page'). It works through an
 ssh tunnel. A page that is closed ends nothing; Stop on the page and Ctrl-C end the run, and keep its outputs.
@@ -52,20 +54,19 @@ The state is the classifier's opinion of its own scores: ok means that one place
 the target, nor that the box fits; look at the mp4.
 
 Exit codes: 0, every frame was tracked, or Stop was pressed; 1, the run is finished, but frames could not be
-read; 2, unusable
-input; 130, Ctrl-C, after which the frames so far are there."""
+read; 2, unusable input; 130, Ctrl-C, after which the frames so far are there."""
 
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line."""
-    parser = CommandParser(
-        prog="run_video.py",
+    parser = TrackerParser(
+        prog="ebmtrack video",
+        other=OtherWord(dest="video", metavar="VIDEO", help="video file, or folder of images"),
         description=__doc__,
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add_tracker_options(parser)
-    parser.add_argument("video", metavar="VIDEO", help="video file, or folder of images")
+    add_weights_options(parser)
     add_part_options(parser)
     add_run_options(parser, "of the mp4, evenly spaced (default: the times of the video; 30 for images)")
     return parser

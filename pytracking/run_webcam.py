@@ -8,18 +8,20 @@ from pathlib import Path
 if __name__ == "__main__":  # the packages beside this file, whatever else of these names is on the path
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from ebm.command import CommandParser, run_command, script_imports
+from ebm.command import run_command, script_imports
 
 with script_imports(__name__):
-    from pytracking.evaluation.command import add_tracker_options
+    from pytracking.evaluation.command import add_weights_options
+    from pytracking.evaluation.tracker_words import OtherWord, TrackerParser
     from pytracking.evaluation.video_command import add_run_options, require_run_options, track_to_files
 
 __all__ = ["build_parser", "main"]
 
 _EXAMPLES = """examples:
-  python pytracking/run_webcam.py dimp nce_plus --select --show --latest-frame
-  python pytracking/run_webcam.py dimp nce_plus rtsp://host/stream --select --show --latest-frame
-  ffmpeg -i clip.mp4 -f yuv4mpegpipe - | python pytracking/run_webcam.py dimp nce_plus - --box 120,80,60,90
+  ebmtrack webcam --select --show --latest-frame
+  ebmtrack webcam rtsp://host/stream --select --show --latest-frame
+  ebmtrack webcam dimp nce_plus rtsp://host/stream --select --show --checkpoint FILE    another tracker
+  ffmpeg -i clip.mp4 -f yuv4mpegpipe - | ebmtrack webcam - --box 120,80,60,90
 
 The source is the number of a camera (0), its device (/dev/video0), the address of a stream (rtsp, http,
 udp, tcp, ...), - for frames on standard input, or a video file or folder, which is played at its own speed as
@@ -42,16 +44,16 @@ off; 2, unusable input; 130, Ctrl-C, after which the frames so far are there."""
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line."""
-    parser = CommandParser(
-        prog="run_webcam.py",
+    parser = TrackerParser(
+        prog="ebmtrack webcam",
+        other=OtherWord(
+            dest="source", metavar="SOURCE", help="camera, stream, -, or video (default: 0)", default="0"
+        ),
         description=__doc__,
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add_tracker_options(parser)
-    parser.add_argument(
-        "source", metavar="SOURCE", nargs="?", default="0", help="camera, stream, -, or video (default: 0)"
-    )
+    add_weights_options(parser)
     add_run_options(
         parser, "of the mp4, evenly spaced (default: the times of the frames); of JPEGs on standard input"
     )

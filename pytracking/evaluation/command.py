@@ -23,6 +23,7 @@ __all__ = [
     "add_machine_options",
     "add_running_options",
     "add_tracker_options",
+    "add_weights_options",
     "at_least",
     "counting_number",
     "open_by_options",
@@ -74,9 +75,14 @@ def add_extent_options(parser: "argparse.ArgumentParser | argparse._ArgumentGrou
 
 
 def add_tracker_options(parser: argparse.ArgumentParser) -> None:
-    """Tracker, parameter set, weights and which of them, precision, device and seed."""
+    """Tracker, parameter set, and `add_weights_options`."""
     parser.add_argument("tracker", help="name of the tracker: dimp, atom or first_box")
     parser.add_argument("parameter", help="name of its parameter set, e.g. nce_plus")
+    add_weights_options(parser)
+
+
+def add_weights_options(parser: argparse.ArgumentParser) -> None:
+    """Weights of a tracker and which of them, arithmetic, precision, device and seed."""
     parser.add_argument(
         "--checkpoint",
         type=local_path,

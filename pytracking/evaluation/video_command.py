@@ -15,6 +15,7 @@ from ltr.admin.workspace_option import add_workspace_option
 from pytracking.evaluation.asked_tracker import asked_tracker, asked_weights, with_asked_threads
 from pytracking.evaluation.command import add_engine_option, whole_number
 from pytracking.evaluation.debug_options import Debugging, add_debug_options
+from pytracking.evaluation.tracker_words import settle_tracker
 from pytracking.evaluation.video_outputs import VideoOutputs, add_output_options
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def track_to_files(args: argparse.Namespace, given: Given) -> int:
     """Track what is given to an mp4 and tables.
 
     Args:
-        args: parsed with `add_tracker_options` and `add_run_options`.
+        args: of a `TrackerParser`, with `add_weights_options` and `add_run_options`.
         given: what is tracked.
 
     Returns: 0; 1 if the run is finished but frames could not be read.
@@ -121,16 +122,15 @@ def track_to_files(args: argparse.Namespace, given: Given) -> int:
     from pytracking.evaluation.frame_drawing import FrameDrawer
     from pytracking.evaluation.video_io import VideoWriter
     from pytracking.evaluation.video_run import VideoSink, track_video
-    from pytracking.parameter import find_parameters
 
-    find_parameters(args.tracker, args.parameter)  # a wrong name is told before anything is read
+    line = settle_tracker(args)
     boxes = _boxes(args)
     outputs = VideoOutputs.asked_for(args, _default_out(given.stem, args.tracker))
     writer = VideoWriter(outputs.video, *_rate(args, given), reserved=list(outputs.named.values()))
     weights = asked_weights(args)
     outputs.require({"the video": given.files, "the weights": weights.files, "the boxes": args.box_file})
     debugging = Debugging(args)
-    print(weights)
+    print(line, weights, sep="\n")
     with ExitStack() as stack:
         page = stack.enter_context(_page(args, given)) if args.select or args.show else None
         tracker = asked_tracker(args, weights, with_covariance="density" in outputs.drawn)

@@ -12,7 +12,7 @@ __all__ = ["ADDRESS", "path_of_address", "video_path"]
 
 ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/+[^/]")
 _WEB = ("http", "https", "ftp", "ftps", "s3", "gs")
-_LIVE = "'ebmtrack webcam' tracks from it: ebmtrack webcam TRACKER PARAMETER {source}"
+_LIVE = "'ebmtrack webcam' tracks from it: ebmtrack webcam {source}"
 
 
 def video_path(text: str) -> Path:
@@ -30,7 +30,7 @@ def video_path(text: str) -> Path:
     if text == "-":
         raise InputError(
             "A video is read from a file; 'ebmtrack webcam' reads frames from standard input (JPEGs, "
-            "yuv4mpeg, MPEG-TS or Matroska): ebmtrack webcam TRACKER PARAMETER -"
+            "yuv4mpeg, MPEG-TS or Matroska): ebmtrack webcam -"
         )
     if ADDRESS.match(text) and not path.exists():
         return _from_address(text)

@@ -10,7 +10,7 @@ from ebm.lookup import unknown_name
 from pytracking.parameter.base import Params
 from pytracking.parameter.compat import Compat
 
-__all__ = ["find_parameters", "parameter_names", "parameter_sets_of"]
+__all__ = ["find_parameters", "parameter_names", "parameter_sets_of", "tracker_names"]
 
 FOLDER = Path(__file__).parent
 
@@ -21,7 +21,7 @@ def parameter_names(tracker: str) -> list[str]:
     Raises:
         UnknownNameError: if there is no tracker of that name.
     """
-    trackers = _tracker_names()
+    trackers = tracker_names()
     if tracker not in trackers:
         raise unknown_name("tracker", tracker, trackers)
     modules = pkgutil.iter_modules([str(FOLDER / tracker)])
@@ -53,12 +53,13 @@ def parameter_sets_of(train_setting: str) -> list[tuple[str, str]]:
 
     Of several, as those for a challenge, the one with the shortest name comes first.
     """
-    pairs = [(tracker, name) for tracker in _tracker_names() for name in parameter_names(tracker)]
+    pairs = [(tracker, name) for tracker in tracker_names() for name in parameter_names(tracker)]
     found = [pair for pair in pairs if find_parameters(*pair).train_setting == train_setting]
     return sorted(found, key=lambda pair: (len(pair[1]), pair))
 
 
-def _tracker_names() -> list[str]:
+def tracker_names() -> list[str]:
+    """Trackers that have parameter sets."""
     return [m.name for m in pkgutil.iter_modules([str(FOLDER)]) if m.ispkg]
 
 

@@ -8,12 +8,14 @@ from pathlib import Path
 
 from ebm.command import CommandParser, local_path, run_command
 from pytracking.evaluation.command import at_least
+from pytracking.evaluation.tracker_words import OtherWord, TrackerParser
 from pytracking.vot.command_options import add_tracker, tracker_options
 from pytracking.vot.ini import PROTOCOLS
 
 __all__ = ["build_parser", "main"]
 
 _EXAMPLES = """examples:
+  ebmtrack vot check
   ebmtrack vot check dimp nce_plus --checkpoint net.pth.tar
   ebmtrack vot check dimp nce_plus --sequence sequences/book --python ~/vot/bin/python
   ebmtrack vot integrate workspace dimp nce_plus --checkpoint net.pth.tar --stack vots2026/main
@@ -30,7 +32,9 @@ def build_parser() -> argparse.ArgumentParser:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    actions = parser.add_subparsers(
+        dest="action", required=True, metavar="ACTION", parser_class=TrackerParser
+    )
     check = actions.add_parser(
         "check",
         help="run the tracker, and template matching beside it, on five frames through the real toolkit",
@@ -64,11 +68,13 @@ def build_parser() -> argparse.ArgumentParser:
 
     integrate = actions.add_parser(
         "integrate",
+        other=OtherWord(
+            dest="folder", metavar="DIR", help="the toolkit's workspace", kind=local_path, first=True
+        ),
         help="write a tracker into a workspace's trackers.ini, and the workspace itself",
         description="Write a tracker into DIR/trackers.ini and, with --stack, DIR/config.yaml. What is there "
         "stays as it is.",
     )
-    integrate.add_argument("folder", type=local_path, metavar="DIR", help="the toolkit's workspace")
     add_tracker(integrate)
     integrate.add_argument("--name", help="of the tracker in the toolkit (default: EBMTrack-<parameters>)")
     integrate.add_argument(
@@ -109,13 +115,13 @@ def _integrate(args: argparse.Namespace) -> int:
     from ebm.outputs import Output, require_outputs
     from pytracking.vot.ini import entry_of, needs_boxes, require_name, section_change, workspace_change
 
-    name = require_name(args.name or f"EBMTrack-{args.parameter}")
     stack = args.stack
     if stack is not None and stack.endswith(".yaml"):
         stack = str(local_path(stack).resolve())
     absent = (stack or "").startswith("vots")
     when_lost = args.when_lost or ("empty" if absent else "box")
     options = tracker_options(args, when_lost)
+    name = require_name(args.name or f"EBMTrack-{args.parameter}")
     ini, config = args.folder / "trackers.ini", args.folder / "config.yaml"
     places = {"the tracker's section": ini} | ({} if stack is None else {"the workspace's settings": config})
     outputs = [Output(name=called, path=path) for called, path in places.items()]

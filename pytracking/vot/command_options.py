@@ -2,14 +2,15 @@
 
 import argparse
 
-from pytracking.evaluation.command import add_tracker_options, counting_number
+from pytracking.evaluation.command import add_weights_options, counting_number
+from pytracking.evaluation.tracker_words import settle_tracker
 
 __all__ = ["add_answer_options", "add_tracker", "tracker_options"]
 
 
 def add_tracker(parser: argparse.ArgumentParser) -> None:
-    """Tracker, parameters, weights, and how VOT's questions are answered."""
-    add_tracker_options(parser)
+    """Weights of the tracker, and how VOT's questions are answered."""
+    add_weights_options(parser)
     parser.add_argument(
         "--timeout",
         type=counting_number,
@@ -39,14 +40,12 @@ def add_answer_options(parser: argparse.ArgumentParser, *, when_lost: str | None
 
 def tracker_options(args: argparse.Namespace, when_lost: str) -> dict[str, str]:
     """The options of `VOTTracker` and run_vot.py that differ from their defaults; looks for the weights."""
-    from ebm.lookup import lookup
     from pytracking.parameter import find_parameters
-    from pytracking.tracker.registry import TRACKERS
     from pytracking.utils.loading import find_weights
 
-    lookup("tracker", args.tracker, TRACKERS)
+    line = settle_tracker(args)
     weights = find_weights(find_parameters(args.tracker, args.parameter), args.checkpoint, args.weights)
-    print(weights)
+    print(line, weights, sep="\n")
     options = {} if weights.path is None else {"checkpoint": str(weights.path.resolve())}
     given = {
         "weights": (args.weights, "auto"),

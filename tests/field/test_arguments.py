@@ -72,7 +72,7 @@ def test_a_negative_value_of_a_setting(capsys: pytest.CaptureFixture[str]) -> No
 NAMED = [
     (
         "rtsp://host/x",
-        "is a stream; 'ebmtrack webcam' tracks from it: ebmtrack webcam TRACKER PARAMETER 'rtsp",
+        "is a stream; 'ebmtrack webcam' tracks from it: ebmtrack webcam 'rtsp",
     ),
     ("rtmp://host/live/key", "is a stream"),
     ("udp://@239.0.0.1:1234", "is a stream"),
@@ -80,8 +80,8 @@ NAMED = [
     ("http://host/mjpg", "is a stream"),
     ("http://host/a/clip.mp4?x=1", "Download it first, e.g. curl -L -o clip.mp4"),
     ("s3://bucket/clip.mp4", "Download it first"),
-    ("0", "0 is a camera; 'ebmtrack webcam' tracks from it: ebmtrack webcam TRACKER PARAMETER 0"),
-    ("12", "webcam TRACKER PARAMETER 12"),
+    ("0", "0 is a camera; 'ebmtrack webcam' tracks from it: ebmtrack webcam 0"),
+    ("12", "webcam 12"),
     ("/dev/video0", "is a camera"),
     ("-", "'ebmtrack webcam' reads frames from standard input"),
     ("/dev/null", "is a device"),
