@@ -67,6 +67,7 @@ def _run_options(options: argparse.Namespace) -> RunOptions:
         micro_batch=options.micro_batch,
         resume=options.resume,
         backbone_weights=options.backbone_weights,
+        init_weights=options.init_weights,
         workspace=options.workspace,
         scale=options.scale,
         keep=options.keep,

@@ -30,6 +30,8 @@ examples:
       a quick look whether everything works
   python ltr/run_training.py dimp dimp_nce_plus --precision bf16 --dry-run
       three steps: memory and time that the run will need
+  python ltr/run_training.py bbreg atom_nce_plus_lite --init-weights FILE --datasets folder:PATH
+      fine-tune a network on videos of your own
   torchrun --nproc-per-node 4 ltr/run_training.py dimp dimp_nce_plus
       the same run on four GPUs of one machine; --nnodes and --rdzv-endpoint for more machines
 
@@ -183,6 +185,12 @@ def _add_file_options(group: argparse._ArgumentGroup) -> None:
         type=local_path,
         metavar="FILE",
         help="ImageNet weights of the backbone (torchvision file)",
+    )
+    group.add_argument(
+        "--init-weights",
+        type=local_path,
+        metavar="FILE",
+        help="fine-tune: begin with a whole network's weights, of a checkpoint or an export",
     )
     group.add_argument(
         "--log-to",  # torchrun would take --log for an abbreviation of its own --log-dir

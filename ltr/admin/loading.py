@@ -19,6 +19,7 @@ from ltr.admin.state_dicts import load_strictly
 
 __all__ = [
     "BackboneWeights",
+    "check_normalisation",
     "latest_checkpoint",
     "load_backbone_weights",
     "load_network",
@@ -73,13 +74,22 @@ def load_network(
     net.constructor = constructor  # type: ignore[assignment]
     info = fields.get("net_info")
     if isinstance(info, dict):
-        _check_normalisation(net, info, path)
+        check_normalisation(net, info, path)
         net.info = info  # type: ignore[assignment]
     return net.eval(), fields
 
 
-def _check_normalisation(net: nn.Module, info: Mapping[str, Any], path: Path) -> None:
-    """Refuse weights that were trained on images of another normalisation than the network's backbone has."""
+def check_normalisation(net: nn.Module, info: Mapping[str, Any], path: Path) -> None:
+    """Refuse weights that were trained on images of another normalisation than the network's backbone has.
+
+    Args:
+        net: the network.
+        info: of the weights, with ``input_mean`` and ``input_std`` if they are known.
+        path: of the weights.
+
+    Raises:
+        InputError: naming both.
+    """
     for key, own in zip(("input_mean", "input_std"), input_statistics(net)):
         stated = info.get(key, own)
         try:

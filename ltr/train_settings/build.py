@@ -13,6 +13,7 @@ from ebm.input_statistics import input_statistics
 from ebm.lookup import lookup, unknown_name
 from ltr.admin.loading import load_backbone_weights
 from ltr.admin.model_constructor import known_constructors
+from ltr.train_settings.initial import begin_with
 from ltr.train_settings.losses import build_actor, check_fit
 from ltr.train_settings.recipe import TrainRecipe
 from ltr.train_settings.terms import OverlapRecipe
@@ -49,7 +50,10 @@ class BuiltNetwork:
 
 
 def build_network(
-    recipe: TrainRecipe, weights: Path | None = None, resumed: str | None = None
+    recipe: TrainRecipe,
+    weights: Path | None = None,
+    resumed: str | None = None,
+    initial: Path | None = None,
 ) -> BuiltNetwork:
     """Build the recipe's network and give its backbone its starting weights.
 
@@ -57,16 +61,21 @@ def build_network(
         recipe: the network, its geometry, what it freezes.
         weights: file of ImageNet weights; None to take torchvision's.
         resumed: how the backbone of the checkpoint to be loaded began; its weights are in that file.
+        initial: file of a whole network's weights to begin with, if nothing is resumed.
 
     Raises:
         DomainError: if the losses do not fit the network.
         UnknownNameError: if there is no such network, or it has no such argument or layer to freeze.
-        InputError: if `weights` is no such file. Without a file, missing weights are no error: the backbone
-            is then trained from nothing, and the note says so.
+        InputError: if `weights` or `initial` is no such file. Without a file, missing weights are no error:
+            the backbone is then trained from nothing, and the note says so.
     """
     constructor = lookup("network", recipe.network.constructor, _constructors())
     if resumed is not None:
         return _built(constructor, recipe, resumed, "backbone: weights from the checkpoint")
+    if initial is not None:
+        built = _built(constructor, recipe, IMAGENET, f"begins with {initial}")
+        begin_with(built.net, initial)
+        return built
     if not recipe.network.pretrained and weights is None:
         return _built(constructor, recipe, SCRATCH, "backbone: random weights, as the setting says")
     built = _built(constructor, recipe, IMAGENET, "")

@@ -27,6 +27,7 @@ class RunOptions:
         micro_batch: samples computed at once, at least 2; None for what the memory allows.
         resume: ``"auto"``, ``"match"``, ``"none"`` or a checkpoint.
         backbone_weights: file of ImageNet weights, None to download them.
+        init_weights: file of a network's weights to begin with, None to begin with the backbone's alone.
         workspace: root of the outputs, None for the configured one.
         scale: size of the generated data.
         keep: checkpoints to keep.
@@ -48,6 +49,7 @@ class RunOptions:
     micro_batch: int | None = None
     resume: str = "auto"
     backbone_weights: Path | None = None
+    init_weights: Path | None = None
     workspace: Path | None = None
     scale: Literal["tiny", "demo", "full"] = "demo"
     keep: int = 3

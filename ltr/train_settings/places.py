@@ -40,7 +40,11 @@ def require_places(root: Path, recipe: TrainRecipe, options: RunOptions, choice:
     inputs = {f"the data set {name}": read_places(path) for name, path in choice.roots.items()}
     require_outputs(
         [Output(name="the run's folder", path=_folder(root, recipe), folder=True, owned=True), *logs],
-        {**inputs, "--backbone-weights": options.backbone_weights},
+        {
+            **inputs,
+            "--backbone-weights": options.backbone_weights,
+            "--init-weights": options.init_weights,
+        },
     )
 
 

@@ -44,7 +44,12 @@ class Start:
 
 
 def find_start(
-    resume: str, folder: CheckpointFolder, recipe: TrainRecipe, data: str, say: Callable[[str], None]
+    resume: str,
+    folder: CheckpointFolder,
+    recipe: TrainRecipe,
+    data: str,
+    say: Callable[[str], None],
+    initial: str = "",
 ) -> Start | None:
     """The checkpoint that a run goes on from, None to start anew; no file is touched.
 
@@ -58,6 +63,7 @@ def find_start(
         recipe: what is to be trained.
         data: label of the data.
         say: prints a line.
+        initial: label of the weights that the run begins with.
 
     Raises:
         InputError: if the file is missing or unreadable, holds weights alone, or belongs to another
@@ -75,7 +81,7 @@ def find_start(
         raise InputError(f"No checkpoint at {path}; give an existing file, or --resume auto or none.")
     start = Start(path=path, content=_read(path, folder), named=named)
     require_training_state(start.content, path)
-    changes = differences(start.content, recipe, data)
+    changes = differences(start.content, recipe, data, initial)
     if resume == "match" and changes:
         return None
     if resume == "auto" and changes:
@@ -110,7 +116,7 @@ def _read(path: Path, folder: CheckpointFolder) -> dict[str, Any]:
         raise InputError(f"{error} {remedy or '--resume none starts anew.'}") from error
 
 
-def differences(content: Mapping[str, Any], recipe: TrainRecipe, data: str) -> list[str]:
+def differences(content: Mapping[str, Any], recipe: TrainRecipe, data: str, initial: str = "") -> list[str]:
     """What the checkpoint and the run to come do not share, as ``key: then -> now``; empty if they match."""
     resume = content["resume"]
     changes = []
@@ -123,6 +129,8 @@ def differences(content: Mapping[str, Any], recipe: TrainRecipe, data: str) -> l
             changes.append("it carries no recipe of this program")
     if (before := resume.get("data")) is not None and before != data:
         changes.append(f"data: {before} -> {data}")
+    if (before := resume.get("initial", "")) != initial:
+        changes.append(f"initial weights: {before or 'none'} -> {initial or 'none'}")
     return changes
 
 

@@ -27,6 +27,7 @@ from ltr.train_settings.build import (
 from ltr.train_settings.data_source import choose_data, open_data
 from ltr.train_settings.generating import generate_data
 from ltr.train_settings.head import Run, head_lines
+from ltr.train_settings.initial import initial_file, initial_label
 from ltr.train_settings.overrides import RunOptions
 from ltr.train_settings.places import require_places, run_output
 from ltr.train_settings.recipe import TrainRecipe
@@ -108,7 +109,8 @@ def _train(recipe: TrainRecipe, options: RunOptions, device: torch.device) -> in
         world = join(device)
         say = speaker(world)
         with world.in_turns():
-            start = find_start(options.start, folder, recipe, choice.label, say)
+            initial = initial_file(options.init_weights)
+            start = find_start(options.start, folder, recipe, choice.label, say, initial_label(initial))
         _check_agreement(world, recipe, start)
         if start is not None and start.epoch >= recipe.schedule.epochs:
             say(
@@ -121,7 +123,9 @@ def _train(recipe: TrainRecipe, options: RunOptions, device: torch.device) -> in
         seed_everything(recipe.seed)
         generate = partial(generate_data, root, choice, options.workers)
         with world.in_turns():  # weights may be downloaded, data generated
-            network = build_network(recipe, options.backbone_weights, start.backbone if start else None)
+            network = build_network(
+                recipe, options.backbone_weights, start.backbone if start else None, initial
+            )
             data = open_data(choice, generate, options.validate)
         division = divide(recipe.batch_size, world, recipe.groups)
         run = Run(
@@ -235,6 +239,7 @@ def _build_trainer(run: Run, options: RunOptions) -> Trainer:
         "fingerprint": recipe.fingerprint(),
         "backbone": run.network.backbone,
         "data": run.choice.label,
+        "initial": initial_label(initial_file(options.init_weights)),
     }
     config = build_config(recipe, run.parts, extra, options.max_time)
     net = _placed(run.network.net, run, options.compile)
