@@ -2,7 +2,7 @@
 # Sets up EBMTrack in ./.venv and, on request, runs it. Needs bash, git and Python 3.11 to 3.13; no sudo, no prompt.
 #
 #   bash install.sh          set up what is missing
-#   bash install.sh demo     set up what is missing, then train, track and evaluate on generated videos
+#   bash install.sh demo     set up what is missing, then track a real clip and fine-tune, a few minutes on a CPU
 #   bash install.sh test     set up what is missing, then lint, type check and run every test
 #
 # Options after `demo` and `test` go to the demo and to pytest. Safe to repeat: a second call installs nothing.
@@ -133,7 +133,10 @@ run_tests() {
 case "${1:-}" in
   "")
     set_up base track,train,eval
-    say "Ready. Next: bash install.sh demo, or: source $VENV/bin/activate && ebmtrack --help"
+    say "Ready. Next:"
+    say "  source $VENV/bin/activate"
+    say "  ebmtrack video VIDEO --box x,y,w,h     a video of yours, and the target's box in its first frame"
+    say "  ebmtrack demo                          a clip that is here already, in a few minutes"
     ;;
   demo)
     shift

@@ -203,7 +203,7 @@ def _add_file_options(group: argparse._ArgumentGroup) -> None:
     add_workspace_option(group)
     group.add_argument(
         "--scale",
-        choices=("tiny", "demo", "full"),
+        choices=("tiny", "short", "demo", "full"),
         default="demo",
         help="size of the generated data (default: demo)",
     )

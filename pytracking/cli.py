@@ -39,7 +39,7 @@ class Command:
 
 
 COMMANDS: dict[str, Command] = {
-    "demo": Command("pytracking.demo", "train, track and evaluate on generated videos, in minutes on a CPU"),
+    "demo": Command("pytracking.demo", "track a real clip, look at it, and fine-tune, in minutes on a CPU"),
     "train": Command("ltr.run_training", "train a network: ebmtrack train dimp dimp_nce_plus"),
     "track": Command("pytracking.run_tracker", "run a tracker on a dataset: ebmtrack track dimp nce_plus"),
     "experiment": Command("pytracking.run_experiment", "run trackers on datasets, and compare them"),
@@ -91,12 +91,12 @@ def _usage() -> str:
             *lines,
             "",
             "examples:",
+            "  ebmtrack video clip.mp4 --box 120,80,60,90",
             "  ebmtrack demo",
             "  ebmtrack train dimp dimp_nce_plus --datasets lasot",
             "  ebmtrack track dimp nce_plus --dataset otb --sequence Crossing",
             "  ebmtrack dataset check lasot",
             "  ebmtrack toy1d table --quick",
-            "  ebmtrack video dimp nce_plus clip.mp4 --box 120,80,60,90 --out tracked.mp4",
             "",
             "'ebmtrack COMMAND --help' describes one command.",
         ]

@@ -51,7 +51,7 @@ class RunOptions:
     backbone_weights: Path | None = None
     init_weights: Path | None = None
     workspace: Path | None = None
-    scale: Literal["tiny", "demo", "full"] = "demo"
+    scale: Literal["tiny", "short", "demo", "full"] = "demo"
     keep: int = 3
     validate: bool = True
     decoder: str = "auto"

@@ -69,7 +69,7 @@ def add_extent_options(parser: "argparse.ArgumentParser | argparse._ArgumentGrou
     parser.add_argument(
         "--scale",
         default="demo",
-        choices=("tiny", "demo", "full"),
+        choices=("tiny", "short", "demo", "full"),
         help="size of a generated test set (default: %(default)s)",
     )
 

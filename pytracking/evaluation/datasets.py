@@ -87,7 +87,7 @@ def open_dataset(
         sequences: names, positions in the list or patterns (``davis_*``) to open; all where left out.
         allow_missing: open what a root holds although other sequences of the benchmark are absent or
             cannot be read.
-        scale: size of a generated set: ``tiny``, ``demo`` or ``full``.
+        scale: size of a generated set: ``tiny``, ``short``, ``demo`` or ``full``.
         progress: show a bar while a set is generated.
         tell: takes a sentence on the sequences that are there but left out because they cannot be read.
 

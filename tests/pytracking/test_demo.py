@@ -3,15 +3,29 @@
 from pathlib import Path
 
 import pytest
+import torch
 
+from ltr.admin.loading import read_checkpoint
 from pytracking.cli import main
+from pytracking.weights.shipped import find_shipped
 
 
 @pytest.mark.slow
 def test_the_demo_ends_with_a_table_and_files_and_a_second_call_only_prints(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    command = ["demo", "--workspace", str(tmp_path), "--scale", "tiny", "--epochs", "1", "--samples", "32"]
+    command = [
+        "demo",
+        "--from-scratch",
+        "--workspace",
+        str(tmp_path),
+        "--scale",
+        "tiny",
+        "--epochs",
+        "1",
+        "--samples",
+        "32",
+    ]
     command += ["--workers", "2"]
     assert main(command) == 0
     first = capsys.readouterr().out
@@ -35,3 +49,44 @@ def test_the_demo_ends_with_a_table_and_files_and_a_second_call_only_prints(
     again = capsys.readouterr().out
     assert "Training is finished" in again
     assert again.split("Result (")[1].splitlines()[1:10] == first.split("Result (")[1].splitlines()[1:10]
+
+
+@pytest.mark.slow
+def test_the_short_demo_tracks_fine_tunes_and_compares(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["demo", "--workspace", str(tmp_path), "--scale", "tiny", "--samples", "16", "--workers", "2"]
+    assert main(command) == 0
+    first = capsys.readouterr().out
+    assert "begins with" in first  # training, with the installed weights
+    for label in (
+        "installed weights",
+        "the same, fine-tuned",
+        "without the box energy",
+        "first box repeated",
+    ):
+        assert f"\n{label} " in first
+    plots = tmp_path / "result_plots" / "demo"
+    made = {path.relative_to(plots).as_posix() for path in plots.rglob("*") if path.is_file()}
+    assert {"clip.mp4", "density.png", "clip/success_plot.png", "drawn/success_plot.png"} <= made
+    states = read_checkpoint(tmp_path / "checkpoints/ltr/bbreg/atom_nce_plus_lite/ATOMnet_ep0001.pth.tar")
+    begun = read_checkpoint(find_shipped("atom_nce_plus_lite").path)["net"]
+    moved = {key for key, value in begun.items() if not torch.equal(value, states["net"][key])}
+    assert moved
+    assert all(key.startswith("bb_regressor.") for key in moved)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.txt")}
+    assert main(command) == 0
+    again = capsys.readouterr().out
+    assert "Training is finished" in again
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*.txt")} == before
+    rows = [line for line in first.splitlines() if "|" in line]
+    assert [line for line in again.splitlines() if "|" in line] == rows
+
+
+def test_options_of_the_other_demo_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["demo", "--workspace", str(tmp_path), "--epochs", "2"]) == 2
+    assert "--epochs goes with --from-scratch" in capsys.readouterr().err
+    assert main(["demo", "--workspace", str(tmp_path), "--from-scratch", "--train-time", "9s"]) == 2
+    assert "--train-time is of fine-tuning" in capsys.readouterr().err
+    assert main(["demo", "--workspace", str(tmp_path), "--train-time", "soon"]) == 2
+    assert not list(tmp_path.iterdir())

@@ -62,6 +62,10 @@ SCALES: dict[str, dict[str, TrainingPlan | TestPlan]] = {
             sequences={"otb": 3, "lasot": 2}, scene=replace(TEST_SCENE, frame_sizes=_SMALL, length=(12, 12))
         ),
     },
+    "short": {  # to fine-tune for a minute, and to see what it did
+        "train": TrainingPlan(videos={"lasot": 12, "got10k": 12, "trackingnet": 1}, images=60),
+        "test": TestPlan(sequences={"otb": 4, "lasot": 1}),
+    },
     "demo": {
         "train": TrainingPlan(videos={"lasot": 120, "got10k": 130, "trackingnet": 110}, images=400),
         "test": TestPlan(sequences={"otb": 20, "lasot": 8}),
@@ -82,7 +86,7 @@ SCALES: dict[str, dict[str, TrainingPlan | TestPlan]] = {
 
 
 def find_plan(kind: str, scale: str) -> TrainingPlan | TestPlan:
-    """The plan of a kind (train, test) and scale (tiny, demo, full).
+    """The plan of a kind (train, test) and scale (tiny, short, demo, full).
 
     Raises:
         UnknownNameError: no such kind or scale.

@@ -93,7 +93,7 @@ def ensure_generated(
     Args:
         workspace: folder that holds ``generated/``.
         kind: ``"train"`` or ``"test"``; the two never share a sequence.
-        scale: ``"tiny"``, ``"demo"`` or ``"full"``, see `SCALES`.
+        scale: ``"tiny"``, ``"short"``, ``"demo"`` or ``"full"``, see `SCALES`.
         workers: processes; 0 chooses. The files do not depend on it.
         progress: show progress bars.
         textures: folder of photographs to be mixed in.

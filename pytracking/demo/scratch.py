@@ -1,43 +1,32 @@
-"""``ebmtrack demo``: from nothing to a success plot, on generated videos and a CPU.
+"""``ebmtrack demo --from-scratch``: from nothing to a success plot, on generated videos and a CPU.
 
 Draws training and test videos, trains the small DiMP-NCE+ network, tracks the test videos with it, with the
 same network untrained and with a tracker that repeats the first box, and shows how good each is. Every step
 keeps what it has finished, so that a second call only prints the result.
 """
 
-import argparse
 import os
 import shlex
-import time
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ebm.command import CommandParser, local_path, run_command
 from ebm.exceptions import InputError
 from ebm.outputs import Output, require_outputs
-from ebm.threads import available_cores
+from pytracking.demo.steps import Steps
 
 if TYPE_CHECKING:
     from pytracking.analysis.extract import Evaluation
     from pytracking.evaluation.data import Sequence as Video
     from pytracking.evaluation.spec import TrackerSpec
 
-__all__ = ["DemoOptions", "build_parser", "main", "run_demo", "untrained"]
+__all__ = ["DemoOptions", "run_demo", "untrained"]
 
 MODULE, SETTING = "dimp", "dimp_nce_plus_small"
 TRACKER, PARAMETERS = "dimp", "nce_plus_small"
 TRAINED, UNTRAINED = "DiMP-NCE+ small, trained", "the same network, untrained"
 FIRST_BOX = "first box repeated"
 STEPS = 4
-
-EXAMPLES = """\
-examples:
-  ebmtrack demo
-  ebmtrack demo --workspace /tmp/demo
-  ebmtrack demo --scale tiny --epochs 1 --samples 32     a quick look whether everything works
-"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,71 +50,6 @@ class DemoOptions:
     device: str = "auto"
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The command's arguments; importing nothing heavy."""
-    parser = CommandParser(
-        prog="ebmtrack demo",
-        description="Train, track and evaluate on generated videos, in minutes on a CPU.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        "--workspace",
-        type=local_path,
-        metavar="DIR",
-        help="where everything is written (default: as configured, else ./runs)",
-    )
-    parser.add_argument("--scale", choices=("tiny", "demo", "full"), default="demo", help="of the videos")
-    parser.add_argument("--epochs", type=int, help="epochs of training (default: as the setting says)")
-    parser.add_argument("--samples", type=int, help="samples an epoch (default: as the setting says)")
-    parser.add_argument("--workers", type=int, default=0, help="processes (default: one a core)")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
-    return parser
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the demo.
-
-    Args:
-        argv: its arguments; ``sys.argv[1:]`` where left out.
-
-    Returns: 0 when it went through, 2 for unusable input, 130 after Ctrl-C.
-    """
-    return run_command(
-        build_parser(), _run, argv, interrupted="what is finished is kept; the same command goes on."
-    )
-
-
-def _run(options: argparse.Namespace) -> int:
-    from ltr.admin.environment import workspace
-
-    return run_demo(
-        DemoOptions(
-            workspace=Path(os.path.realpath(options.workspace or workspace())),
-            scale=options.scale,
-            epochs=options.epochs,
-            samples=options.samples,
-            workers=options.workers or available_cores(),
-            device=options.device,
-        )
-    )
-
-
-class _Steps:
-    """Numbers the steps and says how long the run has taken."""
-
-    def __init__(self) -> None:
-        self._start, self._number = time.monotonic(), 0
-
-    def next(self, text: str) -> None:
-        self._number += 1
-        print(f"\n[{self._number}/{STEPS}] {text} ({self.elapsed()})", flush=True)
-
-    def elapsed(self) -> str:
-        seconds = int(time.monotonic() - self._start)
-        return f"{seconds // 60}:{seconds % 60:02d}"
-
-
 def run_demo(options: DemoOptions) -> int:
     """Draw, train, track, evaluate, and print where everything is.
 
@@ -137,7 +61,7 @@ def run_demo(options: DemoOptions) -> int:
     usual = os.path.realpath(workspace())  # asked for now: training sets it for this process
     require_outputs([Output(name="--workspace", path=options.workspace, folder=True)])
     resolve_device(options.device)  # one that is not there is told now, not when the videos are drawn
-    steps = _Steps()
+    steps = Steps(STEPS)
     steps.next("Videos to learn from and to be measured on")
     videos = _draw_videos(options)
     steps.next(f"Training {MODULE}/{SETTING}")

@@ -1,0 +1,249 @@
+"""``ebmtrack demo``: the installed weights on a real clip, then a minute of fine-tuning on drawn videos.
+
+Every step keeps what it has finished, so that a second call only prints the result.
+"""
+
+import os
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ebm.exceptions import InputError
+from ebm.outputs import Output, require_outputs
+from pytracking.demo.clip_files import CLIP, FPS, NAME, first_box, unpacked
+from pytracking.demo.steps import Steps
+from pytracking.parameter.default import DEFAULT_PARAMETERS, DEFAULT_TRACKER
+
+if TYPE_CHECKING:
+    from pytracking.analysis.extract import Evaluation
+    from pytracking.evaluation.data import Sequence as Video
+    from pytracking.evaluation.spec import TrackerSpec
+
+__all__ = ["ShortOptions", "run_short_demo"]
+
+MODULE, SETTING = "bbreg", "atom_nce_plus_lite"
+WITHOUT_ENERGY = "multiscale_lite"
+SHIPPED, TUNED = "installed weights", "the same, fine-tuned"
+NO_ENERGY, FIRST_BOX = "without the box energy", "first box repeated"
+STEPS = 5
+RATE = 2e-4  # a fifth of the setting's: the weights are good
+MOST_SAMPLES = 4096  # more than fit into a minute
+DENSITY_FRAME = 60
+TINY_FRAMES, TINY_DENSITY_FRAME = 10, 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShortOptions:
+    """What the demo does.
+
+    Attributes:
+        workspace: folder of everything that is written.
+        scale: size of the generated sets; ``tiny`` shortens the clip too.
+        samples: of fine-tuning, None for as many as fit into `train_time`.
+        train_time: of fine-tuning, e.g. ``60s``.
+        workers: processes for drawing and tracking.
+        device: ``auto``, ``cpu``, ``cuda``, ...
+    """
+
+    workspace: Path
+    scale: str = "short"
+    samples: int | None = None
+    train_time: str = "60s"
+    workers: int = 1
+    device: str = "auto"
+
+    @property
+    def tiny(self) -> bool:
+        """Whether this is only a look whether everything works."""
+        return self.scale == "tiny"
+
+    @property
+    def folder(self) -> Path:
+        """Of tables, plots, video and density."""
+        return self.workspace / "result_plots" / "demo"
+
+    @property
+    def clip(self) -> Path:
+        """Root of the clip's images."""
+        return self.workspace / "demo" / ("clip-tiny" if self.tiny else "clip")
+
+
+def run_short_demo(options: ShortOptions) -> int:
+    """Track the clip, draw a density, fine-tune, compare, and print where everything is.
+
+    Returns: 0, or the exit code of a training that was stopped.
+    """
+    from ebm.devices import resolve_device
+    from ltr.admin.environment import workspace
+    from ltr.trainers.time_limit import parse_duration
+
+    usual = os.path.realpath(workspace())  # asked for now: training sets it for this process
+    parse_duration(options.train_time)  # as the device: told now
+    require_outputs([Output(name="--workspace", path=options.workspace, folder=True)])
+    resolve_device(options.device)
+    steps = Steps(STEPS)
+    steps.next("A real clip, tracked with the weights that are installed")
+    clip = unpacked(options.clip, TINY_FRAMES if options.tiny else None)
+    shipped = _spec(DEFAULT_PARAMETERS, _installed(), options)
+    print(f"{len(clip)} frames of {CLIP.name}: {shipped.weights.path}", flush=True)
+    _track([clip], {SHIPPED: shipped}, options)
+    steps.next("How sure it is of its box: the energy, as a density")
+    density = _density(shipped, options)
+    steps.next(f"Drawing videos, and fine-tuning on them for {options.train_time}")
+    drawn = _drawn(options)
+    code = _fine_tune(options)
+    if code:
+        return code
+    steps.next("Tracking the clip and videos that were drawn for testing")
+    specs = {
+        SHIPPED: shipped,
+        TUNED: _spec(DEFAULT_PARAMETERS, _newest(options), options),
+        NO_ENERGY: _spec(WITHOUT_ENERGY, _installed(), options),
+    }
+    _track([clip, *drawn], specs, options)
+    steps.next("Result")
+    _report(clip, drawn, specs, density, options)
+    place = "" if str(options.workspace) == usual else f" --workspace {shlex.quote(str(options.workspace))}"
+    box = ",".join(f"{value:g}" for value in first_box())
+    print(
+        f"\nDone in {steps.elapsed()}. The same clip by hand, and a video of your own:\n"
+        f"  ebmtrack video {shlex.quote(str(CLIP))} --box {box} --out tracked.mp4\n"
+        f"  ebmtrack video VIDEO --box x,y,w,h --out tracked.mp4\n"
+        f"Training from nothing, about ten minutes:\n  ebmtrack demo --from-scratch{place}"
+    )
+    return 0
+
+
+def _installed() -> Path:
+    from pytracking.weights.shipped import find_shipped
+
+    found = find_shipped(SETTING)
+    if found is None:
+        raise InputError(f"The weights {SETTING} are not installed; install the package again.")
+    return found.path
+
+
+def _spec(parameters: str, checkpoint: Path, options: ShortOptions) -> "TrackerSpec":
+    from pytracking.evaluation.spec import make_spec
+
+    return make_spec(DEFAULT_TRACKER, parameters, checkpoint=checkpoint, device=options.device)
+
+
+def _track(videos: "list[Video]", specs: "dict[str, TrackerSpec]", options: ShortOptions) -> None:
+    from pytracking.evaluation.running import run_dataset
+
+    for label, spec in specs.items():
+        if len(specs) > 1:
+            print(f"{label}:", flush=True)
+        root = options.workspace / "tracking_results"
+        report = run_dataset(videos, spec, results_root=root, workers=options.workers)
+        if report.failed:
+            name, error = next(iter(report.failed.items()))
+            raise InputError(f"Tracking failed on {len(report.failed)} videos, first {name}: {error}")
+        if report.fps is not None and report.outcomes:
+            print(f"{report.fps:.0f} frames/s")
+
+
+def _density(shipped: "TrackerSpec", options: ShortOptions) -> Path | None:
+    """The picture of one frame; None where matplotlib is not installed."""
+    from importlib.util import find_spec
+
+    from pytracking.run_density import main as draw
+
+    path = options.folder / "density.png"
+    if path.is_file():
+        return path
+    if find_spec("matplotlib") is None:
+        print("matplotlib is not installed, so there is no picture: pip install 'ebmtrack[eval]'")
+        return None
+    options.folder.mkdir(parents=True, exist_ok=True)
+    frame = TINY_DENSITY_FRAME if options.tiny else DENSITY_FRAME
+    words = [DEFAULT_TRACKER, DEFAULT_PARAMETERS, NAME, "--dataset", "folder", "--root", str(options.clip)]
+    words += ["--frame", str(frame), "--out", str(path), "--checkpoint", str(shipped.weights.path)]
+    if draw([*words, "--device", options.device]):
+        raise InputError("The density could not be drawn; see above.")
+    return path
+
+
+def _drawn(options: ShortOptions) -> "list[Video]":
+    from ltr.dataset.generated import ensure_generated
+    from pytracking.evaluation.datasets import open_dataset
+
+    ensure_generated(options.workspace, "train", scale=options.scale, workers=options.workers)
+    root = ensure_generated(options.workspace, "test", scale=options.scale, workers=options.workers)["otb"]
+    return open_dataset("generated", root)
+
+
+def _fine_tune(options: ShortOptions) -> int:
+    from ltr.run_training import main as train
+
+    words = [MODULE, SETTING, "--init-weights", str(_installed()), "--datasets", "generated"]
+    words += ["--scale", options.scale, "--workspace", str(options.workspace), "--device", options.device]
+    words += ["--epochs", "1", "--samples", str(options.samples or MOST_SAMPLES), "--no-validate"]
+    words += ["--max-time", options.train_time, "--set", f"optimiser.groups.0.lr={RATE:g}"]
+    return train([*words, "--resume", "match"])
+
+
+def _newest(options: ShortOptions) -> Path:
+    from ltr.admin.loading import latest_checkpoint
+
+    return latest_checkpoint(options.workspace / "checkpoints" / "ltr" / MODULE / SETTING)
+
+
+def _evaluate(videos: "list[Video]", specs: "dict[str, TrackerSpec]", options: ShortOptions) -> "Evaluation":
+    from pytracking.analysis.extract import evaluate
+    from pytracking.analysis.sources import BoxSource, FirstBoxSource, FolderSource
+    from pytracking.evaluation.results import ResultFolder
+
+    root = options.workspace / "tracking_results"
+    sources: list[BoxSource] = [
+        FolderSource(label, ResultFolder(spec.folder(root))) for label, spec in specs.items()
+    ]
+    return evaluate(videos, [*sources, FirstBoxSource(FIRST_BOX)])
+
+
+def _report(
+    clip: "Video",
+    drawn: "list[Video]",
+    specs: "dict[str, TrackerSpec]",
+    density: Path | None,
+    options: ShortOptions,
+) -> None:
+    from pytracking.analysis.report import save_report
+    from pytracking.analysis.tables import format_table, score_table
+
+    plots = {}
+    for title, folder, videos in (
+        (f"The clip, {len(clip)} frames; the weights have not seen it", "clip", [clip]),
+        (f"{len(drawn)} drawn videos; fine-tuning saw others like them", "drawn", drawn),
+    ):
+        evaluation = _evaluate(videos, specs, options)
+        print(f"\n{title}\n{format_table(score_table(evaluation))}")
+        files, no_plots = save_report(evaluation, options.folder / folder)
+        plots[folder] = [str(path) for path in files if path.name == "success_plot.png"]
+        if no_plots:
+            print(no_plots)
+    video = _overlay(clip, specs, options)
+    print(
+        "\nA minute of fine-tuning shows how training works, not what it can do: one run, few videos.\n"
+        f"video         {video}"
+    )
+    for name, paths in plots.items():
+        for path in paths:
+            print(f"success plot  {path} ({name})")
+    if density is not None:
+        print(f"density       {density}")
+    print(f"fine-tuned    {specs[TUNED].weights.path}")
+
+
+def _overlay(clip: "Video", specs: "dict[str, TrackerSpec]", options: ShortOptions) -> Path:
+    """The clip with the annotated box, the installed tracker's, and that of the one without an energy."""
+    from pytracking.analysis.overlay import GROUND_TRUTH, write_overlay_video
+    from pytracking.evaluation.results import ResultFolder
+
+    root = options.workspace / "tracking_results"
+    tracks = {GROUND_TRUTH: clip.ground_truth}
+    for label in (SHIPPED, NO_ENERGY):
+        tracks[label] = ResultFolder(specs[label].folder(root)).boxes(clip.name)
+    return write_overlay_video(clip.frames, tracks, options.folder / "clip.mp4", FPS, title=clip.name)
