@@ -181,6 +181,8 @@ def _stated_by(args: argparse.Namespace) -> tuple[str, str]:
     from pytracking.exported.folder import read_folder
     from pytracking.utils.loading import find_weights
     from pytracking.utils.stated import set_of_weights
+    from pytracking.weights.card import read_card
+    from pytracking.weights.shipped import CARD
 
     if getattr(args, "engine", "torch") == "onnx":
         return "dimp", read_folder(args.checkpoint).parameter
@@ -188,8 +190,14 @@ def _stated_by(args: argparse.Namespace) -> tuple[str, str]:
 
     file = find_weights(find_parameters(DEFAULT_TRACKER, DEFAULT_PARAMETERS), args.checkpoint).path
     assert file is not None
+    card = file.with_name(file.stem + CARD)
+    if card.is_file():
+        stated = read_card(card)
+        return stated.tracker, stated.parameters
     try:
         return set_of_weights(file)
     except InputError as error:
-        told = str(error).partition("; name ")[0]
+        told, unnamed, _ = str(error).partition("; name ")
+        if not unnamed:
+            raise
         raise InputError(f"{told}; name tracker and parameter set before the video.") from error

@@ -9,12 +9,13 @@ from ebm.exceptions import InputError
 from ebm.files import expanded
 from pytracking.exported.names import DESCRIPTION
 from pytracking.parameter.base import Params
+from pytracking.parameter.default import DEFAULT_PARAMETERS, DEFAULT_TRACKER
 from pytracking.weights.shipped import find_shipped
 
 if TYPE_CHECKING:
     from ltr.admin.exported import Weights
 
-__all__ = ["WeightsChoice", "find_weights", "load_tracking_network"]
+__all__ = ["WeightsChoice", "find_weights", "load_tracking_network", "weights_beside"]
 
 _EXPORT = ".safetensors"
 _FILES = (".pth.tar", _EXPORT)
@@ -143,16 +144,18 @@ def _given(path: Path) -> Path:
             f"The checkpoint folder {path} holds no *.pth.tar or *.safetensors file; give another "
             "folder or a file."
         )
-    near = (
-        sorted(p.name for p in path.parent.iterdir() if p.name.endswith((".pth", *_FILES)))[:5]
-        if path.parent.is_dir()
-        else []
-    )
-    hint = f" Weights in that folder: {', '.join(near)}." if near else ""
     raise InputError(
-        f"There is no checkpoint file {path}.{hint} Give a file or a folder of checkpoints, or leave "
-        "--checkpoint out to take the newest one that training left."
+        f"There is no checkpoint file {path}.{weights_beside(path)} Give a file or a folder of checkpoints, "
+        "or leave --checkpoint out to take the newest one that training left."
     )
+
+
+def weights_beside(path: Path) -> str:
+    """A sentence that names the weights in the folder of a file that is not there; empty without any."""
+    if not path.parent.is_dir():
+        return ""
+    near = sorted(p.name for p in path.parent.iterdir() if p.name.endswith((".pth", *_FILES)))[:5]
+    return f" Weights in that folder: {', '.join(near)}." if near else ""
 
 
 def _file_or_newest(path: Path) -> Path | None:
@@ -177,4 +180,7 @@ def _nothing_found(params: Params, looked: list[str]) -> str:
     remedy = "Pass --checkpoint FILE"
     if params.train_setting is not None:
         remedy += f", or train with: python ltr/run_training.py {params.train_setting.replace('/', ' ')}"
-    return f"No weights found. Looked for {'; '.join(looked)}. {remedy}."
+    return (
+        f"No weights found. Looked for {'; '.join(looked)}. {remedy}. A file that PyTracking publishes is "
+        f"put there by: ebmtrack weights add FILE. Installed: {DEFAULT_TRACKER} {DEFAULT_PARAMETERS}."
+    )

@@ -11,7 +11,7 @@ from ebm.lookup import unknown_name
 from pytracking.parameter import find_parameters, parameter_names
 from pytracking.parameter.base import Params
 from pytracking.tracker.registry import TRACKERS
-from pytracking.utils.loading import WeightsChoice, load_tracking_network
+from pytracking.utils.loading import WeightsChoice, load_tracking_network, weights_beside
 from pytracking.weights.card import ModelCard, card_of, write_card
 from pytracking.weights.shipped import CARD, bare_name
 
@@ -69,6 +69,10 @@ def add_weights(source: Path, folder: Path, name: str | None = None) -> tuple[Pa
     """
     ending = ".safetensors" if source.suffix == ".safetensors" else ".pth.tar"
     users = sets_of_file(name or source.name)
+    if not source.is_file():
+        raise InputError(
+            f"There is no weights file {source}.{weights_beside(source)} Download it, and say where it is."
+        )
     load_tracking_network(WeightsChoice(path=source, how="to be added"), users[0][0])
     target = folder / _stored_name(name or source.name, ending)
     pairs = [(source, target)]

@@ -14,6 +14,7 @@ from ltr.models.bbreg.atom import atomnet_lite
 from ltr.train_settings.recipe import find_recipe
 from pytracking import run_density, run_video, run_webcam
 from pytracking.vot import command as vot
+from pytracking.weights.shipped import FOLDER
 
 BOX = ["--box", "1,2,3,4"]
 DIMP = ("dimp", "nce_plus")
@@ -148,3 +149,14 @@ def test_a_checkpoint_says_which_tracker_it_is_for(
     assert run_video.main([*walk, "--checkpoint", str(file)]) == 2
     err = capsys.readouterr().err
     assert "does not say by which train setting it was made; name tracker and parameter set" in err
+    file.write_bytes(file.read_bytes()[:-9])
+    assert run_video.main([*walk, "--checkpoint", str(file)]) == 2
+    assert "name tracker" not in capsys.readouterr().err
+
+
+def test_installed_weights_that_are_named_say_it_by_their_card(
+    walk: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = FOLDER / "atom_nce_plus_lite.safetensors"
+    assert run_video.main([*walk, "--checkpoint", str(file)]) == 0
+    assert "Tracker: atom nce_plus_lite, which the checkpoint says." in capsys.readouterr().out

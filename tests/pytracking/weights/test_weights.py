@@ -246,6 +246,8 @@ def test_what_is_added_must_fit_the_sets_that_look_for_it(
     assert (code, "not an ATOM network" in err) == (2, True)
     code, _, err = answer(capsys, "add", str(packed / "best.pth.tar"), "--as", "atom_nce_plus_light")
     assert (code, f"did you mean '{NAME}'" in err) == (2, True)
+    code, _, err = answer(capsys, "add", str(packed / f"{NAME}.pth.tar"))
+    assert (code, "There is no weights file" in err, "best.pth.tar" in err) == (2, True, True)
     there = tmp_path / "networks" / f"{NAME}.pth.tar"
     there.parent.mkdir()
     there.write_bytes(b"another")
