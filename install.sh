@@ -95,7 +95,12 @@ install_packages() {
   : >"$log"
   installer "$log"
   if "$VENV/bin/uv" --version >/dev/null 2>&1; then
-    quietly "$log" "$VENV/bin/uv" pip install --python "$VENV/bin/python" "${EDITABLE[@]}" -c constraints.txt -e ".[$extras]" && return
+    # uv trusts certificates of its own; behind a company's proxy those of the system are needed.
+    local certificates
+    for certificates in "${UV_SYSTEM_CERTS:-false}" true; do
+      UV_SYSTEM_CERTS=$certificates quietly "$log" "$VENV/bin/uv" pip install --python "$VENV/bin/python" "${EDITABLE[@]}" -c constraints.txt -e ".[$extras]" && return
+      grep -qi certificate "$log" || break
+    done
     say "  uv did not succeed (see $log), trying pip"
   fi
   quietly "$log" "$VENV/bin/python" -m pip install --disable-pip-version-check "${EDITABLE[@]}" -c constraints.txt -e ".[$extras]" ||

@@ -88,3 +88,18 @@ def test_the_pins_and_the_clone_as_a_folder_are_asked_for(tmp_path: Path, tools:
     asked = (tmp_path / "asked").read_text()
     assert "-c constraints.txt -e .[track,train,eval]" in asked
     assert "editable_mode=compat" in asked
+
+
+def test_a_certificate_that_only_the_system_knows_is_tried_too(tmp_path: Path, tools: Path) -> None:
+    venv = tmp_path / ".venv" / "bin"
+    venv.mkdir(parents=True)
+    script(venv / "python", 'case "$*" in *pip*) echo unwanted; exit 1;; *hashlib*) echo 0123;; esac')
+    refusal = "cause: invalid peer certificate: UnknownIssuer"
+    script(
+        venv / "uv",
+        f'[ "$1" = --version ] || [ "$UV_SYSTEM_CERTS" = true ] || {{ echo "{refusal}"; exit 2; }}',
+    )
+    done = run_install(tmp_path, path=tools)
+    assert done.returncode == 0, done.stderr
+    assert "trying pip" not in done.stdout
+    assert "ebmtrack video VIDEO --box" in done.stdout
