@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from ebm.exceptions import InputError
 from ebm.outputs import Output, require_outputs
-from pytracking.demo.steps import Steps
+from pytracking.demo.steps import FIRST_BOX, Steps, drawn_videos, evaluated, track, write_overlay
 
 if TYPE_CHECKING:
     from pytracking.analysis.extract import Evaluation
@@ -25,7 +25,6 @@ __all__ = ["DemoOptions", "run_demo", "untrained"]
 MODULE, SETTING = "dimp", "dimp_nce_plus_small"
 TRACKER, PARAMETERS = "dimp", "nce_plus_small"
 TRAINED, UNTRAINED = "DiMP-NCE+ small, trained", "the same network, untrained"
-FIRST_BOX = "first box repeated"
 STEPS = 4
 
 
@@ -63,7 +62,7 @@ def run_demo(options: DemoOptions) -> int:
     resolve_device(options.device)  # one that is not there is told now, not when the videos are drawn
     steps = Steps(STEPS)
     steps.next("Videos to learn from and to be measured on")
-    videos = _draw_videos(options)
+    videos = drawn_videos(options.workspace, options.scale, options.workers)
     steps.next(f"Training {MODULE}/{SETTING}")
     code = _train(options)
     if code:
@@ -74,23 +73,15 @@ def run_demo(options: DemoOptions) -> int:
         TRAINED: _spec(_newest(trained), options),
         UNTRAINED: _spec(untrained(options.workspace), options),
     }
-    _track(videos, specs, options)
+    # Last the trained one: `ebmtrack evaluate` takes the newest of two configurations.
+    track(videos, {label: specs[label] for label in (UNTRAINED, TRAINED)}, options.workspace, options.workers)
     steps.next("Result")
-    evaluation = _evaluate(videos, specs, options)
+    evaluation = evaluated(videos, specs, options.workspace)
     _report(evaluation, videos, specs, options)
     print(f"\nDone in {steps.elapsed()}. Track a video of your own:")
     place = "" if str(options.workspace) == usual else f" --workspace {shlex.quote(str(options.workspace))}"
     print(f"  ebmtrack video {TRACKER} {PARAMETERS} VIDEO --box x,y,w,h --out tracked.mp4{place}")
     return 0
-
-
-def _draw_videos(options: DemoOptions) -> "list[Video]":
-    from ltr.dataset.generated import ensure_generated
-    from pytracking.evaluation.datasets import open_dataset
-
-    ensure_generated(options.workspace, "train", scale=options.scale, workers=options.workers)
-    root = ensure_generated(options.workspace, "test", scale=options.scale, workers=options.workers)["otb"]
-    return open_dataset("generated", root)
 
 
 def _train(options: DemoOptions) -> int:
@@ -142,31 +133,6 @@ def _spec(checkpoint: Path, options: DemoOptions) -> "TrackerSpec":
     return make_spec(TRACKER, PARAMETERS, checkpoint=checkpoint, device=options.device)
 
 
-def _track(videos: "list[Video]", specs: "dict[str, TrackerSpec]", options: DemoOptions) -> None:
-    from pytracking.evaluation.running import run_dataset
-
-    for label in (UNTRAINED, TRAINED):  # `ebmtrack evaluate` takes the newest of two configurations
-        spec = specs[label]
-        print(f"{label}: {spec.weights.path}", flush=True)
-        root = options.workspace / "tracking_results"
-        report = run_dataset(videos, spec, results_root=root, workers=options.workers)
-        if report.failed:
-            name, error = next(iter(report.failed.items()))
-            raise InputError(f"Tracking failed on {len(report.failed)} videos, first {name}: {error}")
-
-
-def _evaluate(videos: "list[Video]", specs: "dict[str, TrackerSpec]", options: DemoOptions) -> "Evaluation":
-    from pytracking.analysis.extract import evaluate
-    from pytracking.analysis.sources import BoxSource, FirstBoxSource, FolderSource
-    from pytracking.evaluation.results import ResultFolder
-
-    root = options.workspace / "tracking_results"
-    sources: list[BoxSource] = [
-        FolderSource(label, ResultFolder(spec.folder(root))) for label, spec in specs.items()
-    ]
-    return evaluate(videos, [*sources, FirstBoxSource(FIRST_BOX)])
-
-
 def _report(
     evaluation: "Evaluation", videos: "list[Video]", specs: "dict[str, TrackerSpec]", options: DemoOptions
 ) -> None:
@@ -194,14 +160,7 @@ def _overlay(
     evaluation: "Evaluation", videos: "list[Video]", specs: "dict[str, TrackerSpec]", folder: Path
 ) -> Path:
     """A video of the sequence on which training made the greatest difference."""
-    from pytracking.analysis.overlay import GROUND_TRUTH, write_overlay_video
-    from pytracking.evaluation.results import ResultFolder
-
     by_label = {tracker.label: tracker for tracker in evaluation.trackers}
     gain = by_label[TRAINED].success.mean(axis=(0, 2)) - by_label[UNTRAINED].success.mean(axis=(0, 2))
     video = videos[int(gain.argmax())]
-    tracks = {GROUND_TRUTH: video.ground_truth}
-    root = folder.parents[1] / "tracking_results"
-    for label, spec in specs.items():
-        tracks[label] = ResultFolder(spec.folder(root)).boxes(video.name)
-    return write_overlay_video(video.frames, tracks, folder / f"{video.name}.mp4", title=video.name)
+    return write_overlay(video, specs, folder.parents[1], folder / f"{video.name}.mp4")

@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING
 from ebm.exceptions import InputError
 from ebm.outputs import Output, require_outputs
 from pytracking.demo.clip_files import CLIP, FPS, NAME, first_box, unpacked
-from pytracking.demo.steps import Steps
+from pytracking.demo.steps import Steps, drawn_videos, evaluated, track, write_overlay
 from pytracking.parameter.default import DEFAULT_PARAMETERS, DEFAULT_TRACKER
 
 if TYPE_CHECKING:
-    from pytracking.analysis.extract import Evaluation
     from pytracking.evaluation.data import Sequence as Video
     from pytracking.evaluation.spec import TrackerSpec
 
@@ -25,7 +24,7 @@ __all__ = ["ShortOptions", "run_short_demo"]
 MODULE, SETTING = "bbreg", "atom_nce_plus_lite"
 WITHOUT_ENERGY = "multiscale_lite"
 SHIPPED, TUNED = "installed weights", "the same, fine-tuned"
-NO_ENERGY, FIRST_BOX = "without the box energy", "first box repeated"
+NO_ENERGY = "without the box energy"
 STEPS = 5
 RATE = 2e-4  # a fifth of the setting's: the weights are good
 MOST_SAMPLES = 4096  # more than fit into a minute
@@ -86,12 +85,12 @@ def run_short_demo(options: ShortOptions) -> int:
     steps.next("A real clip, tracked with the weights that are installed")
     clip = unpacked(options.clip, TINY_FRAMES if options.tiny else None)
     shipped = _spec(DEFAULT_PARAMETERS, _installed(), options)
-    print(f"{len(clip)} frames of {CLIP.name}: {shipped.weights.path}", flush=True)
-    _track([clip], {SHIPPED: shipped}, options)
+    print(f"{CLIP}: {len(clip)} of its frames")
+    track([clip], {SHIPPED: shipped}, options.workspace, options.workers)
     steps.next("How sure it is of its box: the energy, as a density")
     density = _density(shipped, options)
     steps.next(f"Drawing videos, and fine-tuning on them for {options.train_time}")
-    drawn = _drawn(options)
+    drawn = drawn_videos(options.workspace, options.scale, options.workers)
     code = _fine_tune(options)
     if code:
         return code
@@ -101,7 +100,7 @@ def run_short_demo(options: ShortOptions) -> int:
         TUNED: _spec(DEFAULT_PARAMETERS, _newest(options), options),
         NO_ENERGY: _spec(WITHOUT_ENERGY, _installed(), options),
     }
-    _track([clip, *drawn], specs, options)
+    track([clip, *drawn], specs, options.workspace, options.workers)
     steps.next("Result")
     _report(clip, drawn, specs, density, options)
     place = "" if str(options.workspace) == usual else f" --workspace {shlex.quote(str(options.workspace))}"
@@ -130,29 +129,15 @@ def _spec(parameters: str, checkpoint: Path, options: ShortOptions) -> "TrackerS
     return make_spec(DEFAULT_TRACKER, parameters, checkpoint=checkpoint, device=options.device)
 
 
-def _track(videos: "list[Video]", specs: "dict[str, TrackerSpec]", options: ShortOptions) -> None:
-    from pytracking.evaluation.running import run_dataset
-
-    for label, spec in specs.items():
-        if len(specs) > 1:
-            print(f"{label}:", flush=True)
-        root = options.workspace / "tracking_results"
-        report = run_dataset(videos, spec, results_root=root, workers=options.workers)
-        if report.failed:
-            name, error = next(iter(report.failed.items()))
-            raise InputError(f"Tracking failed on {len(report.failed)} videos, first {name}: {error}")
-        if report.fps is not None and report.outcomes:
-            print(f"{report.fps:.0f} frames/s")
-
-
 def _density(shipped: "TrackerSpec", options: ShortOptions) -> Path | None:
     """The picture of one frame; None where matplotlib is not installed."""
     from importlib.util import find_spec
 
     from pytracking.run_density import main as draw
 
+    assert shipped.weights.path is not None
     path = options.folder / "density.png"
-    if path.is_file():
+    if path.is_file() and path.stat().st_mtime > shipped.weights.path.stat().st_mtime:
         return path
     if find_spec("matplotlib") is None:
         print("matplotlib is not installed, so there is no picture: pip install 'ebmtrack[eval]'")
@@ -164,15 +149,6 @@ def _density(shipped: "TrackerSpec", options: ShortOptions) -> Path | None:
     if draw([*words, "--device", options.device]):
         raise InputError("The density could not be drawn; see above.")
     return path
-
-
-def _drawn(options: ShortOptions) -> "list[Video]":
-    from ltr.dataset.generated import ensure_generated
-    from pytracking.evaluation.datasets import open_dataset
-
-    ensure_generated(options.workspace, "train", scale=options.scale, workers=options.workers)
-    root = ensure_generated(options.workspace, "test", scale=options.scale, workers=options.workers)["otb"]
-    return open_dataset("generated", root)
 
 
 def _fine_tune(options: ShortOptions) -> int:
@@ -191,18 +167,6 @@ def _newest(options: ShortOptions) -> Path:
     return latest_checkpoint(options.workspace / "checkpoints" / "ltr" / MODULE / SETTING)
 
 
-def _evaluate(videos: "list[Video]", specs: "dict[str, TrackerSpec]", options: ShortOptions) -> "Evaluation":
-    from pytracking.analysis.extract import evaluate
-    from pytracking.analysis.sources import BoxSource, FirstBoxSource, FolderSource
-    from pytracking.evaluation.results import ResultFolder
-
-    root = options.workspace / "tracking_results"
-    sources: list[BoxSource] = [
-        FolderSource(label, ResultFolder(spec.folder(root))) for label, spec in specs.items()
-    ]
-    return evaluate(videos, [*sources, FirstBoxSource(FIRST_BOX)])
-
-
 def _report(
     clip: "Video",
     drawn: "list[Video]",
@@ -218,13 +182,14 @@ def _report(
         (f"The clip, {len(clip)} frames; the weights have not seen it", "clip", [clip]),
         (f"{len(drawn)} drawn videos; fine-tuning saw others like them", "drawn", drawn),
     ):
-        evaluation = _evaluate(videos, specs, options)
+        evaluation = evaluated(videos, specs, options.workspace)
         print(f"\n{title}\n{format_table(score_table(evaluation))}")
         files, no_plots = save_report(evaluation, options.folder / folder)
         plots[folder] = [str(path) for path in files if path.name == "success_plot.png"]
         if no_plots:
             print(no_plots)
-    video = _overlay(clip, specs, options)
+    shown = {label: specs[label] for label in (SHIPPED, NO_ENERGY)}
+    video = write_overlay(clip, shown, options.workspace, options.folder / "clip.mp4", FPS)
     print(
         "\nA minute of fine-tuning shows how training works, not what it can do: one run, few videos.\n"
         f"video         {video}"
@@ -235,15 +200,3 @@ def _report(
     if density is not None:
         print(f"density       {density}")
     print(f"fine-tuned    {specs[TUNED].weights.path}")
-
-
-def _overlay(clip: "Video", specs: "dict[str, TrackerSpec]", options: ShortOptions) -> Path:
-    """The clip with the annotated box, the installed tracker's, and that of the one without an energy."""
-    from pytracking.analysis.overlay import GROUND_TRUTH, write_overlay_video
-    from pytracking.evaluation.results import ResultFolder
-
-    root = options.workspace / "tracking_results"
-    tracks = {GROUND_TRUTH: clip.ground_truth}
-    for label in (SHIPPED, NO_ENERGY):
-        tracks[label] = ResultFolder(specs[label].folder(root)).boxes(clip.name)
-    return write_overlay_video(clip.frames, tracks, options.folder / "clip.mp4", FPS, title=clip.name)

@@ -194,7 +194,7 @@ def cheap() -> Iterator[None]:
             ("ltr.dataset.generated.workspace.ensure_generated", instead_of_drawing),
             (study, lambda plan, folder, show: instead_of_a_study(folder)),
             ("ebm.tasks.toy1d.study.run_study", lambda jobs, store, *_: instead_of_a_study(store.folder)),
-            ("pytracking.demo.scratch._draw_videos", lambda options: instead_of_a_study(options.workspace)),
+            ("pytracking.demo.scratch.drawn_videos", lambda workspace, *_: instead_of_a_study(workspace)),
         ):
             stack.enter_context(mock.patch(place, stand_in))
         yield
