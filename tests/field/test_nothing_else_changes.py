@@ -118,6 +118,10 @@ def demo(out: str, _: str, __: str | None) -> Call:
     return Call(["demo", "--workspace", out], folders=(out,))
 
 
+def demo_from_scratch(out: str, _: str, __: str | None) -> Call:
+    return Call(["demo", "--from-scratch", "--workspace", out], folders=(out,))
+
+
 def doctor(_: str, __: str, ___: str | None) -> Call:
     return Call(["doctor"])
 
@@ -138,9 +142,16 @@ COMMANDS: dict[Callable[[str, str, str | None], Call], tuple[int, tuple[str, ...
     regress: (20, ("out",)),
     toy1d: (20, ("out",)),
     demo: (20, ("out",)),
+    demo_from_scratch: (20, ("out",)),
     doctor: (1, ("out",)),
 }
-STOPPED = (train, regress, toy1d, demo)  # by what stands in for the work, after it has written
+STOPPED = (
+    train,
+    regress,
+    toy1d,
+    demo,
+    demo_from_scratch,
+)  # by what stands in for the work, after it has written
 
 
 @contextlib.contextmanager
@@ -194,6 +205,7 @@ def cheap() -> Iterator[None]:
             ("ltr.dataset.generated.workspace.ensure_generated", instead_of_drawing),
             (study, lambda plan, folder, show: instead_of_a_study(folder)),
             ("ebm.tasks.toy1d.study.run_study", lambda jobs, store, *_: instead_of_a_study(store.folder)),
+            ("pytracking.demo.short.unpacked", lambda folder, *_: instead_of_a_study(folder)),
             ("pytracking.demo.scratch.drawn_videos", lambda workspace, *_: instead_of_a_study(workspace)),
         ):
             stack.enter_context(mock.patch(place, stand_in))
