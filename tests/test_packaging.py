@@ -119,3 +119,16 @@ def test_commands_of_the_trackers_name_the_extra_and_the_others_answer() -> None
     assert done.returncode == 0, done.stdout + done.stderr
     tracking = sum(command.tracking for command in COMMANDS.values())
     assert done.stderr.count("pip install 'ebmtrack[track]'") == tracking >= 8
+
+
+def test_weights_cards_and_the_clip_go_into_the_wheel() -> None:
+    patterns = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"][
+        "package-data"
+    ]
+    for package in ("pytracking.weights", "pytracking.demo"):
+        folder = ROOT / package.replace(".", "/")
+        wanted = {p for p in folder.rglob("*") if p.is_file() and p.suffix not in (".py", ".pyc")}
+        packed = {path for pattern in (*patterns["*"], *patterns[package]) for path in folder.glob(pattern)}
+        assert wanted <= packed, wanted - packed
+        assert len(wanted) >= 4
+    assert sum(path.stat().st_size for path in (ROOT / "pytracking/demo/clip").iterdir()) < 3e6
