@@ -137,20 +137,21 @@ run_tests() {
 
 case "${1:-}" in
   "")
-    set_up base track,train,eval
+    set_up base track,train,eval,page
     say "Ready. Next:"
     say "  source $VENV/bin/activate"
     say "  ebmtrack video VIDEO --box x,y,w,h     a video of yours, and the target's box in its first frame"
+    say "  ebmtrack video VIDEO --select          the same, the box drawn with the mouse on a page of this machine"
     say "  ebmtrack demo                          a clip that is here already, in a few minutes"
     ;;
   demo)
     shift
-    set_up base track,train,eval
+    set_up base track,train,eval,page
     exec "$VENV/bin/ebmtrack" demo "$@"
     ;;
   test)
     shift
-    set_up base track,train,eval
+    set_up base track,train,eval,page
     set_up test track,train,eval,page,jpeg,sklearn,onnx,docs,dev
     run_tests "$@"
     ;;

@@ -86,7 +86,7 @@ def test_the_pins_and_the_clone_as_a_folder_are_asked_for(tmp_path: Path, tools:
     done = run_install(tmp_path, path=tools)
     assert done.returncode == 0, done.stderr
     asked = (tmp_path / "asked").read_text()
-    assert "-c constraints.txt -e .[track,train,eval]" in asked
+    assert "-c constraints.txt -e .[track,train,eval,page]" in asked
     assert "editable_mode=compat" in asked
 
 

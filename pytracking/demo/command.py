@@ -95,7 +95,7 @@ def _run(args: argparse.Namespace) -> int:
 
     return run_short_demo(
         ShortOptions(
-            workspace=place,
+            workspace=place / "demo",  # apart: it trains a setting that may have been trained in earnest
             scale=args.scale or "short",
             samples=args.samples,
             train_time=args.train_time or "60s",

@@ -60,12 +60,12 @@ class ShortOptions:
     @property
     def folder(self) -> Path:
         """Of tables, plots, video and density."""
-        return self.workspace / "result_plots" / "demo"
+        return self.workspace / "result"
 
     @property
     def clip(self) -> Path:
         """Root of the clip's images."""
-        return self.workspace / "demo" / ("clip-tiny" if self.tiny else "clip")
+        return self.workspace / ("clip-tiny" if self.tiny else "clip")
 
 
 def run_short_demo(options: ShortOptions) -> int:
@@ -95,15 +95,14 @@ def run_short_demo(options: ShortOptions) -> int:
     if code:
         return code
     steps.next("Tracking the clip and videos that were drawn for testing")
-    specs = {
-        SHIPPED: shipped,
-        TUNED: _spec(DEFAULT_PARAMETERS, _newest(options), options),
-        NO_ENERGY: _spec(WITHOUT_ENERGY, _installed(), options),
-    }
-    track([clip, *drawn], specs, options.workspace, options.workers)
+    tuned = {SHIPPED: shipped, TUNED: _spec(DEFAULT_PARAMETERS, _newest(options), options)}
+    specs = {**tuned, NO_ENERGY: _spec(WITHOUT_ENERGY, _installed(), options)}
+    track([clip, *drawn], tuned, options.workspace, options.workers)
+    track([clip], {NO_ENERGY: specs[NO_ENERGY]}, options.workspace, options.workers)
     steps.next("Result")
     _report(clip, drawn, specs, density, options)
-    place = "" if str(options.workspace) == usual else f" --workspace {shlex.quote(str(options.workspace))}"
+    given = str(options.workspace.parent)
+    place = "" if given == usual else f" --workspace {shlex.quote(given)}"
     box = ",".join(f"{value:g}" for value in first_box())
     print(
         f"\nDone in {steps.elapsed()}. The same clip by hand, and a video of your own:\n"
@@ -178,11 +177,12 @@ def _report(
     from pytracking.analysis.tables import format_table, score_table
 
     plots = {}
-    for title, folder, videos in (
-        (f"The clip, {len(clip)} frames; the weights have not seen it", "clip", [clip]),
-        (f"{len(drawn)} drawn videos; fine-tuning saw others like them", "drawn", drawn),
+    tuned = {label: specs[label] for label in (SHIPPED, TUNED)}
+    for title, folder, videos, measured in (
+        (f"The clip, {len(clip)} frames; the weights have not seen it", "clip", [clip], specs),
+        (f"{len(drawn)} drawn videos; fine-tuning saw others like them", "drawn", drawn, tuned),
     ):
-        evaluation = evaluated(videos, specs, options.workspace)
+        evaluation = evaluated(videos, measured, options.workspace)
         print(f"\n{title}\n{format_table(score_table(evaluation))}")
         files, no_plots = save_report(evaluation, options.folder / folder)
         plots[folder] = [str(path) for path in files if path.name == "success_plot.png"]

@@ -66,10 +66,12 @@ def test_the_short_demo_tracks_fine_tunes_and_compares(
         "first box repeated",
     ):
         assert f"\n{label} " in first
-    plots = tmp_path / "result_plots" / "demo"
+    plots = tmp_path / "demo" / "result"
     made = {path.relative_to(plots).as_posix() for path in plots.rglob("*") if path.is_file()}
     assert {"clip.mp4", "density.png", "clip/success_plot.png", "drawn/success_plot.png"} <= made
-    states = read_checkpoint(tmp_path / "checkpoints/ltr/bbreg/atom_nce_plus_lite/ATOMnet_ep0001.pth.tar")
+    states = read_checkpoint(
+        tmp_path / "demo/checkpoints/ltr/bbreg/atom_nce_plus_lite/ATOMnet_ep0001.pth.tar"
+    )
     begun = read_checkpoint(find_shipped("atom_nce_plus_lite").path)["net"]
     moved = {key for key, value in begun.items() if not torch.equal(value, states["net"][key])}
     assert moved

@@ -64,7 +64,7 @@ SCALES: dict[str, dict[str, TrainingPlan | TestPlan]] = {
     },
     "short": {  # to fine-tune for a minute, and to see what it did
         "train": TrainingPlan(videos={"lasot": 12, "got10k": 12, "trackingnet": 1}, images=60),
-        "test": TestPlan(sequences={"otb": 4, "lasot": 1}),
+        "test": TestPlan(sequences={"otb": 4, "lasot": 1}, scene=replace(TEST_SCENE, length=(40, 40))),
     },
     "demo": {
         "train": TrainingPlan(videos={"lasot": 120, "got10k": 130, "trackingnet": 110}, images=400),
