@@ -2,6 +2,7 @@
 
 import csv
 import io
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ __all__ = ["PLOTS", "PlotKind", "draw_plot", "save_curves", "save_plots"]
 # Okabe and Ito's colours, told apart by colour-blind readers too; a line style is added after each round.
 _COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _MOST_INSIDE = 8
+_TITLE_WIDTH = 52  # letters that fit above the plot
 _STYLES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
 
 
@@ -101,7 +103,8 @@ def draw_plot(evaluation: Evaluation, kind: str = "success") -> "Figure":
                 linewidth=1.8,
                 label=name,
             )
-        axes.set_title(f"{plot.title}: {evaluation.title}", fontweight="bold", fontsize=11)
+        title = textwrap.fill(f"{plot.title}: {evaluation.title}", _TITLE_WIDTH)
+        axes.set_title(title, fontweight="bold", fontsize=11)
         _dress(axes, plot)
         _place_legend(figure, axes, len(evaluation.trackers))
     return figure
