@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import pytracking
+from ebm.exceptions import InputError
 from ltr.admin.checkpoint_io import network_fields, write_checkpoint
 from ltr.models.bbreg.atom import atomnet_lite
 from ltr.train_settings.recipe import find_recipe
@@ -132,7 +133,7 @@ def test_without_names_the_installed_weights_track(
     assert "3 frames tracked" in out
     tracker = pytracking.load(device="cpu")
     assert "installed with the package" in tracker.notes[0]
-    with pytest.raises(pytracking.api.InputError, match="dimp_nce_plus"):  # as ever
+    with pytest.raises(InputError, match="dimp_nce_plus"):  # as ever
         pytracking.load("dimp")
 
 
