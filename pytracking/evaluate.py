@@ -30,6 +30,7 @@ __all__ = ["build_parser", "main"]
 _EXAMPLES = """examples:
   python pytracking/evaluate.py dimp/nce_plus first_box --dataset generated
   python pytracking/evaluate.py dimp/nce_plus dimp/kld_is --dataset lasot --per-sequence
+  python pytracking/evaluate.py ATOM=downloads/ATOM --dataset uav --protocols all
   python pytracking/evaluate.py ours=dimp/nce_plus ATOM=downloads/ATOM --dataset otb --out figures
 
 RESULTS is first_box, TRACKER/PARAM (all its runs, averaged), TRACKER/PARAM-HASH, or a folder with a file
@@ -50,7 +51,14 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--protocol",
         default="pytracking",
-        help="rule of the evaluation: pytracking or otb (default: %(default)s)",
+        metavar="RULE",
+        help="rule of the evaluation: pytracking, lasot, otb, uav, got10k, pysot, trackingnet or default (a "
+        "clean one for new work); default: %(default)s",
+    )
+    parser.add_argument(
+        "--protocols",
+        metavar="RULES",
+        help="print a table of trackers by rules instead: all, or several with commas",
     )
     parser.add_argument(
         "--format",
@@ -85,15 +93,21 @@ def _run(args: argparse.Namespace) -> int:
     from pytracking.analysis.extract import evaluate
     from pytracking.analysis.gathering import gather_sources
     from pytracking.analysis.protocols import protocol_for
+    from pytracking.analysis.rules_table import chosen_rules, evaluate_by_rules, rules_table
     from pytracking.analysis.tables import FORMATS, format_table, per_sequence_table, score_table
 
     protocol_for(args.protocol, "")
+    wanted = chosen_rules(args.protocols) if args.protocols else ()
     lookup("table format", args.format, FORMATS)
     root = results_root(args.results_root)
     sources = gather_sources(args.results, root)
     dataset, sequences = open_by_options(args, lambda note: print(note, file=sys.stderr))
     out = args.out or _default_folder(dataset)
     _require_apart(out, read_by_dataset(args, dataset), sources)
+    if wanted:
+        found = evaluate_by_rules(sequences, sources, wanted, args.allow_missing)
+        print(format_table(rules_table(found), args.format))
+        return 0
     evaluation = evaluate(sequences, sources, rule=args.protocol, allow_missing=args.allow_missing)
     print(format_table(score_table(evaluation), args.format))
     if args.format == "text":
@@ -138,21 +152,20 @@ def _other_rules(
     sequences: "List[Sequence]", sources: "List[BoxSource]", used: str, allow_missing: bool
 ) -> str:
     """One line for every other protocol: the same files, scored by its rule."""
-    from ebm.exceptions import EBMError
-    from pytracking.analysis.extract import evaluate
-    from pytracking.analysis.protocols import PROTOCOLS
+    from pytracking.analysis.extract import Evaluation
+    from pytracking.analysis.protocols import rules
+    from pytracking.analysis.rules_table import evaluate_by_rules
+    from pytracking.analysis.scores import SCORES
 
+    others = [rule for rule in rules() if rule != used]
     lines = []
-    for rule in PROTOCOLS:
-        if rule == used:
-            continue
-        try:
-            other = evaluate(sequences, sources, rule=rule, allow_missing=allow_missing)
-        except EBMError as error:
-            lines.append(f"AUC by protocol {rule}: not defined here ({error})")
-            continue
-        scores = ", ".join(f"{tracker.label} {tracker.score('auc'):.2f}" for tracker in other.ranked())
-        lines.append(f"AUC by protocol {rule}: {scores}.")
+    for rule, found in evaluate_by_rules(sequences, sources, others, allow_missing).items():
+        if isinstance(found, Evaluation):
+            score = SCORES[found.main_score]
+            scores = ", ".join(f"{t.label} {t.score(found.main_score):.2f}" for t in found.ranked())
+            lines.append(f"{score} by protocol {rule}: {scores}.")
+        else:
+            lines.append(f"AUC by protocol {rule}: not defined here ({found})")
     return "\n".join(lines)
 
 

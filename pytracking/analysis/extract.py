@@ -8,19 +8,12 @@ import numpy as np
 from ebm.exceptions import InputError
 from pytracking.analysis.gathering import refuse_shared_labels
 from pytracking.analysis.irregular import Irregularity, irregularities, summary_of
-from pytracking.analysis.metrics import (
-    CENTRE_THRESHOLDS,
-    NORMALISED_THRESHOLDS,
-    OVERLAP_THRESHOLDS,
-    Curves,
-    SequenceErrors,
-    has_ground_truth,
-    sequence_curves,
-    sequence_errors,
-)
-from pytracking.analysis.protocols import protocol_for
+from pytracking.analysis.metrics import CENTRE_THRESHOLDS, NORMALISED_THRESHOLDS, overlap_thresholds
+from pytracking.analysis.protocols import Protocol, protocol_for
 from pytracking.analysis.scores import SCORES, TrackerCurves
+from pytracking.analysis.scoring import Curves, track_curves, track_errors
 from pytracking.analysis.sources import BoxSource
+from pytracking.analysis.truths import Annotation, Truths, has_ground_truth
 from pytracking.evaluation.data import Sequence, check_names
 from pytracking.evaluation.datasets import BENCHMARKS
 
@@ -54,6 +47,25 @@ class Evaluation:
     chosen: tuple[str, ...] = ()
 
     @property
+    def protocol(self) -> Protocol:
+        """The rules of the figures."""
+        return protocol_for(self.rule, self.dataset)
+
+    @property
+    def thresholds(self) -> dict[str, np.ndarray]:
+        """What the curves are over: success, precision, normalised."""
+        return {
+            "success": overlap_thresholds(self.protocol.success_thresholds),
+            "precision": CENTRE_THRESHOLDS,
+            "normalised": NORMALISED_THRESHOLDS,
+        }
+
+    @property
+    def main_score(self) -> str:
+        """The key of `SCORES` that ranks trackers: the protocol's first."""
+        return self.protocol.columns[0]
+
+    @property
     def remarks(self) -> tuple[str, ...]:
         """What a reader of the scores must know about the results: the choice, and what is odd about them."""
         odd = (summary_of(t.label, t.irregular, len(self.sequences)) for t in self.trackers)
@@ -68,9 +80,10 @@ class Evaluation:
         whole = known is not None and known.size == count
         return name if whole else f"{name}, {count} sequence{'' if count == 1 else 's'}"
 
-    def ranked(self, score: str = "auc") -> list[TrackerCurves]:
-        """Trackers, best first."""
-        return sorted(self.trackers, key=lambda tracker: -tracker.score(score).mean)
+    def ranked(self, score: str | None = None) -> list[TrackerCurves]:
+        """Trackers, best first; by the protocol's own score where none is named."""
+        wanted = score or self.main_score
+        return sorted(self.trackers, key=lambda tracker: -tracker.score(wanted).mean)
 
     def to_json(self) -> dict:
         """Everything, as plain values: scores, mean curves and per-sequence figures."""
@@ -83,11 +96,7 @@ class Evaluation:
             "unscored_frames": self.unscored,
             "remarks": list(self.remarks),
             "highest_auc_possible": self.ceiling,
-            "thresholds": {
-                "success": OVERLAP_THRESHOLDS.tolist(),
-                "precision": CENTRE_THRESHOLDS.tolist(),
-                "normalised": NORMALISED_THRESHOLDS.tolist(),
-            },
+            "thresholds": {kind: values.tolist() for kind, values in self.thresholds.items()},
             "trackers": [self._tracker_json(tracker) for tracker in self.trackers],
         }
 
@@ -95,12 +104,15 @@ class Evaluation:
     def _tracker_json(tracker: TrackerCurves) -> dict:
         kinds = ("success", "precision", "normalised")
         overlap = tracker.mean_overlap.mean(axis=0)
+        scores = {name: tracker.score(name) for name in SCORES}
         return {
             "label": tracker.label,
             "runs": len(tracker.success),
             "fps": tracker.fps,
             "scores": {
-                name: {"mean": tracker.score(name).mean, "std": tracker.score(name).std} for name in SCORES
+                name: {"mean": score.mean, "std": score.std}
+                for name, score in scores.items()
+                if not np.isnan(score.mean)
             },
             "irregular_results": [asdict(item) for item in tracker.irregular],
             "curves": {kind: tracker.curve(kind).tolist() for kind in kinds},
@@ -139,23 +151,20 @@ def evaluate(
     refuse_shared_labels(sources)
     _refuse_hidden_truth(sequences)
     used, left_out = shared_sequences(sequences, sources, allow_missing)
-    labels = list(dict.fromkeys(source.label for source in sources))
-    trackers = []
-    for label in labels:
-        runs = [source for source in sources if source.label == label]
-        irregular: list[Irregularity] = []
-        curves = [[_curves(item, run, rule, irregular) for item in used] for run in runs]
-        trackers.append(_stack(label, curves, _mean_fps(used, runs), irregular))
-    unscored, ceiling = _limits(used, rule)
+    protocol = protocol_for(rule, used[0].dataset)
+    truths = Truths([_annotation(sequence) for sequence in used], protocol)
     return Evaluation(
         dataset=used[0].dataset,
         rule=rule,
         sequences=tuple(sequence.name for sequence in used),
         left_out=tuple(left_out),
-        trackers=tuple(trackers),
-        frames=sum(len(sequence) for sequence in used),
-        unscored=unscored,
-        ceiling=ceiling,
+        trackers=tuple(
+            _tracker(label, [source for source in sources if source.label == label], used, truths)
+            for label in dict.fromkeys(source.label for source in sources)
+        ),
+        frames=len(truths.sequence),
+        unscored=len(truths.odd),
+        ceiling=_ceiling(truths),
         chosen=tuple(dict.fromkeys(source.remark for source in sources if source.remark)),
     )
 
@@ -198,43 +207,22 @@ def shared_sequences(
     return used, list(missing)
 
 
-def _curves(sequence: Sequence, run: BoxSource, rule: str, irregular: list[Irregularity]) -> Curves:
-    """Curves of one run on one sequence; what is odd about the result is added to `irregular`."""
-    boxes = run.boxes(sequence)
-    curves = sequence_curves(_errors(sequence, boxes, rule, run.place(sequence)))
-    irregular += irregularities(boxes, sequence, protocol_for(rule, sequence.dataset))
-    if run.made_elsewhere(sequence):
-        irregular.append(Irregularity("other data", sequence.name, ""))
-    return curves
-
-
-def _errors(sequence: Sequence, boxes: np.ndarray, rule: str, source: str) -> SequenceErrors:
-    return sequence_errors(
-        boxes,
+def _annotation(sequence: Sequence, source: str = "") -> Annotation:
+    return Annotation(
         sequence.ground_truth,
-        protocol_for(rule, sequence.dataset),
         sequence.target_visible,
-        source=source,
+        sequence.image_size,
+        source or f"{sequence.source or sequence.name}",
     )
 
 
-def _limits(sequences: List[Sequence], rule: str) -> tuple[int, float]:
-    """Frames that cannot be scored, and the AUC in percent of the annotation taken as a tracker."""
-    unscored, scores = 0, []
-    for sequence in sequences:
-        truth = np.nan_to_num(sequence.ground_truth)
-        truth[:, 2:] = np.maximum(truth[:, 2:], 0.0)
-        errors = _errors(sequence, truth, rule, f"the annotation of {sequence.name}")
-        unscored += int((~errors.valid).sum())
-        scores.append(sequence_curves(errors).success.mean())
-    return unscored, float(np.mean(scores)) * 100.0
+def _tracker(label: str, runs: List[BoxSource], sequences: List[Sequence], truths: Truths) -> TrackerCurves:
+    """Curves of the runs of one tracker, and what is odd about its results."""
+    irregular: list[Irregularity] = []
+    curves = [_curves(run, sequences, truths, irregular) for run in runs]
 
-
-def _stack(
-    label: str, curves: list[list[Curves]], fps: float | None, irregular: list[Irregularity]
-) -> TrackerCurves:
     def stacked(name: str) -> np.ndarray:
-        return np.array([[getattr(item, name) for item in row] for row in curves])
+        return np.stack([getattr(item, name) for item in curves])
 
     return TrackerCurves(
         label=label,
@@ -242,9 +230,37 @@ def _stack(
         precision=stacked("precision"),
         normalised=stacked("normalised"),
         mean_overlap=stacked("mean_overlap"),
-        fps=fps,
+        frames=stacked("frames"),
+        protocol=truths.protocol,
+        classes=tuple(sequence.object_class for sequence in sequences),
+        fps=_mean_fps(sequences, runs),
         irregular=tuple(irregular),
     )
+
+
+def _curves(
+    run: BoxSource, sequences: List[Sequence], truths: Truths, irregular: list[Irregularity]
+) -> Curves:
+    """Curves of one run; what is odd about its results is added to `irregular`."""
+    boxes = [run.boxes(sequence) for sequence in sequences]
+    for sequence, predicted in zip(sequences, boxes, strict=True):
+        irregular += irregularities(predicted, sequence, truths.protocol)
+        if run.made_elsewhere(sequence):
+            irregular.append(Irregularity("other data", sequence.name, ""))
+    places = [run.place(sequence) for sequence in sequences]
+    return track_curves(track_errors(boxes, truths, places))
+
+
+def _ceiling(truths: Truths) -> float:
+    """The score in percent by success (AO or AUC) of the annotation taken as a tracker."""
+    boxes = []
+    for item in truths.annotations:
+        truth = np.nan_to_num(item.boxes)
+        truth[:, 2:] = np.maximum(truth[:, 2:], 0.0)
+        boxes.append(truth)
+    curves = track_curves(track_errors(boxes, truths))
+    weights = None if truths.protocol.average == "sequences" else curves.frames
+    return float(np.average(curves.success.mean(axis=1), weights=weights)) * 100.0
 
 
 def _mean_fps(sequences: List[Sequence], runs: List[BoxSource]) -> float | None:

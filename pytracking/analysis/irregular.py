@@ -61,8 +61,8 @@ def irregularities(boxes: np.ndarray, sequence: Sequence, protocol: Protocol) ->
                 "far", sequence.name, f"{_show(first)} for {_show(initial)}{_reading(boxes, sequence)}"
             )
         )
-    empty = int((boxes[1:, 2:] == 0).any(axis=1).sum())
-    if empty:
+    if not boxes[1:, 2:].all():
+        empty = int((boxes[1:, 2:] == 0).any(axis=1).sum())
         done = "repeat the box before" if protocol.empty_box == "previous" else "fail"
         found.append(Irregularity("empty", sequence.name, f"{empty} {done}"))
     return found

@@ -8,13 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ebm.extras import explain_missing
 from ebm.lookup import lookup
 from pytracking.analysis.extract import Evaluation
-from pytracking.analysis.metrics import CENTRE_THRESHOLDS, NORMALISED_THRESHOLDS, OVERLAP_THRESHOLDS
-from pytracking.analysis.scores import TrackerCurves
 from pytracking.evaluation.results import write_atomic, write_json
 
 if TYPE_CHECKING:
@@ -35,7 +31,7 @@ class PlotKind:
 
     curve: str
     score: str
-    thresholds: np.ndarray
+    limits: tuple[float, float]
     title: str
     x_label: str
     y_label: str
@@ -46,7 +42,7 @@ PLOTS: Mapping[str, PlotKind] = {
     "success": PlotKind(
         curve="success",
         score="auc",
-        thresholds=OVERLAP_THRESHOLDS,
+        limits=(0.0, 1.0),
         title="Success plot",
         x_label="Overlap threshold",
         y_label="Overlap precision [%]",
@@ -55,7 +51,7 @@ PLOTS: Mapping[str, PlotKind] = {
     "precision": PlotKind(
         curve="precision",
         score="precision",
-        thresholds=CENTRE_THRESHOLDS,
+        limits=(0.0, 50.0),
         title="Precision plot",
         x_label="Location error threshold [px]",
         y_label="Distance precision [%]",
@@ -64,7 +60,7 @@ PLOTS: Mapping[str, PlotKind] = {
     "norm_precision": PlotKind(
         curve="normalised",
         score="norm_precision",
-        thresholds=NORMALISED_THRESHOLDS,
+        limits=(0.0, 0.5),
         title="Normalised precision plot",
         x_label="Location error threshold [target sizes]",
         y_label="Distance precision [%]",
@@ -96,7 +92,7 @@ def draw_plot(evaluation: Evaluation, kind: str = "success") -> "Figure":
             name = f"{tracker.label} [{tracker.score(plot.score).mean:.1f}]"
             colour, style = look[tracker.label]
             axes.plot(
-                plot.thresholds,
+                evaluation.thresholds[plot.curve],
                 tracker.curve(plot.curve),
                 color=colour,
                 linestyle=style,
@@ -114,7 +110,7 @@ def _dress(axes: Any, plot: PlotKind) -> None:
     """Names, limits and grid of the axes."""
     axes.set_xlabel(plot.x_label)
     axes.set_ylabel(plot.y_label)
-    axes.set_xlim(float(plot.thresholds[0]), float(plot.thresholds[-1]))
+    axes.set_xlim(*plot.limits)
     axes.set_ylim(0, 100)
     axes.grid(color="0.85", linewidth=0.6)
     axes.set_axisbelow(True)
@@ -176,16 +172,17 @@ def save_curves(evaluation: Evaluation, folder: Path) -> list[Path]:
     written = [path]
     for plot in PLOTS.values():
         table = folder / f"{plot.file.removesuffix('_plot')}_curves.csv"
-        write_atomic(table, _curve_csv(plot, evaluation.ranked(plot.score)))
+        write_atomic(table, _curve_csv(plot, evaluation))
         written.append(table)
     return written
 
 
-def _curve_csv(plot: PlotKind, trackers: list[TrackerCurves]) -> str:
+def _curve_csv(plot: PlotKind, evaluation: Evaluation) -> str:
+    trackers = evaluation.ranked(plot.score)
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(["threshold", *(tracker.label for tracker in trackers)])
     curves = [tracker.curve(plot.curve) for tracker in trackers]
-    for index, threshold in enumerate(plot.thresholds):
+    for index, threshold in enumerate(evaluation.thresholds[plot.curve]):
         writer.writerow([f"{threshold:g}", *(f"{curve[index]:.4f}" for curve in curves)])
     return stream.getvalue()

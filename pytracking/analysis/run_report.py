@@ -6,9 +6,9 @@ from pathlib import Path
 
 from pytracking.analysis.extract import evaluate
 from pytracking.analysis.gathering import gather_sources
-from pytracking.analysis.metrics import has_ground_truth
 from pytracking.analysis.sources import FirstBoxSource, FolderSource
 from pytracking.analysis.tables import format_table, per_sequence_table, score_table
+from pytracking.analysis.truths import has_ground_truth
 from pytracking.evaluation.data import Sequence
 from pytracking.evaluation.results import ResultFolder
 from pytracking.evaluation.running import RunReport

@@ -8,7 +8,6 @@ import numpy as np
 
 from ebm.lookup import lookup
 from pytracking.analysis.extract import Evaluation
-from pytracking.analysis.protocols import protocol_for
 from pytracking.analysis.scores import SCORES
 
 __all__ = ["FORMATS", "Table", "format_table", "per_sequence_table", "score_table"]
@@ -24,13 +23,14 @@ class Table:
     notes: tuple[str, ...] = ()
 
 
-def score_table(evaluation: Evaluation, columns: tuple[str, ...] = tuple(SCORES)) -> Table:
-    """One row a tracker, best AUC first; scores in percent.
+def score_table(evaluation: Evaluation, columns: tuple[str, ...] | None = None) -> Table:
+    """One row a tracker, the best by the protocol's first score on top; scores in percent.
 
     Args:
         evaluation: of one dataset.
-        columns: keys of `SCORES`.
+        columns: keys of `SCORES`; None: those of the protocol.
     """
+    columns = columns or evaluation.protocol.columns
     speed = any(tracker.fps is not None for tracker in evaluation.trackers)
     titles = [lookup("score", column, SCORES) for column in columns]
     rows = []
@@ -56,9 +56,8 @@ def per_sequence_table(evaluation: Evaluation) -> Table:
 
 
 def _notes(evaluation: Evaluation) -> tuple[str, ...]:
-    summary = protocol_for(evaluation.rule, evaluation.dataset).summary
     notes = [
-        f"Protocol {evaluation.rule}: {summary}.",
+        f"Protocol {evaluation.rule}: {evaluation.protocol.summary}.",
         f"{evaluation.frames} frames"
         + (f", of which {evaluation.unscored} cannot be scored" if evaluation.unscored else ", all scored")
         + f"; the annotation itself has an AUC of {evaluation.ceiling:.2f}.",

@@ -41,6 +41,7 @@ class Sequence:
         ground_truth: xywh, px, float64 ``[T, 4]``; NaN where the target is not annotated.
         target_visible: bool ``[T]``, or None where the benchmark does not say.
         object_class: e.g. ``"airplane"``, or None.
+        image_size: width and height of the images, px, or None where the benchmark does not say.
         source: the annotation file, named in errors.
     """
 
@@ -50,6 +51,7 @@ class Sequence:
     ground_truth: np.ndarray = field(repr=False)
     target_visible: np.ndarray | None = field(default=None, repr=False)
     object_class: str | None = None
+    image_size: tuple[float, float] | None = None
     source: Path | None = None
 
     def __len__(self) -> int:

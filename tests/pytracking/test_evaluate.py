@@ -70,3 +70,18 @@ def test_a_missing_result_is_named(root: Path, tmp_path: Path, capsys: pytest.Ca
     assert "near has no result of sequence Deer" in capsys.readouterr().err
     assert main([str(tmp_path / "near"), *options, "--allow-missing"]) == 0
     assert "1 sequences without results of every tracker left out: Deer" in capsys.readouterr().out
+
+
+def test_a_table_of_trackers_by_rules(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--dataset", "generated", "--root", str(root), "--out", str(tmp_path / "o")]
+    results = [str(tmp_path / "far"), str(tmp_path / "near")]
+    assert main([*results, *options, "--protocols", "all", "--format", "csv"]) == 0
+    header, *rows = capsys.readouterr().out.splitlines()
+    assert header == "Tracker,pytracking,lasot,otb,uav,got10k,pysot,trackingnet,default"
+    assert [row.split(",")[0] for row in rows] == ["near", "far"]
+    assert main([*results, *options, "--protocols", "otb,got10k"]) == 0
+    printed = capsys.readouterr().out
+    assert "otb: every box with area is scored" in printed
+    assert "0 of 10 frames cannot be scored" in printed
+    assert main([*results, *options, "--protocols", "otb,gotk"]) == 2
+    assert "'got10k'" in capsys.readouterr().err

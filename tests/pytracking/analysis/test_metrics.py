@@ -7,15 +7,18 @@ import pytest
 
 from ebm.exceptions import DomainError, InputError, ShapeError
 from pytracking.analysis.metrics import (
+    CENTRE_THRESHOLDS,
+    NORMALISED_THRESHOLDS,
     OVERLAP_THRESHOLDS,
     centre_error,
-    has_ground_truth,
+    grid_places,
     iou,
     normalised_error,
-    sequence_curves,
-    sequence_errors,
+    overlap_thresholds,
 )
 from pytracking.analysis.protocols import PROTOCOLS, Protocol, protocol_for
+from pytracking.analysis.scoring import sequence_curves, sequence_errors
+from pytracking.analysis.truths import has_ground_truth
 
 INF = math.inf
 TRUTH = np.array(
@@ -89,10 +92,10 @@ def test_the_otb_rule_scores_border_boxes_and_the_first_box_as_saved() -> None:
 
 
 @pytest.mark.parametrize("protocol", ALL_PROTOCOLS, ids=lambda p: p.name)
-def test_the_truth_as_tracker_scores_20_of_21(protocol: Protocol) -> None:
+def test_the_truth_as_tracker_fails_at_the_last_threshold_only(protocol: Protocol) -> None:
     truth = np.array([(5.0, 6, 30, 40), (7, 8, 31, 39), (9, 9, 32, 38)])
     curves = sequence_curves(sequence_errors(truth.copy(), truth, protocol))
-    assert curves.success.tolist() == [1.0] * 20 + [0.0]
+    assert curves.success.tolist() == [1.0] * (protocol.success_thresholds - 1) + [0.0]
     assert curves.precision.tolist() == [1.0] * 51
     assert curves.mean_overlap == 1.0
 
@@ -188,3 +191,17 @@ def test_boxes_beyond_all_pictures_miss_without_a_warning(recwarn: pytest.Warnin
     assert errors.overlap.tolist() == pytest.approx([1, 1, 0, 0], abs=1e-6)
     assert (errors.centre[2:] > 1e8).all()
     assert not recwarn.list
+
+
+@pytest.mark.parametrize(
+    "thresholds",
+    [OVERLAP_THRESHOLDS, overlap_thresholds(101), CENTRE_THRESHOLDS, NORMALISED_THRESHOLDS],
+    ids=["overlap", "overlap of GOT-10k", "centre", "normalised"],
+)
+def test_places_on_a_grid_are_those_of_a_search(thresholds: np.ndarray) -> None:
+    random = np.random.default_rng(0).uniform(-0.1, 1.3, 20_000) * thresholds[-1]
+    beside = [np.nextafter(thresholds, -1), thresholds, np.nextafter(thresholds, 1e9)]
+    odd = np.array([-1.0, 0.0, -0.0, 1e300, math.inf])
+    values = np.concatenate([random, *beside, odd])
+    np.testing.assert_array_equal(grid_places(values, thresholds), np.searchsorted(thresholds, values))
+    assert grid_places(np.array([math.nan]), thresholds)[0] == len(thresholds)
