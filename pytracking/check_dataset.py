@@ -17,14 +17,12 @@ if TYPE_CHECKING:
 
 __all__ = ["check_benchmark", "main"]
 
-_NOT_TRAINED_ON = ("otb", "uav", "nfs")  # LaSOT is checked whole, train and test, by the reader that trains
-
 
 def check_benchmark(name: str, root: Path | None = None, deep: bool = False) -> "Report":
     """Check a benchmark for missing and broken sequences.
 
     Args:
-        name: ``otb``, ``uav`` or ``nfs``.
+        name: one of `BENCHMARKS`.
         root: its folder; None: the configured one.
         deep: decode every image; otherwise the ends of three of each sequence are looked at.
 
@@ -36,7 +34,7 @@ def check_benchmark(name: str, root: Path | None = None, deep: bool = False) -> 
 
     start = time.perf_counter()
     folder = find_root(name, root)
-    layout = BENCHMARKS[name].layout(folder, name)
+    layout = BENCHMARKS[name].open(name, folder)
     findings: list[Finding] = []
     sequences = frames = 0
     for wanted in layout.names():
@@ -94,15 +92,25 @@ def main(argv: List[str] | None = None) -> int:
     from ltr.dataset.tools.command import main as run
 
     options = build_parser().parse_args(argv)
-    if getattr(options, "name", None) not in _NOT_TRAINED_ON:
+    if not _tracked_on(getattr(options, "name", None)):
         return run(argv)
     return run_guarded(lambda: _check(options), "nothing was changed.")
 
 
+def _tracked_on(name: str | None) -> bool:
+    """Whether a name is a benchmark's and no training set's, which is checked whole, tests included."""
+    from ltr.dataset.opening import KINDS
+    from pytracking.evaluation.datasets import ALIASES, BENCHMARKS
+
+    root = name in BENCHMARKS and BENCHMARKS[name].root_key
+    return (bool(root) or name in ALIASES) and name not in KINDS
+
+
 def _check(options: argparse.Namespace) -> int:
     from ltr.dataset.tools.command import show_report
-    from pytracking.evaluation.datasets import find_root
+    from pytracking.evaluation.datasets import benchmark_name, find_root
 
+    options.name = benchmark_name(options.name)
     if options.action != "check" or options.split:
         raise InputError(
             f"{options.name} is tracked on, not trained on: it has no splits and is not packed. 'check' "

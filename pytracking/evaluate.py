@@ -101,7 +101,7 @@ def _run(args: argparse.Namespace) -> int:
     lookup("table format", args.format, FORMATS)
     root = results_root(args.results_root)
     sources = gather_sources(args.results, root)
-    dataset, sequences = open_by_options(args, lambda note: print(note, file=sys.stderr))
+    dataset, sequences = open_by_options(args, lambda note: print(note, file=sys.stderr), images=False)
     out = args.out or _default_folder(dataset)
     _require_apart(out, read_by_dataset(args, dataset), sources)
     if wanted:

@@ -57,9 +57,10 @@ DATASETS: Mapping[str, DatasetInfo] = {
     ),
     "trackingnet": DatasetInfo(
         title="TrackingNet",
-        holds="TRAIN_0/anno and TRAIN_0/frames",
+        holds="TRAIN_0/anno and TRAIN_0/frames; for tests TEST/anno and TEST/frames",
         example="/data/TrackingNet",
         trains=True,
+        tracks=True,
     ),
     "coco": DatasetInfo(
         title="COCO",
@@ -91,8 +92,32 @@ DATASETS: Mapping[str, DatasetInfo] = {
     ),
     "nfs": DatasetInfo(
         title="NFS, 30 fps",
-        holds="sequences/Gymnastics/00001.jpg and anno/nfs_Gymnastics.txt",
+        holds="sequences/Gymnastics/00001.jpg and anno/nfs_Gymnastics.txt, or Gymnastics/30/Gymnastics",
         example="/data/NFS",
+        tracks=True,
+    ),
+    "lasot_extension_subset": DatasetInfo(
+        title="LaSOT extension subset",
+        holds="atv/atv-1/img/00000001.jpg",
+        example="/data/LaSOT_ext",
+        tracks=True,
+    ),
+    "tpl": DatasetInfo(
+        title="TPL (Temple Color 128)", holds="Ball_ce1/img/0001.jpg", example="/data/TPL", tracks=True
+    ),
+    "vot": DatasetInfo(
+        title="VOT2018", holds="ants1/color/00000001.jpg", example="/data/VOT2018", tracks=True
+    ),
+    "got10k_val": DatasetInfo(
+        title="GOT-10k val",
+        holds="list.txt and GOT-10k_Val_000001/",
+        example="/data/GOT-10k/val",
+        tracks=True,
+    ),
+    "got10k_test": DatasetInfo(
+        title="GOT-10k test",
+        holds="list.txt and GOT-10k_Test_000001/",
+        example="/data/GOT-10k/test",
         tracks=True,
     ),
 }

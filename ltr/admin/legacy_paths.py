@@ -26,6 +26,9 @@ LEGACY_FILES: Mapping[str, Mapping[str, str]] = {
         "otb_path": "otb",
         "uav_path": "uav",
         "nfs_path": "nfs",
+        "tpl_path": "tpl",
+        "vot_path": "vot",
+        "lasot_extension_subset_path": "lasot_extension_subset",
         "network_path": "networks",
     },
 }

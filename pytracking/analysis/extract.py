@@ -170,11 +170,14 @@ def evaluate(
 
 
 def _refuse_hidden_truth(sequences: List[Sequence]) -> None:
-    hidden = [sequence.name for sequence in sequences if not has_ground_truth(sequence.ground_truth)]
+    known = BENCHMARKS.get(sequences[0].dataset)
+    server = known.server if known is not None else None
+    hidden = [s.name for s in sequences if server or not has_ground_truth(s.ground_truth)]
     if hidden:
+        scorer = f"the server {server}" if server else "its evaluation server"
         raise InputError(
             f"{hidden[0]} ({len(hidden)} sequences in all) has ground truth on its first frame only, so "
-            "that any tracker would seem perfect; its evaluation server scores the result files."
+            f"that any tracker would seem perfect; {scorer} has the rest, and scores the result files."
         )
 
 

@@ -98,13 +98,15 @@ _ON_GOT10K = replace(
     columns=("ao", "sr50", "sr75", "mao"),
 )
 
+_UAV = replace(_PYTRACKING, nan_truth="invalid", invalid_centre=-1.0)
+_TAGGED_LASOT = replace(_PYTRACKING, short_result="error", hidden_distance=inf)
+
 PROTOCOLS: Mapping[str, Mapping[str, Protocol]] = {
     # rule -> dataset tag -> protocol; the tag "" stands for every other dataset.
     "pytracking": {
         "": _PYTRACKING,
-        "uav": replace(_PYTRACKING, nan_truth="invalid", invalid_centre=-1.0),
-        "lasot": replace(_PYTRACKING, short_result="error", hidden_distance=inf),
-        "generated_lasot": replace(_PYTRACKING, short_result="error", hidden_distance=inf),
+        **dict.fromkeys(("uav", "uav123_10fps", "uav20l"), _UAV),
+        **dict.fromkeys(("lasot", "generated_lasot"), _TAGGED_LASOT),
     },
     "lasot": {"": _LASOT},
     "otb": {"": _PLAIN},

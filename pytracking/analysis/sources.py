@@ -11,7 +11,11 @@ import numpy as np
 from ebm.exceptions import InputError
 from ebm.files import expanded
 from ebm.lookup import unknown_name
+from pytracking.analysis.archives import is_archive
+from pytracking.analysis.result_names import find_result
+from pytracking.analysis.result_trees import result_sets
 from pytracking.evaluation.data import Sequence
+from pytracking.evaluation.places import entry_of
 from pytracking.evaluation.results import ResultFolder, config_hash
 
 __all__ = ["BoxSource", "FirstBoxSource", "FolderSource", "configuration_name", "find_sources"]
@@ -81,11 +85,23 @@ class FirstBoxSource:
 
 @dataclass(frozen=True)
 class FolderSource:
-    """A folder of result files, ours or another toolkit's (``<sequence>.txt``, any separator)."""
+    """A folder of result files, ours or another toolkit's (``<sequence>.txt``, any separator).
+
+    Args:
+        label: name in tables and legends.
+        folder: of the files.
+        remark: see `BoxSource`.
+        end: what follows a sequence's name in those of its files, ``_KCF``.
+        run: of GOT-10k's layout ``SEQUENCE/SEQUENCE_001.txt``, ``_001``.
+        origin: the tracker's place, where an archive was unpacked elsewhere.
+    """
 
     label: str
     folder: ResultFolder
     remark: str = field(default="", compare=False)
+    end: str = ""
+    run: str = ""
+    origin: str = ""
 
     @cached_property
     def tracker(self) -> str:
@@ -96,6 +112,8 @@ class FolderSource:
             return config_hash(
                 **{key: manifest.get(key) for key in ("tracker", "parameter", "params")}, **weights
             )
+        if self.origin:
+            return self.origin
         path = self.folder.path.resolve()
         if "-" in path.name and _RUN.fullmatch(path.name.rpartition("-")[0]):
             return str(path.with_name(configuration_name(path)))
@@ -103,7 +121,7 @@ class FolderSource:
 
     def place(self, sequence: Sequence) -> str:
         """The result file."""
-        return str(self.folder.file(self._name(sequence)))
+        return str(self._file(sequence) or self.folder.path / f"{sequence.name}{self.end}.txt")
 
     def made_elsewhere(self, sequence: Sequence) -> bool:
         """Whether the result's record carries the fingerprint of other data."""
@@ -111,21 +129,23 @@ class FolderSource:
 
     def has(self, sequence: Sequence) -> bool:
         """Whether the folder holds a box file of this sequence."""
-        return self.folder.file(self._name(sequence)).is_file()
+        return self._file(sequence) is not None
 
-    def _name(self, sequence: Sequence) -> str:
-        """The name its file goes by: other toolkits leave the tag of ``uav_bike1`` out."""
-        bare = sequence.name.removeprefix(f"{sequence.dataset}_")
-        there = bare != sequence.name and self.folder.file(bare).is_file()
-        return bare if there and not self.folder.file(sequence.name).is_file() else sequence.name
+    def _file(self, sequence: Sequence) -> Path | None:
+        """The file of a sequence, by any of the names that toolkits have for it."""
+        if not self.run:
+            return find_result(self.folder.path, sequence, self.end)
+        inside = entry_of(self.folder.path, sequence.name)
+        return find_result(inside, sequence, self.run) if inside is not None else None
 
     def boxes(self, sequence: Sequence) -> np.ndarray:
         """The saved boxes, xywh, px, ``[T, 4]``, read-only; read once for all rules that score them."""
-        name = self._name(sequence)
-        if name not in self._read:
-            self._read[name] = self.folder.boxes(name)
-            self._read[name].setflags(write=False)
-        return self._read[name]
+        if sequence.name not in self._read:
+            file = self._file(sequence)
+            boxes = self.folder.boxes(sequence.name) if file is None else self.folder.boxes_of(file)
+            boxes.setflags(write=False)
+            self._read[sequence.name] = boxes
+        return self._read[sequence.name]
 
     @cached_property
     def _read(self) -> dict[str, np.ndarray]:
@@ -144,11 +164,12 @@ def find_sources(wanted: str, results_root: Path) -> list[BoxSource]:
 
     Args:
         wanted: ``first_box``; ``TRACKER/PARAM`` or ``TRACKER/PARAM-HASH`` under the results root (all runs;
-            of several configurations the newest); a folder; or any of these after ``LABEL=``.
+            of several configurations the newest); a folder or archive, of one tracker or several; or any of
+            these after ``LABEL=``.
         results_root: where the runner writes.
 
     Raises:
-        InputError: if the label is empty.
+        InputError: if the label is empty, or a folder or archive cannot be read.
         UnknownNameError: with the nearest names there are results of.
     """
     label, equals, rest = wanted.partition("=")
@@ -159,13 +180,14 @@ def find_sources(wanted: str, results_root: Path) -> list[BoxSource]:
     if place == "first_box":
         return [FirstBoxSource(label if equals else "first_box")]
     folder = expanded(place)
-    if folder.is_dir() and not _is_under_root(place, results_root):
-        return [FolderSource(label if equals else folder.name, ResultFolder(folder))]
+    if (folder.is_dir() or is_archive(folder)) and not _is_under_root(place, results_root):
+        return _foreign(folder, label if equals else "")
     matches, remark = _chosen(place, results_root)
     if not matches:
-        runs = _runs_of(folder)
-        if runs:
-            return [FolderSource(label if equals else folder.name, ResultFolder(run)) for run in runs]
+        for near, name in ((folder, folder.name), (results_root / place, place)):
+            runs = [near] if near.is_dir() else _runs_of(near)  # PyTracking's own tree
+            if runs:
+                return [FolderSource(label if equals else name, ResultFolder(run)) for run in runs]
         raise unknown_name(
             "results",
             place,
@@ -173,6 +195,31 @@ def find_sources(wanted: str, results_root: Path) -> list[BoxSource]:
             f"Results are looked for in {results_root}; a folder of result files may be named instead.",
         )
     return [FolderSource(label if equals else place, ResultFolder(match), remark) for match in matches]
+
+
+def _foreign(path: Path, label: str) -> list[BoxSource]:
+    """The trackers of a folder or archive; all by one name if the user gave one."""
+    if path.is_dir() and not any(path.iterdir()):
+        return [FolderSource(label or path.name, ResultFolder(path))]
+    sets = result_sets(path)
+    names = {_without_run(Path(item.label)).name for item in sets}
+    if label and len(names) > 1:
+        raise InputError(
+            f"{path} holds the trackers {', '.join(sorted(names))}, which are not one under the name "
+            f"{label!r}; name it without the label, or name one of its folders."
+        )
+    archive = str(path.resolve()) if is_archive(path) else ""
+    return [
+        FolderSource(
+            label or (name if item.folder != path else item.label),
+            ResultFolder(item.folder),
+            end=item.end,
+            run=item.run,
+            origin=f"{archive}:{name}" if archive or item.end or item.run else "",
+        )
+        for item in sets
+        for name in [_without_run(Path(item.label)).name]
+    ]
 
 
 def _without_run(path: Path) -> Path:

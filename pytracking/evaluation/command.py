@@ -44,8 +44,10 @@ def add_dataset_options(parser: argparse.ArgumentParser, *, sequences: bool = Tr
         "--dataset_name",
         dest="dataset",
         metavar="NAME",
-        help="otb, lasot, uav, nfs, generated, generated_lasot or folder (videos of your own in OTB's "
-        "layout, below --root); with none configured, generated is taken",
+        help="otb, otb50, lasot, lasot_extension_subset, uav, uav123_10fps, uav20l, nfs, tpl, tpl_nootb, "
+        "vot, got10k_val, got10k_test, trackingnet, generated, generated_lasot, folder (videos of your own "
+        "in OTB's layout, below --root) or table (--root is a CSV file, or JSON as of COCO); with none "
+        "configured, generated is taken",
     )
     group.add_argument("--root", type=local_path, metavar="DIR", help="folder of the dataset")
     if sequences:
@@ -184,12 +186,15 @@ def _names_of(options: list[str] | None) -> list[str] | None:
     return [name for name in names if name] or None
 
 
-def open_by_options(args: argparse.Namespace, say: Callable[[str], None]) -> "tuple[str, list[Sequence]]":
+def open_by_options(
+    args: argparse.Namespace, say: Callable[[str], None], *, images: bool = True
+) -> "tuple[str, list[Sequence]]":
     """The name of the data set that `add_dataset_options` chose, and its sequences.
 
     Args:
         args: what was parsed.
         say: told which data set is taken where none was named.
+        images: whether the images must be there; what scores results needs annotations alone.
 
     Raises:
         InputError, UnknownNameError: as `open_dataset`.
@@ -204,6 +209,7 @@ def open_by_options(args: argparse.Namespace, say: Callable[[str], None]) -> "tu
         args.root,
         sequences=_names_of(args.sequence),
         allow_missing=args.allow_missing,
+        images=images,
         scale=args.scale,
         tell=tell,
     )

@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Callable, Mapping
 from collections.abc import Sequence as Names
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -11,17 +11,20 @@ from ebm.exceptions import InputError, UnknownNameError
 from ebm.files import expanded
 from ebm.lookup import lookup
 from ltr.admin.environment import configured_datasets, require_dataset_root, workspace
-from pytracking.evaluation.benchmarks import (
-    FolderLayout,
-    LaSOTLayout,
-    Layout,
-    OTBLayout,
-    TableLayout,
-    generated_index,
-)
+from pytracking.evaluation.benchmarks import FolderLayout, Layout, generated_index
 from pytracking.evaluation.data import Sequence, find_by_name, plain_name
+from pytracking.evaluation.listed_layouts import Got10kLayout, OwnLayout, TrackingNetLayout
+from pytracking.evaluation.table_layout import TableLayout
 
-__all__ = ["BENCHMARKS", "Benchmark", "choose_dataset", "find_root", "open_dataset"]
+__all__ = [
+    "ALIASES",
+    "BENCHMARKS",
+    "Benchmark",
+    "benchmark_name",
+    "choose_dataset",
+    "find_root",
+    "open_dataset",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,22 +33,89 @@ class Benchmark:
 
     title: str
     size: int | None = None  # sequences of the whole benchmark, where that is fixed
-    layout: Callable[[Path, str], Layout]
+    layout: Callable[..., Layout]  # of root, name, whether images must be there, and `options`
+    options: Mapping[str, str] = field(default_factory=dict)
     root_key: str | None = None  # entry of paths.toml; None for sets that are generated on demand
     generated_layout: str | None = None
+    server: str | None = None  # what scores it, where it keeps its ground truth to itself
+
+    def open(self, name: str, root: Path, *, images: bool = True) -> Layout:
+        """The benchmark at a root.
+
+        Args:
+            name: the tag of its sequences.
+            root: its folder.
+            images: whether the images must be there; what scores results needs annotations alone.
+        """
+        return self.layout(root, name, images=images, **self.options)
+
+
+def _table(title: str, size: int, kind: str, root_key: str) -> Benchmark:
+    """A benchmark that is a table, at the places of a kind."""
+    return Benchmark(title=title, size=size, layout=TableLayout, options={"kind": kind}, root_key=root_key)
 
 
 BENCHMARKS: Mapping[str, Benchmark] = {
-    "otb": Benchmark(title="OTB-100", size=100, layout=OTBLayout, root_key="otb"),
-    "lasot": Benchmark(title="LaSOT test", size=280, layout=LaSOTLayout, root_key="lasot"),
-    "uav": Benchmark(title="UAV123", size=123, layout=TableLayout, root_key="uav"),
-    "nfs": Benchmark(title="NFS, 30 fps", size=100, layout=TableLayout, root_key="nfs"),
-    "generated": Benchmark(title="Generated test set", layout=OTBLayout, generated_layout="otb"),
+    "otb": _table("OTB-100", 100, "otb", "otb"),
+    "otb50": _table("OTB-50", 50, "otb", "otb"),
+    "lasot": _table("LaSOT test", 280, "lasot", "lasot"),
+    "lasot_extension_subset": _table("LaSOT extension subset", 150, "lasot", "lasot_extension_subset"),
+    "uav": _table("UAV123", 123, "uav", "uav"),
+    "uav123_10fps": _table("UAV123, 10 fps", 123, "uav123_10fps", "uav"),
+    "uav20l": _table("UAV20L", 20, "uav20l", "uav"),
+    "nfs": _table("NFS, 30 fps", 100, "nfs", "nfs"),
+    "tpl": _table("TPL (Temple Color 128)", 129, "tpl", "tpl"),
+    "tpl_nootb": _table("TPL without OTB's sequences", 85, "tpl", "tpl"),
+    "vot": _table("VOT2018, bounding boxes", 60, "vot", "vot"),
+    "got10k_val": Benchmark(
+        title="GOT-10k val", size=180, layout=Got10kLayout, options={"split": "val"}, root_key="got10k_val"
+    ),
+    "got10k_test": Benchmark(
+        title="GOT-10k test",
+        size=180,
+        layout=Got10kLayout,
+        options={"split": "test"},
+        root_key="got10k_test",
+        server="http://got-10k.aitestunion.com",
+    ),
+    "trackingnet": Benchmark(
+        title="TrackingNet test",
+        size=511,
+        layout=TrackingNetLayout,
+        root_key="trackingnet",
+        server="https://tracking-net.org",
+    ),
+    "generated": Benchmark(
+        title="Generated test set", layout=TableLayout, options={"kind": "otb"}, generated_layout="otb"
+    ),
     "generated_lasot": Benchmark(
-        title="Generated test set, LaSOT layout", layout=LaSOTLayout, generated_layout="lasot"
+        title="Generated test set, LaSOT layout",
+        layout=TableLayout,
+        options={"kind": "lasot"},
+        generated_layout="lasot",
     ),
     "folder": Benchmark(title="videos of your own, in OTB's layout", layout=FolderLayout),
+    "table": Benchmark(title="videos of your own, in a CSV or JSON table", layout=OwnLayout),
 }
+ALIASES: Mapping[str, str] = {
+    "otb100": "otb",
+    "uav123": "uav",
+    "nfs30": "nfs",
+    "lasot_ext": "lasot_extension_subset",
+    "vot2018": "vot",
+    "trackingnet_test": "trackingnet",
+}
+
+
+def benchmark_name(name: str) -> str:
+    """The key of `BENCHMARKS` that a name means: itself, or what it is an alias of.
+
+    Raises:
+        UnknownNameError: if there is no such dataset.
+    """
+    known = ALIASES.get(name, name)
+    lookup("dataset", known, BENCHMARKS)
+    return known
 
 
 def choose_dataset(name: str | None) -> tuple[str, str | None]:
@@ -59,8 +129,7 @@ def choose_dataset(name: str | None) -> tuple[str, str | None]:
         InputError: if none is named although benchmarks are configured.
     """
     if name is not None:
-        lookup("dataset", name, BENCHMARKS)
-        return name, None
+        return benchmark_name(name), None
     configured = [key for key in configured_datasets() if key in BENCHMARKS]
     if configured:
         choices = ", ".join([*configured, "generated"])
@@ -74,6 +143,7 @@ def open_dataset(
     *,
     sequences: Names[str] | None = None,
     allow_missing: bool = False,
+    images: bool = True,
     scale: str = "demo",
     progress: bool = True,
     tell: Callable[[str], None] = warnings.warn,
@@ -87,6 +157,7 @@ def open_dataset(
         sequences: names, positions in the list or patterns (``davis_*``) to open; all where left out.
         allow_missing: open what a root holds although other sequences of the benchmark are absent or
             cannot be read.
+        images: whether the images must be there; what scores results needs annotations alone.
         scale: size of a generated set: ``tiny``, ``short``, ``demo`` or ``full``.
         progress: show a bar while a set is generated.
         tell: takes a sentence on the sequences that are there but left out because they cannot be read.
@@ -95,9 +166,10 @@ def open_dataset(
         UnknownNameError: if there is no such dataset or sequence, with the nearest names.
         InputError: if no root is set, the root lacks sequences, or a sequence cannot be used.
     """
-    benchmark = lookup("dataset", name, BENCHMARKS)
+    name = benchmark_name(name)
+    benchmark = BENCHMARKS[name]
     folder = find_root(name, root, scale=scale, progress=progress)
-    layout = benchmark.layout(folder, name)
+    layout = benchmark.open(name, folder, images=images)
     if sequences:
         chosen = [found for wanted in sequences for found in _select(wanted, layout.names(), name)]
         return [layout.read(found) for found in dict.fromkeys(chosen)]
@@ -131,12 +203,12 @@ def find_root(
     Raises:
         InputError: if the folder does not exist or nothing says where it is.
     """
-    benchmark = lookup("dataset", name, BENCHMARKS)
+    benchmark = BENCHMARKS[benchmark_name(name)]
     if benchmark.root_key is not None:
         return require_dataset_root(benchmark.root_key, root)
     if root is not None:
         folder = expanded(root)
-        if not folder.is_dir():
+        if not folder.is_dir() and not (name == "table" and folder.is_file()):
             instead = "; leave it out to have the set generated" if benchmark.generated_layout else ""
             raise InputError(f"--root {folder} is no folder{instead}.")
         return folder
@@ -177,7 +249,8 @@ def _present(layout: Layout, folder: Path, benchmark: Benchmark, allow_missing: 
     if names and not missing:
         return names
     if len(missing) == len(names):
-        what = "lists no sequences" if not names else f"holds none of the {len(names)} sequences"
+        whole = len(names) or benchmark.size
+        what = f"holds none of the {whole} sequences" if whole else "lists no sequences"
         raise InputError(
             f"{folder} {what} of {benchmark.title}; point --root at the folder that contains "
             f"{names[0] if names else 'them'}."

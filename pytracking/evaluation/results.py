@@ -21,8 +21,8 @@ from ebm.exceptions import InputError
 from ebm.files import write_atomic
 from ebm.integrity.checksums import sha256_of
 from ebm.integrity.json_files import read_sealed_json, sealed_text
-from ltr.dataset.annotations import read_boxes
 from pytracking.evaluation.data import Sequence, plain_name
+from pytracking.evaluation.result_files import read_result
 
 __all__ = [
     "ResultFolder",
@@ -132,8 +132,12 @@ class ResultFolder:
         path = self.file(sequence)
         if not path.is_file():
             raise InputError(f"No result {path}; run the tracker on sequence {sequence} first.")
+        return self.boxes_of(path)
+
+    def boxes_of(self, path: Path) -> np.ndarray:
+        """The boxes of one of its files, as `boxes`."""
         self._require_unchanged(path, self._info(path.stem))
-        return read_boxes(path)
+        return read_result(path)
 
     def _info(self, sequence: str) -> dict[str, Any]:
         """What is on record about a result; empty for results from elsewhere.

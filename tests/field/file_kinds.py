@@ -28,11 +28,11 @@ from ltr.dataset.base import generated_sequences
 from ltr.dataset.generated.layouts import write_index
 from ltr.dataset.opening import detect_kind
 from ltr.dataset.packing import pack_dataset
-from pytracking.evaluation.benchmarks import OTBLayout, generated_index
+from pytracking.evaluation.benchmarks import generated_index
 from pytracking.evaluation.results import ResultFolder, SequenceResult
 from tests.ebm.tasks.toy1d.conftest import made_up, tiny_job
 from tests.ltr.layouts import write_lasot
-from tests.pytracking.evaluation.tiny import write_otb
+from tests.pytracking.evaluation.tiny import otb_layout, write_otb
 
 __all__ = ["KINDS", "FileKind", "same"]
 
@@ -157,7 +157,7 @@ def _write_study(folder: Path) -> None:
 
 def _sequence(folder: Path) -> Any:
     root = folder / "otb"
-    return OTBLayout(root if root.is_dir() else write_otb(root, {"Walking": 4})).read("Walking")
+    return otb_layout(root if root.is_dir() else write_otb(root, {"Walking": 4})).read("Walking")
 
 
 def _write_results(folder: Path) -> None:

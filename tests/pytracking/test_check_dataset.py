@@ -9,9 +9,9 @@ from ebm.exceptions import InputError
 from ltr.admin.environment import DATASETS
 from ltr.dataset.opening import KINDS
 from pytracking.cli import main
-from pytracking.evaluation.benchmarks import official_table
 from pytracking.evaluation.command import add_dataset_options
 from pytracking.evaluation.datasets import BENCHMARKS, open_dataset
+from pytracking.evaluation.places import official_table
 from tests.pytracking.evaluation.tiny import boxes_of, draw_frames, write_otb
 
 

@@ -79,7 +79,9 @@ def _add_place(*actions: argparse.ArgumentParser) -> None:
     for action in actions:
         action.add_argument(
             "name",
-            help="lasot, got10k, trackingnet, coco, imagenetvid, folder:PATH, a path; checked: otb, uav, nfs",
+            help="lasot, got10k, trackingnet, coco, imagenetvid, folder:PATH, a path; checked: otb, otb50, "
+            "uav, uav123_10fps, uav20l, nfs, lasot_extension_subset, tpl, tpl_nootb, vot, got10k_val, "
+            "got10k_test, trackingnet_test",
         )
         action.add_argument(
             "--root", type=local_path, metavar="DIR", help="where it lies (default: as configured)"

@@ -12,7 +12,6 @@ import numpy as np
 from ltr.data.video import VideoDataset
 from ltr.dataset import LaSOT
 from ltr.dataset.opening import open_path
-from pytracking.evaluation.benchmarks import OTBLayout
 from tests.field.fuzz import oracles
 from tests.field.fuzz.damage import JSON, TEXT
 from tests.field.fuzz.target import Target
@@ -25,7 +24,7 @@ from tests.ltr.layouts import (
     write_rows,
     write_trackingnet,
 )
-from tests.pytracking.evaluation.tiny import write_otb
+from tests.pytracking.evaluation.tiny import otb_layout, write_otb
 
 __all__ = ["FRAMES", "ROWS", "TARGETS", "opened"]
 
@@ -180,7 +179,7 @@ def _judge_vid(folder: Path, found: _Sequences, _: Any, __: str) -> str:
 
 
 def _read_otb(folder: Path) -> _Sequences:
-    sequence = OTBLayout(folder).read("Walking")
+    sequence = otb_layout(folder).read("Walking")
     return {"Walking": (sequence.ground_truth, np.isfinite(sequence.ground_truth).all(axis=1))}
 
 

@@ -11,9 +11,8 @@ from ltr.dataset.opening import detect_kind, open_path
 from ltr.dataset.own_folders import FolderVideos
 from ltr.dataset.subfolders import links_back, subfolders
 from ltr.dataset.tools.layouts import check_dataset
-from pytracking.evaluation.benchmarks import OTBLayout
 from tests.ltr.layouts import write_got10k, write_lasot, write_trackingnet
-from tests.pytracking.evaluation.tiny import write_otb
+from tests.pytracking.evaluation.tiny import otb_layout, write_otb
 
 
 def add_strangers(root: Path) -> None:
@@ -73,4 +72,4 @@ def test_two_folders_that_differ_in_capitals_are_not_chosen_between(tmp_path: Pa
     root = write_otb(tmp_path / "otb", {"deer": 3}, generated=False)
     (root / "DEER").mkdir()
     with pytest.raises(InputError, match="holds DEER and deer; which is Deer"):
-        OTBLayout(root).read("Deer")
+        otb_layout(root).read("Deer")

@@ -6,8 +6,8 @@ import pytest
 
 from ltr.dataset.annotations import read_boxes, read_flags
 from pytracking.analysis.sources import FolderSource
-from pytracking.evaluation.benchmarks import official_table
 from pytracking.evaluation.data import Sequence, plain_name
+from pytracking.evaluation.places import official_table
 from pytracking.evaluation.results import ResultFolder
 from tests.pytracking.analysis.image_free import without_images
 

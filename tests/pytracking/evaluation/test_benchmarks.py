@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from ebm.exceptions import InputError
-from pytracking.evaluation.benchmarks import LaSOTLayout, OTBLayout, official_table
+from pytracking.evaluation.places import official_table
+from pytracking.evaluation.table_layout import TableLayout
 from tests.pytracking.evaluation.tiny import boxes_of, write_lasot, write_otb
 
 
@@ -42,7 +43,7 @@ def test_the_official_tables_are_complete() -> None:
     ],
 )
 def test_real_otb(test_data: Path, name: str, frames: int, first: tuple | None, last: str) -> None:
-    sequence = OTBLayout(test_data / "otb").read(name)
+    sequence = TableLayout(test_data / "otb", "otb", "otb").read(name)
     assert len(sequence) == frames == len(sequence.ground_truth)
     assert sequence.frames[-1].name == last
     assert all(frame.is_file() for frame in sequence.frames)
@@ -51,14 +52,14 @@ def test_real_otb(test_data: Path, name: str, frames: int, first: tuple | None, 
 
 
 def test_the_two_targets_of_jogging_differ(test_data: Path) -> None:
-    layout = OTBLayout(test_data / "otb")
+    layout = TableLayout(test_data / "otb", "otb", "otb")
     one, two = layout.read("Jogging_1"), layout.read("Jogging_2")
     assert one.frames == two.frames
     assert not np.array_equal(one.ground_truth, two.ground_truth)
 
 
 def test_generated_otb_lists_its_own_sequences(otb: Path) -> None:
-    layout = OTBLayout(otb, "generated")
+    layout = TableLayout(otb, "generated", "otb")
     assert layout.names() == ["Walking", "Deer"]
     sequence = layout.read("Walking")
     assert sequence.dataset == "generated"
@@ -68,12 +69,12 @@ def test_generated_otb_lists_its_own_sequences(otb: Path) -> None:
 def test_folders_and_files_are_found_whatever_their_case(otb: Path) -> None:
     (otb / "Deer").rename(otb / "deer")
     (otb / "deer/groundtruth_rect.txt").rename(otb / "deer/GroundTruth_rect.txt")
-    assert len(OTBLayout(otb).read("Deer")) == 4
+    assert len(TableLayout(otb, "otb", "otb").read("Deer")) == 4
 
 
 def test_david_starts_at_frame_300_and_tiger1_at_its_sixth_row(tmp_path: Path) -> None:
     write_otb(tmp_path, {"Tiger1": 354}, generated=False)
-    sequence = OTBLayout(tmp_path).read("Tiger1")
+    sequence = TableLayout(tmp_path, "otb", "otb").read("Tiger1")
     assert len(sequence) == 349
     assert sequence.frames[0].name == "0006.jpg"
     np.testing.assert_allclose(sequence.init_box, boxes_of(354)[5])
@@ -82,14 +83,14 @@ def test_david_starts_at_frame_300_and_tiger1_at_its_sixth_row(tmp_path: Path) -
 def test_a_missing_frame_is_named(otb: Path) -> None:
     (otb / "Walking/img/0003.jpg").unlink()
     with pytest.raises(InputError, match=r"Walking.*frame 0003 .*1 missing"):
-        OTBLayout(otb).read("Walking")
+        TableLayout(otb, "otb", "otb").read("Walking")
 
 
 @pytest.mark.parametrize("rows", [3, 7])
 def test_rows_that_do_not_match_the_frames(otb: Path, rows: int) -> None:
     np.savetxt(otb / "Walking/groundtruth_rect.txt", boxes_of(rows), delimiter=",")
     with pytest.raises(InputError, match=rf"groundtruth_rect.txt .*Walking.*: {rows} annotation rows.* 5 fr"):
-        OTBLayout(otb).read("Walking")
+        TableLayout(otb, "otb", "otb").read("Walking")
 
 
 @pytest.mark.parametrize("first", ["nan,nan,nan,nan", "4,8,0,10", "4,8,12,-1"])
@@ -97,7 +98,7 @@ def test_an_initial_box_that_is_none(otb: Path, first: str) -> None:
     file = otb / "Walking/groundtruth_rect.txt"
     file.write_text("\n".join([first, *file.read_text().splitlines()[1:]]) + "\n")
     with pytest.raises(InputError, match=r"groundtruth_rect.txt .*Walking.*first box.*0001.jpg.*Correct"):
-        OTBLayout(otb).read("Walking")
+        TableLayout(otb, "otb", "otb").read("Walking")
 
 
 @pytest.mark.parametrize("gone", ["img", "groundtruth_rect.txt"])
@@ -108,11 +109,11 @@ def test_a_missing_part_is_named(otb: Path, gone: str) -> None:
     else:
         path.unlink()
     with pytest.raises(InputError, match=rf"Walking/{gone} is missing .*Walking"):
-        OTBLayout(otb).read("Walking")
+        TableLayout(otb, "otb", "otb").read("Walking")
 
 
 def test_lasot_knows_class_and_visibility(lasot: Path) -> None:
-    sequence = LaSOTLayout(lasot).read("cat-1")
+    sequence = TableLayout(lasot, "lasot", "lasot").read("cat-1")
     assert sequence.object_class == "cat"
     assert sequence.target_visible is not None
     assert sequence.target_visible.tolist() == [True] * 4 + [False]
@@ -121,23 +122,23 @@ def test_lasot_knows_class_and_visibility(lasot: Path) -> None:
 
 def test_lasot_without_class_folders(lasot: Path) -> None:
     (lasot / "cat/cat-20").rename(lasot / "cat-20")
-    assert len(LaSOTLayout(lasot).read("cat-20")) == 4
+    assert len(TableLayout(lasot, "lasot", "lasot").read("cat-20")) == 4
 
 
 @pytest.mark.parametrize("rows", [4, 6])
 def test_lasot_rows_that_do_not_match_the_frames(lasot: Path, rows: int) -> None:
     np.savetxt(lasot / "cat/cat-1/groundtruth.txt", boxes_of(rows), delimiter=",")
     with pytest.raises(InputError, match=rf"groundtruth.txt .*cat-1.*: {rows} annotation rows for 5 frames"):
-        LaSOTLayout(lasot).read("cat-1")
+        TableLayout(lasot, "lasot", "lasot").read("cat-1")
 
 
 def test_lasot_flags_of_another_length(lasot: Path) -> None:
     (lasot / "cat/cat-1/out_of_view.txt").write_text("0,0,1\n")
     with pytest.raises(InputError, match=r"out_of_view.txt .*cat-1.*: 3 flags for 5"):
-        LaSOTLayout(lasot).read("cat-1")
+        TableLayout(lasot, "lasot", "lasot").read("cat-1")
 
 
 def test_a_damaged_index_of_a_generated_set(otb: Path) -> None:
     (otb / "generated.json").write_text('{"sequences": 3}')
     with pytest.raises(InputError, match=r"generated.json does not list"):
-        OTBLayout(otb).names()
+        TableLayout(otb, "otb", "otb").names()

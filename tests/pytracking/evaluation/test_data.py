@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from ebm.exceptions import InputError, UnknownNameError
-from pytracking.evaluation.benchmarks import official_table
 from pytracking.evaluation.data import (
     Sequence,
     check_frames,
@@ -17,6 +16,7 @@ from pytracking.evaluation.data import (
     plain_name,
     sequence_digest,
 )
+from pytracking.evaluation.places import official_table
 from tests.pytracking.evaluation.tiny import boxes_of, draw_frames
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from ebm.exceptions import InputError, UnknownNameError
-from pytracking.evaluation.benchmarks import official_table
 from pytracking.evaluation.datasets import choose_dataset, find_root, open_dataset
+from pytracking.evaluation.places import official_table
 from tests.pytracking.evaluation.tiny import write_lasot, write_otb
 
 

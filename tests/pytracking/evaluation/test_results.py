@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from ebm.exceptions import InputError
-from pytracking.evaluation.benchmarks import OTBLayout
 from pytracking.evaluation.data import Sequence
 from pytracking.evaluation.results import (
     ResultFolder,
@@ -17,12 +16,12 @@ from pytracking.evaluation.results import (
     plain_value,
     write_atomic,
 )
-from tests.pytracking.evaluation.tiny import write_otb
+from tests.pytracking.evaluation.tiny import otb_layout, write_otb
 
 
 @pytest.fixture
 def sequence(tmp_path: Path) -> Sequence:
-    return OTBLayout(write_otb(tmp_path / "otb", {"Walking": 5})).read("Walking")
+    return otb_layout(write_otb(tmp_path / "otb", {"Walking": 5})).read("Walking")
 
 
 @pytest.fixture
@@ -146,7 +145,7 @@ def test_two_files_that_may_be_one_sequences_result_are_not_chosen_between(tmp_p
 
 def test_a_result_made_on_other_data_says_so(tmp_path: Path, folder: ResultFolder) -> None:
     here, there = (
-        OTBLayout(write_otb(tmp_path / root, {"Walking": frames})).read("Walking")
+        otb_layout(write_otb(tmp_path / root, {"Walking": frames})).read("Walking")
         for root, frames in (("here", 5), ("there", 6))
     )
     folder.write(here, result_of(here))

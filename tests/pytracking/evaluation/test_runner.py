@@ -10,7 +10,6 @@ import torch
 from ebm.exceptions import DomainError, InputError, NumericalError
 from ltr.admin.checkpoint_io import network_fields, write_checkpoint
 from ltr.models.tracking.dimpnet import dimpnet_small
-from pytracking.evaluation.benchmarks import OTBLayout
 from pytracking.evaluation.data import Sequence
 from pytracking.evaluation.results import ResultFolder
 from pytracking.evaluation.runner import SequenceRunner, track_sequence
@@ -18,7 +17,7 @@ from pytracking.evaluation.running import run_dataset
 from pytracking.evaluation.spec import TrackerSpec, make_spec
 from pytracking.tracker.base import Flag, Tracked
 from pytracking.tracker.first_box import FirstBox
-from tests.pytracking.evaluation.tiny import write_otb
+from tests.pytracking.evaluation.tiny import otb_layout, write_otb
 
 LENGTHS = {"a": 6, "b": 5, "c": 4}
 
@@ -41,7 +40,7 @@ def spec(checkpoint: Path) -> TrackerSpec:
 @pytest.fixture
 def sequences(tmp_path: Path) -> list[Sequence]:
     root = write_otb(tmp_path / "otb", LENGTHS)
-    return [OTBLayout(root, "generated").read(name) for name in LENGTHS]
+    return [otb_layout(root, "generated").read(name) for name in LENGTHS]
 
 
 def saved(folder: Path, name: str) -> np.ndarray:

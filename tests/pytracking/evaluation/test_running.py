@@ -12,15 +12,14 @@ import numpy as np
 import pytest
 
 from ebm.exceptions import InputError
-from pytracking.demo import untrained
-from pytracking.evaluation.benchmarks import OTBLayout
+from pytracking.demo.scratch import untrained
 from pytracking.evaluation.data import Sequence
 from pytracking.evaluation.results import ResultFolder
 from pytracking.evaluation.running import run_dataset
 from pytracking.evaluation.spec import TrackerSpec, make_spec
 from pytracking.tracker.base import Tracked
 from pytracking.tracker.first_box import FirstBox
-from tests.pytracking.evaluation.tiny import write_otb
+from tests.pytracking.evaluation.tiny import otb_layout, write_otb
 
 LENGTHS = {f"s{number}": 4 + number for number in range(6)}
 
@@ -52,7 +51,7 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def sequences(root: Path) -> list[Sequence]:
-    layout = OTBLayout(root, "generated")
+    layout = otb_layout(root, "generated")
     return [layout.read(name) for name in LENGTHS]
 
 
@@ -326,7 +325,7 @@ def test_results_made_on_another_root_are_not_replaced(
 ) -> None:
     first = run_dataset(sequences, spec, results_root=tmp_path / "r", progress=False)
     before = (first.folder / "s1.txt").read_bytes()
-    other = OTBLayout(write_otb(tmp_path / "other", {"s1": 9}), "generated").read("s1")
+    other = otb_layout(write_otb(tmp_path / "other", {"s1": 9}), "generated").read("s1")
     with pytest.raises(InputError, match="1 of these sequences .*first s1.*--results.*--rerun"):
         run_dataset([other], spec, results_root=tmp_path / "r", progress=False)
     assert (first.folder / "s1.txt").read_bytes() == before

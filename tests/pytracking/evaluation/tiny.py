@@ -7,7 +7,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-__all__ = ["boxes_of", "draw_frames", "write_lasot", "write_otb"]
+from pytracking.evaluation.table_layout import TableLayout
+
+__all__ = ["boxes_of", "draw_frames", "otb_layout", "write_lasot", "write_otb"]
+
+
+def otb_layout(root: Path, tag: str = "otb") -> TableLayout:
+    """A folder in OTB's layout."""
+    return TableLayout(root, tag, "otb")
 
 
 def boxes_of(frames: int, start: float = 4.0) -> np.ndarray:
