@@ -33,8 +33,11 @@ _EXAMPLES = """examples:
   python pytracking/evaluate.py ATOM=downloads/ATOM --dataset uav --protocols all
   python pytracking/evaluate.py ours=dimp/nce_plus ATOM=downloads/ATOM --dataset otb --out figures
 
-RESULTS is first_box, TRACKER/PARAM (all its runs, averaged), TRACKER/PARAM-HASH, or a folder with a file
-<sequence>.txt of boxes for every sequence (DIR for the runs DIR_000, DIR_001 ... of PyTracking, averaged).
+  ebmtrack evaluate diff A B, import RESULTS, check: see 'ebmtrack evaluate diff --help' and so on
+
+RESULTS is first_box, TRACKER/PARAM (all its runs, averaged), TRACKER/PARAM-HASH, or a folder or archive (zip,
+tar) with a file <sequence>.txt of boxes for every sequence, in the layout of PyTracking (DIR for the runs
+DIR_000, DIR_001 ..., averaged), got10k, pysot, LaSOT, OTB or UAV123 (.mat too); of several trackers all.
 LABEL= before it sets the name in tables and legends; two folders of one name get longer names by themselves.
 Results with too few or too many rows, or that start far from the initial box, are named below the table."""
 
@@ -85,7 +88,12 @@ def main(argv: List[str] | None = None) -> int:
 
     Returns: 0, 2 for unusable input, 130 after Ctrl-C.
     """
-    return run_command(build_parser(), _run, argv, interrupted="nothing was changed.")
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments[:1] and arguments[0] in ("diff", "import", "check"):
+        from pytracking.evaluate_more import main as more
+
+        return more(arguments)
+    return run_command(build_parser(), _run, arguments, interrupted="nothing was changed.")
 
 
 def _run(args: argparse.Namespace) -> int:

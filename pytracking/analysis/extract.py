@@ -17,7 +17,7 @@ from pytracking.analysis.truths import Annotation, Truths, has_ground_truth
 from pytracking.evaluation.data import Sequence, check_names
 from pytracking.evaluation.datasets import BENCHMARKS
 
-__all__ = ["Evaluation", "evaluate", "shared_sequences"]
+__all__ = ["Evaluation", "annotation_of", "ceiling_of", "evaluate", "shared_sequences"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,7 +152,7 @@ def evaluate(
     _refuse_hidden_truth(sequences)
     used, left_out = shared_sequences(sequences, sources, allow_missing)
     protocol = protocol_for(rule, used[0].dataset)
-    truths = Truths([_annotation(sequence) for sequence in used], protocol)
+    truths = Truths([annotation_of(sequence) for sequence in used], protocol)
     return Evaluation(
         dataset=used[0].dataset,
         rule=rule,
@@ -164,7 +164,7 @@ def evaluate(
         ),
         frames=len(truths.sequence),
         unscored=len(truths.odd),
-        ceiling=_ceiling(truths),
+        ceiling=ceiling_of(truths),
         chosen=tuple(dict.fromkeys(source.remark for source in sources if source.remark)),
     )
 
@@ -210,12 +210,13 @@ def shared_sequences(
     return used, list(missing)
 
 
-def _annotation(sequence: Sequence, source: str = "") -> Annotation:
+def annotation_of(sequence: Sequence) -> Annotation:
+    """What a sequence is scored against."""
     return Annotation(
         sequence.ground_truth,
         sequence.target_visible,
         sequence.image_size,
-        source or f"{sequence.source or sequence.name}",
+        f"{sequence.source or sequence.name}",
     )
 
 
@@ -254,7 +255,7 @@ def _curves(
     return track_curves(track_errors(boxes, truths, places))
 
 
-def _ceiling(truths: Truths) -> float:
+def ceiling_of(truths: Truths) -> float:
     """The score in percent by success (AO or AUC) of the annotation taken as a tracker."""
     boxes = []
     for item in truths.annotations:
