@@ -11,7 +11,7 @@ from ebm.exceptions import InputError
 from ebm.integrity.json_files import read_sealed_json
 from ltr.data.listing import own_names
 from ltr.dataset.annotations import read_boxes
-from pytracking.evaluation.data import Sequence, check_sequence, numbered_images
+from pytracking.evaluation.data import NumberedFrames, Sequence, check_sequence, numbered_images
 
 __all__ = [
     "GENERATED_INDEX",
@@ -77,7 +77,7 @@ class FolderLayout:
         annotation = self.root / name / "groundtruth_rect.txt"
         boxes, images = read_boxes(annotation), self.root / name / "img"
         if not self.images and not images.is_dir():
-            frames = tuple(images / f"{number:08d}.jpg" for number in range(1, len(boxes) + 1))
+            frames = NumberedFrames(images, 1, len(boxes))
             return check_sequence(Sequence(name, self.tag, frames, boxes, source=annotation))
         return cut_sequence(name, self.tag, images, annotation, boxes, row)
 

@@ -4,9 +4,11 @@ import hashlib
 import os
 import re
 from collections.abc import Iterable, Mapping
+from collections.abc import Sequence as List
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import overload
 
 import numpy as np
 
@@ -16,6 +18,7 @@ from ltr.data.listing import image_names
 
 __all__ = [
     "RESULT_SUFFIXES",
+    "NumberedFrames",
     "Sequence",
     "check_frames",
     "check_names",
@@ -28,6 +31,37 @@ __all__ = [
 ]
 
 RESULT_SUFFIXES = ("_time", "_scores", "_error", "_info")  # of the files beside a sequence's boxes
+
+
+@dataclass(frozen=True)
+class NumberedFrames(List[Path]):
+    """The image files ``FOLDER/00000001.jpg`` ... as a sequence whose paths are made when asked for.
+
+    Args:
+        folder: of the images.
+        first: number of the first.
+        count: how many there are.
+        pattern: of their names.
+    """
+
+    folder: Path
+    first: int
+    count: int
+    pattern: str = "%08d.jpg"
+
+    def __len__(self) -> int:
+        return self.count
+
+    @overload
+    def __getitem__(self, index: int) -> Path: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Path, ...]: ...
+
+    def __getitem__(self, index: int | slice) -> Path | tuple[Path, ...]:
+        if isinstance(index, slice):
+            return tuple(self[number] for number in range(*index.indices(self.count)))
+        return self.folder / (self.pattern % (self.first + range(self.count)[index]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +81,7 @@ class Sequence:
 
     name: str
     dataset: str
-    frames: tuple[Path, ...] = field(repr=False)
+    frames: List[Path] = field(repr=False)
     ground_truth: np.ndarray = field(repr=False)
     target_visible: np.ndarray | None = field(default=None, repr=False)
     object_class: str | None = None

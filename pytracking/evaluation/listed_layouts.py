@@ -3,6 +3,7 @@
 import configparser
 import os
 import re
+from collections.abc import Sequence as Frames
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,14 +15,9 @@ from ltr.data.listing import natural_key, own_names
 from ltr.data.video import VideoDataset
 from ltr.dataset.annotations import read_boxes, read_levels, read_text
 from pytracking.evaluation.benchmarks import generated_index
-from pytracking.evaluation.data import Sequence, check_sequence, numbered_images
+from pytracking.evaluation.data import NumberedFrames, Sequence, check_sequence, numbered_images
 
 __all__ = ["Got10kLayout", "OwnLayout", "TrackingNetLayout"]
-
-
-def _alone(boxes: np.ndarray, images: Path, first: int) -> tuple[Path, ...]:
-    """The frames of a sequence whose images are not looked for."""
-    return tuple(images / f"{number:08d}.jpg" for number in range(first, first + len(boxes)))
 
 
 def _filled(boxes: np.ndarray, frames: int) -> np.ndarray:
@@ -73,7 +69,7 @@ class Got10kLayout:
             raise InputError(f"{folder} holds no images (sequence {name}); unpack this sequence again.")
         if found and (self.split == "test" or len(boxes) == 1):
             boxes = _filled(boxes, len(found))
-        frames = tuple(found.values()) or _alone(boxes, folder, 1)
+        frames = tuple(found.values()) or NumberedFrames(folder, 1, len(boxes))
         meta = _meta(folder / "meta_info.ini")
         sequence = Sequence(
             name,
@@ -154,10 +150,10 @@ class TrackingNetLayout:
         boxes = read_boxes(annotation)
         if images.is_dir() or self.images:
             found = numbered_images(images)
-            frames = tuple(found.values())
+            frames: Frames[Path] = tuple(found.values())
             boxes = boxes if len(boxes) == len(frames) else _filled(boxes, len(frames))
         else:
-            frames = _alone(boxes, images, 0)
+            frames = NumberedFrames(images, 0, len(boxes), "%d.jpg")
         return check_sequence(Sequence(name, self.tag, frames, boxes, source=annotation))
 
 

@@ -112,12 +112,17 @@ class ResultFolder:
         return counts == {len(sequence)} and info.get("digest") == sequence.digest
 
     def made_on_other_data(self, sequence: Sequence) -> bool:
-        """Whether the record of a result carries the fingerprint of other images or another annotation."""
+        """Whether the record of a result carries the fingerprint of other images or another annotation.
+
+        Not where there are no images to take it of.
+        """
         try:
             info = self._info(sequence.name)
         except InputError:  # a damaged record says nothing
             return False
-        return info.get("digest") not in (None, sequence.digest)
+        if info.get("digest") is None or not sequence.frames[0].exists():
+            return False
+        return bool(info["digest"] != sequence.digest)
 
     def discard(self, sequence: Sequence) -> None:
         """Remove the box file of a result that is not to be used again."""

@@ -11,7 +11,7 @@ from ebm.exceptions import InputError
 from ltr.dataset.annotations import read_flags
 from pytracking.evaluation.annotation_formats import FORMATS
 from pytracking.evaluation.benchmarks import cut_sequence, generated_index
-from pytracking.evaluation.data import Sequence, check_sequence, numbered_images
+from pytracking.evaluation.data import NumberedFrames, Sequence, check_sequence, numbered_images
 from pytracking.evaluation.places import Place, entry_of, official_table, places_of, required_entry
 
 __all__ = ["TableLayout"]
@@ -120,8 +120,8 @@ class TableLayout:
                 f"{annotation} (sequence {name}): {len(boxes)} annotation rows for the {end - start + 1} "
                 f"frames {start} to {end} of the benchmark's table; is it of another version of the data set?"
             )
-        frames = [Path(f"{number:08d}.jpg") for number in range(start + omit, start + len(boxes))]
-        return Sequence(name, self.tag, tuple(frames), boxes[omit:], source=annotation)
+        frames = NumberedFrames(self.root / name, start + omit, len(boxes) - omit)
+        return Sequence(name, self.tag, frames, boxes[omit:], source=annotation)
 
 
 def _thinned(boxes: np.ndarray, every: int, row: dict) -> np.ndarray:
@@ -148,8 +148,7 @@ def _numbered(
             f"{annotation} (sequence {name}): {rows} annotation rows for {count} frames in {images}; "
             "rows or images are missing, unpack this sequence again."
         )
-    frames = tuple(images / (pattern % number) for number in range(1, rows + 1))
-    return Sequence(name, tag, frames, boxes, source=annotation)
+    return Sequence(name, tag, NumberedFrames(images, 1, rows, pattern), boxes, source=annotation)
 
 
 def _flags(path: Path, name: str, rows: int) -> np.ndarray:
