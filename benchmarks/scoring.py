@@ -1,9 +1,9 @@
-"""Scoring five trackers on the LaSOT test set against a plain loop over frames, and finding 100,000 results.
+"""Scoring five trackers on LaSOT test against a plain loop over frames, and finding 100,000 results.
 
-Annotations and the results of two trackers are those of EBMTRACK_TEST_DATA; three more are the annotation with
-noise. Cold: every text file is read and parsed. Warm: the parsed arrays are in memory. The loop computes the
-same three measures and their rates frame by frame, in pure Python, on every tenth sequence of one tracker; it
-must give the same figures there, and its time is scaled by the number of frames. Processor time throughout.
+Annotations and the results of two trackers are those of EBMTRACK_TEST_DATA; three more are the annotation
+with noise. Cold: every text file is read and parsed. Warm: the parsed arrays are in memory. The loop
+computes the same three measures and their rates frame by frame, in pure Python, on every tenth sequence of
+one tracker; it must give the same figures there, and its time is scaled by the frames. Processor time.
 
     EBMTRACK_TEST_DATA=.../data python benchmarks/scoring.py
 """

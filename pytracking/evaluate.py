@@ -23,6 +23,7 @@ with script_imports(__name__):
 if TYPE_CHECKING:
     from pytracking.analysis.extract import Evaluation
     from pytracking.analysis.sources import BoxSource
+    from pytracking.analysis.tables import Table
     from pytracking.evaluation.data import Sequence
 
 __all__ = ["build_parser", "main"]
@@ -68,6 +69,14 @@ def build_parser() -> argparse.ArgumentParser:
         default="text",
         help="of the printed table: text, markdown, latex or csv (default: %(default)s)",
     )
+    parser.add_argument(
+        "--long-term",
+        action="store_true",
+        help="also print F-score, precision and recall over the confidences saved beside the boxes",
+    )
+    parser.add_argument(
+        "--published", action="store_true", help="add rows of what papers print for the dataset, marked so"
+    )
     parser.add_argument("--per-sequence", action="store_true", help="also print a row for each sequence")
     parser.add_argument(
         "--out",
@@ -101,6 +110,7 @@ def _run(args: argparse.Namespace) -> int:
     from pytracking.analysis.extract import evaluate
     from pytracking.analysis.gathering import gather_sources
     from pytracking.analysis.protocols import protocol_for
+    from pytracking.analysis.published import with_published
     from pytracking.analysis.rules_table import chosen_rules, evaluate_by_rules, rules_table
     from pytracking.analysis.tables import FORMATS, format_table, per_sequence_table, score_table
 
@@ -117,15 +127,30 @@ def _run(args: argparse.Namespace) -> int:
         print(format_table(rules_table(found), args.format))
         return 0
     evaluation = evaluate(sequences, sources, rule=args.protocol, allow_missing=args.allow_missing)
-    print(format_table(score_table(evaluation), args.format))
+    table = score_table(evaluation)
+    print(format_table(with_published(table, evaluation) if args.published else table, args.format))
     if args.format == "text":
         print(_other_rules(sequences, sources, evaluation.rule, args.allow_missing))
     for remark in evaluation.remarks if args.format == "csv" else ():  # a table without notes
         tell(remark)
+    if args.long_term:
+        print(f"\n{format_table(_long_term(evaluation, sequences, sources), args.format)}")
     if args.per_sequence:
         print(f"\n{format_table(per_sequence_table(evaluation), args.format)}")
     _save(evaluation, out, args.format)
     return 0
+
+
+def _long_term(evaluation: "Evaluation", sequences: "List[Sequence]", sources: "List[BoxSource]") -> "Table":
+    """F-score, precision and recall of every run that has files."""
+    from pytracking.analysis.long_term import long_term_of, long_term_table
+    from pytracking.analysis.sources import FolderSource
+
+    names = set(evaluation.sequences)
+    used = [sequence for sequence in sequences if sequence.name in names]
+    runs = [source for source in sources if isinstance(source, FolderSource)]
+    found = [(run.label, long_term_of(used, run, evaluation.rule)) for run in runs]
+    return long_term_table(evaluation.title, found)
 
 
 def _save(evaluation: "Evaluation", out: Path, style: str) -> None:

@@ -21,6 +21,7 @@ SUMMARIES = {  # kind -> what is said of the sequences that have it
     "long": "more rows than frames (the last rows are left out)",
     "far": "a first row far from the initial box (another video's result, or other frames?)",
     "empty": "boxes without area",
+    "broken": "rows that are no boxes (NaN, or a negative size)",
     "other data": "been made on other images or another annotation than these",
 }
 
@@ -61,6 +62,10 @@ def irregularities(boxes: np.ndarray, sequence: Sequence, protocol: Protocol) ->
                 "far", sequence.name, f"{_show(first)} for {_show(initial)}{_reading(boxes, sequence)}"
             )
         )
+    if not (np.isfinite(boxes.sum()) and boxes[:, 2:].min() >= 0):
+        broken = int((~np.isfinite(boxes).all(axis=1) | (boxes[:, 2:] < 0).any(axis=1)).sum())
+        done = {"previous": "repeat the box before", "miss": "fail", "error": "are refused"}
+        found.append(Irregularity("broken", sequence.name, f"{broken} {done[protocol.broken_box]}"))
     if not boxes[1:, 2:].all():
         empty = int((boxes[1:, 2:] == 0).any(axis=1).sum())
         done = "repeat the box before" if protocol.empty_box == "previous" else "fail"
@@ -73,6 +78,10 @@ def _reading(boxes: np.ndarray, sequence: Sequence) -> str:
     first, initial = boxes[0], sequence.init_box
     if not far_from(np.concatenate([first[:2], first[2:] - first[:2]]), initial):
         return ", which reads like corners x1,y1,x2,y2"
+    if not far_from(first[[1, 0, 3, 2]], initial):
+        return ", which reads like y,x,h,w: columns are swapped"
+    if not far_from(first[[2, 3, 0, 1]], initial):
+        return ", which reads like w,h,x,y: columns are swapped"
     extra = len(boxes) - len(sequence)
     if extra > 0 and not far_from(boxes[extra], initial):
         return f"; row {extra + 1} fits: the first {extra} rows are of frames that the benchmark leaves out"

@@ -16,6 +16,7 @@ from pytracking.analysis.result_names import find_result
 from pytracking.analysis.result_trees import result_sets
 from pytracking.evaluation.data import Sequence
 from pytracking.evaluation.places import entry_of
+from pytracking.evaluation.result_files import read_confidences
 from pytracking.evaluation.results import ResultFolder, config_hash
 
 __all__ = ["BoxSource", "FirstBoxSource", "FolderSource", "configuration_name", "find_sources"]
@@ -150,6 +151,11 @@ class FolderSource:
     @cached_property
     def _read(self) -> dict[str, np.ndarray]:
         return {}
+
+    def confidences(self, sequence: Sequence) -> np.ndarray | None:
+        """How sure the tracker is that the target is there, ``[T]``; None unless saved for every frame."""
+        file = self._file(sequence)
+        return None if file is None else read_confidences(file, len(sequence))
 
     def fps(self, sequence: Sequence) -> float | None:
         """Frames over the summed times, initialisation included; None unless there is one for every frame."""

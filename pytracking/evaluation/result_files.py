@@ -10,7 +10,7 @@ from ebm.exceptions import InputError
 from ebm.extras import explain_missing
 from pytracking.evaluation.annotation_formats import read_polygons
 
-__all__ = ["RESULT_FILES", "read_result"]
+__all__ = ["RESULT_FILES", "read_confidences", "read_result"]
 
 RESULT_FILES = (".txt", ".csv", ".mat")
 
@@ -27,6 +27,24 @@ def read_result(path: Path) -> np.ndarray:
         MissingPackageError: if it is a ``.mat`` file and SciPy is not installed.
     """
     return _read_mat(path) if path.suffix.lower() == ".mat" else read_polygons(path)
+
+
+def read_confidences(path: Path, frames: int) -> np.ndarray | None:
+    """How sure a tracker is that the target is there, ``[T]``, from the file beside its boxes.
+
+    Args:
+        path: the file of the boxes.
+        frames: T; PyTracking leaves a single number of ATOM and DiMP, which says nothing.
+    """
+    for suffix in ("_object_presence_scores", "_scores", "_confidence"):
+        file = path.with_name(f"{path.stem}{suffix}.txt")
+        if file.is_file():
+            try:
+                scores = np.loadtxt(file, usecols=0, ndmin=1)
+            except ValueError:
+                return None
+            return scores if len(scores) == frames and np.isfinite(scores).all() else None
+    return None
 
 
 def _read_mat(path: Path) -> np.ndarray:

@@ -36,6 +36,9 @@ def test_every_kind_is_told_with_its_numbers() -> None:
     gaps = boxes_of(10)
     gaps[[3, 4, 9], 2] = 0
     assert kinds(gaps) == {"empty": "3 repeat the box before"}
+    broken = boxes_of(10)
+    broken[4], broken[5, 2] = np.nan, -1
+    assert kinds(broken) == {"broken": "2 are refused"}
 
 
 def test_corners_and_uncut_rows_are_recognised() -> None:
@@ -44,6 +47,9 @@ def test_corners_and_uncut_rows_are_recognised() -> None:
     sequence = without_images("a", "otb", boxes_of(10, start=100.0))
     [far] = irregularities(corners, sequence, RULE)
     assert far.detail.endswith("reads like corners x1,y1,x2,y2")
+    for order, words in (([1, 0, 3, 2], "y,x,h,w"), ([2, 3, 0, 1], "w,h,x,y")):
+        [far] = irregularities(boxes_of(10, start=100.0)[:, order], sequence, RULE)
+        assert far.detail.endswith(f"reads like {words}: columns are swapped")
     uncut = np.concatenate([boxes_of(5) + (300, 0, 0, 0), boxes_of(10)])
     assert kinds(uncut)["far"].endswith(
         "row 6 fits: the first 5 rows are of frames that the benchmark leaves out"

@@ -27,10 +27,11 @@ def test_otb100_auc(
     assert not evaluation.left_out
 
 
-def test_the_pytracking_rule_on_lasot_is_the_official_one(
-    lasot280: list[Sequence], lasot_results: list[FolderSource]
+@pytest.mark.parametrize("rule", ["pytracking", "lasot", "pysot"])
+def test_lasot_by_the_rules_that_let_absent_frames_fail(
+    lasot280: list[Sequence], lasot_results: list[FolderSource], rule: str
 ) -> None:
-    evaluation = evaluate(lasot280, lasot_results)
+    evaluation = evaluate(lasot280, lasot_results, rule=rule)
     got = {
         tracker.label: [round(tracker.score(s).mean, 2) for s in ("auc", "precision", "norm_precision")]
         for tracker in evaluation.trackers
@@ -38,17 +39,33 @@ def test_the_pytracking_rule_on_lasot_is_the_official_one(
     assert got == {"ATOM": [51.43, 50.54, 57.68], "SiamBAN": [51.43, 52.07, 59.84]}
 
 
-def test_the_otb_rule_on_uav123_at_10_fps(
-    uav123_10fps: list[Sequence], uav_results: list[FolderSource]
+@pytest.mark.parametrize("rule", ["default", "got10k", "trackingnet"])
+def test_lasot_by_the_rules_that_leave_absent_frames_out(
+    lasot280: list[Sequence], lasot_results: list[FolderSource], rule: str
 ) -> None:
-    evaluation = evaluate(uav123_10fps, uav_results, rule="otb")
+    evaluation = evaluate(lasot280, lasot_results, rule=rule)
+    assert round(evaluation.trackers[0].score("auc").mean, 2) == 52.60
+    assert 18346 <= evaluation.unscored <= 18349  # got10k scores three boxes without area
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        ("otb", {"AutoTrack": [47.72, 67.14], "KCF": [26.45, 40.62]}),  # NaN frames fail, and are hits
+        ("default", {"AutoTrack": [48.20, 65.40], "KCF": [26.71, 38.56]}),  # NaN frames left out
+    ],
+)
+def test_uav123_at_10_fps(
+    uav123_10fps: list[Sequence], uav_results: list[FolderSource], rule: str, expected: dict[str, list]
+) -> None:
+    evaluation = evaluate(uav123_10fps, uav_results, rule=rule)
     got = {
         tracker.label: [round(tracker.score(name).mean, 2) for name in ("auc", "precision")]
         for tracker in evaluation.trackers
     }
-    assert got["AutoTrack"] == [47.72, 67.14]
-    assert got["KCF"] == [26.45, 40.62]
+    assert got == expected
     assert len(evaluation.sequences) == 123
+    assert evaluation.unscored == 853
 
 
 def test_every_published_tracker_beats_the_first_box(
