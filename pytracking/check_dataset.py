@@ -102,8 +102,9 @@ def _tracked_on(name: str | None) -> bool:
     from ltr.dataset.opening import KINDS
     from pytracking.evaluation.datasets import ALIASES, BENCHMARKS
 
-    root = name in BENCHMARKS and BENCHMARKS[name].root_key
-    return (bool(root) or name in ALIASES) and name not in KINDS
+    if name is None or name in KINDS:
+        return False
+    return name in ALIASES or (name in BENCHMARKS and BENCHMARKS[name].root_key is not None)
 
 
 def _check(options: argparse.Namespace) -> int:

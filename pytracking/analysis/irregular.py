@@ -14,6 +14,7 @@ __all__ = ["SUMMARIES", "Irregularity", "far_from", "irregularities", "summary_o
 
 _NEAR_OVERLAP = 0.5  # IoU of the first row with the initial box
 _NEAR_PIXELS = 2.0  # and what counting from 0 or 1, or rounding, may add to each number
+_BROKEN = {"previous": "repeat the box before", "miss": "fail", "error": "are refused"}
 _SHOWN = 5  # sequences named for each kind
 
 SUMMARIES = {  # kind -> what is said of the sequences that have it
@@ -64,8 +65,7 @@ def irregularities(boxes: np.ndarray, sequence: Sequence, protocol: Protocol) ->
         )
     if not (np.isfinite(boxes.sum()) and boxes[:, 2:].min() >= 0):
         broken = int((~np.isfinite(boxes).all(axis=1) | (boxes[:, 2:] < 0).any(axis=1)).sum())
-        done = {"previous": "repeat the box before", "miss": "fail", "error": "are refused"}
-        found.append(Irregularity("broken", sequence.name, f"{broken} {done[protocol.broken_box]}"))
+        found.append(Irregularity("broken", sequence.name, f"{broken} {_BROKEN[protocol.broken_box]}"))
     if not boxes[1:, 2:].all():
         empty = int((boxes[1:, 2:] == 0).any(axis=1).sum())
         done = "repeat the box before" if protocol.empty_box == "previous" else "fail"

@@ -18,7 +18,7 @@ _BESIDE = (*RESULT_SUFFIXES, "_object_presence_scores", "_all_boxes", "_all_scor
 
 def result_stems(entries: Iterable[str]) -> dict[str, str]:
     """File names that may be results of sequences, by their stems; times and scores beside them left out."""
-    found = {}
+    found: dict[str, str] = {}
     for entry in entries:
         stem, dot, suffix = entry.rpartition(".")
         boxes = f"{dot}{suffix}".lower() in RESULT_FILES and not stem.endswith(_BESIDE)

@@ -26,11 +26,9 @@ def read_polygons(file: Path) -> np.ndarray:
     Raises:
         InputError: if it is neither.
     """
-    text = read_text(file, "annotation file")
-    first = text[: text.find("\n")] if "\n" in text else text
-    if len(fields_of(first)) in (0, 4):
+    if _fields_of_first_line(file) in (0, 4):
         return read_boxes(file)
-    lines = text.replace(",", " ").replace(";", " ").rstrip().splitlines()
+    lines = read_text(file, "annotation file").replace(",", " ").replace(";", " ").rstrip().splitlines()
     try:
         rows = np.loadtxt(lines, ndmin=2, comments=None, dtype=np.float64)
     except ValueError as error:
@@ -38,6 +36,15 @@ def read_polygons(file: Path) -> np.ndarray:
     if rows.shape[1] % 2 or rows.shape[1] < 6:
         raise InputError(f"{file}: {rows.shape[1]} numbers a line are neither a box nor a polygon.")
     return bounding_boxes(rows)
+
+
+def _fields_of_first_line(file: Path) -> int:
+    """How many numbers a file starts with; 4 where it cannot be read, which `read_boxes` explains."""
+    try:
+        with file.open(encoding="utf-8-sig") as stream:
+            return len(fields_of(stream.readline(4096)))
+    except (OSError, UnicodeDecodeError):
+        return 4
 
 
 def read_vatic(file: Path) -> np.ndarray:

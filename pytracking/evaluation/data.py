@@ -40,17 +40,17 @@ class NumberedFrames(List[Path]):
     Args:
         folder: of the images.
         first: number of the first.
-        count: how many there are.
+        length: how many there are.
         pattern: of their names.
     """
 
     folder: Path
     first: int
-    count: int
+    length: int
     pattern: str = "%08d.jpg"
 
     def __len__(self) -> int:
-        return self.count
+        return self.length
 
     @overload
     def __getitem__(self, index: int) -> Path: ...
@@ -60,8 +60,8 @@ class NumberedFrames(List[Path]):
 
     def __getitem__(self, index: int | slice) -> Path | tuple[Path, ...]:
         if isinstance(index, slice):
-            return tuple(self[number] for number in range(*index.indices(self.count)))
-        return self.folder / (self.pattern % (self.first + range(self.count)[index]))
+            return tuple(self[number] for number in range(*index.indices(self.length)))
+        return self.folder / (self.pattern % (self.first + range(self.length)[index]))
 
 
 @dataclass(frozen=True, eq=False)
