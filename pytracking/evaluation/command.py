@@ -156,7 +156,9 @@ def add_running_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--protocol",
         default="pytracking",
-        help="rule of the evaluation: pytracking or otb (default: %(default)s)",
+        metavar="RULE",
+        help="of the evaluation: pytracking, lasot, otb, uav, got10k, pysot, trackingnet or default "
+        "(default: %(default)s)",
     )
 
 

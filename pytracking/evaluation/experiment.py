@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from ebm.exceptions import InputError
-from ebm.lookup import lookup, unknown_name
+from ebm.lookup import unknown_name
 
 __all__ = [
     "Experiment",
@@ -75,11 +75,9 @@ def get_dataset(*names: str) -> list[str]:
     Raises:
         UnknownNameError: naming the nearest ones.
     """
-    from pytracking.evaluation.datasets import BENCHMARKS
+    from pytracking.evaluation.datasets import benchmark_name
 
-    for name in names:
-        lookup("dataset", name, BENCHMARKS)
-    return list(names)
+    return [benchmark_name(name) for name in names]
 
 
 def parse_tracker(text: str) -> Tracker:

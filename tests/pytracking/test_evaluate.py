@@ -85,3 +85,16 @@ def test_a_table_of_trackers_by_rules(root: Path, tmp_path: Path, capsys: pytest
     assert "0 of 10 frames cannot be scored" in printed
     assert main([*results, *options, "--protocols", "otb,gotk"]) == 2
     assert "'got10k'" in capsys.readouterr().err
+
+
+def test_long_term_and_published_rows_on_request(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--dataset", "generated", "--root", str(root), "--out", str(tmp_path / "o")]
+    words = [str(tmp_path / "near"), "first_box", "--long-term", "--published", "--format", "markdown"]
+    assert main([*words, *options]) == 0
+    printed = capsys.readouterr().out
+    assert "No published figures are on record" in printed
+    table = printed.partition("long-term**")[2]
+    assert "| near | 9" in table
+    assert "first_box" not in table  # it has no files
