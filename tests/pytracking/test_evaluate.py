@@ -96,5 +96,5 @@ def test_long_term_and_published_rows_on_request(
     printed = capsys.readouterr().out
     assert "No published figures are on record" in printed
     table = printed.partition("long-term**")[2]
-    assert "| near | 9" in table
+    assert "| near | 87.69 | 87.69 | 87.69 | - |" in table
     assert "first_box" not in table  # it has no files
