@@ -28,7 +28,7 @@ def gather_sources(
         InputError: if two different trackers were given one label, or one result is named twice.
         UnknownNameError: as `find_sources`.
     """
-    there = {source.folder.path.resolve() for source in own}
+    there = {_folder(source) for source in own}
     words = list(words)
     found = [[s for s in find_sources(word, results_root) if _folder(s) not in there] for word in words]
     owners: dict[str, set[int]] = defaultdict(set)  # folded label -> the words that go by it; -1: own
@@ -45,8 +45,11 @@ def gather_sources(
     return gathered
 
 
-def _folder(source: BoxSource) -> Path | None:
-    return source.folder.path.resolve() if isinstance(source, FolderSource) else None
+def _folder(source: BoxSource) -> tuple[Path, str, str] | None:
+    """Where the files of a source are; several trackers or runs may share a folder."""
+    if not isinstance(source, FolderSource):
+        return None
+    return source.folder.path.resolve(), source.end, source.run
 
 
 def _refuse_again(sources: Iterable[BoxSource], earlier: Iterable[BoxSource]) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from ebm.exceptions import EBMError, InputError
+from pytracking.analysis.gathering import gather_sources
 from pytracking.analysis.result_names import trackers_in
 from pytracking.analysis.result_trees import result_sets
 from pytracking.analysis.sources import FolderSource, find_sources
@@ -151,6 +152,20 @@ def test_results_of_got10k_by_run(tmp_path: Path) -> None:
     sequence = without_images(names[1], "got10k_val", BOXES)
     np.testing.assert_allclose(found[2].boxes(sequence), BOXES + 3)
     assert not found[0].has(without_images("GOT-10k_Val_000003", "got10k_val", BOXES))
+
+
+def test_what_shares_a_folder_is_gathered(tmp_path: Path) -> None:
+    for run in (1, 2):
+        for name in ("a", "b"):
+            (tmp_path / "SiamFC" / name).mkdir(parents=True, exist_ok=True)
+            (tmp_path / "SiamFC" / name / f"{name}_{run:03d}.txt").write_text(lines())
+    for tracker in ("KCF", "ECO"):
+        written(tmp_path / "flat", ("bike1", "bird1_1"), f"_{tracker}.txt")
+    words = [str(tmp_path / "SiamFC"), str(tmp_path / "flat")]
+    found = gather_sources(words, tmp_path / "none")
+    assert [source.label for source in found] == ["SiamFC", "SiamFC", "ECO", "KCF"]
+    with pytest.raises(InputError, match="is named twice"):
+        gather_sources([*words, words[0]], tmp_path / "none")
 
 
 def zipped(path: Path, members: dict[str, str]) -> Path:
