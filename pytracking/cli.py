@@ -56,6 +56,13 @@ COMMANDS: dict[str, Command] = {
         "measure whether a density over boxes is honest, or a network's thresholds and steps",
     ),
     "evaluate": Command("pytracking.evaluate", "tables and plots from results that trackers have left"),
+    "pack": Command(
+        "pytracking.leaderboards.pack_command", "write the archive that a leaderboard's server takes"
+    ),
+    "validate": Command(
+        "pytracking.leaderboards.validate_command",
+        "say what a leaderboard's server would reject in an archive",
+    ),
     "generate": Command("ltr.dataset.generated.command", "write generated videos, or a contact sheet"),
     "dataset": Command(
         "pytracking.check_dataset", "check a data set by name, pack it, or convert annotations"
