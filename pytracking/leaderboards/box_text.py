@@ -21,11 +21,11 @@ def parse_boxes(
     rows, found = _table(where, data, 4, "a box is four numbers x,y,w,h in pixels")
     if rows is None:
         return None, found
-    bad: np.ndarray = (~np.isfinite(rows)).any(axis=1)
+    bad = np.asarray((~np.isfinite(rows)).any(axis=1))
     if bad.any():
         found.append(Finding("not-finite", where, f"line {_first(bad)} holds NaN or infinity{_count(bad)}."))
         return None, found
-    flat: np.ndarray = (rows[:, 2:] <= 0).any(axis=1)
+    flat = np.asarray((rows[:, 2:] <= 0).any(axis=1))
     if flat.any():
         box = ",".join(f"{value:g}" for value in rows[flat][0])
         what = f"line {_first(flat)} is {box}: width and height must be above 0{_count(flat)}."
