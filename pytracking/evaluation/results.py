@@ -10,7 +10,9 @@ import hashlib
 import json
 import os
 import re
+import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +34,9 @@ __all__ = [
     "write_atomic",
     "write_json",
 ]
+
+
+_MINUTE = 60.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,6 +128,16 @@ class ResultFolder:
         if info.get("digest") is None or not sequence.frames[0].exists():
             return False
         return bool(info["digest"] != sequence.digest)
+
+    def sweep(self) -> None:
+        """Remove what a killed process had half written; files of the last minute may be in the making."""
+        for path in self.path.glob(".*.tmp") if self.path.is_dir() else ():
+            with suppress(OSError):  # another run may be sweeping too
+                if (
+                    re.fullmatch(r"\..+\.\d+\.tmp", path.name)
+                    and time.time() - path.stat().st_mtime > _MINUTE
+                ):
+                    path.unlink()
 
     def discard(self, sequence: Sequence) -> None:
         """Remove the box file of a result that is not to be used again."""

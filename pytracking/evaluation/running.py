@@ -95,6 +95,7 @@ def run_dataset(
         _refuse_other_data(folder, sequences)
     reused = [] if rerun else [sequence for sequence in sequences if folder.is_finished(sequence)]
     todo = [sequence for sequence in sequences if sequence not in reused]
+    folder.sweep()
     parallel = workers > 1 and len(todo) > 1
     _record(folder, spec, device, sequences, workers if parallel else 0)
     bar = Progress(sum(map(len, todo)), len(todo), shown=progress and bool(todo))

@@ -1,5 +1,6 @@
 """Result files: exact, atomic, recognised only when complete."""
 
+import os
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -199,3 +200,14 @@ def test_a_damaged_manifest_is_named(tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text("{")
     with pytest.raises(InputError, match=r"manifest.json is damaged"):
         ResultFolder(tmp_path).manifest()
+
+
+def test_what_a_killed_process_left_is_swept_after_a_minute(tmp_path: Path) -> None:
+    old, new, other = (tmp_path / name for name in (".a.txt.123.tmp", ".b.txt.123.tmp", ".c.tmp"))
+    for path in (old, new, other):
+        path.touch()
+    os.utime(old, (0, 0))
+    os.utime(other, (0, 0))
+    ResultFolder(tmp_path).sweep()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".b.txt.123.tmp", ".c.tmp"]
+    ResultFolder(tmp_path / "none").sweep()
