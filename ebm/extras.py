@@ -27,6 +27,7 @@ EXTRA_OF = {  # module -> the extra that brings it
     "vot": "vot-toolkit",
     "visdom": "viz",
     "matplot2tikz": "tikz",
+    "plotly": "report",
     **dict.fromkeys(("onnx", "onnxruntime", "onnxscript"), "onnx"),
     "skpro": "skpro",
     "timm": "timm",

@@ -32,6 +32,7 @@ _EXAMPLES = """examples:
   python pytracking/evaluate.py dimp/nce_plus first_box --dataset generated
   python pytracking/evaluate.py dimp/nce_plus dimp/kld_is --dataset lasot --per-sequence
   python pytracking/evaluate.py ATOM=downloads/ATOM --dataset uav --protocols all
+  python pytracking/evaluate.py dimp/nce_plus dimp/kld_is --dataset otb --page
   python pytracking/evaluate.py ours=dimp/nce_plus ATOM=downloads/ATOM --dataset otb --out figures
 
   ebmtrack evaluate diff A B, import RESULTS, check: see 'ebmtrack evaluate diff --help' and so on
@@ -84,6 +85,23 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="folder of the report (default: reports/<dataset> in the workspace)",
     )
+    parser.add_argument(
+        "--page",
+        action="store_true",
+        help="also write page.html: sequences to sort, overlap over time, boxes played back (needs plotly)",
+    )
+    parser.add_argument(
+        "--page-megabytes",
+        type=float,
+        default=14.0,
+        metavar="MB",
+        help="size of the page, at most; pictures of frames take what is left (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--link-frames",
+        action="store_true",
+        help="have the page load the data set's own image files, on this machine alone",
+    )
     parser.add_argument("--results-root", type=local_path, metavar="DIR", help="where results are looked for")
     add_dataset_options(parser)
     return parser
@@ -109,6 +127,7 @@ def _run(args: argparse.Namespace) -> int:
     from ebm.lookup import lookup
     from pytracking.analysis.extract import evaluate
     from pytracking.analysis.gathering import gather_sources
+    from pytracking.analysis.manifests import manifest_differences
     from pytracking.analysis.protocols import protocol_for
     from pytracking.analysis.published import with_published
     from pytracking.analysis.rules_table import chosen_rules, evaluate_by_rules, rules_table
@@ -137,7 +156,11 @@ def _run(args: argparse.Namespace) -> int:
         print(f"\n{format_table(_long_term(evaluation, sequences, sources), args.format)}")
     if args.per_sequence:
         print(f"\n{format_table(per_sequence_table(evaluation), args.format)}")
+    for line in manifest_differences(sources, evaluation.dataset):
+        tell(line)
     _save(evaluation, out, args.format)
+    if args.page:
+        _write_page(evaluation, sequences, sources, out, args)
     return 0
 
 
@@ -151,6 +174,21 @@ def _long_term(evaluation: "Evaluation", sequences: "List[Sequence]", sources: "
     runs = [source for source in sources if isinstance(source, FolderSource)]
     found = [(run.label, long_term_of(used, run, evaluation.rule)) for run in runs]
     return long_term_table(evaluation.title, found)
+
+
+def _write_page(
+    evaluation: "Evaluation",
+    sequences: "List[Sequence]",
+    sources: "List[BoxSource]",
+    out: Path,
+    args: argparse.Namespace,
+) -> None:
+    """Write the page to look at the evaluation, and say how large it is."""
+    from pytracking.analysis.viewer.page import PageOptions, write_page
+
+    options = PageOptions(megabytes=args.page_megabytes, link_frames=args.link_frames)
+    size = write_page(evaluation, sequences, sources, out / "page.html", options)
+    print(f"  {out / 'page.html'} ({size / 1e6:.1f} MB; opens without a network)", file=sys.stderr)
 
 
 def _save(evaluation: "Evaluation", out: Path, style: str) -> None:

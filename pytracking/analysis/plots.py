@@ -11,12 +11,22 @@ from typing import TYPE_CHECKING, Any
 from ebm.extras import explain_missing
 from ebm.lookup import lookup
 from pytracking.analysis.extract import Evaluation
+from pytracking.analysis.tikz import tex_of
 from pytracking.evaluation.results import write_atomic, write_json
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["PLOTS", "PlotKind", "draw_plot", "save_curves", "save_plots"]
+__all__ = [
+    "PLOTS",
+    "PlotKind",
+    "draw_plot",
+    "figure_class",
+    "looks",
+    "save_curves",
+    "save_figure",
+    "save_plots",
+]
 
 # Okabe and Ito's colours, told apart by colour-blind readers too; a line style is added after each round.
 _COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -79,15 +89,15 @@ def draw_plot(evaluation: Evaluation, kind: str = "success") -> "Figure":
         MissingPackageError: if matplotlib is not installed.
     """
     plot = lookup("plot", kind, PLOTS)
-    figure_class = _figure_class()
+    make = figure_class()
     import matplotlib as mpl
 
     # A label is a name, also one with dollar signs.
     fonts: Any = {"font.family": "sans-serif", "font.size": 10, "pdf.fonttype": 42, "text.parse_math": False}
     with mpl.rc_context(fonts):
-        figure: Figure = figure_class(figsize=(5.2, 4.2), dpi=200, layout="constrained")
+        figure: Figure = make(figsize=(5.2, 4.2), dpi=200, layout="constrained")
         axes = figure.add_subplot()
-        look = _looks(evaluation)
+        look = looks(evaluation)
         for tracker in evaluation.ranked(plot.score):
             name = f"{tracker.label} [{tracker.score(plot.score).mean:.1f}]"
             colour, style = look[tracker.label]
@@ -118,7 +128,12 @@ def _dress(axes: Any, plot: PlotKind) -> None:
         axes.spines[side].set_visible(False)
 
 
-def _figure_class() -> Any:
+def figure_class() -> Any:
+    """Matplotlib's class of figures.
+
+    Raises:
+        MissingPackageError: if matplotlib is not installed.
+    """
     try:
         from matplotlib.figure import Figure  # the class alone: no display, no global state
     except ModuleNotFoundError as error:
@@ -126,7 +141,8 @@ def _figure_class() -> Any:
     return Figure
 
 
-def _looks(evaluation: Evaluation) -> dict[str, tuple[str, Any]]:
+def looks(evaluation: Evaluation) -> dict[str, tuple[str, Any]]:
+    """Label -> colour and line style, the same in every plot of an evaluation."""
     return {
         tracker.label: (_COLOURS[rank % len(_COLOURS)], _STYLES[rank // len(_COLOURS) % len(_STYLES)])
         for rank, tracker in enumerate(evaluation.ranked())
@@ -147,21 +163,30 @@ def _place_legend(figure: "Figure", axes: Any, trackers: int) -> None:
 def save_plots(
     evaluation: Evaluation, folder: Path, kinds: tuple[str, ...] = ("success", "precision", "norm_precision")
 ) -> list[Path]:
-    """Write every kind of plot as PNG and PDF; each file whole or not at all.
+    """Write every kind of plot as PNG, PDF and, where matplot2tikz is installed, TeX for pgfplots.
 
-    Returns: the files, PNG before PDF.
+    Returns: the files, each written whole or not at all.
     """
     written = []
     for kind in kinds:
-        figure = draw_plot(evaluation, kind)
-        for suffix in ("png", "pdf"):
-            stream = io.BytesIO()
-            # Without a date, equal results give equal files.
-            metadata = {"CreationDate": None} if suffix == "pdf" else None
-            figure.savefig(stream, format=suffix, metadata=metadata)
-            path = folder / f"{PLOTS[kind].file}.{suffix}"
-            write_atomic(path, stream.getvalue())
-            written.append(path)
+        figure, path = draw_plot(evaluation, kind), folder / PLOTS[kind].file
+        written += save_figure(figure, path)
+        tex = tex_of(figure)
+        if tex is not None:
+            write_atomic(path.with_suffix(".tex"), tex)
+            written.append(path.with_suffix(".tex"))
+    return written
+
+
+def save_figure(figure: "Figure", path: Path) -> list[Path]:
+    """Write a figure as PNG and PDF; equal figures give equal files."""
+    written = []
+    for suffix in ("png", "pdf"):
+        stream = io.BytesIO()
+        metadata = {"CreationDate": None} if suffix == "pdf" else None
+        figure.savefig(stream, format=suffix, metadata=metadata)
+        written.append(path.with_suffix(f".{suffix}"))
+        write_atomic(written[-1], stream.getvalue())
     return written
 
 

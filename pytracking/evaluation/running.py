@@ -9,7 +9,7 @@ from ebm.exceptions import InputError
 from ebm.integrity.json_files import write_sealed_json
 from ebm.threads import core_limit, in_words, threads_for, using_threads
 from pytracking.evaluation.data import Sequence, check_names
-from pytracking.evaluation.results import ResultFolder
+from pytracking.evaluation.results import ResultFolder, config_hash
 from pytracking.evaluation.single import Outcome, Progress, run_one
 from pytracking.evaluation.spec import TrackerSpec
 
@@ -176,5 +176,7 @@ def _record(
         entry = datasets.setdefault(sequence.dataset, {"sequences": {}})
         entry["sequences"][sequence.name] = sequence.digest
         entry["workers"] = workers
+    for entry in datasets.values():
+        entry["index"] = config_hash(sequences=entry["sequences"])
     manifest = spec.manifest(device) | {"datasets": datasets}
     write_sealed_json(folder.path / "manifest.json", manifest, allow_nan=True)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["TrackerSpec", "make_spec"]
 
+_PACKAGES = ("ebmtrack", "torch", "torchvision", "numpy", "opencv-python-headless")
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrackerSpec:
@@ -125,7 +127,7 @@ class TrackerSpec:
             "precision": self.precision,
             "decoder": f"opencv {_version('opencv-python-headless')}, cv2.imdecode",
             "versions": {"python": platform.python_version(), "platform": platform.platform()}
-            | {name: _version(name) for name in ("ebmtrack", "torch", "torchvision", "numpy")},
+            | {name: _version(name) for name in _PACKAGES},
             "git_commit": _git_commit(),
             "written": datetime.now(UTC).isoformat(timespec="seconds"),
         }

@@ -1,0 +1,97 @@
+"""AUC by attribute as bars and as a radar, PNG and PDF."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pytracking.analysis.attributes import attribute_scores
+from pytracking.analysis.extract import Evaluation
+from pytracking.analysis.plots import figure_class, looks, save_figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["draw_bars", "draw_radar", "save_attribute_plots"]
+
+_FONTS: Any = {
+    "font.family": "sans-serif",
+    "font.size": 9,
+    "pdf.fonttype": 42,
+    "text.parse_math": False,
+}
+_ROOM = 5.0  # percent around the lowest and the highest score of a radar
+
+
+def draw_bars(evaluation: Evaluation) -> "Figure":
+    """A group of bars for each attribute, one a tracker, best first; below each how many sequences have it.
+
+    Raises:
+        MissingPackageError: if matplotlib is not installed.
+    """
+    make = figure_class()
+    import matplotlib as mpl
+
+    scores = attribute_scores(evaluation)
+    labels = [tracker.label for tracker in evaluation.ranked()]
+    colours = looks(evaluation)
+    with mpl.rc_context(_FONTS):
+        figure: Figure = make(figsize=(max(5.2, 0.75 * len(scores)), 3.6), dpi=200, layout="constrained")
+        axes = figure.add_subplot()
+        width = 0.82 / len(labels)
+        for index, label in enumerate(labels):
+            places = np.arange(len(scores)) + (index - (len(labels) - 1) / 2) * width
+            heights = [of[label] for _, of in scores.values()]
+            axes.bar(places, heights, 0.92 * width, color=colours[label][0], label=label)
+        axes.set_xticks(range(len(scores)), [f"{short}\n({count})" for short, (count, _) in scores.items()])
+        axes.set_ylabel("AUC [%]")
+        axes.set_title(f"AUC by attribute: {evaluation.title}", fontweight="bold", fontsize=10)
+        axes.grid(axis="y", color="0.85", linewidth=0.6)
+        axes.set_axisbelow(True)
+        figure.legend(loc="outside lower center", ncols=min(4, len(labels)), frameon=False)
+    return figure
+
+
+def draw_radar(evaluation: Evaluation) -> "Figure":
+    """A closed line for each tracker, AUC by attribute outwards.
+
+    Raises:
+        MissingPackageError: if matplotlib is not installed.
+    """
+    make = figure_class()
+    import matplotlib as mpl
+
+    scores = attribute_scores(evaluation)
+    labels = [tracker.label for tracker in evaluation.ranked()]
+    values = np.array([[of[label] for label in labels] for _, of in scores.values()])
+    colours, angles = looks(evaluation), np.linspace(0, 2 * np.pi, len(scores), endpoint=False)
+    with mpl.rc_context(_FONTS):
+        figure: Figure = make(figsize=(5.2, 5.4), dpi=200, layout="constrained")
+        axes: Any = figure.add_subplot(projection="polar")
+        for index, label in enumerate(labels):
+            colour, style = colours[label]
+            closed = np.append(values[:, index], values[0, index])
+            axes.plot(
+                np.append(angles, angles[0]),
+                closed,
+                color=colour,
+                linestyle=style,
+                marker="o",
+                markersize=3,
+                label=label,
+            )
+        axes.set_xticks(angles, list(scores))
+        axes.set_ylim(max(0.0, values.min() - _ROOM), min(100.0, values.max() + _ROOM))
+        axes.set_theta_zero_location("N")
+        axes.grid(color="0.8", linewidth=0.6)
+        axes.set_title(f"AUC by attribute [%]: {evaluation.title}", fontweight="bold", fontsize=10)
+        figure.legend(loc="outside lower center", ncols=min(3, len(labels)), frameon=False)
+    return figure
+
+
+def save_attribute_plots(evaluation: Evaluation, folder: Path) -> list[Path]:
+    """Write bars and radar as PNG and PDF; nothing where the data set has fewer than three attributes."""
+    if len(attribute_scores(evaluation)) < 3:
+        return []
+    bars = save_figure(draw_bars(evaluation), folder / "attribute_bars")
+    return [*bars, *save_figure(draw_radar(evaluation), folder / "attribute_radar")]

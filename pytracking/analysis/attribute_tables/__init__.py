@@ -1,0 +1,1 @@
+"""Tables of the benchmarks: which sequence shows which difficulty."""
