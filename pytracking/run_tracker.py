@@ -39,6 +39,7 @@ _EXAMPLES = """examples:
   python pytracking/run_tracker.py dimp nce_plus --dataset lasot --threads 8 --runid 0
   python pytracking/run_tracker.py dimp nce_plus --dataset lasot --device cuda --batch 32
   python pytracking/run_tracker.py atom nce_plus_lite --dataset otb --engine onnx --checkpoint exported
+  python pytracking/run_tracker.py dimp nce_plus --dataset lasot --cluster auto --gpus-per-sequence 0.25
   python pytracking/run_tracker.py dimp nce_plus --dataset otb --sequence Crossing --debug-page look.html
   python pytracking/run_tracker.py dimp nce_plus_small --dataset otb --compare dimp/nce_plus ATOM=results/ATOM
 

@@ -1,7 +1,9 @@
 """Plots as TeX for pgfplots, through matplot2tikz."""
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -14,12 +16,14 @@ _SPECIAL = {char: f"\\{char}" for char in "&%$#_{}"} | {
     "^": r"\textasciicircum{}",
     "±": r"\ensuremath{\pm}",
 }
-_HEAD = r"""\documentclass{standalone}
+_HEAD = r"""% Compiles alone; for a paper, take the tikzpicture and the lines on pgfplots.
+\documentclass{article}
 \usepackage[utf8]{inputenc}
 \usepackage[T1]{fontenc}
 \usepackage{pgfplots}
 \usepgfplotslibrary{groupplots}
 \pgfplotsset{compat=1.17}
+\pagestyle{empty}
 \begin{document}
 """
 _TAIL = "\n\\end{document}\n"
@@ -28,30 +32,34 @@ _TAIL = "\n\\end{document}\n"
 def tex_of(figure: "Figure") -> str | None:
     """A document that pdflatex compiles to the figure; None if matplot2tikz is not installed.
 
-    matplot2tikz writes texts as they are, so that labels such as ``first_box`` stop TeX: every text of the
-    figure is escaped before it is converted, and put back.
+    matplot2tikz writes some texts as they are, so that labels such as ``first_box`` stop TeX, and escapes
+    others. It gets a word for every text, and the words are replaced by the texts, all of them escaped.
     """
     try:
         from matplot2tikz import get_tikz_code
     except ImportError:
         return None
+    from matplotlib.lines import Line2D
     from matplotlib.text import Text
 
-    lines = [line for axes in figure.axes for line in axes.lines]
-    texts = [text for text in figure.findobj(Text) if isinstance(text, Text) and text.get_text()]
-    before = [text.get_text() for text in texts], [str(line.get_label()) for line in lines]
-    for text in texts:
-        text.set_text(_escaped(text.get_text()))
-    for line in lines:
-        line.set_label(_escaped(str(line.get_label())))
-    try:
+    words: dict[str, str] = {}
+    with ExitStack() as stack:
+        for artist in figure.findobj(lambda one: isinstance(one, (Text, Line2D))):
+            setter, text = _text_of(artist)
+            if text and not text.startswith("_child") and re.search(r"[^\d.\u2212-]", text):
+                setter(words.setdefault(text, f"Text{len(words)}z"))
+                stack.callback(setter, text)
         code = get_tikz_code(figure)
-    finally:
-        for text, was in zip(texts, before[0], strict=True):
-            text.set_text(was)
-        for line, was in zip(lines, before[1], strict=True):
-            line.set_label(was)
+    for text, word in words.items():
+        code = code.replace(word, _escaped(text))
     return _HEAD + re.sub(r"[ \t]+$", "", code.strip(), flags=re.MULTILINE) + _TAIL
+
+
+def _text_of(artist: Any) -> tuple[Callable[[str], None], str]:
+    """What sets an artist's text, and the text: of a line, its label."""
+    if hasattr(artist, "set_text"):
+        return artist.set_text, artist.get_text()
+    return artist.set_label, str(artist.get_label())
 
 
 def _escaped(text: str) -> str:

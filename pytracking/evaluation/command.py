@@ -12,6 +12,7 @@ from ltr.admin.workspace_option import add_workspace_option
 from pytracking.inference.options import PRECISIONS
 
 if TYPE_CHECKING:
+    from pytracking.evaluation.cluster import ClusterOptions
     from pytracking.evaluation.data import Sequence
     from pytracking.evaluation.running import RunReport
     from pytracking.evaluation.spec import TrackerSpec
@@ -160,6 +161,32 @@ def add_running_options(parser: argparse.ArgumentParser) -> None:
         help="of the evaluation: pytracking, lasot, otb, uav, got10k, pysot, trackingnet or default "
         "(default: %(default)s)",
     )
+    add_cluster_options(parser)
+
+
+def add_cluster_options(parser: argparse.ArgumentParser) -> None:
+    """``--cluster`` and what each sequence takes of it."""
+    parser.add_argument(
+        "--cluster",
+        metavar="ADDRESS",
+        help="run on a Ray cluster: HOST:PORT of its head, or auto for the one this machine belongs to; a "
+        "sequence is a task, run again where a machine dies (needs ray; --threads limits how many at a time)",
+    )
+    parser.add_argument(
+        "--gpus-per-sequence",
+        type=float,
+        metavar="X",
+        help="with --cluster: share of a GPU for each sequence, e.g. 0.25 (default: 1 with CUDA, else 0)",
+    )
+
+
+def cluster_options(args: argparse.Namespace) -> "ClusterOptions | None":
+    """What `add_cluster_options` has parsed; None without ``--cluster``."""
+    if args.cluster is None:
+        return None
+    from pytracking.evaluation.cluster import ClusterOptions
+
+    return ClusterOptions(args.cluster, args.gpus_per_sequence, args.threads)
 
 
 def whole_number(text: str) -> int:
@@ -234,6 +261,7 @@ def run_by_options(
         batch=args.batch,
         rerun=args.rerun,
         say=tqdm.write,
+        cluster=cluster_options(args),
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from collections.abc import Sequence as List
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ebm.exceptions import InputError
 from ebm.integrity.json_files import write_sealed_json
@@ -12,6 +13,9 @@ from pytracking.evaluation.data import Sequence, check_names
 from pytracking.evaluation.results import ResultFolder, config_hash
 from pytracking.evaluation.single import Outcome, Progress, run_one
 from pytracking.evaluation.spec import TrackerSpec
+
+if TYPE_CHECKING:
+    from pytracking.evaluation.cluster import ClusterOptions
 
 __all__ = ["RunReport", "run_dataset"]
 
@@ -60,6 +64,7 @@ def run_dataset(
     progress: bool = True,
     rerun: bool = False,
     say: Callable[[str], None] = lambda line: None,
+    cluster: "ClusterOptions | None" = None,
 ) -> RunReport:
     """Run a tracker on sequences and save the results; those that are finished already are kept.
 
@@ -76,6 +81,7 @@ def run_dataset(
         batch: sequences at a time as one batch, in this process, untimed; see `pytracking.track_batch`.
         progress: show a bar.
         rerun: do not keep finished results.
+        cluster: run on a Ray cluster instead of here.
         say: told in a line where the sequences run and with how many threads, before the first one does.
 
     Raises:
@@ -96,12 +102,12 @@ def run_dataset(
     reused = [] if rerun else [sequence for sequence in sequences if folder.is_finished(sequence)]
     todo = [sequence for sequence in sequences if sequence not in reused]
     folder.sweep()
-    parallel = workers > 1 and len(todo) > 1
+    parallel = cluster is not None or (workers > 1 and len(todo) > 1)
     _record(folder, spec, device, sequences, workers if parallel else 0)
     bar = Progress(sum(map(len, todo)), len(todo), shown=progress and bool(todo))
     run = _Run(todo, spec, folder, device, bar, say)
     try:
-        outcomes = list(run.in_processes(workers) if parallel else run.here(workers, batch)) if todo else []
+        outcomes = list(run.anyhow(workers, batch, cluster)) if todo else []
     finally:
         bar.close()
     order = {sequence.name: index for index, sequence in enumerate(sequences)}
@@ -132,6 +138,20 @@ class _Run:
     device: str
     bar: Progress
     say: Callable[[str], None]
+
+    def anyhow(self, workers: int, batch: int, cluster: "ClusterOptions | None") -> Iterator[Outcome]:
+        """On a cluster, in several processes or here, as told."""
+        if cluster is not None:
+            return self.on_cluster(cluster)
+        several = workers > 1 and len(self.todo) > 1
+        return self.in_processes(workers) if several else self.here(workers, batch)
+
+    def on_cluster(self, cluster: "ClusterOptions") -> Iterator[Outcome]:
+        """Each a task of a Ray cluster."""
+        from pytracking.evaluation.cluster import run_on_cluster
+
+        self.say(f"Running on the Ray cluster {cluster.address}: a process of 1 thread for each sequence")
+        yield from run_on_cluster(self.todo, self.spec, self.folder, self.device, cluster, self.bar)
 
     def in_processes(self, workers: int) -> Iterator[Outcome]:
         """Several at a time, each in a process of its own."""

@@ -80,13 +80,16 @@ def test_png_and_pdf_are_written_and_equal_results_give_equal_files(
 ) -> None:
     pytest.importorskip("matplotlib")
     files = save_plots(evaluation, tmp_path / "one")
+    files = [file for file in files if file.suffix != ".tex"]  # where matplot2tikz is installed
     assert {file.suffix for file in files} == {".png", ".pdf"}
     assert len(files) == 2 * len(PLOTS)
     for file in files:
         start = file.read_bytes()[:5]
         assert start == (b"%PDF-" if file.suffix == ".pdf" else b"\x89PNG\r")
     again = save_plots(evaluation, tmp_path / "two")
-    assert [file.read_bytes() for file in files] == [file.read_bytes() for file in again]
+    assert [file.read_bytes() for file in files] == [
+        file.read_bytes() for file in again if file.suffix != ".tex"
+    ]
 
 
 def test_curves_are_written_as_json_and_csv(evaluation: Evaluation, tmp_path: Path) -> None:
@@ -131,7 +134,7 @@ def test_labels_are_names_whatever_their_characters(tmp_path: Path) -> None:
     labels = ["_old", "a$b_$", "50%"]
     sequences = [without_images("a", "otb", boxes_of(20))]
     evaluation = evaluate(sequences, [Shifted(label, number) for number, label in enumerate(labels)])
-    assert len(save_plots(evaluation, tmp_path, ("success",))) == 2
+    assert len(save_plots(evaluation, tmp_path, ("success",))) >= 2
     legend = draw_plot(evaluation).axes[0].get_legend()
     assert legend is not None
     assert [text.get_text().partition(" [")[0] for text in legend.get_texts()] == labels

@@ -35,15 +35,16 @@ def test_every_name_is_in_the_tex_and_the_figure_stays_as_it_was(tmp_path: Path)
     assert [path.name for path in files[:3]] == ["success_plot.png", "success_plot.pdf", "success_plot.tex"]
     if shutil.which("pdflatex") is None:
         pytest.skip("there is no pdflatex (texlive-latex-base, texlive-pictures); .ci/report")
-    for tex_file in tmp_path.glob("*.tex"):
-        command = [
-            "pdflatex",
-            "-interaction=nonstopmode",
-            "-halt-on-error",
-            f"-output-directory={tmp_path / 'out'}",
-            tex_file,
-        ]
-        (tmp_path / "out").mkdir(exist_ok=True)
-        done = subprocess.run(command, capture_output=True, timeout=300, cwd=tmp_path, check=False)
+    (tmp_path / "out").mkdir()
+    command = [
+        "pdflatex",
+        "-interaction=nonstopmode",
+        "-halt-on-error",
+        f"-output-directory={tmp_path / 'out'}",
+    ]
+    for file in tmp_path.glob("*.tex"):
+        done = subprocess.run(
+            ["pdflatex", *options, file], capture_output=True, timeout=300, cwd=tmp_path, check=False
+        )
         assert done.returncode == 0, done.stdout[-2000:]
         assert re.search(rb"Output written on .*\(1 page", done.stdout)
