@@ -63,6 +63,7 @@ COMMANDS: dict[str, Command] = {
         "pytracking.leaderboards.validate_command",
         "say what a leaderboard's server would reject in an archive",
     ),
+    "benchmark": Command("pytracking.run_benchmark", "time a tracker's stages on this machine"),
     "generate": Command("ltr.dataset.generated.command", "write generated videos, or a contact sheet"),
     "dataset": Command(
         "pytracking.check_dataset", "check a data set by name, pack it, or convert annotations"

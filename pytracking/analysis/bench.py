@@ -6,11 +6,13 @@ from typing import Any
 
 from tqdm import tqdm
 
+from ebm.devices import resolve_device
 from pytracking.analysis.step_lengths import Steps, record_tasks, study_steps
 from pytracking.analysis.thresholds import Track, study_thresholds, track
 from pytracking.analysis.trials import Study
 from pytracking.evaluation import data
 from pytracking.evaluation.spec import TrackerSpec
+from pytracking.inference.precision import prepared
 from pytracking.parameter.tracking_params import TrackingParams
 from pytracking.tracker import make_tracker
 
@@ -37,7 +39,9 @@ class Bench:
         sequences: Sequence[data.Sequence],
         read: Callable[[data.Sequence, int], Any],
     ) -> None:
-        self._spec, self._network, self._sequences, self._read = spec, network, sequences, read
+        # Prepared once: `make_tracker` would fold the batch norms anew for every sequence.
+        made, _ = prepared(network, resolve_device(spec.device), spec.precision)
+        self._spec, self._network, self._sequences, self._read = spec, made, sequences, read
         self.params: TrackingParams = self._make({})(sequences[0]).params
 
     def _make(self, changed: Mapping[str, Any]) -> Any:

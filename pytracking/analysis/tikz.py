@@ -18,8 +18,6 @@ _SPECIAL = {char: f"\\{char}" for char in "&%$#_{}"} | {
 }
 _HEAD = r"""% Compiles alone; for a paper, take the tikzpicture and the lines on pgfplots.
 \documentclass{article}
-\usepackage[utf8]{inputenc}
-\usepackage[T1]{fontenc}
 \usepackage{pgfplots}
 \usepgfplotslibrary{groupplots}
 \pgfplotsset{compat=1.17}

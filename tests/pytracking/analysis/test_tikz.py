@@ -36,12 +36,7 @@ def test_every_name_is_in_the_tex_and_the_figure_stays_as_it_was(tmp_path: Path)
     if shutil.which("pdflatex") is None:
         pytest.skip("there is no pdflatex (texlive-latex-base, texlive-pictures); .ci/report")
     (tmp_path / "out").mkdir()
-    command = [
-        "pdflatex",
-        "-interaction=nonstopmode",
-        "-halt-on-error",
-        f"-output-directory={tmp_path / 'out'}",
-    ]
+    options = ["-interaction=nonstopmode", "-halt-on-error", f"-output-directory={tmp_path / 'out'}"]
     for file in tmp_path.glob("*.tex"):
         done = subprocess.run(
             ["pdflatex", *options, file], capture_output=True, timeout=300, cwd=tmp_path, check=False

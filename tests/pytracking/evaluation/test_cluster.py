@@ -19,8 +19,7 @@ from tests.pytracking.evaluation.tiny import write_otb
 LENGTHS = {f"s{number}": 12 + 4 * number for number in range(8)}
 RAY = "ray is not installed: pip install 'ebmtrack[cluster]'; .ci/cluster"
 
-# A ``sitecustomize`` for all processes of the cluster: the tracker first_box becomes one that takes its time and
-# walks at random by its seed.
+# For all processes of the cluster: first_box becomes a tracker that takes its time and walks at random.
 WALKER = """
 import os
 if os.environ.get("EBMTRACK_WALKER"):
@@ -74,8 +73,8 @@ def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[A
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))
     monkeypatch.setenv("EBMTRACK_WALKER", "1")
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-    monkeypatch.setenv("RAY_health_check_period_ms", "500")
-    monkeypatch.setenv("RAY_health_check_failure_threshold", "4")
+    for name in ("gcs_server_port_wait_time_s", "worker_register_timeout_seconds"):  # a busy machine is slow
+        monkeypatch.setenv(f"RAY_{name}", "300")
     options = {"object_store_memory": 80 << 20}
     head = {"num_cpus": 0, "include_dashboard": False, **options}
     made = Cluster(initialize_head=True, head_node_args=head)
