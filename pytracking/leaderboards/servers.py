@@ -6,8 +6,8 @@ from typing import Literal
 
 import numpy as np
 
-from pytracking.evaluation.benchmarks import official_table
 from pytracking.evaluation.data import Sequence
+from pytracking.evaluation.places import official_table
 
 __all__ = ["SERVERS", "Server", "Target", "targets_of"]
 

@@ -10,7 +10,7 @@ from pytracking.analysis.attributes import attribute_scores, attribute_table, at
 from pytracking.analysis.extract import Evaluation, evaluate
 from pytracking.analysis.report import save_report
 from pytracking.analysis.sources import FirstBoxSource
-from pytracking.evaluation.benchmarks import official_table
+from pytracking.evaluation.places import official_table
 from tests.pytracking.analysis.image_free import without_images
 from tests.pytracking.evaluation.tiny import boxes_of
 

@@ -6,11 +6,10 @@ from pathlib import Path
 
 from pytracking.analysis.manifests import manifest_differences
 from pytracking.analysis.sources import FirstBoxSource, FolderSource
-from pytracking.evaluation.benchmarks import OTBLayout
 from pytracking.evaluation.results import ResultFolder
 from pytracking.evaluation.running import run_dataset
 from pytracking.evaluation.spec import make_spec
-from tests.pytracking.evaluation.tiny import write_otb
+from tests.pytracking.evaluation.tiny import otb_layout, write_otb
 
 MANIFEST = {
     "versions": {"torch": "2.11.0", "numpy": "2.4.0"},
@@ -59,7 +58,7 @@ def test_results_from_elsewhere_are_told_beside_ones_with_a_manifest(tmp_path: P
 
 
 def test_a_run_writes_what_is_compared(tmp_path: Path) -> None:
-    layout = OTBLayout(write_otb(tmp_path / "otb", {"a": 4, "b": 5}), "otb")
+    layout = otb_layout(write_otb(tmp_path / "otb", {"a": 4, "b": 5}))
     sequences = [layout.read(name) for name in "ab"]
     report = run_dataset(sequences, make_spec("first_box", "default"), results_root=tmp_path, progress=False)
     manifest = ResultFolder(report.folder).manifest()

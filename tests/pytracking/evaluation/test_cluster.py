@@ -9,12 +9,11 @@ from typing import Any
 import pytest
 
 from ebm.exceptions import EBMError
-from pytracking.evaluation.benchmarks import OTBLayout
 from pytracking.evaluation.cluster import ClusterOptions
 from pytracking.evaluation.results import ResultFolder
 from pytracking.evaluation.running import run_dataset
 from pytracking.evaluation.spec import make_spec
-from tests.pytracking.evaluation.tiny import write_otb
+from tests.pytracking.evaluation.tiny import otb_layout, write_otb
 
 LENGTHS = {f"s{number}": 12 + 4 * number for number in range(8)}
 RAY = "ray is not installed: pip install 'ebmtrack[cluster]'; .ci/cluster"
@@ -99,7 +98,7 @@ def test_every_sequence_finishes_once_although_a_machine_dies(
     cluster: tuple[Any, list[Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made, nodes = cluster
-    layout = OTBLayout(write_otb(tmp_path / "otb", LENGTHS), "otb")
+    layout = otb_layout(write_otb(tmp_path / "otb", LENGTHS))
     sequences, spec = [layout.read(name) for name in LENGTHS], make_spec("first_box", "default")
     from pytracking.evaluation import cluster as module
 
@@ -145,7 +144,7 @@ def test_without_ray_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.Monk
     import sys
 
     monkeypatch.setitem(sys.modules, "ray", None)
-    layout = OTBLayout(write_otb(tmp_path / "otb", {"a": 4}), "otb")
+    layout = otb_layout(write_otb(tmp_path / "otb", {"a": 4}))
     with pytest.raises(EBMError, match=r"ebmtrack\[cluster\]"):
         run_dataset(
             [layout.read("a")],

@@ -14,10 +14,9 @@ from ebm.exceptions import EBMError
 from pytracking.analysis.extract import Evaluation, evaluate
 from pytracking.analysis.sources import BoxSource, FirstBoxSource, FolderSource
 from pytracking.analysis.viewer.page import PageOptions, write_page
-from pytracking.evaluation.benchmarks import OTBLayout
 from pytracking.evaluation.data import Sequence
 from pytracking.evaluation.results import ResultFolder, SequenceResult
-from tests.pytracking.evaluation.tiny import write_otb
+from tests.pytracking.evaluation.tiny import otb_layout, write_otb
 
 LENGTHS = {"Deer": 9, "Dog1": 14}
 SET_FRAME = """() => {
@@ -37,7 +36,7 @@ Made = tuple[Evaluation, list[Sequence], list[BoxSource]]
 
 @pytest.fixture
 def made(tmp_path: Path) -> Made:
-    layout = OTBLayout(write_otb(tmp_path / "otb", LENGTHS), "otb")
+    layout = otb_layout(write_otb(tmp_path / "otb", LENGTHS))
     sequences = [layout.read(name) for name in LENGTHS]
     folder = ResultFolder(tmp_path / "ours")
     for item in sequences:
