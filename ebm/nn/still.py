@@ -17,7 +17,7 @@ class StillBackbone:
 
     EfficientNet-Lite0 in bfloat16 on a CPU takes a third of the time so; features agree to rounding. The
     copy is made anew when a weight has been written to, moved or replaced. A backbone that trains, in part
-    or by the statistics of its batch norms, is called as it is.
+    or by the statistics of its batch norms, is called as it is; so is one in the form that trackers run.
     """
 
     def __init__(self) -> None:
@@ -26,7 +26,7 @@ class StillBackbone:
 
     def __call__(self, backbone: Backbone, images: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
         """Features of the named layers of normalised images ``(N, 3, H, W)``, as the backbone's own call."""
-        if torch.compiler.is_compiling() or not backbone.still:
+        if torch.compiler.is_compiling() or not getattr(backbone, "still", False):
             found: dict[str, Tensor] = backbone(images, layers)
             return found
         key = tuple((t.data_ptr(), t._version) for t in backbone.state_dict(keep_vars=True).values())

@@ -23,6 +23,8 @@ class StateParams(Params):
     confidence_weights: tuple[float, float, float] | None = None  # bias, a, b; None: states by score alone
     uncertain_confidence: float = 0.5  # confidence below which a frame is uncertain
     lost_confidence: float = 0.1  # confidence below which it is lost
+    second_look_below: float = 0.0  # confidence below which the crops around are looked at, too; 0: never
+    second_look_step: float = 0.75  # from the centre of one of these crops to that of the next / its side
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -30,7 +32,8 @@ class StateParams(Params):
             if getattr(self, name) is not None:
                 self.require_all(name, 1.0, open_low=True)
         self.require_all("size_trust", 0.0)
-        self.require_all("uncertain_confidence lost_confidence", 0.0, 1.0)
+        self.require_all("uncertain_confidence lost_confidence second_look_below", 0.0, 1.0)
+        self.require_all("second_look_step", 0.0, open_low=True)
         weights = self.confidence_weights
         good = weights is None or (
             isinstance(weights, tuple)

@@ -1,7 +1,9 @@
 """What the trackers share: cropper, classifier with memory, localisation and box refiner in conversation."""
 
+import copy
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
@@ -23,6 +25,7 @@ from pytracking.tracker.common.localize import Localization, localize
 from pytracking.tracker.common.memory import SampleMemory
 from pytracking.tracker.common.network_info import adopt_geometry
 from pytracking.tracker.common.refiner import BoxRefiner, RefineJob, refine_together, why_no_density
+from pytracking.tracker.common.second_look import best_place, places_around
 from pytracking.tracker.common.several import SeveralTargets
 
 if TYPE_CHECKING:
@@ -193,7 +196,46 @@ class ClassifierTracker(SeveralTargets):
                 for i, (target, each) in enumerate(zip(targets, crops))
             ]
             self._refine(targets, searches)
+            searches = [t._look_around(frame, s) for t, frame, s in zip(targets, frames, searches)]
             return [target._conclude(search) for target, search in zip(targets, searches)]
+
+    def _look_around(self, frame: Image, first: Search) -> Search:
+        """Where the target is not believed, look around where it was: the surer find counts."""
+        sure = self._confidence(first)
+        if sure is None or sure >= self.params.second_look_below:
+            return first
+        place = self._place_around(frame, first)
+        if place is None:
+            return first
+        state, refiner = self.state, self.refiner
+        self._state, self.refiner = first.before.moved(place), copy.copy(refiner)
+        crops = self.cropper.around(self.state, frame)
+        backbone = self._backbone(crops.images)
+        maps = self.network.get_backbone_bbreg_feat(backbone)
+        second = self._find(crops, self.classifier.features(backbone), maps, slice(0, len(crops.images)))
+        self._refine([self], [second])
+        if (self._confidence(second) or 0.0) > sure:
+            return replace(second, before=first.before)
+        self._state, self.refiner = state, refiner
+        return first
+
+    def _place_around(self, frame: Image, first: Search) -> NDArray[np.float64] | None:
+        """Where the classifier scores highest in the crops around the one it has seen."""
+        places = places_around(first.before, first.frame, self.params)
+        crops = [self.cropper.around(place, frame) for place in places]
+        if not crops:
+            return None
+        images = [image for each in crops for image in each.images]
+        features = self.classifier.features(self._backbone(images))
+        views = [view for each in crops for view in each.views]
+        return best_place(self.classifier.score(features), views, self.classifier.grid(features))
+
+    def _confidence(self, search: Search) -> float | None:
+        """Of the box found; None without a calibrated one."""
+        if not self.params.use_iou_net:
+            return None
+        refined = search.found.flag is not Flag.NOT_FOUND
+        return confidence(search.found.presence, self.refiner.energy if refined else -math.inf, self.params)
 
     def _find(self, crops: Crops, features: Array, maps: list[Array], part: slice) -> Search:
         """Where the classifier sees the target, in its part of the batch."""
@@ -251,7 +293,7 @@ class ClassifierTracker(SeveralTargets):
         found = search.found
         refined = found.flag is not Flag.NOT_FOUND
         energy = self.refiner.energy if refined and self.params.use_iou_net else -math.inf
-        sure = confidence(found.presence, energy, self.params) if self.params.use_iou_net else None
+        sure = self._confidence(search)
         flag = judged(found.flag, sure, self.params)
         seen = flag is not Flag.NOT_FOUND
         if refined and not seen:  # found, and not believed

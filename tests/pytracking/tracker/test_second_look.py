@@ -1,0 +1,83 @@
+"""A target that jumped out of the search area is found again by looking around, and only then."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from ltr.models.bbreg.atom import atom_resnet_small
+from pytracking.parameter import find_parameters
+from pytracking.parameter.atom_params import ATOMParams
+from pytracking.tracker import make_tracker
+from pytracking.tracker.base import Tracked
+from pytracking.tracker.common.geometry import CropView, ScoreGrid, TargetState
+from pytracking.tracker.common.second_look import best_place, places_around
+
+SMALL = find_parameters("atom", "atom_nce_plus_small")
+assert isinstance(SMALL, ATOMParams)
+# Confidence is high where the classifier scores above 0.5, whatever the (untrained) energy.
+PARAMS = replace(SMALL, confidence_weights=(-10.0, 20.0, 0.0), init_cg_iter=24, size_step=1.001)
+BOX = (30.0, 30.0, 20.0, 20.0)
+STATE = TargetState.from_box(np.array(BOX), PARAMS.crop_size, PARAMS.search_area_scale)
+
+
+def test_the_places_lie_around_and_in_the_frame() -> None:
+    side = PARAMS.search_area_scale * 20
+    wide = replace(STATE, position=np.array([400.0, 500.0]))
+    places = [tuple(p.position) for p in places_around(wide, (800, 1000), PARAMS)]
+    assert len(set(places)) == 8
+    assert (400 - 0.75 * side, 500.0) in places
+    assert all(max(abs(y - 400), abs(x - 500)) == 0.75 * side for y, x in places)
+    corner = [p.position for p in places_around(STATE, (800, 1000), PARAMS)]
+    assert len(corner) == 3  # below, to the right, and between
+    assert not list(places_around(STATE, (80, 80), PARAMS))
+
+
+def test_the_best_place_is_the_highest_cell_of_all_maps() -> None:
+    scores = np.zeros((2, 8, 8), np.float32)
+    scores[1, 6, 4], scores[0, 0, 0] = 0.5, np.nan
+    views = [CropView(center=np.array([y, 20.0]), scale=2.0, crop_size=(32, 32)) for y in (50.0, 90.0)]
+    grid = ScoreGrid(center=(4.0, 4.0), cells=(8, 8))
+    np.testing.assert_allclose(best_place(scores, views, grid), [90 + 2 * 4 * 2, 20])
+    assert best_place(np.full_like(scores, np.nan), views, grid) is None
+
+
+def frames(jump: float) -> list[np.ndarray]:
+    """A textured square on a grey plane that goes right by some px after two frames."""
+    square = np.random.default_rng(0).integers(0, 255, (5, 5, 3), dtype=np.uint8).repeat(4, 0).repeat(4, 1)
+    pictures = []
+    for x in (30, 32, 34, 34 + jump, 36 + jump):
+        picture = np.full((160, 220, 3), 90, np.uint8)
+        picture[30:50, int(x) : int(x) + 20] = square
+        pictures.append(picture)
+    return pictures
+
+
+@pytest.fixture(scope="module")
+def network() -> torch.nn.Module:
+    torch.manual_seed(0)
+    return atom_resnet_small()
+
+
+def tracked(network: torch.nn.Module, params: ATOMParams, jump: float) -> list[Tracked]:
+    tracker = make_tracker("atom", params, network=network, device="cpu")
+    pictures = frames(jump)
+    tracker.initialize(pictures[0], BOX)
+    return [tracker.track(picture) for picture in pictures[1:]]
+
+
+def test_a_jump_out_of_the_search_area_is_found_by_looking_around(network: torch.nn.Module) -> None:
+    looking = replace(PARAMS, second_look_below=0.5)
+    without, found = tracked(network, PARAMS, 90), tracked(network, looking, 90)
+    assert [t.state for t in found[:2]] == ["ok", "ok"]
+    assert without[-1].box[0] < 80
+    assert found[-1].box[0] == pytest.approx(126, abs=6)
+    assert found[-1].state == "ok"
+
+
+def test_nothing_changes_while_the_target_is_believed(network: torch.nn.Module) -> None:
+    looking = replace(PARAMS, second_look_below=0.5)
+    for one, other in zip(tracked(network, PARAMS, 2), tracked(network, looking, 2)):
+        np.testing.assert_array_equal(one.box, other.box)
+        assert one.state == "ok"
