@@ -15,7 +15,7 @@ from pytracking.utils.loading import WeightsChoice, load_tracking_network, weigh
 from pytracking.weights.card import ModelCard, card_of, write_card
 from pytracking.weights.shipped import CARD, bare_name
 
-CALIBRATED = ("confidence_weights", "uncertain_confidence", "lost_confidence")
+CALIBRATED = ("confidence_weights", "uncertain_confidence", "lost_confidence", "density_temperature")
 
 __all__ = ["add_weights", "files_of_pack", "pack_weights", "parameter_sets", "sets_of_file"]
 

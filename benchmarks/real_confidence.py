@@ -1,0 +1,311 @@
+"""Fit and measure what a light tracker says of itself: confidence, ``lost``, and the regions of its boxes.
+
+    python benchmarks/real_confidence.py --videos DIR --out runs/confidence [--checkpoint FILE]
+
+Tracks the videos that train nothing, each twice: as it is, and with its target out of sight for the middle
+quarter. There a frame is what lies beside the target in the same frame, the largest of the four strips
+around its box, continued by reflection to the size of the frame: the same scene and light, no target.
+
+Fitted on all of them are the weights of the confidence and the temperature of the box density, which are
+printed as a model card states them. What is reported of them is cross-validated: each video is judged by
+numbers that were fitted on the others. The tracks themselves are made with what the weights carry; so fit,
+store, and run again. Every frame is a row of ``frames.csv``.
+"""
+
+import argparse
+import csv
+import json
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from real_sequences import own_video
+
+from ebm.exceptions import EBMError, EffectiveSampleSizeWarning
+from ebm.files import write_atomic
+from ebm.pictures.curves import Curves
+from ebm.pictures.honesty import draw_reliability
+from ebm.pictures.style import OKABE_ITO, new_figure, plain_axes, rendered, styled
+from ltr.data.image_loader import read_image
+from ltr.train_settings.real_data import HELD_OUT
+from pytracking.analysis.box_calibration import (
+    LEVELS,
+    TEMPERATURES,
+    UNIT,
+    BoxRecords,
+    confidence_bins,
+    discrimination,
+    f_score_of_lost,
+    record_densities,
+)
+from pytracking.analysis.confidence import fit_confidence
+from pytracking.evaluation import data
+from pytracking.evaluation.spec import make_spec
+from pytracking.parameter.state_params import StateParams
+from pytracking.tracker import make_tracker
+from pytracking.tracker.base import Tracked
+from pytracking.tracker.common.judge import confidence
+from pytracking.utils.loading import load_tracking_network
+
+Array = NDArray[np.float64]
+GONE = " without"
+GOOD = 0.5  # IoU
+
+
+class Row(NamedTuple):
+    """One frame."""
+
+    sequence: str
+    frame: int
+    present: bool
+    iou: float
+    score: float
+    energy: float
+    state: str
+
+
+@dataclass(eq=False)
+class Noted:
+    """A tracker that writes down what it says.
+
+    Attributes:
+        tracker: it.
+        sequence: what it tracks.
+        rows: one for each frame but the first.
+    """
+
+    tracker: Any
+    sequence: data.Sequence
+    rows: list[Row]
+    number: int = 0
+
+    def initialize(self, image: Any, box: Any) -> Any:
+        """See `pytracking.tracker.base.Tracker`."""
+        return self.tracker.initialize(image, box)
+
+    def track(self, image: Any) -> Tracked:
+        """See `pytracking.tracker.base.Tracker`."""
+        found: Tracked = self.tracker.track(image)
+        self.number += 1
+        truth = data.true_box(self.sequence, self.number)
+        iou = 0.0 if truth is None else overlap(found.box, truth)
+        told = (found.score, found.energy, found.state)
+        self.rows.append(Row(self.sequence.name, self.number, truth is not None, iou, *told))
+        return found
+
+
+def overlap(one: Array, other: Array) -> float:
+    """IoU of two boxes x, y, w, h."""
+    low, high = np.maximum(one[:2], other[:2]), np.minimum(one[:2] + one[2:], other[:2] + other[2:])
+    both = float(np.maximum(high - low, 0).prod())
+    return both / float(one[2:].prod() + other[2:].prod() - both)
+
+
+def without_target(video: data.Sequence) -> data.Sequence:
+    """The same video, the target out of sight in the middle quarter; its boxes stay, to hide it by."""
+    count = len(video)
+    visible = np.ones(count, dtype=bool)
+    visible[count * 3 // 8 : count * 5 // 8] = False
+    return replace(video, name=video.name + GONE, target_visible=visible)
+
+
+def beside(image: NDArray[np.uint8], box: Array) -> NDArray[np.uint8]:
+    """What lies beside a box, the largest of four strips, continued by reflection to the image's size.
+
+    Args:
+        image: ``[H, W, 3]``.
+        box: x, y, w, h, px; it is made a tenth larger.
+    """
+    height, width = image.shape[:2]
+    margin = 0.05 * box[2:]
+    left, top = np.clip(np.floor(box[:2] - margin).astype(int), 0, (width, height))
+    right, bottom = np.clip(np.ceil(box[:2] + box[2:] + margin).astype(int), 0, (width, height))
+    strips = (image[:top], image[bottom:], image[:, :left], image[:, right:])
+    strip = max(strips, key=lambda part: part.shape[0] * part.shape[1])
+    rows, columns = (np.arange(n) % max(2 * k, 1) for n, k in zip((height, width), strip.shape))
+    rows, columns = (np.minimum(i, 2 * k - 1 - i) for i, k in zip((rows, columns), strip.shape))
+    return np.ascontiguousarray(strip[rows[:, None], columns[None]])
+
+
+def read(sequence: data.Sequence, number: int) -> NDArray[np.uint8]:
+    """A frame, without the target where it is out of sight."""
+    image = read_image(sequence.frames[number], sequence=sequence.name, frame=number)
+    visible = sequence.target_visible is None or sequence.target_visible[number]
+    return image if visible else beside(image, sequence.ground_truth[number])
+
+
+def recorded(args: argparse.Namespace) -> tuple[list[Row], BoxRecords, StateParams]:
+    """Track everything; the rows, the densities of every few frames, and the parameters in force."""
+    spec = make_spec(args.tracker, args.parameter, checkpoint=args.checkpoint, device="cpu")
+    network = load_tracking_network(spec.weights, tracker=spec.tracker)
+    names = args.only or HELD_OUT
+    plain = [own_video(args.videos / name) for name in names]
+    rows: list[Row] = []
+
+    def make(sequence: data.Sequence) -> Noted:
+        print(f"{sequence.name}", flush=True)
+        seed = spec.sequence_seed(sequence.name)
+        made = make_tracker(spec.tracker, spec.params, network=network, device="cpu", seed=seed)
+        return Noted(made, sequence, rows)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", EffectiveSampleSizeWarning)
+        sequences = [video for each in plain for video in (each, without_target(each))]
+        records = record_densities(make, sequences, read, stride=args.stride)
+    params = make(plain[0]).tracker.params
+    return rows, records, params
+
+
+def columns(rows: Sequence[Row]) -> tuple[Array, Array, NDArray[np.bool_], NDArray[np.str_]]:
+    """Score, energy, whether the box was right, and the video, of every frame, ``[T]`` each."""
+    score, energy, iou = np.array([(r.score, r.energy, r.iou) for r in rows], dtype=np.float64).T
+    return score, energy, iou >= GOOD, np.array([r.sequence.removesuffix(GONE) for r in rows])
+
+
+def confidences(rows: Sequence[Row], weights: tuple[float, float, float]) -> Array:
+    """Of every frame, ``[T]``."""
+    params = StateParams(confidence_weights=weights)
+    return np.array([confidence(r.score, r.energy, params) for r in rows])
+
+
+def cross_validated(rows: Sequence[Row]) -> Array:
+    """Confidence of every frame, ``[T]``, by weights that were fitted on the other videos."""
+    score, energy, good, video = columns(rows)
+    found = np.empty(len(rows))
+    for name in np.unique(video):
+        out = video == name
+        weights = fit_confidence(score[~out], energy[~out], good[~out])
+        found[out] = confidences([r for r, o in zip(rows, out) if o], weights)
+    return found
+
+
+def subset(records: BoxRecords, chosen: NDArray[np.bool_]) -> BoxRecords:
+    """Some of the frames."""
+    names = [name for name, wanted in zip(records.sequence, chosen) if wanted]
+    rest = ("frame", "present", "iou", "lost", "presence", "log_prob", "rank", "overlap")
+    return BoxRecords(sequence=names, **{key: getattr(records, key)[chosen] for key in rest})
+
+
+def ranks_cross_validated(records: BoxRecords) -> Array:
+    """Ranks of the annotated boxes within reach, at a temperature that was fitted on the other videos."""
+    video = np.array([name.removesuffix(GONE) for name in records.sequence])
+    found = []
+    for name in dict.fromkeys(video):
+        out = video == name
+        place = TEMPERATURES.index(subset(records, ~out).best_temperature())
+        own = subset(records, out)
+        found.append(own.rank[own.within_reach, place])
+    return np.concatenate(found)
+
+
+def report(rows: Sequence[Row], records: BoxRecords) -> Iterator[str]:
+    """What was measured, line by line."""
+    score, _, good, video = columns(rows)
+    sure = cross_validated(rows)
+    present = np.array([r.present for r in rows])
+    lost = np.array([r.state == "lost" for r in rows])
+    yield f"{len(rows)} frames of {len(set(video))} videos, {int((~present).sum())} without target"
+    yield f"right boxes (IoU >= 0.5)        {good.mean():.3f} of the frames"
+    yield "confidence, cross-validated by video"
+    for name, value in (("score and energy", sure), ("score alone, as it is", score)):
+        brier, error = np.square(value - good).mean(), confidence_bins(value, good)[1]
+        yield f"  {name:<24}Brier {brier:.3f}  ECE {error:.3f}  AUROC {discrimination(value, good):.3f}"
+    yield f"  {'constant':<24}Brier {good.mean() * (1 - good.mean()):.3f}"
+    away = np.array([r.sequence.endswith(GONE) for r in rows])
+    yield "target gone, in the tracks with absences"
+    yield f"  AUROC of being there    {discrimination(sure[away], present[away]):.3f}"
+    yield f"  AUROC of the score      {discrimination(score[away], present[away]):.3f}"
+    yield f"  F of the state lost     {f_score_of_lost(lost[away], present[away]):.3f}"
+    yield f"  lost when gone          {lost[away & ~present].mean():.3f}"
+    yield f"  lost in view            {lost[present].mean():.3f}, with a right box {lost[good].mean():.3f}"
+    states = np.array([r.state for r in rows])
+    for state in ("ok", "uncertain", "lost"):
+        chosen = states == state
+        share = f"{good[chosen].mean():.3f}" if chosen.any() else "-"
+        yield f"state {state:<10}{int(chosen.sum()):>5} frames, box right in {share}"
+    honest = ranks_cross_validated(records)
+    yield f"box regions, {len(honest)} frames within reach of {int(records.present.sum())} with a target"
+    for level in LEVELS:
+        before, after = (
+            100 * (r <= level).mean() for r in (records.rank[records.within_reach, UNIT], honest)
+        )
+        yield f"  {100 * level:g} %: {before:.1f} % as it is, {after:.1f} % cross-validated"
+
+
+@styled
+def figure_of(rows: Sequence[Row], records: BoxRecords) -> Any:
+    """Confidence against truth, and coverage of the regions."""
+    _, _, good, _ = columns(rows)
+    bins, error = confidence_bins(cross_validated(rows), good)
+    figure = new_figure(8.4, 4.5)
+    left, right = figure.subplots(1, 2)
+    plain_axes(left)
+    left.plot([0, 1], [0, 1], color="0.45", linewidth=0.8, linestyle=(0, (5, 3)))
+    left.plot(bins[:, 0], bins[:, 1], color=OKABE_ITO["blue"], linewidth=0.9)
+    areas = 12 + 260 * bins[:, 2] / bins[:, 2].sum()
+    left.scatter(bins[:, 0], bins[:, 1], s=areas, color=OKABE_ITO["blue"], alpha=0.75, linewidth=0)
+    left.set(xlim=(0, 1), ylim=(0, 1), aspect="equal", xlabel="confidence, cross-validated by video")
+    left.set_ylabel("share of frames with an IoU of at least 0.5")
+    left.set_title(f"{len(rows)} frames, ECE {error:.2f}", loc="left")
+    level = np.arange(0.05, 1, 0.05)
+    before, after = records.rank[records.within_reach, UNIT], ranks_cross_validated(records)
+    drawn = {"level": level, "standard_error_after": np.sqrt(level * (1 - level) / max(len(after), 1))}
+    drawn["observed_before"] = np.array([(before <= p).mean() for p in level])
+    drawn["observed_after"] = np.array([(after <= p).mean() for p in level])
+    draw_reliability(Curves(drawn, {"sets": "Regions of the box", "rows": str(len(after))}), right)
+    return figure
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command's arguments."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--videos", type=Path, required=True, help="folder that has the held-out videos")
+    parser.add_argument("--only", action="append", metavar="NAME", help="these videos (default: held out)")
+    parser.add_argument("--tracker", default="atom")
+    parser.add_argument("--parameter", default="nce_plus_lite")
+    parser.add_argument("--checkpoint", type=Path, help="weights (default: the installed ones)")
+    parser.add_argument("--stride", type=int, default=5, help="frames from one density to the next")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="folder of frames.csv, calibration.json, .png"
+    )
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Track, fit, print; 2 for bad input."""
+    args = build_parser().parse_args(argv)
+    cv2.setNumThreads(1)
+    try:
+        rows, records, params = recorded(args)
+        score, energy, good, _ = columns(rows)
+        weights = fit_confidence(score, energy, good)
+    except EBMError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    args.out.mkdir(parents=True, exist_ok=True)
+    with (args.out / "frames.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(Row._fields)
+        writer.writerows([f"{v:.4f}" if isinstance(v, float) else v for v in row] for row in rows)
+    temperature = records.best_temperature() * getattr(params, "density_temperature", 1.0)
+    stated = {
+        "confidence_weights": [round(w, 3) for w in weights],
+        "density_temperature": round(temperature, 3),
+    }
+    write_atomic(args.out / "calibration.json", json.dumps(stated).encode())
+    write_atomic(args.out / "calibration.png", rendered(figure_of(rows, records), "png"))
+    print("\n".join(report(rows, records)))
+    print(f"in force: {params.confidence_weights}; fitted: {json.dumps(stated)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
