@@ -124,6 +124,7 @@ class ClassifierTracker(SeveralTargets):
         self.refiner = BoxRefiner(network.bb_regressor, self.params)
         self.frame_number = 0
         self._state: TargetState | None = None
+        self._in_vain = 0  # frames in which it was looked around
         self._generator: Generator = generator_for(device)
         self._density = LazyDensity(None)
         if with_covariance and (refusal := self._why_no_density()):
@@ -148,7 +149,7 @@ class ClassifierTracker(SeveralTargets):
         state = TargetState.from_box(box, params.crop_size, params.search_area_scale)
         self._generator.manual_seed(self.seed)
         self._density.release()
-        self.frame_number = 1
+        self.frame_number, self._in_vain = 1, 0
         augmentation = params.augmentation if params.use_augmentation else None
         first = first_frame_samples(frame, state, params, augmentation, self._generator)
         with without_gradients():
@@ -203,8 +204,10 @@ class ClassifierTracker(SeveralTargets):
         """Where the target is not believed, look around where it was: the surer find counts."""
         sure = self._confidence(first)
         if sure is None or sure >= self.params.second_look_below:
+            self._in_vain = 0
             return first
         place = self._place_around(frame, first)
+        self._in_vain += 1
         if place is None:
             return first
         state, refiner = self.state, self.refiner
@@ -221,7 +224,7 @@ class ClassifierTracker(SeveralTargets):
 
     def _place_around(self, frame: Image, first: Search) -> NDArray[np.float64] | None:
         """Where the classifier scores highest in the crops around the one it has seen."""
-        places = places_around(first.before, first.frame, self.params)
+        places = places_around(first.before, first.frame, self.params, self._in_vain)
         crops = [self.cropper.around(place, frame) for place in places]
         if not crops:
             return None

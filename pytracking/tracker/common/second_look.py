@@ -1,7 +1,5 @@
 """Where else to look for a target that was not found where it was, or that is not believed."""
 
-from collections.abc import Iterator
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,23 +10,30 @@ __all__ = ["best_place", "places_around"]
 
 Array = NDArray[np.float64]
 
+AT_ONCE = 8  # crops: a ring around the target's own
+OUTSIDE = 1 / 3  # of a step, that a centre may lie outside: otherwise no crop would reach the frame's edge
+
 
 def places_around(
-    state: TargetState, frame: tuple[int, int], params: TrackingParams
-) -> Iterator[TargetState]:
-    """The target at the centres of the eight crops around its own, those whose centre lies in the frame.
+    state: TargetState, frame: tuple[int, int], params: TrackingParams, turn: int = 0
+) -> list[TargetState]:
+    """The target at the centres of up to eight crops beside its own, those whose centre is in the frame, or almost.
 
     Args:
         state: where the target was last.
         frame: image (H, W), px.
         params: crop size and how far the crops lie apart.
+        turn: how often it has been looked for in vain: the nearest crops come first, then those beyond, until
+            the frame was seen, and then the nearest again.
     """
     apart = params.second_look_step * state.scale * np.asarray(params.crop_size)
-    for down in (-1, 0, 1):
-        for right in (-1, 0, 1):
-            place = state.position + apart * (down, right)
-            if (down or right) and (place >= 0).all() and (place < frame).all():
-                yield state.moved(place)
+    first = np.ceil(-state.position / apart - OUTSIDE).astype(int)
+    last = np.floor((np.asarray(frame) - 1 - state.position) / apart + OUTSIDE).astype(int)
+    steps = [(y, x) for y in range(first[0], last[0] + 1) for x in range(first[1], last[1] + 1) if y or x]
+    steps.sort(key=lambda step: max(map(abs, step)))
+    turns = max(-(-len(steps) // AT_ONCE), 1)
+    chosen = steps[turn % turns * AT_ONCE :][:AT_ONCE]
+    return [state.moved(state.position + apart * step) for step in chosen]
 
 
 def best_place(scores: NDArray[np.floating], views: list[CropView], grid: ScoreGrid) -> Array | None:

@@ -22,16 +22,26 @@ BOX = (30.0, 30.0, 20.0, 20.0)
 STATE = TargetState.from_box(np.array(BOX), PARAMS.crop_size, PARAMS.search_area_scale)
 
 
-def test_the_places_lie_around_and_in_the_frame() -> None:
-    side = PARAMS.search_area_scale * 20
+def test_the_nearest_places_come_first_and_lie_in_the_frame() -> None:
+    apart = 0.75 * PARAMS.search_area_scale * 20
     wide = replace(STATE, position=np.array([400.0, 500.0]))
-    places = [tuple(p.position) for p in places_around(wide, (800, 1000), PARAMS)]
-    assert len(set(places)) == 8
-    assert (400 - 0.75 * side, 500.0) in places
-    assert all(max(abs(y - 400), abs(x - 500)) == 0.75 * side for y, x in places)
-    corner = [p.position for p in places_around(STATE, (800, 1000), PARAMS)]
+    nearest = np.array([p.position - wide.position for p in places_around(wide, (800, 1000), PARAMS)])
+    assert len(np.unique(nearest, axis=0)) == 8
+    assert (np.abs(nearest).max(axis=1) == apart).all()
+    corner = [p.position for p in places_around(STATE, (120, 120), PARAMS)]
     assert len(corner) == 3  # below, to the right, and between
-    assert not list(places_around(STATE, (80, 80), PARAMS))
+    assert places_around(STATE, (80, 80), PARAMS) == []
+
+
+def test_turn_by_turn_the_whole_frame_is_seen() -> None:
+    apart = 0.75 * PARAMS.search_area_scale * 20
+    seen = [p for turn in range(11) for p in places_around(STATE, (480, 640), PARAMS, turn)]
+    assert len({tuple(p.position) for p in seen}) == len(seen) == 87  # of 8 x 11, without its own
+    for place in np.random.default_rng(0).uniform(0, (480, 640), (50, 2)):
+        near = min(np.abs(p.position - place).max() for p in [STATE, *seen])
+        assert near <= 0.5 * apart / 0.75  # within a crop
+    again = places_around(STATE, (480, 640), PARAMS, 11)
+    assert [tuple(p.position) for p in again] == [tuple(p.position) for p in seen[:8]]
 
 
 def test_the_best_place_is_the_highest_cell_of_all_maps() -> None:
