@@ -1,4 +1,4 @@
-"""The report on confidence: how a target is hidden, what is fitted on other videos, and a run of everything."""
+"""The report on confidence: how a target is hidden, fits on the other videos, and a whole run."""
 
 import importlib
 import json

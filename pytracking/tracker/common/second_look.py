@@ -17,7 +17,7 @@ OUTSIDE = 1 / 3  # of a step, that a centre may lie outside: otherwise no crop w
 def places_around(
     state: TargetState, frame: tuple[int, int], params: TrackingParams, turn: int = 0
 ) -> list[TargetState]:
-    """The target at the centres of up to eight crops beside its own, those whose centre is in the frame, or almost.
+    """The target at the centres of up to eight crops beside its own, in the frame or almost.
 
     Args:
         state: where the target was last.
