@@ -17,7 +17,6 @@ class StateParams(Params):
     its own accord, whose height tells frames apart.
     """
 
-    size_rate: float = 1.0  # part of a side's change, on a logarithmic scale, that is taken in a frame
     size_step: float | None = None  # a refined side changes by this factor at most in a frame; None: any
     size_range: float | None = None  # a refined area is within this factor of the first box's; None: any
     size_trust: float = 0.75  # presence from which the area may leave that range
@@ -33,7 +32,6 @@ class StateParams(Params):
             if getattr(self, name) is not None:
                 self.require_all(name, 1.0, open_low=True)
         self.require_all("size_trust", 0.0)
-        self.require_all("size_rate", 0.0, 1.0, open_low=True)
         self.require_all("uncertain_confidence lost_confidence second_look_below", 0.0, 1.0)
         self.require_all("second_look_step", 0.0, open_low=True)
         weights = self.confidence_weights

@@ -124,7 +124,7 @@ class ClassifierTracker(SeveralTargets):
         self.refiner = BoxRefiner(network.bb_regressor, self.params)
         self.frame_number = 0
         self._state: TargetState | None = None
-        self._in_vain = 0  # frames in which it was looked around
+        self._in_vain = 0  # second looks, one after another, that found nothing
         self._generator: Generator = generator_for(device)
         self._density = LazyDensity(None)
         if with_covariance and (refusal := self._why_no_density()):
@@ -207,15 +207,20 @@ class ClassifierTracker(SeveralTargets):
             self._in_vain = 0
             return first
         place = self._place_around(frame, first)
-        self._in_vain += 1
-        if place is None:
-            return first
+        second = first if place is None else self._look_at(place, frame, first, sure)
+        believed = (self._confidence(second) or 0.0) >= self.params.lost_confidence
+        self._in_vain = 0 if believed else self._in_vain + 1
+        return second
+
+    def _look_at(self, place: NDArray[np.float64], frame: Image, first: Search, sure: float) -> Search:
+        """Search around a place, (y, x), px; the first search again where that is no surer."""
         state, refiner = self.state, self.refiner
         self._state, self.refiner = first.before.moved(place), copy.copy(refiner)
         crops = self.cropper.around(self.state, frame)
         backbone = self._backbone(crops.images)
         maps = self.network.get_backbone_bbreg_feat(backbone)
-        second = self._find(crops, self.classifier.features(backbone), maps, slice(0, len(crops.images)))
+        features = self.classifier.features(backbone)
+        second = self._find(crops, features, maps, slice(0, len(crops.images)))
         self._refine([self], [second])
         if (self._confidence(second) or 0.0) > sure:
             return replace(second, before=first.before)

@@ -27,8 +27,6 @@ def guarded_size(size: Array, last: Array, first: Array, presence: float, params
         (h, w). An area that was let out of its range while the classifier was sure may stay where it is, and
         come back, but goes no further when it is not.
     """
-    if params.size_rate < 1:
-        size = last * (size / last) ** params.size_rate
     if params.size_step is not None:
         size = np.clip(size, last / params.size_step, last * params.size_step)
     if params.size_range is None or presence >= params.size_trust:

@@ -23,16 +23,17 @@ def places_around(
         state: where the target was last.
         frame: image (H, W), px.
         params: crop size and how far the crops lie apart.
-        turn: how often it has been looked for in vain: the nearest crops come first, then those beyond, until
-            the frame was seen, and then the nearest again.
+        turn: how often it has been looked for in vain. Every other time the nearest crops are meant, in
+            between those beyond, the next of them each time, until the frame was seen.
     """
     apart = params.second_look_step * state.scale * np.asarray(params.crop_size)
     first = np.ceil(-state.position / apart - OUTSIDE).astype(int)
     last = np.floor((np.asarray(frame) - 1 - state.position) / apart + OUTSIDE).astype(int)
     steps = [(y, x) for y in range(first[0], last[0] + 1) for x in range(first[1], last[1] + 1) if y or x]
     steps.sort(key=lambda step: max(map(abs, step)))
-    turns = max(-(-len(steps) // AT_ONCE), 1)
-    chosen = steps[turn % turns * AT_ONCE :][:AT_ONCE]
+    beyond = max(-(-len(steps) // AT_ONCE) - 1, 1)
+    part = turn // 2 % beyond + 1 if turn % 2 and len(steps) > AT_ONCE else 0
+    chosen = steps[part * AT_ONCE :][:AT_ONCE]
     return [state.moved(state.position + apart * step) for step in chosen]
 
 

@@ -29,13 +29,6 @@ def test_a_side_changes_by_the_step_at_most() -> None:
     np.testing.assert_allclose(found, [44.0, 20 / 1.1])
 
 
-def test_a_part_of_a_change_is_taken_on_a_logarithmic_scale() -> None:
-    found = guarded_size(np.array([160.0, 5.0]), FIRST, FIRST, 0.0, StateParams(size_rate=0.5))
-    np.testing.assert_allclose(found, [80.0, 10.0])
-    limited = replace(LIMITED, size_rate=0.5)  # the step limits what is left of the change
-    np.testing.assert_allclose(guarded_size(FIRST * 1.21, FIRST, FIRST, 1.0, limited), FIRST * 1.1)
-
-
 def test_an_unsure_box_stays_within_the_range_of_areas_and_keeps_its_aspect() -> None:
     last = FIRST / 2  # a quarter of the first area, the least there may be
     found = guarded_size(last / 1.05, last, FIRST, 0.5, LIMITED)
@@ -116,7 +109,6 @@ def test_a_low_confidence_makes_a_frame_less_sure(flag: Flag, sure: float | None
     "wrong",
     [
         {"size_step": 1.0},
-        {"size_rate": 0.0},
         {"second_look_below": 1.5},
         {"second_look_step": 0.0},
         {"size_range": math.nan},

@@ -11,8 +11,8 @@ from pytracking.parameter import find_parameters
 from pytracking.parameter.atom_params import ATOMParams
 from pytracking.tracker import make_tracker
 from pytracking.tracker.base import Tracked
-from pytracking.tracker.common.geometry import CropView, ScoreGrid, TargetState
-from pytracking.tracker.common.second_look import best_place, places_around
+from pytracking.tracker.common.geometry import TargetState
+from pytracking.tracker.common.second_look import places_around
 
 SMALL = find_parameters("atom", "atom_nce_plus_small")
 assert isinstance(SMALL, ATOMParams)
@@ -35,22 +35,14 @@ def test_the_nearest_places_come_first_and_lie_in_the_frame() -> None:
 
 def test_turn_by_turn_the_whole_frame_is_seen() -> None:
     apart = 0.75 * PARAMS.search_area_scale * 20
-    seen = [p for turn in range(11) for p in places_around(STATE, (480, 640), PARAMS, turn)]
+    turns = [places_around(STATE, (480, 640), PARAMS, turn) for turn in range(20)]
+    seen = [p for turn in (0, *range(1, 20, 2)) for p in turns[turn]]
     assert len({tuple(p.position) for p in seen}) == len(seen) == 87  # of 8 x 11, without its own
     for place in np.random.default_rng(0).uniform(0, (480, 640), (50, 2)):
         near = min(np.abs(p.position - place).max() for p in [STATE, *seen])
         assert near <= 0.5 * apart / 0.75  # within a crop
-    again = places_around(STATE, (480, 640), PARAMS, 11)
-    assert [tuple(p.position) for p in again] == [tuple(p.position) for p in seen[:8]]
-
-
-def test_the_best_place_is_the_highest_cell_of_all_maps() -> None:
-    scores = np.zeros((2, 8, 8), np.float32)
-    scores[1, 6, 4], scores[0, 0, 0] = 0.5, np.nan
-    views = [CropView(center=np.array([y, 20.0]), scale=2.0, crop_size=(32, 32)) for y in (50.0, 90.0)]
-    grid = ScoreGrid(center=(4.0, 4.0), cells=(8, 8))
-    np.testing.assert_allclose(best_place(scores, views, grid), [90 + 2 * 4 * 2, 20])
-    assert best_place(np.full_like(scores, np.nan), views, grid) is None
+    nearest = [tuple(p.position) for p in turns[0]]  # every other turn
+    assert all([tuple(p.position) for p in turn] == nearest for turn in turns[2::2])
 
 
 def frames(jump: float) -> list[np.ndarray]:
