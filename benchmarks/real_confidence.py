@@ -107,6 +107,11 @@ def overlap(one: Array, other: Array) -> float:
     return both / float(one[2:].prod() + other[2:].prod() - both)
 
 
+def first_frames(video: data.Sequence, count: int | None) -> data.Sequence:
+    """So many frames of a video, or all."""
+    return replace(video, frames=video.frames[:count], ground_truth=video.ground_truth[:count])
+
+
 def without_target(video: data.Sequence) -> data.Sequence:
     """The same video, the target out of sight in the middle quarter; its boxes stay, to hide it by."""
     count = len(video)
@@ -145,7 +150,7 @@ def recorded(args: argparse.Namespace) -> tuple[list[Row], BoxRecords, StatePara
     spec = make_spec(args.tracker, args.parameter, checkpoint=args.checkpoint, device="cpu")
     network = load_tracking_network(spec.weights, tracker=spec.tracker)
     names = args.only or HELD_OUT
-    plain = [own_video(args.videos / name) for name in names]
+    plain = [first_frames(own_video(args.videos / name), args.frames) for name in names]
     rows: list[Row] = []
 
     def make(sequence: data.Sequence) -> Noted:
@@ -269,6 +274,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--videos", type=Path, required=True, help="folder that has the held-out videos")
     parser.add_argument("--only", action="append", metavar="NAME", help="these videos (default: held out)")
+    parser.add_argument("--frames", type=int, help="only so many of each (default: all)")
     parser.add_argument("--tracker", default="atom")
     parser.add_argument("--parameter", default="nce_plus_lite")
     parser.add_argument("--checkpoint", type=Path, help="weights (default: the installed ones)")
@@ -287,6 +293,7 @@ def main(argv: list[str] | None = None) -> int:
         rows, records, params = recorded(args)
         score, energy, good, _ = columns(rows)
         weights = fit_confidence(score, energy, good)
+        plot, lines = rendered(figure_of(rows, records), "png"), list(report(rows, records))
     except EBMError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -301,8 +308,8 @@ def main(argv: list[str] | None = None) -> int:
         "density_temperature": round(temperature, 3),
     }
     write_atomic(args.out / "calibration.json", json.dumps(stated).encode())
-    write_atomic(args.out / "calibration.png", rendered(figure_of(rows, records), "png"))
-    print("\n".join(report(rows, records)))
+    write_atomic(args.out / "calibration.png", plot)
+    print("\n".join(lines))
     print(f"in force: {params.confidence_weights}; fitted: {json.dumps(stated)}")
     return 0
 

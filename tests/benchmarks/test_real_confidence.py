@@ -57,7 +57,7 @@ def test_a_run_fits_and_reports(script: Any, tmp_path: Path, capsys: pytest.Capt
         for t in range(8):
             write_image(tmp_path / f"own/{name}/img/{t}.jpg", t)
         write_rows(tmp_path / f"own/{name}/groundtruth_rect.txt", moving_boxes(8))
-    argv = ["--videos", str(tmp_path / "own"), "--only", "one", "--only", "two", "--stride", "1"]
+    argv = ["--videos", str(tmp_path / "own"), "--only", "one", "--only", "two", "--stride", "1", "--frames", "8"]
     assert script.main([*argv, "--out", str(tmp_path / "out")]) == 0
     printed = capsys.readouterr().out
     assert "28 frames of 2 videos, 4 without target" in printed
