@@ -38,15 +38,17 @@ def test_the_middle_quarter_is_without_target(script: Any) -> None:
 def test_a_video_is_judged_by_weights_of_the_others(script: Any) -> None:
     generator = np.random.default_rng(0)
 
+    report = importlib.import_module("confidence_report")
+
     def rows(name: str, sign: int) -> list[Any]:
         energy = generator.normal(0, 3, 60)
         return [
-            script.Row(name, k, True, 0.9 if sign * e > 0 else 0.1, 0.5, e, "ok")
+            report.Row(name, k, True, 0.9 if sign * e > 0 else 0.1, 0.5, e, "ok")
             for k, e in enumerate(energy)
         ]
 
     both = rows("a", 1) + rows("b", -1)  # what is a good sign in one is a bad one in the other
-    sure = script.cross_validated(both)
+    sure = report.cross_validated(both)
     good = np.array([row.iou >= 0.5 for row in both])
     assert sure[good].mean() < 0.2
     assert sure[~good].mean() > 0.8
@@ -57,7 +59,18 @@ def test_a_run_fits_and_reports(script: Any, tmp_path: Path, capsys: pytest.Capt
         for t in range(8):
             write_image(tmp_path / f"own/{name}/img/{t}.jpg", t)
         write_rows(tmp_path / f"own/{name}/groundtruth_rect.txt", moving_boxes(8))
-    argv = ["--videos", str(tmp_path / "own"), "--only", "one", "--only", "two", "--stride", "1", "--frames", "8"]
+    argv = [
+        "--videos",
+        str(tmp_path / "own"),
+        "--only",
+        "one",
+        "--only",
+        "two",
+        "--stride",
+        "1",
+        "--frames",
+        "8",
+    ]
     assert script.main([*argv, "--out", str(tmp_path / "out")]) == 0
     printed = capsys.readouterr().out
     assert "28 frames of 2 videos, 4 without target" in printed
