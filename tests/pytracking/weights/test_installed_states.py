@@ -1,4 +1,4 @@
-"""The weights in the box: hash and card, a real track of known quality, states that mean something."""
+"""The installed weights on real frames whose target is away for a while: their states mean something."""
 
 from pathlib import Path
 
@@ -15,16 +15,6 @@ from pytracking.weights.verifying import verify_shipped
 
 NAME = "atom_nce_plus_lite"
 FRAMES, AWAY = 40, range(24, 30)
-
-
-def test_hash_card_network_and_numbers_agree_and_the_file_is_small() -> None:
-    found, _ = verify_shipped(NAME)
-    assert found.size < 12e6
-    assert found.card.licence == "Apache-2.0"
-    assert found.card.data
-    assert found.card.results
-    assert found.card.failures
-    assert len(found.card.calibration["confidence_weights"]) == 3
 
 
 @pytest.fixture(scope="module")
