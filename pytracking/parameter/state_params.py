@@ -23,6 +23,9 @@ class StateParams(Params):
     confidence_weights: tuple[float, float, float] | None = None  # bias, a, b; None: states by score alone
     uncertain_confidence: float = 0.5  # confidence below which a frame is uncertain
     lost_confidence: float = 0.1  # confidence below which it is lost
+    confidence_acts: bool = (
+        True  # what it doubts is not learnt from, and what it calls lost keeps the last box; or it only tells
+    )
     second_look_below: float = 0.0  # confidence below which the crops around are looked at, too; 0: never
     second_look_step: float = 0.75  # from the centre of one of these crops to that of the next / its side
 
@@ -33,6 +36,7 @@ class StateParams(Params):
                 self.require_all(name, 1.0, open_low=True)
         self.require_all("size_trust", 0.0)
         self.require_all("uncertain_confidence lost_confidence second_look_below", 0.0, 1.0)
+        self.require_flags("confidence_acts")
         self.require_all("second_look_step", 0.0, open_low=True)
         weights = self.confidence_weights
         good = weights is None or (

@@ -303,15 +303,16 @@ class ClassifierTracker(SeveralTargets):
         energy = self.refiner.energy if refined and self.params.use_iou_net else -math.inf
         sure = self._confidence(search)
         flag = judged(found.flag, sure, self.params)
-        seen = flag is not Flag.NOT_FOUND
+        believed = flag if self.params.confidence_acts else found.flag
+        seen = believed is not Flag.NOT_FOUND
         if refined and not seen:  # found, and not believed
             self._state = search.before
         state = self.state
         wanted = self.with_covariance and seen and self.params.use_iou_net
         covariance = self.refiner.covariance(search.view, state) if wanted else None
         box = search.view.box_of(state)
-        self.classifier.update(search.features, box, flag, self.frame_number, found.score)
-        self.glimpse = self._glimpse(search, flag)
+        self.classifier.update(search.features, box, believed, self.frame_number, found.score)
+        self.glimpse = self._glimpse(search, believed)
         self._density.release()
         self._density = self._lazy_density(search, state)
         if seen:
