@@ -38,8 +38,8 @@ PARAMS = replace(
     size_step=1.2,
     size_range=5.0,
     size_trust=0.5,
-    # The confidence names the state. That it acts on the track, and a second look, gained on held-out clips
-    # whose targets jump, and lost on OTB and VOT.
+    # The confidence names the state. That it acts, or a second look, gained on held-out clips
+    # whose targets jump, and lost elsewhere (docs/results/real-boxes.md).
     confidence_acts=False,
     uncertain_threshold=0.25,
     target_not_found_threshold=0.1,
