@@ -87,7 +87,10 @@ def report(rows: Sequence[Row], records: BoxRecords) -> Iterator[str]:
     score, _, good, video = columns(rows)
     sure = cross_validated(rows)
     present = np.array([r.present for r in rows])
-    lost = np.array([r.state == "lost" for r in rows])
+    limits = StateParams()
+    named = np.where(sure < limits.uncertain_confidence, "uncertain", "ok")
+    states = np.where(sure < limits.lost_confidence, "lost", named)
+    lost = states == "lost"
     yield f"{len(rows)} frames of {len(set(video))} videos, {int((~present).sum())} without target"
     yield f"right boxes (IoU >= 0.5)        {good.mean():.3f} of the frames"
     yield "confidence, cross-validated by video"
@@ -96,13 +99,12 @@ def report(rows: Sequence[Row], records: BoxRecords) -> Iterator[str]:
         yield f"  {name:<24}Brier {brier:.3f}  ECE {error:.3f}  AUROC {discrimination(value, good):.3f}"
     yield f"  {'constant':<24}Brier {good.mean() * (1 - good.mean()):.3f}"
     away = np.array([r.sequence.endswith(GONE) for r in rows])
-    yield "target gone, in the tracks with absences"
+    yield "states by that confidence; target gone, in the tracks with absences"
     yield f"  AUROC of being there    {discrimination(sure[away], present[away]):.3f}"
     yield f"  AUROC of the score      {discrimination(score[away], present[away]):.3f}"
     yield f"  F of the state lost     {f_score_of_lost(lost[away], present[away]):.3f}"
     yield f"  lost when gone          {lost[away & ~present].mean():.3f}"
     yield f"  lost in view            {lost[present].mean():.3f}, with a right box {lost[good].mean():.3f}"
-    states = np.array([r.state for r in rows])
     for state in ("ok", "uncertain", "lost"):
         chosen = states == state
         share = f"{good[chosen].mean():.3f}" if chosen.any() else "-"

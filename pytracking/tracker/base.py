@@ -85,8 +85,9 @@ class Tracked:
         box: float64 ``[4]``, x, y, w, h, px.
         score: in [0, 1], 1 is surest. The classifier's highest score, clamped; its labels peak at 1.
         state: ``"ok"``, ``"uncertain"`` (a look-alike is as likely) or ``"lost"`` (the box repeats the last
-            one). The classifier's opinion of its own scores: a box that has drifted to something else is
-            ``"ok"`` as long as that scores high.
+            one, unless the confidence only tells, see `StateParams.confidence_acts`). Without a calibrated
+            confidence it is the classifier's opinion of its own scores: a box that has drifted to something
+            else is ``"ok"`` as long as that scores high.
         flag: the finer flag behind `state`.
         confidence: probability, in [0, 1], that the box overlaps the target's by at least 0.5, as it was
             calibrated for the weights; None where it was not, and states follow from the score alone.

@@ -136,13 +136,19 @@ def test_a_calibrated_confidence_decides_the_state_and_a_lost_box_repeats_the_la
     frame = np.random.default_rng(0).integers(0, 255, (120, 160, 3), dtype=np.uint8)
     for bias, state in ((9.0, "ok"), (-0.5, "uncertain"), (-9.0, "lost")):
         net.info = {"confidence_weights": [bias, 0.0, 0.0]}  # as a JSON file has it
-        tracker = make_tracker("atom", lite(**SURE), network=net, device="cpu")
-        tracker.initialize(frame, (60, 40, 30, 36))
-        result = tracker.track(np.roll(frame, 4, axis=1))
-        assert result.state == state
-        assert result.confidence == pytest.approx(1 / (1 + np.exp(-bias)))
+        results = []
+        for acts in (True, False):
+            params = lite(**SURE, confidence_acts=acts)
+            tracker = make_tracker("atom", params, network=net, device="cpu")
+            tracker.initialize(frame, (60, 40, 30, 36))
+            results.append(tracker.track(np.roll(frame, 4, axis=1)))
+        assert [result.state for result in results] == [state] * 2
+        assert results[0].confidence == pytest.approx(1 / (1 + np.exp(-bias)))
         if state == "lost":
-            np.testing.assert_allclose(result.box, (60, 40, 30, 36))
+            np.testing.assert_allclose(results[0].box, (60, 40, 30, 36))
+            assert abs(results[1].box - (60, 40, 30, 36)).max() > 1  # it only tells
+        else:
+            np.testing.assert_array_equal(results[0].box, results[1].box)
     net.info = {"feature_stride": 16}
 
 
