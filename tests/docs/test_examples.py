@@ -124,8 +124,8 @@ def check_command(words: list[str]) -> None:
 def with_neighbours(script: Path) -> str:
     """Source of a script and of the modules beside it that it imports: one of them may hold its options."""
     source = script.read_text("utf-8")
-    names = re.findall(r"^from (\w+) import", source, re.MULTILINE)
-    beside = [script.parent / f"{name}.py" for name in names]
+    names = re.findall(r"^from ([\w.]+) import", source, re.MULTILINE)
+    beside = [script.parent / f"{name.replace('.', '/')}.py" for name in names]
     return source + "".join(module.read_text("utf-8") for module in beside if module.is_file())
 
 
