@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ebm.density.importance import ImportanceDensity
     from ebm.exceptions import FitInterrupted, PredictionInterrupted
     from ebm.fitting import Censored, FitConfig, FittedEBM, fit, load_fitted
+    from ebm.images.fit import fit_images
     from ebm.losses.conditional import CNCELoss
     from ebm.losses.functional import cnce, kld_is, ml_is, ml_mcmc, nce
     from ebm.losses.gradient_losses import DenoisingScoreMatchingLoss, MLMCMCLoss, ScoreMatchingLoss
@@ -76,6 +77,7 @@ __all__ = [
     "denoising_score_matching",
     "expand_box_sigmas",
     "fit",
+    "fit_images",
     "gradient_ascent",
     "gradient_ascent_early_stop",
     "grid_kl",
@@ -107,6 +109,7 @@ _HOME = {
     "ebm.density.importance": ("ImportanceDensity",),
     "ebm.exceptions": ("FitInterrupted", "PredictionInterrupted"),
     "ebm.fitting": ("Censored", "FitConfig", "FittedEBM", "fit", "load_fitted"),
+    "ebm.images.fit": ("fit_images",),
     "ebm.losses.conditional": ("CNCELoss",),
     "ebm.losses.functional": ("cnce", "kld_is", "ml_is", "ml_mcmc", "nce"),
     "ebm.losses.gradient_losses": ("DenoisingScoreMatchingLoss", "MLMCMCLoss", "ScoreMatchingLoss"),

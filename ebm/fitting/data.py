@@ -9,9 +9,9 @@ from torch import Tensor
 from ebm.checks import require_finite
 from ebm.density.circular import Circle
 from ebm.exceptions import DomainError, ShapeError
+from ebm.fitting.encoding import InputEncoder
 from ebm.fitting.moments import moments
 from ebm.fitting.support import Support
-from ebm.fitting.table_encoding import Table
 from ebm.fitting.tables import (
     as_tensor,
     names_of,
@@ -46,7 +46,7 @@ class Scaling:
         x_names: names of the input's columns, before they are encoded; None where it had none.
         y_names: names of the targets, likewise.
         support: how raw targets go to the line, before they are standardised; None where they are on it.
-        x_table: how inputs become numbers, see `Table`; None where they are some.
+        x_table: how inputs become numbers; None where they are some.
     """
 
     x_shape: tuple[int, ...]
@@ -62,7 +62,7 @@ class Scaling:
     x_low: Tensor | None = None
     x_high: Tensor | None = None
     support: Support | None = None
-    x_table: Table | None = None
+    x_table: InputEncoder | None = None
 
     @property
     def target_dim(self) -> int:
@@ -94,7 +94,8 @@ class Scaling:
             DomainError: if an entry is NaN or infinite.
             InputError: if something is not numeric, or columns have other names than in the fit.
         """
-        if not hasattr(x, "to_frame"):  # a single column or row is refused for its shape
+        by_name = self.x_table is None or self.x_table.by_name
+        if by_name and not hasattr(x, "to_frame"):  # a single column or row is refused for its shape
             require_names("x", names_of(x), self.x_names)
         rows = as_inputs(x if self.x_table is None else self.x_table.encode(x, told), least=0)
         if rows.shape[1:] != self.x_shape:

@@ -19,9 +19,9 @@ __all__ = ["FORMAT", "LIMITS", "SCALING", "VERSION", "save_fitted"]
 
 FORMAT = "ebmtrack.fitted"
 # 1 knew no members and no calibration; 2 no support; 3 no circle, nor likelihoods by quadrature; 4 no
-# clusters of a calibration. A file says the least version that knows all of it, so that earlier releases read
-# what they know and say where they cannot.
-VERSION = 5
+# clusters of a calibration; 5 no pictures. A file says the least version that knows all of it, so that
+# earlier releases read what they know and say where they cannot.
+VERSION = 6
 SCALING = ("x_mean", "x_scale", "y_mean", "y_scale", "z_low", "z_high")
 LIMITS = ("x_low", "x_high")  # files of earlier releases have none
 
@@ -66,6 +66,8 @@ def save_fitted(fitted: "FittedEBM", path: Path) -> None:
 
 def _version(fitted: "FittedEBM") -> int:
     """The least version of the format that knows what the density is made of."""
+    if fitted.scaling.x_table is not None and not fitted.scaling.x_table.by_name:
+        return 6
     if fitted.calibration is not None and fitted.calibration.clusters is not None:
         return 5
     if fitted.scaling.circle is not None or fitted.config.loss == GRID_LOSS:

@@ -14,6 +14,7 @@ from ebm.fitting.base import PointPredictor
 from ebm.fitting.config import FitConfig
 from ebm.fitting.conformal import read_calibration
 from ebm.fitting.data import Scaling
+from ebm.fitting.encoding import InputEncoder
 from ebm.fitting.files import FORMAT, LIMITS, SCALING, VERSION
 from ebm.fitting.fitted import FittedEBM
 from ebm.fitting.loop import History
@@ -128,7 +129,7 @@ def _scaling(fields: dict[str, Any]) -> Scaling:
         raise InputError("the range of the inputs is empty.")
     chosen = {name: numbers[name] for name in SCALING + LIMITS}
     support = fields.get("support")
-    table = read_table(fields.get("x_table"))  # files of earlier releases have none
+    table = _encoder(fields.get("x_table"))
     if table is not None and x_shape != (len(table.names),):
         raise InputError(f"its table has {len(table.names)} columns of numbers, expected {x_shape}.")
     return Scaling(
@@ -140,6 +141,15 @@ def _scaling(fields: dict[str, Any]) -> Scaling:
         support=None if support is None else Support.from_plain(support, targets["y_mean"][0]),
         **chosen,
     )
+
+
+def _encoder(plain: dict[str, Any] | None) -> InputEncoder | None:
+    """How inputs become numbers; files of earlier releases know of tables alone, or of nothing."""
+    if plain is not None and plain.get("kind") == "pictures":
+        from ebm.images.encoder import read_encoder
+
+        return read_encoder(plain)
+    return read_table(plain)
 
 
 def _require_base(wanted: bool, base: PointPredictor | None) -> None:

@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,7 @@ class Table:
         unseen: see `TableOptions`.
     """
 
+    by_name: ClassVar[bool] = True
     columns: tuple[TableColumn, ...]
     missing: str = "error"
     unseen: str = "zeros"

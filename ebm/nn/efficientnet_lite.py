@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0 up to stride 16: six hundred thousand weights, readable at strides 2, 4, 8 and 16."""
+"""EfficientNet-Lite0, up to stride 16 in six hundred thousand weights, or up to 32 in three million."""
 
 import copy
 import importlib.util
@@ -13,6 +13,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from ebm.exceptions import InputError
 from ebm.integrity.torch_files import read_torch_file
+from ebm.lookup import lookup
 from ebm.nn.backbone import Backbone
 
 __all__ = ["EfficientNetLite0", "LiteBlock", "SameConv2d"]
@@ -22,8 +23,17 @@ FILE = "models/efficientnet-lite0-57934424.pth"
 EPS = 1e-3  # of the batch norms, as in the TensorFlow original
 
 # Of every stage: blocks, kernel, stride of the first, expansion, output channels.
-STAGES = ((1, 3, 1, 1, 16), (2, 3, 2, 6, 24), (2, 5, 2, 6, 40), (3, 3, 2, 6, 80), (3, 5, 1, 6, 112))
-OUTPUTS = {"stride2": 0, "stride4": 1, "stride8": 2, "stride16": 4}  # layer -> the stage that ends it
+STAGES = (
+    (1, 3, 1, 1, 16),
+    (2, 3, 2, 6, 24),
+    (2, 5, 2, 6, 40),
+    (3, 3, 2, 6, 80),
+    (3, 5, 1, 6, 112),
+    (4, 5, 2, 6, 192),
+    (1, 3, 1, 6, 320),
+)
+# Layer -> the stage that ends it.
+OUTPUTS = {"stride2": 0, "stride4": 1, "stride8": 2, "stride16": 4, "stride32": 6}
 
 
 class SameConv2d(nn.Conv2d):
@@ -98,13 +108,16 @@ class _InvertedResidual(LiteBlock):
 
 
 class EfficientNetLite0(Backbone):
-    """EfficientNet-Lite0 without what follows stride 16; the names of its weights are timm's.
+    """EfficientNet-Lite0 without its head, and unless asked for more without what follows stride 16.
+
+    The names of its weights are timm's.
 
     Args:
         output_layers: layers that a call returns unless it names others, among ``stride2``, ``stride4``,
-            ``stride8`` and ``stride16`` of 16, 24, 40 and 112 channels.
+            ``stride8``, ``stride16`` and ``stride32`` of 16, 24, 40, 112 and 320 channels.
         frozen_layers: see `Backbone.freeze`; parts are ``conv_stem``, ``bn1`` and ``blocks.0`` to
-            ``blocks.4``.
+            ``blocks.4`` or ``blocks.6``.
+        last: the deepest layer, at which the network ends.
 
     Raises:
         UnknownNameError: for an output or frozen layer that does not exist.
@@ -115,14 +128,22 @@ class EfficientNetLite0(Backbone):
     mean = (127 / 255,) * 3
     std = (128 / 255,) * 3
 
-    def __init__(self, output_layers: Sequence[str] = (), *, frozen_layers: Sequence[str] | str = ()) -> None:
+    def __init__(
+        self,
+        output_layers: Sequence[str] = (),
+        *,
+        frozen_layers: Sequence[str] | str = (),
+        last: str = "stride16",
+    ) -> None:
         super().__init__()
+        end = lookup("output layer", last, OUTPUTS)
+        self._outputs = {name: stage for name, stage in OUTPUTS.items() if stage <= end}
         self.conv_stem = SameConv2d(3, 32, 3, 2)
         self.bn1 = nn.BatchNorm2d(32, eps=EPS)
-        self.blocks = nn.Sequential(*_stages(32))
-        self.strides: dict[str, int] = {name: int(name.removeprefix("stride")) for name in OUTPUTS}
-        self.channels: dict[str, int] = {name: STAGES[stage][4] for name, stage in OUTPUTS.items()}
-        self._check_outputs(output_layers, OUTPUTS)
+        self.blocks = nn.Sequential(*_stages(32, end + 1))
+        self.strides: dict[str, int] = {name: int(name.removeprefix("stride")) for name in self._outputs}
+        self.channels: dict[str, int] = {name: STAGES[stage][4] for name, stage in self._outputs.items()}
+        self._check_outputs(output_layers, self._outputs)
         self._output_layers = tuple(output_layers)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
@@ -143,7 +164,7 @@ class EfficientNetLite0(Backbone):
             UnknownNameError: if a layer does not exist.
         """
         wanted = set(self._output_layers if output_layers is None else output_layers)
-        self._check_outputs(wanted, OUTPUTS)
+        self._check_outputs(wanted, self._outputs)
         outputs: OrderedDict[str, Tensor] = OrderedDict()
         for name, value in self._walk(x):
             if name in wanted:
@@ -162,7 +183,7 @@ class EfficientNetLite0(Backbone):
     def steps(self) -> Iterator[tuple[str, nn.Sequential]]:
         """Layer names and the stages between the one before, or the stem, and them."""
         first = 0
-        for name, last in OUTPUTS.items():
+        for name, last in self._outputs.items():
             yield name, nn.Sequential(*list(self.blocks)[first : last + 1])
             first = last + 1
 
@@ -212,8 +233,8 @@ class EfficientNetLite0(Backbone):
         return dict(pairs) if fits else state
 
 
-def _stages(inputs: int) -> Iterator[nn.Sequential]:
-    for depth, kernel, stride, expansion, outputs in STAGES:
+def _stages(inputs: int, count: int) -> Iterator[nn.Sequential]:
+    for depth, kernel, stride, expansion, outputs in STAGES[:count]:
         blocks: list[nn.Module] = []
         for k in range(depth):
             step = stride if k == 0 else 1

@@ -1,0 +1,1 @@
+"""Pictures in, a few numbers out: files to features of a backbone, and densities on them."""

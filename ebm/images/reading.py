@@ -1,0 +1,107 @@
+"""A picture file as RGB pixels of one size, or why it cannot be one."""
+
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ebm.exceptions import InputError
+from ebm.extras import explain_missing
+
+__all__ = ["Picture", "read_picture", "require_pillow"]
+
+AGAIN = "Extract or download it again"
+# Modes of Pillow that hold more than 8 bits a sample.
+DEEP = ("I;16", "I;16B", "I;16L", "I;16N", "I", "F")
+DEEP_MAX = 65535
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Pixels, and what was done to the file's own to get them.
+
+    Attributes:
+        pixels: ``(size, size, 3)`` RGB, 0 to 255.
+        converted: in words, empty where nothing but the size changed.
+    """
+
+    pixels: NDArray[np.uint8]
+    converted: str = ""
+
+
+def require_pillow() -> Any:
+    """The module ``PIL.Image``.
+
+    Raises:
+        MissingPackageError: if Pillow is not installed.
+    """
+    try:
+        return import_module("PIL.Image")
+    except ModuleNotFoundError as error:
+        raise explain_missing("reading pictures", "PIL") from error
+
+
+def read_picture(path: Path, size: int) -> Picture:
+    """A file's picture, squeezed into a square.
+
+    It is turned as its EXIF entry says, grey becomes RGB, CMYK is converted, 16 bits become 8 (the upper
+    ones), transparency is dropped; of several pictures in a file the first is taken.
+
+    Args:
+        path: JPEG, PNG, TIFF, WebP, BMP or whatever else Pillow reads.
+        size: side of the square, px.
+
+    Raises:
+        InputError: if the file is missing, empty, cut off, no picture or would be black in 8 bits; says what
+            to do.
+        MissingPackageError: if Pillow is not installed.
+    """
+    library = require_pillow()
+    if not path.is_file():
+        raise InputError(
+            f"{path} {'is a folder' if path.is_dir() else 'is missing'}. {AGAIN}, or drop its row."
+        )
+    try:
+        with library.open(path) as file:
+            file.draft("RGB", (2 * size, 2 * size))  # a JPEG may be decoded at a fraction of its size
+            turned = import_module("PIL.ImageOps").exif_transpose(file)
+            told = [f"{file.mode} to RGB"] * (file.mode not in ("RGB", *DEEP))
+            told += ["turned as its EXIF entry says"] * (file.getexif().get(0x0112, 1) != 1)
+            if turned.mode in DEEP:
+                turned = library.fromarray(_shallow(np.asarray(turned), path))
+                told.append("16 bits to 8")
+            square = turned.convert("RGB").resize((size, size), library.Resampling.BILINEAR)
+    except InputError:
+        raise
+    except (OSError, SyntaxError, ValueError, library.DecompressionBombError) as error:
+        raise InputError(_why_not(path, error)) from error
+    return Picture(np.asarray(square), ", ".join(told))
+
+
+def _shallow(samples: NDArray[Any], path: Path) -> NDArray[np.uint8]:
+    """The upper 8 of 16 bits."""
+    highest = float(samples.max())
+    if not 255 < highest <= DEEP_MAX or float(samples.min()) < 0:
+        raise InputError(
+            f"{path} has more than 8 bits a sample, of up to {highest:g} where white is {DEEP_MAX}: it would be "
+            "black or white. Convert it to 8 bits in the way that suits it."
+        )
+    return (samples.astype(np.float64) / (DEEP_MAX / 255)).astype(np.uint8)
+
+
+def _why_not(path: Path, error: Exception) -> str:
+    data = path.read_bytes()
+    if not data:
+        return f"{path} is empty. {AGAIN}."
+    if "truncated" in str(error).lower() or "broken" in str(error).lower():
+        return f"{path} is truncated ({error}). {AGAIN}."
+    if isinstance(error, OSError) and "cannot identify" in str(error):
+        return (
+            f"{path} is no picture that can be read: it starts with {data[:8]!r}. Convert it to JPEG or PNG."
+        )
+    return (
+        f"{path} cannot be decoded ({type(error).__name__}: {error}). {AGAIN}, or convert it to JPEG or PNG."
+    )
