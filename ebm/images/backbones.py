@@ -41,14 +41,13 @@ def build_backbone(name: str, weights: str | Path | None = None) -> tuple[Backbo
     if weights == RANDOM:
         return backbone.eval(), "random weights"
     try:
-        state, origin = (
-            backbone.imagenet_state()
-            if weights is None
-            else (_read(Path(expanded(str(weights)))), str(weights))
-        )
+        if weights is None:
+            state, origin = backbone.imagenet_state()
+        else:
+            state, origin = dict(_read(expanded(str(weights)))), str(weights)
     except InputError as error:
         raise InputError(
-            f"the backbone {name} has no weights: {error}. Or give a state dict: weights=FILE (--weights FILE)."
+            f"the backbone {name} has no weights: {error}. Or give a state dict: weights=FILE (--weights)."
         ) from error
     load_weights(backbone, state, origin)
     return backbone.eval(), origin

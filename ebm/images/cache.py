@@ -49,8 +49,8 @@ class Speed:
             return f"all {self.known} pictures were in the cache"
         rate = self.computed / max(self.seconds, 1e-9)
         return (
-            f"{self.computed} pictures at {rate:.1f} a second, {100 * self.waiting:.0f} % of the time waiting "
-            f"for pixels; {self.known} were in the cache"
+            f"{self.computed} pictures at {rate:.1f} a second, {100 * self.waiting:.0f} % of the time "
+            f"waiting for pixels; {self.known} were in the cache"
         )
 
 
@@ -71,7 +71,7 @@ class Found(NamedTuple):
 
 
 def default_folder() -> Path:
-    """Where features are kept unless another folder is named: ``$EBMTRACK_FEATURES``, else the user's cache."""
+    """Where features are kept unless told otherwise: ``$EBMTRACK_FEATURES``, else the user's cache."""
     named = os.environ.get("EBMTRACK_FEATURES")
     if named:
         return expanded(named)
@@ -144,8 +144,8 @@ class FeatureCache:
         place = "in memory alone" if self.folder is None else f"in {self.folder}"
         recipe = self.extractor.recipe
         self.tell(
-            f"features of {missing} pictures ({known} are known): {recipe.views} x {self.extractor.width} numbers "
-            f"each, {needed:.1f} MB {place}"
+            f"features of {missing} pictures ({known} are known): {recipe.views} x {self.extractor.width} "
+            f"numbers each, {needed:.1f} MB {place}"
         )
 
     def _load(self) -> None:

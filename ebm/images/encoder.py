@@ -89,9 +89,9 @@ class PictureEncoder:
             self._extractor = Extractor(self.recipe, self.weights, backbone=backbone)
             if self._digest is not None and self._extractor.weights != self._digest:
                 raise InputError(
-                    f"the weights of {self.recipe.backbone} that are installed ({self._extractor.origin}) are not "
-                    "those that the density was fitted with; its features would mean nothing. Install those, or "
-                    "fit again."
+                    f"the weights of {self.recipe.backbone} that are installed ({self._extractor.origin}) "
+                    "are not those that the density was fitted with; its features would mean nothing. "
+                    "Install those, or fit again."
                 )
         return self._extractor
 
@@ -114,8 +114,8 @@ class PictureEncoder:
         if numbers is not None:
             if numbers.ndim != 2 or numbers.shape[1] != len(self.names):
                 raise ShapeError(
-                    f"the density was fitted to pictures: x must be paths, or features (N, {len(self.names)}); "
-                    f"got an array of shape {numbers.shape}."
+                    f"the density was fitted to pictures: x must be paths, or features "
+                    f"(N, {len(self.names)}); got an array of shape {numbers.shape}."
                 )
             return numbers
         paths = picture_paths(x, self.root)

@@ -100,7 +100,7 @@ class Extractor:
         channels = [lookup("layer", name, self.backbone.channels) for name, _ in recipe.layers]
         self.width = sum(c * cells**2 for c, (_, cells) in zip(channels, recipe.layers))
         self.weights = weights_digest(self.backbone)
-        said = {key: value for key, value in recipe.plain().items()} | {"version": VERSION}
+        said = recipe.plain() | {"version": VERSION}
         text = json.dumps(said, sort_keys=True) + self.weights
         self.digest = hashlib.sha256(text.encode()).hexdigest()
 

@@ -86,8 +86,8 @@ def _shallow(samples: NDArray[Any], path: Path) -> NDArray[np.uint8]:
     highest = float(samples.max())
     if not 255 < highest <= DEEP_MAX or float(samples.min()) < 0:
         raise InputError(
-            f"{path} has more than 8 bits a sample, of up to {highest:g} where white is {DEEP_MAX}: it would be "
-            "black or white. Convert it to 8 bits in the way that suits it."
+            f"{path} has more than 8 bits a sample, of up to {highest:g} where white is {DEEP_MAX}: it would "
+            "be black or white. Convert it to 8 bits in the way that suits it."
         )
     return (samples.astype(np.float64) / (DEEP_MAX / 255)).astype(np.uint8)
 

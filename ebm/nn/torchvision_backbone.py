@@ -24,7 +24,7 @@ STAGES = {"stride4": "layer1", "stride8": "layer2", "stride16": "layer3", "strid
 
 
 class TorchvisionResNet(Backbone):
-    """A residual network of torchvision up to its last feature map; the names of its weights are torchvision's.
+    """A residual network of torchvision up to its last feature map, with the names of its weights.
 
     Args:
         name: ``"resnet18"``, ``"resnet34"`` or ``"resnet50"``.
