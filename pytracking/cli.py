@@ -77,6 +77,12 @@ COMMANDS: dict[str, Command] = {
         "fit and report a table of your own; energies beside other densities",
         tracking=False,
     ),
+    "age": Command(
+        "ebm.tasks.images.age", "the age of a face: train, evaluate, the paper's table", tracking=False
+    ),
+    "pose": Command(
+        "ebm.tasks.images.pose", "three angles of a head: train, evaluate, the paper's table", tracking=False
+    ),
     "toy1d": Command(
         "ebm.tasks.toy1d.command", "the papers' 1D study: table, sweep over M, plots", tracking=False
     ),

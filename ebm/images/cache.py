@@ -18,7 +18,7 @@ from torch import Tensor
 from ebm.exceptions import InputError
 from ebm.files import expanded, require_writable_folder
 from ebm.images.features import Extractor
-from ebm.images.reading import read_picture, require_pillow
+from ebm.images.reading import Frame, Source, read_picture, require_pillow
 from ebm.integrity.array_archives import read_array_archive, write_array_archive
 
 __all__ = ["FeatureCache", "Found", "Speed", "default_folder"]
@@ -104,7 +104,7 @@ class FeatureCache:
         """Bytes that a picture's features take."""
         return 2 * self.extractor.recipe.views * self.extractor.width
 
-    def features(self, paths: Sequence[Path], progress: bool = False) -> Found:
+    def features(self, paths: Sequence[Source], progress: bool = False) -> Found:
         """Features of pictures, computed where they are not known.
 
         Args:
@@ -181,7 +181,9 @@ class FeatureCache:
         self._read.add(name)
 
     @staticmethod
-    def _key(path: Path, place: int, faults: dict[int, str]) -> bytes | None:
+    def _key(path: Source, place: int, faults: dict[int, str]) -> bytes | None:
+        if isinstance(path, Frame):
+            return hashlib.sha256(repr(path.pixels.shape).encode() + path.pixels.tobytes()).digest()
         try:
             return hashlib.sha256(path.read_bytes()).digest()
         except OSError as error:
@@ -195,7 +197,7 @@ class _Work:
     def __init__(
         self,
         extractor: Extractor,
-        todo: Sequence[tuple[Path, int]],
+        todo: Sequence[tuple[Source, int]],
         faults: dict[int, str],
         notes: dict[int, str],
     ) -> None:
@@ -227,7 +229,7 @@ class _Work:
                     yield block
                     block = []
 
-    def _pixels(self, batch: Sequence[tuple[Path, int]]) -> tuple[list[int], list[NDArray[np.uint8]]]:
+    def _pixels(self, batch: Sequence[tuple[Source, int]]) -> tuple[list[int], list[NDArray[np.uint8]]]:
         places, pixels = [], []
         for path, place in batch:
             try:

@@ -1,7 +1,7 @@
 """Pictures as the numbers of a fit: the part of a fitted density that knows files, not arrays."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from ebm.images.backbones import build_backbone, load_weights
 from ebm.images.cache import FeatureCache, Found, default_folder
 from ebm.images.features import Extractor, FeatureRecipe
 from ebm.images.labelled import picture_paths
+from ebm.images.reading import Source
 
 __all__ = ["PictureColumn", "PictureEncoder", "read_encoder"]
 
@@ -95,7 +96,7 @@ class PictureEncoder:
                 )
         return self._extractor
 
-    def features(self, paths: list[Path], progress: bool = False, tell: Any = None) -> Found:
+    def features(self, paths: Sequence[Source], progress: bool = False, tell: Any = None) -> Found:
         """Features of every view, see `FeatureCache.features`."""
         return FeatureCache(self.extractor, self.cache, tell).features(paths, progress)
 
@@ -126,7 +127,7 @@ class PictureEncoder:
                 len(found.faults) > 1
             )
             raise InputError(f"x[{place}]: {reason}{more}")
-        return averaged(found.features).numpy()
+        return averaged(found.features, self.recipe).numpy()
 
     def strange(self, x: Any) -> NDArray[np.bool_]:
         """Nothing of a picture is strange beyond its numbers, ``(N, 1)``."""
@@ -168,9 +169,9 @@ def read_encoder(plain: Mapping[str, Any]) -> PictureEncoder:
     )
 
 
-def averaged(features: Tensor) -> Tensor:
-    """Features ``(N, V, F)`` averaged over the views, ``(N, F)`` float64."""
-    return features.double().mean(1)
+def averaged(features: Tensor, recipe: FeatureRecipe) -> Tensor:
+    """Features of a picture ``(N, V, F) -> (N, F)``, float64: averaged over its views, or of the first."""
+    return features.double().mean(1) if recipe.symmetric else features[:, 0].double()
 
 
 def cache_folder(cache: str | Path | bool | None) -> Path | None:

@@ -35,21 +35,24 @@ class FeatureRecipe:
         size: side of the square that pictures are squeezed into, px.
         layers: feature maps by the name of the layer, and into how many cells a side each is averaged: one
             forgets where something was; several keep it, for pictures that are aligned as faces are.
-        flip: look at the mirrored picture too, and average both views. Leave it out where left and right
-            mean something.
+        flip: look at the mirrored picture too.
+        symmetric: what is asked is the same of a mirrored picture: both views are averaged, cell by cell. If
+            not, the mirrored view stands for itself, a further picture to train on.
 
     Raises:
-        DomainError: (a ValueError) if a number is not a positive integer, or `flip` no truth value.
+        DomainError: (a ValueError) if a number is not a positive integer, or `flip` or `symmetric` no truth value.
     """
 
     backbone: str = "efficientnet_lite0"
     size: int = 128
     layers: tuple[tuple[str, int], ...] = (("stride16", 2), ("stride32", 2))
     flip: bool = False
+    symmetric: bool = True
 
     def __post_init__(self) -> None:
         require_count("size", self.size, least=32)
         require_truth("flip", self.flip)
+        require_truth("symmetric", self.symmetric)
         layers = tuple((str(name), require_count("cells of a layer", cells)) for name, cells in self.layers)
         if not layers:
             raise ShapeError("layers must name at least one feature map.")
@@ -135,9 +138,9 @@ def normalised(pixels: Tensor, backbone: Backbone) -> Tensor:
 
 
 def pooled(maps: dict[str, Tensor], recipe: FeatureRecipe, mirrored: bool = False) -> Tensor:
-    """Feature maps averaged over their cells, ``(B, F)``; those of a mirrored picture are mirrored back."""
+    """Feature maps averaged over their cells, ``(B, F)``; mirrored back where views are to be averaged."""
     parts = []
     for name, cells in recipe.layers:
         averaged = F.adaptive_avg_pool2d(maps[name], cells)
-        parts.append((averaged.flip(3) if mirrored else averaged).flatten(1))
+        parts.append((averaged.flip(3) if mirrored and recipe.symmetric else averaged).flatten(1))
     return torch.cat(parts, 1)

@@ -17,7 +17,7 @@ from ebm.images.encoder import PictureEncoder, averaged, cache_folder
 from ebm.images.features import Extractor, FeatureRecipe
 from ebm.images.labelled import Fault, Labelled, read_labelled, refuse
 
-__all__ = ["Featured", "featured", "fit_images"]
+__all__ = ["Featured", "featured", "fit_images", "fit_rows"]
 
 # A network on features of pictures is wider than one on a table, and needs less: features are good inputs.
 DEFAULTS: dict[str, Any] = {
@@ -47,8 +47,8 @@ class Featured:
 
     @property
     def x(self) -> Tensor:
-        """Features averaged over the views, ``(N, F)`` float64."""
-        return averaged(self.features)
+        """Features of the pictures, ``(N, F)`` float64."""
+        return averaged(self.features, self.encoder.recipe)
 
     @property
     def y(self) -> Any:
@@ -124,7 +124,8 @@ def fit_images(
         recipe, weights=weights, root=labelled.root, cache=cache_folder(cache), extractor=extractor
     )
     some = featured(labelled, encoder, skip_broken=skip_broken, progress=progress, tell=tell)
-    return fit_featured(some, loss=loss, device=device, progress=progress, **options)
+    given = {"loss": loss, "device": device, "progress": progress} | options
+    return fit_rows(encoder, labelled.targets, some.x, some.y, **given)
 
 
 def featured(
@@ -159,11 +160,18 @@ def featured(
     return Featured(kept, encoder, found.features[good], found)
 
 
-def fit_featured(some: Featured, **options: Any) -> FittedEBM:
-    """Fit to pictures whose features are there; `options` are those of `ebm.fit`."""
-    fitted = fit(some.x, some.y, **{**DEFAULTS, **options})
-    names = some.labelled.targets
-    fitted.scaling = replace(fitted.scaling, x_table=some.encoder, y_names=names)
+def fit_rows(encoder: PictureEncoder, names: Sequence[str], x: Any, y: Any, **options: Any) -> FittedEBM:
+    """Fit to features that are there; the density then takes pictures.
+
+    Args:
+        encoder: made the features.
+        names: of the targets.
+        x: features ``(N, F)``.
+        y: targets ``(N,)`` or ``(N, D)``.
+        **options: as for `ebm.fit`.
+    """
+    fitted = fit(x, y, **{**DEFAULTS, **options})
+    fitted.scaling = replace(fitted.scaling, x_table=encoder, y_names=tuple(names))
     return fitted
 
 

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from ebm.exceptions import InputError
 from ebm.files import expanded
+from ebm.images.reading import Frame, Source
 
-__all__ = ["Fault", "Labelled", "picture_paths", "read_labelled", "refuse"]
+__all__ = ["Fault", "Labelled", "columns_of", "picture_paths", "read_labelled", "refuse"]
 
 # Names that a column of pictures commonly has, in order of trust.
 IMAGE_COLUMNS = ("image", "picture", "filename", "file", "file_name", "path", "name", "img")
@@ -40,7 +41,7 @@ class Labelled:
     Attributes:
         root: the folder.
         names: of the pictures as the table has them, N.
-        paths: of the files, inside the root.
+        paths: of the files, inside the root; pixels where they come from an archive.
         y: targets ``(N, D)``.
         targets: D names.
         rows: places in the table, from 1.
@@ -49,7 +50,7 @@ class Labelled:
 
     root: Path
     names: tuple[str, ...]
-    paths: tuple[Path, ...]
+    paths: tuple[Source, ...]
     y: NDArray[np.float64]
     targets: tuple[str, ...]
     rows: tuple[int, ...]
@@ -107,7 +108,7 @@ def read_labelled(
         InputError: if the table or a column is not there, or rows are missing numbers, have text or infinite
             ones, lie outside `between`, name no file inside the root, or name one twice.
     """
-    columns, folder = _columns(table), _root(root)
+    columns, folder = columns_of(table), _root(root)
     targets = (target,) if isinstance(target, str) else tuple(target)
     image = _image_column(columns, image)
     if not targets or image in targets:
@@ -137,7 +138,7 @@ def read_labelled(
     return kept
 
 
-def picture_paths(x: Any, root: str | Path | None = None) -> list[Path]:
+def picture_paths(x: Any, root: str | Path | None = None) -> list[Source]:
     """Paths of pictures, from one path, a sequence or column of them, a folder's `Labelled`, or a data frame.
 
     Args:
@@ -152,11 +153,14 @@ def picture_paths(x: Any, root: str | Path | None = None) -> list[Path]:
     if isinstance(x, str | os.PathLike):
         x = [x]
     if hasattr(x, "columns") or isinstance(x, Mapping):
-        columns = _columns(x)
+        columns = columns_of(x)
         x = _column(columns, _image_column(columns, None))
     base = Path() if root is None else _root(root)
-    found = []
+    found: list[Source] = []
     for place, one in enumerate(x):
+        if isinstance(one, Frame):
+            found.append(one)
+            continue
         if not isinstance(one, str | os.PathLike) or not str(one):
             raise InputError(f"x must be paths of pictures, but x[{place}] is {one!r}.")
         found.append(base / one)
@@ -172,7 +176,7 @@ def _root(root: str | Path) -> Path:
     return folder
 
 
-def _columns(table: Any) -> dict[str, list[Any]]:
+def columns_of(table: Any) -> dict[str, list[Any]]:
     """The columns of any table by name."""
     if isinstance(table, str | os.PathLike):
         return _read_csv(expanded(str(table)))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ebm.exceptions import InputError
 from ebm.extras import explain_missing
 
-__all__ = ["Picture", "read_picture", "require_pillow"]
+__all__ = ["Frame", "Picture", "Source", "read_picture", "require_pillow"]
 
 AGAIN = "Extract or download it again"
 # Modes of Pillow that hold more than 8 bits a sample.
@@ -32,6 +32,25 @@ class Picture:
     converted: str = ""
 
 
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """A picture of an archive.
+
+    Attributes:
+        name: for messages.
+        pixels: ``(H, W, 3)`` RGB, uint8.
+    """
+
+    name: str
+    pixels: NDArray[np.uint8]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+Source = Path | Frame
+
+
 def require_pillow() -> Any:
     """The module ``PIL.Image``.
 
@@ -44,14 +63,14 @@ def require_pillow() -> Any:
         raise explain_missing("reading pictures", "PIL") from error
 
 
-def read_picture(path: Path, size: int) -> Picture:
+def read_picture(path: Source, size: int) -> Picture:
     """A file's picture, squeezed into a square.
 
     It is turned as its EXIF entry says, grey becomes RGB, CMYK is converted, 16 bits become 8 (the upper
     ones), transparency is dropped; of several pictures in a file the first is taken.
 
     Args:
-        path: JPEG, PNG, TIFF, WebP, BMP or whatever else Pillow reads.
+        path: JPEG, PNG, TIFF, WebP, BMP or whatever else Pillow reads; or pixels that are there.
         size: side of the square, px.
 
     Raises:
@@ -60,6 +79,9 @@ def read_picture(path: Path, size: int) -> Picture:
         MissingPackageError: if Pillow is not installed.
     """
     library = require_pillow()
+    if isinstance(path, Frame):
+        whole = library.fromarray(path.pixels)
+        return Picture(np.asarray(whole.resize((size, size), library.Resampling.BILINEAR)))
     if not path.is_file():
         raise InputError(
             f"{path} {'is a folder' if path.is_dir() else 'is missing'}. {AGAIN}, or drop its row."

@@ -1,0 +1,285 @@
+"""What ``ebmtrack age`` and ``ebmtrack pose`` have in common: train, evaluate, table, show."""
+
+import argparse
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ebm.command import CommandParser, local_path, run_command
+from ebm.exceptions import InputError
+from ebm.outputs import Output, require_outputs
+from ebm.threads import using_threads
+
+if TYPE_CHECKING:
+    from ebm.fitting import FittedEBM
+    from ebm.images.encoder import PictureEncoder
+    from ebm.images.fit import Featured
+    from ebm.tasks.images.task import Parts, Recipe, Task
+
+__all__ = ["build_parser", "run"]
+
+
+def run(task: "Task", given: Sequence[str]) -> int:
+    """Run the command of a task.
+
+    Returns: 0; 2 for an input that cannot be used; 130 after Ctrl-C.
+    """
+    return run_command(
+        build_parser(task),
+        lambda args: _run(task, args, given),
+        given,
+        interrupted="features and finished trainings are kept; the same command goes on.",
+    )
+
+
+def build_parser(task: "Task") -> argparse.ArgumentParser:
+    """The parser of a task's command."""
+    parser = CommandParser(
+        prog=f"ebmtrack {task.name}",
+        description=f"Densities of {', '.join(task.targets)} ({task.unit}) given a picture of a face.",
+        epilog=f"FOLDER is {task.layouts}.\n\nexamples:\n"
+        f"  ebmtrack {task.name} train FOLDER --out runs/{task.name}\n"
+        f"  ebmtrack {task.name} evaluate FOLDER --model runs/{task.name}/{task.name}.ebm\n"
+        f"  ebmtrack {task.name} table FOLDER --seeds 5\n"
+        f"  ebmtrack {task.name} show FOLDER --model runs/{task.name}/{task.name}.ebm",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    for verb, words in {
+        "train": "fit a density to the training pictures, and write it to a file",
+        "evaluate": "errors, likelihood, CRPS and coverage of a density on the test pictures",
+        "table": "the paper's table: six baselines, before and after refinement by energies, several seeds",
+        "show": "pictures: faces with their densities, the surest and the least sure",
+    }.items():
+        _add_arguments(verbs.add_parser(verb, help=words, description=words), task, verb)
+    return parser
+
+
+def _add_arguments(parser: argparse.ArgumentParser, task: "Task", verb: str) -> None:
+    parser.add_argument("folder", type=local_path, metavar="FOLDER", help=task.layouts)
+    out = Path("runs") / task.name
+    parser.add_argument("--out", type=local_path, default=out, metavar="DIR", help="default: %(default)s")
+    parser.add_argument(
+        "--cache", type=local_path, metavar="DIR", help="of features (default: the user's cache)"
+    )
+    parser.add_argument("--no-cache", action="store_true", help="keep no features")
+    parser.add_argument("--skip-broken", action="store_true", help="leave out, by name, what cannot be used")
+    parser.add_argument("--threads", type=int, default=1, metavar="N", help="CPU threads (default: 1)")
+    parser.add_argument("--limit", type=int, metavar="N", help="use the first N pictures of every part")
+    if verb in ("evaluate", "show"):
+        parser.add_argument(
+            "--model", type=local_path, required=True, metavar="FILE", help="what train wrote"
+        )
+    else:
+        parser.add_argument("--backbone", default="efficientnet_lite0", metavar="NAME")
+        parser.add_argument("--weights", type=str, metavar="FILE", help="state dict of the backbone")
+        parser.add_argument("--size", type=int, metavar="PX", help="side that pictures are squeezed to")
+        parser.add_argument("--epochs", type=int, metavar="N", help="most passes over the pictures")
+    if verb == "train":
+        parser.add_argument(
+            "--loss", default="nce+", metavar="NAME", help="of the energy (default: %(default)s)"
+        )
+        parser.add_argument("--seed", type=int, default=0, metavar="N")
+    if verb == "table":
+        parser.add_argument("--seeds", type=int, default=5, metavar="N", help="default: %(default)s")
+        parser.add_argument("--energies", nargs="+", default=["nce+", "ml-is"], metavar="LOSS")
+        parser.add_argument("--no-ablation", action="store_true", help="leave out the comparison of sigmas")
+    if verb == "show":
+        parser.add_argument(
+            "--pictures", nargs="+", metavar="NAME", help="names of test pictures (default: six)"
+        )
+
+
+def _run(task: "Task", args: argparse.Namespace, given: Sequence[str]) -> int:
+    from ebm.checks import require_count
+
+    require_count("--threads", args.threads)
+    for name in ("limit", "epochs", "size", "seeds"):
+        if getattr(args, name, None) is not None:
+            require_count(f"--{name}", getattr(args, name))
+    model = {"--model": args.model} if hasattr(args, "model") else {}
+    require_outputs([Output(name="--out", path=args.out, folder=True)], {"FOLDER": args.folder, **model})
+    command = shlex.join(["ebmtrack", task.name, *given])
+    verbs = {"train": _train, "evaluate": _evaluate, "table": _table, "show": _show}
+    with using_threads(args.threads):
+        return verbs[args.verb](task, args, command)
+
+
+def _train(task: "Task", args: argparse.Namespace, command: str) -> int:
+    from ebm.files import write_json
+    from ebm.images.fit import fit_rows
+    from ebm.tasks.images.study import rows_of, training_rows
+
+    recipe = _recipe(task, args)
+    encoder, some = _featured(task, args, recipe, ("train", "validation"))
+    x, y = training_rows(some["train"], task)
+    held_x, held_y = rows_of(some["validation"])
+    single = len(task.targets) == 1
+    options: dict[str, Any] = {"loss": args.loss, "seed": args.seed}
+    if args.epochs is not None:
+        options["epochs"] = args.epochs
+    options["validation_data"] = (held_x, held_y[:, 0] if single else held_y)
+    args.out.mkdir(parents=True, exist_ok=True)
+    checkpoint = args.out / f"{task.name}.checkpoint"
+    fitted = fit_rows(encoder, task.targets, x, y[:, 0] if single else y, checkpoint=checkpoint, **options)
+    fitted.save(args.out / f"{task.name}.ebm")
+    checkpoint.unlink(missing_ok=True)
+    write_json(args.out / "train.json", {"command": command, "config": fitted.config.plain()})
+    print(fitted)
+    print(f"{task.name}.ebm is in {args.out}", file=sys.stderr)
+    return 0
+
+
+def _evaluate(task: "Task", args: argparse.Namespace, command: str) -> int:
+    from ebm.files import write_json
+    from ebm.tasks.images.report import scores_text
+    from ebm.tasks.images.study import scores_of
+
+    fitted, some = _loaded(task, args)
+    scores = scores_of(fitted, some, task)
+    write_json(args.out / "scores.json", {"command": command, "pictures": len(some.labelled)} | scores)
+    print(scores_text(scores, task, len(some.labelled)))
+    print(f"scores.json is in {args.out}", file=sys.stderr)
+    return 0
+
+
+def _table(task: "Task", args: argparse.Namespace, command: str) -> int:
+    from ebm.files import write_atomic, write_json
+    from ebm.fitting.recipes import RECIPES
+    from ebm.lookup import lookup
+    from ebm.tasks.cells import run_cells
+    from ebm.tasks.images.methods import BASELINES
+    from ebm.tasks.images.report import ablation_markdown, markdown, results_csv
+    from ebm.tasks.images.study import Study
+
+    energies = list(dict.fromkeys(args.energies))
+    for name in energies:
+        lookup("loss", name, RECIPES)
+    recipe = _recipe(task, args)
+    _, some = _featured(task, args, recipe, ("train", "validation", "test"))
+    study = Study(task, recipe, some)
+    settings = recipe.plain() | {"pictures": {name: len(part.labelled) for name, part in some.items()}}
+    cells: list[dict[str, Any]] = [
+        {"seed": seed, "energies": energies, "settings": settings} for seed in range(args.seeds)
+    ]
+    if not args.no_ablation:
+        cells += [{"sigmas": list(sigmas), "seed": 0, "settings": settings} for sigmas in task.ablation]
+
+    def work(cell: dict[str, Any]) -> dict[str, Any]:
+        if "sigmas" in cell:
+            return study.of_sigmas(cell["sigmas"], cell["seed"])
+        return study.of_seed(cell["seed"], list(BASELINES), cell["energies"])
+
+    records = run_cells(cells, args.out / "results.json", work, report=_tell)
+    seeds = [record for record in records if "energies" in record]
+    text = markdown(seeds, task, energies)
+    ablation = ablation_markdown([record for record in records if "sigmas" in record["cell"]], task)
+    write_atomic(args.out / "table.md", f"{text}\n{ablation}")
+    write_atomic(args.out / "results.csv", results_csv(seeds, task))
+    write_json(args.out / "study.json", {"command": command, "settings": settings})
+    print(f"{text}\n{ablation}")
+    print(f"table.md, results.csv and study.json are in {args.out}", file=sys.stderr)
+    return 0
+
+
+def _show(task: "Task", args: argparse.Namespace, command: str) -> int:
+    from ebm.pictures.style import require_matplotlib
+    from ebm.tasks.images.show import write_pictures
+
+    require_matplotlib()
+    fitted, some = _loaded(task, args)
+    chosen = None
+    if args.pictures:
+        places = {name: k for k, name in enumerate(some.labelled.names)}
+        places |= {Path(name).name: k for name, k in places.items()}
+        lost = [name for name in args.pictures if name not in places]
+        if lost:
+            some_names = ", ".join([*places][:3])
+            raise InputError(f"{lost[0]} is no test picture of {args.folder}; they are {some_names} ...")
+        chosen = [places[name] for name in args.pictures]
+    names = write_pictures(fitted, some, task, args.out, chosen)
+    print(f"{', '.join(names)} are in {args.out}", file=sys.stderr)
+    return 0
+
+
+def _recipe(task: "Task", args: argparse.Namespace) -> "Recipe":
+    features = replace(task.recipe.features, backbone=args.backbone)
+    if args.size is not None:
+        features = replace(features, size=args.size)
+    recipe = replace(task.recipe, features=features)
+    return recipe if args.epochs is None else replace(recipe, epochs=args.epochs)
+
+
+def _parts(task: "Task", args: argparse.Namespace) -> "Parts":
+    parts = task.read(args.folder, args.skip_broken)
+    for note in parts.notes:
+        print(note, file=sys.stderr)
+    return parts
+
+
+def _featured(
+    task: "Task", args: argparse.Namespace, recipe: "Recipe", wanted: Sequence[str]
+) -> tuple["PictureEncoder", dict[str, "Featured"]]:
+    """An encoder, and the features of some parts."""
+    from ebm.images.encoder import PictureEncoder
+    from ebm.images.features import Extractor
+
+    extractor = Extractor(recipe.features, args.weights)
+    encoder = PictureEncoder(
+        recipe.features, weights=args.weights, root=args.folder, cache=_cache(args), extractor=extractor
+    )
+    return encoder, _features_of(encoder, _parts(task, args), args, wanted)
+
+
+def _features_of(
+    encoder: "PictureEncoder", parts: "Parts", args: argparse.Namespace, wanted: Sequence[str]
+) -> dict[str, "Featured"]:
+    from ebm.images.fit import featured
+
+    found = {}
+    for name in wanted:
+        own = getattr(parts, name)
+        own = own if args.limit is None else own.chosen(range(min(args.limit, len(own))))
+        told = f"{name}: "
+        found[name] = featured(
+            own,
+            encoder,
+            skip_broken=args.skip_broken,
+            progress=True,
+            tell=lambda words, t=told: _say(t + words),
+        )
+    return found
+
+
+def _loaded(task: "Task", args: argparse.Namespace) -> tuple["FittedEBM", "Featured"]:
+    """A density that `train` wrote, and the features of the test pictures."""
+    from ebm.fitting import load_fitted
+    from ebm.images.encoder import PictureEncoder
+
+    fitted = load_fitted(args.model)
+    encoder = fitted.scaling.x_table
+    if not isinstance(encoder, PictureEncoder) or fitted.scaling.y_names != task.targets:
+        names = ", ".join(fitted.scaling.y_names or ("numbers",))
+        raise InputError(
+            f"{args.model} is no density of {', '.join(task.targets)} given pictures, but of {names}."
+        )
+    encoder.root, encoder.cache = args.folder, _cache(args)
+    args.out.mkdir(parents=True, exist_ok=True)
+    return fitted, _features_of(encoder, _parts(task, args), args, ("test",))["test"]
+
+
+def _cache(args: argparse.Namespace) -> Path | None:
+    from ebm.images.encoder import cache_folder
+
+    return cache_folder(False if args.no_cache else args.cache)
+
+
+def _tell(done: int, total: int, record: Any) -> None:
+    _say(f"{done} of {total} trainings are done")
+
+
+def _say(words: str) -> None:
+    print(words, file=sys.stderr, flush=True)
