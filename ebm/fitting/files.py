@@ -10,6 +10,7 @@ from ebm.files import write_atomic
 from ebm.fitting.config import GRID_LOSS
 from ebm.fitting.conformal import plain_calibration
 from ebm.fitting.members import network_of
+from ebm.fitting.network import activation_of
 from ebm.integrity.checksums import sealed_zip
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ __all__ = ["FORMAT", "LIMITS", "SCALING", "VERSION", "save_fitted"]
 
 FORMAT = "ebmtrack.fitted"
 # 1 knew no members and no calibration; 2 no support; 3 no circle, nor likelihoods by quadrature; 4 no
-# clusters of a calibration; 5 no pictures. A file says the least version that knows all of it, so that
+# clusters of a calibration; 5 no pictures, nor energies on their features. A file says the least version that knows all of it, so that
 # earlier releases read what they know and say where they cannot.
 VERSION = 6
 SCALING = ("x_mean", "x_scale", "y_mean", "y_scale", "z_low", "z_high")
@@ -42,6 +43,7 @@ def save_fitted(fitted: "FittedEBM", path: Path) -> None:
         "own_features": fitted.own_features,
         "on_base": fitted.base is not None,
         "feature_dim": net.head.feature_dim,
+        "on_features": activation_of(net),
         "anchor": getattr(net, "anchor", None),  # a density in closed form has none
         "x_shape": list(scaling.x_shape),
         "flat": scaling.flat,
@@ -67,6 +69,8 @@ def save_fitted(fitted: "FittedEBM", path: Path) -> None:
 def _version(fitted: "FittedEBM") -> int:
     """The least version of the format that knows what the density is made of."""
     if fitted.scaling.x_table is not None and not fitted.scaling.x_table.by_name:
+        return 6
+    if activation_of(network_of(fitted.model)) is not None:
         return 6
     if fitted.calibration is not None and fitted.calibration.clusters is not None:
         return 5

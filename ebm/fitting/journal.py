@@ -3,16 +3,25 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
 from ebm.fitting.checkpoints import Call, Checkpoint
-from ebm.fitting.criterion import Measure
 from ebm.fitting.log import Log
 from ebm.fitting.loop import State, Watch
 
-__all__ = ["Journal"]
+__all__ = ["Journal", "Remembers"]
+
+
+class Remembers(Protocol):
+    """A measure of a network that may depend on what it measured before."""
+
+    def memory(self) -> list[Any]:
+        """What the next call depends on beside the network, as tensors and plain values."""
+
+    def recall(self, memory: list[Any]) -> None:
+        """Inverse of `memory`."""
 
 
 @dataclass
@@ -43,7 +52,7 @@ class Journal:
         state = None if self.checkpoint is None else self.checkpoint.state
         return state is not None and state["stage"] > stage
 
-    def watch(self, stage: int, name: str, measure: Measure, device: torch.device) -> Watch:
+    def watch(self, stage: int, name: str, measure: Remembers, device: torch.device) -> Watch:
         """What watches a stage.
 
         Args:
@@ -73,7 +82,7 @@ class _StageWatch(Watch):
     journal: Journal
     stage: int
     name: str
-    measure: Measure
+    measure: Remembers
     device: torch.device
 
     def goes_on(self, load: Callable[[Mapping[str, Any]], None]) -> bool:

@@ -19,7 +19,7 @@ from ebm.fitting.files import FORMAT, LIMITS, SCALING, VERSION
 from ebm.fitting.fitted import FittedEBM
 from ebm.fitting.loop import History
 from ebm.fitting.members import MemberMixture
-from ebm.fitting.network import OWN, Network, build_model
+from ebm.fitting.network import OWN, Network, build_model, features_energy
 from ebm.fitting.recipes import options_of
 from ebm.fitting.support import Support
 from ebm.fitting.table_encoding import read_table
@@ -198,6 +198,10 @@ def _model(
         raise InputError(f"its weights are not those of {members} networks.")
     sizes_of = (x_dim, scaling.target_dim, config.hidden, float(fields["anchor"] or 0))
     circular = scaling.circle is not None
+    if fields.get("on_features") is not None:
+        plain = features_energy(x_dim, sizes_of[1], config.hidden[-1], sizes_of[3], fields["on_features"])
+        plain.load_state_dict(weights)
+        return plain
     nets = [
         build_model(*sizes_of, copy.deepcopy(feature_net), config.model, circular) for _ in range(members)
     ]

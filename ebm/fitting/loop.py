@@ -15,10 +15,23 @@ from ebm.fitting.best import Best, HeldOut
 from ebm.fitting.config import FitConfig
 from ebm.fitting.optimiser import FlatAdamW
 
-__all__ = ["History", "Interrupted", "Watch", "minimise"]
+__all__ = ["History", "Interrupted", "Rule", "Watch", "minimise"]
 
 BatchLoss = Callable[[Tensor], Tensor]
 State = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """How weights move, where that is another way than that of `ebm.fit`.
+
+    Attributes:
+        coupled: weight decay is an L2 penalty of Adam's, see `FlatAdamW`.
+        constant: the learning rate stays, and training goes on to the last epoch.
+    """
+
+    coupled: bool = False
+    constant: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +100,7 @@ def minimise(
     progress: bool = False,
     from_start: bool = False,
     watch: Watch | None = None,
+    rule: Rule | None = None,
 ) -> History:
     """Train a network in place until its held-out value stops falling, and give it its best weights.
 
@@ -105,6 +119,7 @@ def minimise(
         progress: show a bar, where tqdm is installed and the output is a terminal.
         from_start: the network as it is given counts too, as the first entry of what is measured.
         watch: is told of every epoch, and knows where to go on.
+        rule: another way for the weights to move; None is that of `ebm.fit`.
 
     Raises:
         NumericalError: if the loss or the held-out value is not finite before any epoch has succeeded.
@@ -113,7 +128,7 @@ def minimise(
     Warns:
         UserWarning: if that happens later; the best weights so far are kept.
     """
-    run, watch = _Run(net, config, generator, from_start), watch or Watch()
+    run, watch = _Run(net, config, generator, from_start, rule or Rule()), watch or Watch()
     try:
         if not watch.goes_on(run.load):
             watch.begins(run.state)
@@ -154,10 +169,11 @@ class _Run:
     """A training and where it stands."""
 
     def __init__(
-        self, net: nn.Module, config: FitConfig, generator: torch.Generator, from_start: bool
+        self, net: nn.Module, config: FitConfig, generator: torch.Generator, from_start: bool, rule: Rule
     ) -> None:
         self.net, self.config, self.generator, self.from_start = net, config, generator, from_start
-        self.optimiser, self.best = FlatAdamW(net, config.weight_decay), Best(net)
+        self.rule, self.best = rule, Best(net)
+        self.optimiser = FlatAdamW(net, config.weight_decay, coupled=rule.coupled)
         self.rate = _Rate(config.learning_rate, 0, config.epochs)
         self.losses: list[float] = []
         self.over = False
@@ -174,7 +190,7 @@ class _Run:
         """All epochs that are left."""
         bar = _bar(len(self.losses), self.config.epochs, progress)
         for epoch in bar:
-            lr = partial(self.rate.at, epoch)
+            lr = partial(self._rate_at, epoch)
             try:
                 loss = _epoch(self.net, batch_loss, self.optimiser, count, self.config, lr, self.generator)
                 self.losses.append(loss)
@@ -192,13 +208,16 @@ class _Run:
             if not more:
                 return
 
+    def _rate_at(self, epoch: int, done: float) -> float:
+        return self.rate.start if self.rule.constant else self.rate.at(epoch, done)
+
     def _goes_on(self, epoch: int) -> bool:
         """Whether another epoch follows; without progress, from the best weights and with a falling rate."""
         if epoch + 1 == self.rate.end:
             self.over = True
             return False
         best = self.best.epoch - self.from_start  # -1 is the network as it was given
-        if self.rate.first == 0 and epoch - best >= self.config.patience:
+        if not self.rule.constant and self.rate.first == 0 and epoch - best >= self.config.patience:
             self.best.restore()
             left = min(self.config.patience, self.config.epochs - epoch - 1)
             self.rate = _Rate(self.rate.at(best + 1, 0.0), epoch + 1, left)

@@ -1,6 +1,8 @@
 """The energy that `ebm.fit` trains: a feature network, an energy head and a wide Gaussian as anchor."""
 
 import copy
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, cast
 
 import torch
@@ -9,12 +11,14 @@ from torch import Tensor, nn
 from ebm.baselines.base import BaselineEnergy, DensityBaseline
 from ebm.baselines.build import build_baseline
 from ebm.exceptions import InputError, ShapeError
+from ebm.lookup import lookup
 from ebm.losses.base import LossOutput
 from ebm.models import EnergyModel, Features
 from ebm.nn import ConditionalEBM, MLPEnergyHead, mlp
 from ebm.nn.layers import require_candidates
 
 __all__ = [
+    "ACTIVATIONS",
     "CORRECTED",
     "OWN",
     "AnchoredEBM",
@@ -22,9 +26,11 @@ __all__ = [
     "Network",
     "PeriodicEBM",
     "PilotedEBM",
+    "activation_of",
     "build_model",
     "build_piloted",
     "feature_size",
+    "features_energy",
 ]
 
 FAR = 10.0
@@ -32,6 +38,7 @@ FAR = 10.0
 OWN = ("feature_net", "pilot.feature_net")
 # What a density in closed form that an energy corrects is called, behind its own name.
 CORRECTED = "+energy"
+ACTIVATIONS: Mapping[str, type[nn.Module]] = MappingProxyType({"relu": nn.ReLU, "silu": nn.SiLU})
 
 
 class AnchoredEBM(ConditionalEBM):
@@ -63,6 +70,34 @@ class AnchoredEBM(ConditionalEBM):
         far = FAR * self.anchor
         over = (y.abs() - far).clamp(min=0)
         return y - y.sign() * (over - over.log1p())
+
+
+def features_energy(
+    x_dim: int, target_dim: int, hidden: int, anchor: float, activation: str = "silu", dropout: float = 0.0
+) -> AnchoredEBM:
+    """The papers' energy on features of a backbone: four small layers for the target, one joint layer.
+
+    Args:
+        x_dim: size of the features.
+        target_dim: D.
+        hidden: size of the joint layer.
+        anchor: see `AnchoredEBM`.
+        activation: a key of `ACTIVATIONS`: "relu" is the papers', "silu" has gradients in y everywhere.
+        dropout: share of the features that a training step does not see.
+
+    Source: Gustafsson et al., ECCV 2020, supplement E and F.
+    """
+    kind = lookup("activation", activation, ACTIVATIONS)
+    head = MLPEnergyHead(x_dim, joint_dims=(hidden,), activation=kind, target_dim=target_dim)
+    return AnchoredEBM(nn.Dropout(dropout), head, target_dim, anchor)
+
+
+def activation_of(net: nn.Module) -> str | None:
+    """The activation of a `features_energy`; None for any other network."""
+    if not isinstance(net, AnchoredEBM) or not isinstance(net.feature_net, nn.Dropout):
+        return None
+    kinds = {type(module) for module in net.head.modules()}
+    return next((name for name, kind in ACTIVATIONS.items() if kind in kinds), None)
 
 
 class PilotedEBM(EnergyModel):

@@ -24,6 +24,7 @@ class FlatAdamW:
     Args:
         net: parameters without ``requires_grad`` are left alone.
         weight_decay: share of a weight that a step of learning rate 1 would take away.
+        coupled: add it to the gradient instead, biases included: Adam with an L2 penalty.
 
     Raises:
         InputError: if trained parameters are not all float32 on one device, or there are none.
@@ -31,7 +32,8 @@ class FlatAdamW:
     Source: Kingma and Ba, ICLR 2015; Loshchilov and Hutter, ICLR 2019.
     """
 
-    def __init__(self, net: nn.Module, weight_decay: float) -> None:
+    def __init__(self, net: nn.Module, weight_decay: float, *, coupled: bool = False) -> None:
+        self.coupled = coupled
         self.trained = [p for p in net.parameters() if p.requires_grad]
         kinds = {(p.dtype, p.device) for p in self.trained}
         if len(kinds) != 1 or next(iter(kinds))[0] != torch.float32:
@@ -43,7 +45,7 @@ class FlatAdamW:
         self.steps = 0
         # By their names: biases of several networks side by side are a matrix.
         biases = {id(p) for name, p in net.named_parameters() if p.ndim < 2 or name.endswith("bias")}
-        shares = [0.0 if id(p) in biases else weight_decay for p in self.trained]
+        shares = [0.0 if id(p) in biases and not coupled else weight_decay for p in self.trained]
         decays = [torch.full((p.numel(),), share) for p, share in zip(self.trained, shares, strict=True)]
         self.decay = torch.cat(decays).to(self.values.device)
         for p, value, gradient in zip(self.trained, self._views(self.values), self._views(self.gradient)):
@@ -56,10 +58,13 @@ class FlatAdamW:
     def step(self, learning_rate: float) -> None:
         """Move the parameters."""
         self.steps += 1
+        if self.coupled:
+            self.gradient.addcmul_(self.values, self.decay)
         self.mean.lerp_(self.gradient, 1 - BETAS[0])
         self.square.mul_(BETAS[1]).addcmul_(self.gradient, self.gradient, value=1 - BETAS[1])
         scale = (self.square / (1 - BETAS[1] ** self.steps)).sqrt_().add_(EPS)
-        self.values.addcmul_(self.values, self.decay, value=-learning_rate)
+        if not self.coupled:
+            self.values.addcmul_(self.values, self.decay, value=-learning_rate)
         self.values.addcdiv_(self.mean, scale, value=-learning_rate / (1 - BETAS[0] ** self.steps))
 
     def release(self) -> None:

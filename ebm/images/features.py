@@ -40,7 +40,7 @@ class FeatureRecipe:
             not, the mirrored view stands for itself, a further picture to train on.
 
     Raises:
-        DomainError: (a ValueError) if a number is not a positive integer, or `flip` or `symmetric` no truth value.
+        DomainError: (a ValueError) if a number is not a positive integer, or a flag no truth value.
     """
 
     backbone: str = "efficientnet_lite0"

@@ -63,9 +63,8 @@ class Labelled:
     def chosen(self, places: Iterable[int]) -> "Labelled":
         """Some of them, in this order."""
         own = [int(place) for place in places]
-        parts = ([part[place] for place in own] for part in (self.names, self.paths, self.rows))
-        names, paths, rows = map(tuple, parts)
-        return replace(self, names=names, paths=paths, rows=rows, y=self.y[own])
+        names, paths = tuple(self.names[k] for k in own), tuple(self.paths[k] for k in own)
+        return replace(self, names=names, paths=paths, rows=tuple(self.rows[k] for k in own), y=self.y[own])
 
     def without(self, faults: Sequence[Fault]) -> "Labelled":
         """The same without the rows of some faults, which are counted."""

@@ -164,6 +164,7 @@ AGE = Task(
         features=FeatureRecipe(size=128, layers=(("stride16", 4), ("stride32", 2)), flip=True),
         sigmas=(0.1, 20.0),
     ),
+    full_size=200,
     ablation=((0.1, 10.0), (0.1, 20.0), (0.01, 20.0), (0.1, 40.0)),
     mirrored=(1.0,),
     published={

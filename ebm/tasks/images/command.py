@@ -83,9 +83,20 @@ def _add_arguments(parser: argparse.ArgumentParser, task: "Task", verb: str) -> 
             "--loss", default="nce+", metavar="NAME", help="of the energy (default: %(default)s)"
         )
         parser.add_argument("--seed", type=int, default=0, metavar="N")
+        parser.add_argument(
+            "--fine-tune",
+            choices=("light", "paper"),
+            help="train the backbone too: from the light one's ImageNet weights, or by the papers' recipe "
+            f"(ResNet-50, {task.full_size} px, batches of 32, M = 1024, 75 epochs)",
+        )
+        parser.add_argument("--samples", type=int, metavar="M", help="of the noise, with --fine-tune")
     if verb == "table":
         parser.add_argument("--seeds", type=int, default=5, metavar="N", help="default: %(default)s")
         parser.add_argument("--energies", nargs="+", default=["nce+", "ml-is"], metavar="LOSS")
+        if task.period is not None:
+            parser.add_argument(
+                "--circle", action="store_true", help="also energies whose noise goes around the circle"
+            )
         parser.add_argument("--no-ablation", action="store_true", help="leave out the comparison of sigmas")
     if verb == "show":
         parser.add_argument(
@@ -97,7 +108,7 @@ def _run(task: "Task", args: argparse.Namespace, given: Sequence[str]) -> int:
     from ebm.checks import require_count
 
     require_count("--threads", args.threads)
-    for name in ("limit", "epochs", "size", "seeds"):
+    for name in ("limit", "epochs", "size", "seeds", "samples"):
         if getattr(args, name, None) is not None:
             require_count(f"--{name}", getattr(args, name))
     model = {"--model": args.model} if hasattr(args, "model") else {}
@@ -113,6 +124,8 @@ def _train(task: "Task", args: argparse.Namespace, command: str) -> int:
     from ebm.images.fit import fit_rows
     from ebm.tasks.images.study import rows_of, training_rows
 
+    if args.fine_tune is not None:
+        return _fine_tune(task, args, command)
     recipe = _recipe(task, args)
     encoder, some = _featured(task, args, recipe, ("train", "validation"))
     x, y = training_rows(some["train"], task)
@@ -128,6 +141,45 @@ def _train(task: "Task", args: argparse.Namespace, command: str) -> int:
     fitted.save(args.out / f"{task.name}.ebm")
     checkpoint.unlink(missing_ok=True)
     write_json(args.out / "train.json", {"command": command, "config": fitted.config.plain()})
+    print(fitted)
+    print(f"{task.name}.ebm is in {args.out}", file=sys.stderr)
+    return 0
+
+
+def _fine_tune(task: "Task", args: argparse.Namespace, command: str) -> int:
+    from ebm.files import write_json
+    from ebm.tasks.images.task import Parts
+    from ebm.tasks.images.tuned import fit_backbone, full_recipe, light_recipe
+
+    paper = args.fine_tune == "paper"
+    recipe = full_recipe(task) if paper else light_recipe(task)
+    size = recipe.features.size if args.size is None else args.size
+    backbone = "resnet50" if paper and args.backbone == "efficientnet_lite0" else args.backbone
+    recipe = replace(recipe, features=replace(recipe.features, size=size, backbone=backbone))
+    recipe = recipe if args.epochs is None else replace(recipe, epochs=args.epochs)
+    recipe = recipe if args.samples is None else replace(recipe, num_samples=args.samples)
+    parts = _parts(task, args)
+    if args.limit is not None:
+        own = [getattr(parts, name) for name in ("train", "validation", "test")]
+        parts = Parts(*(part.chosen(range(min(args.limit, len(part)))) for part in own))
+    args.out.mkdir(parents=True, exist_ok=True)
+    checkpoint = args.out / f"{task.name}.checkpoint"
+    fitted, found = fit_backbone(
+        task,
+        recipe,
+        parts,
+        args.loss,
+        seed=args.seed,
+        weights=args.weights,
+        checkpoint=checkpoint,
+        skip_broken=args.skip_broken,
+        progress=True,
+        say=_say,
+    )
+    fitted.save(args.out / f"{task.name}.ebm")
+    checkpoint.unlink(missing_ok=True)
+    record = {"command": command, "recipe": recipe.plain(), "images_per_second": found.rate}
+    write_json(args.out / "train.json", record)
     print(fitted)
     print(f"{task.name}.ebm is in {args.out}", file=sys.stderr)
     return 0
@@ -153,11 +205,13 @@ def _table(task: "Task", args: argparse.Namespace, command: str) -> int:
     from ebm.tasks.cells import run_cells
     from ebm.tasks.images.methods import BASELINES
     from ebm.tasks.images.report import ablation_markdown, markdown, results_csv
-    from ebm.tasks.images.study import Study
+    from ebm.tasks.images.study import AROUND, Study
 
     energies = list(dict.fromkeys(args.energies))
     for name in energies:
         lookup("loss", name, RECIPES)
+    if getattr(args, "circle", False):
+        energies += [f"{name}{AROUND}" for name in energies]
     recipe = _recipe(task, args)
     _, some = _featured(task, args, recipe, ("train", "validation", "test"))
     study = Study(task, recipe, some)

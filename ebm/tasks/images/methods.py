@@ -18,18 +18,19 @@ from ebm.fitting.data import Scaling
 from ebm.fitting.journal import Journal
 from ebm.fitting.log import open_log
 from ebm.fitting.loop import minimise
-from ebm.fitting.network import AnchoredEBM
-from ebm.fitting.recipes import loss_options
+from ebm.fitting.network import AnchoredEBM, features_energy
+from ebm.fitting.recipes import RECIPES, loss_options
 from ebm.fitting.rows import Rows, prepare_rows
 from ebm.fitting.stages import Training
-from ebm.nn import MLPEnergyHead
+from ebm.losses.modules import build_loss
 from ebm.predict import refine
 from ebm.presets import refinement
 from ebm.tasks.images.task import Recipe, Task
+from ebm.wrapped import WrappedMixtureProposal
 
 __all__ = ["BASELINES", "Data", "Point", "energy_network", "fit_baseline", "fit_energy", "prepare", "refined"]
 
-# Direct regression looks at errors in the unit of the target, as the paper's does: Huber's threshold is 1 of it.
+# Direct regression looks at errors in the unit of the target, as the paper's does: Huber's threshold is 1.
 BASELINES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         "Direct-Huber": {"name": "huber"},
@@ -62,6 +63,41 @@ def prepare(train: tuple[Any, Any], validation: tuple[Any, Any]) -> Data:
     rows, held, scaling = prepare_rows(*train, None, validation, share=0.1, seed=0)
     place = torch.device("cpu")
     return Data((rows, held), rows.scaled(scaling, place), held.scaled(scaling, place), scaling)
+
+
+class AroundEBM(AnchoredEBM):
+    """An energy of angles: a target counts as its place within half a turn of the middle of the labels.
+
+    Args:
+        period: a full turn in standardised targets, D numbers.
+        *args: see `AnchoredEBM`.
+    """
+
+    def __init__(self, period: Tensor, *args: Any) -> None:
+        super().__init__(*args)
+        self.register_buffer("period", period.float(), persistent=False)
+
+    def score(self, features: Any, y: Tensor) -> Tensor:
+        """f(x, y) of standardised targets, ``(B, M, D) -> (B, M)``, the same a full turn on."""
+        period = cast(Tensor, self.period)
+        return super().score(features, torch.remainder(y + 0.5 * period, period) - 0.5 * period)
+
+
+@dataclass(frozen=True)
+class AroundTraining(Training):
+    """A training whose noise is wrapped around the circle.
+
+    Attributes:
+        period: a full turn in standardised targets, D numbers.
+    """
+
+    period: tuple[float, ...] = ()
+
+    def _loss(self, kind: str) -> nn.Module:
+        options = dict(self.options)
+        dim = self.scaling.target_dim
+        proposal = WrappedMixtureProposal(options.pop("sigmas"), None, dim, self.period)
+        return build_loss(self.config.loss, proposal=proposal, **options, diagnostics=False)
 
 
 class Point(nn.Module):
@@ -135,38 +171,66 @@ def fit_baseline(
     return net.eval()
 
 
-def energy_network(data: Data, recipe: Recipe) -> AnchoredEBM:
+def energy_network(data: Data, recipe: Recipe, period: Tensor | None = None) -> AnchoredEBM:
     """The papers' energy on features: four small layers for the target, one joint layer.
+
+    Args:
+        data: what it is trained on.
+        recipe: sizes.
+        period: a full turn in standardised targets, D numbers, of angles; None is the line.
 
     Source: Gustafsson et al., ECCV 2020, supplement E and F, on standardised targets, with the anchor that
         makes it a density over the whole line.
     """
     dim = data.scaling.target_dim
-    head = MLPEnergyHead(data.width, joint_dims=(recipe.hidden,), activation=nn.SiLU, target_dim=dim)
-    reach = torch.maximum(data.scaling.z_low.abs(), data.scaling.z_high.abs()).max().item()
-    return AnchoredEBM(nn.Dropout(recipe.dropout), head, dim, max(2.0, 0.5 * reach))
+    anchor = anchor_of(data.scaling)
+    plain = features_energy(data.width, dim, recipe.hidden, anchor, recipe.activation, recipe.dropout)
+    return plain if period is None else AroundEBM(period, plain.feature_net, plain.head, dim, anchor)
 
 
-def fit_energy(loss: str, recipe: Recipe, data: Data, seed: int, progress: bool = False) -> FittedEBM:
-    """Train an energy by any loss of `ebm.losses`, on the same pictures as the baselines."""
-    config = config_of(recipe, seed, loss)
-    scale = data.scaling.y_scale
-    given: dict[str, Any] = {}
-    if "sigmas" in loss_options(loss, {}):
-        given["sigmas"] = [(sigma / scale).tolist() for sigma in recipe.sigmas]
-    if "num_samples" in loss_options(loss, {}):
-        given["num_samples"] = recipe.num_samples
-    if len(scale) == 1 and "sigmas" in given:
-        given["sigmas"] = [row[0] for row in given["sigmas"]]
-    options = loss_options(loss, given)
+def anchor_of(scaling: Scaling) -> float:
+    """Two standard deviations of a Gaussian target; wider where targets have long tails."""
+    reach = torch.maximum(scaling.z_low.abs(), scaling.z_high.abs()).max().item()
+    return max(2.0, 0.5 * reach)
+
+
+def fit_energy(
+    loss: str, recipe: Recipe, data: Data, seed: int, progress: bool = False, period: float | None = None
+) -> FittedEBM:
+    """Train an energy by any loss of `ebm.losses`, on the same pictures as the baselines.
+
+    Args:
+        loss: its name; one that draws from a proposal where there is a period.
+        recipe: sizes, noise and budget.
+        data: what to train and to choose on.
+        seed: of weights, order and noise.
+        progress: show a bar.
+        period: of angles, in the unit of the targets: noise and energy then go around the circle. None is
+            the papers' flat treatment.
+    """
+    config, scale = config_of(recipe, seed, loss), data.scaling.y_scale
+    options = energy_options(loss, recipe, data.scaling)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         journal = Journal(None, open_log(None, config))
-        job = Training(data.train, data.held, data.scaling, config, options, progress, journal)
-        net, history, interrupted = job.run(None, energy_network(data, recipe))
+        given = (data.train, data.held, data.scaling, config, options, progress, journal)
+        turn = None if period is None else period / scale
+        job = Training(*given) if turn is None else AroundTraining(*given, period=tuple(turn.tolist()))
+        net, history, interrupted = job.run(None, energy_network(data, recipe, turn))
     if interrupted:
         raise KeyboardInterrupt
     return FittedEBM(net, data.scaling, config, options, history)
+
+
+def energy_options(loss: str, recipe: Recipe, scaling: Scaling) -> dict[str, Any]:
+    """Numbers of a loss, lengths in standard deviations of the targets."""
+    given: dict[str, Any] = {}
+    if "sigmas" in RECIPES[loss]:
+        rows = [(sigma / scaling.y_scale).tolist() for sigma in recipe.sigmas]
+        given["sigmas"] = rows if scaling.target_dim > 1 else [row[0] for row in rows]
+    if "num_samples" in RECIPES[loss]:
+        given["num_samples"] = recipe.num_samples
+    return loss_options(loss, given)
 
 
 def config_of(recipe: Recipe, seed: int, loss: str = "nce+") -> FitConfig:

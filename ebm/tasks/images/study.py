@@ -18,8 +18,10 @@ from ebm.tasks.cells import Record
 from ebm.tasks.images.methods import Data, Point, fit_baseline, fit_energy, prepare, refined
 from ebm.tasks.images.task import Recipe, Task
 
-__all__ = ["LEVELS", "Study", "rows_of", "scores_of", "training_rows"]
+__all__ = ["AROUND", "LEVELS", "Study", "rows_of", "scores_of", "training_rows"]
 
+# Behind the name of a loss: noise and energy go around the circle.
+AROUND = "/circle"
 LEVELS = (0.5, 0.8, 0.9, 0.95)
 
 
@@ -51,7 +53,7 @@ class Study:
         """All methods with one seed, on the test pictures."""
         x, y = self.inputs("test")
         start = time.perf_counter()
-        trained = {name: fit_energy(name, self.recipe, self.data(), seed) for name in energies}
+        trained = {name: self.energy(name, seed) for name in energies}
         record: Record = {"energies": {}, "baselines": {}, "refined": {name: {} for name in energies}}
         for name, energy in trained.items():
             record["energies"][name] = scores_of(energy, self.parts["test"], self.task)
@@ -63,8 +65,14 @@ class Study:
                 record["refined"][loss][name] = errors(refined(energy, x, guess, self.task), y, self.task)
         return record | {"seconds": time.perf_counter() - start}
 
+    def energy(self, name: str, seed: int) -> FittedEBM:
+        """An energy by the name of its loss, with `AROUND` behind it one of angles."""
+        loss = name.removesuffix(AROUND)
+        period = self.task.period if name.endswith(AROUND) else None
+        return fit_energy(loss, self.recipe, self.data(), seed, period=period)
+
     def of_sigmas(self, sigmas: Sequence[float], seed: int) -> Record:
-        """Direct L2 refined by an ML-IS energy of these sigmas, as in the paper; on the validation pictures."""
+        """Direct L2 refined by an ML-IS energy of these sigmas, on the validation pictures."""
         x, y = self.inputs("validation")
         recipe = replace(self.recipe, sigmas=tuple(sigmas))
         energy = fit_energy("ml-is", recipe, self.data(), seed)
@@ -104,6 +112,9 @@ def training_rows(some: Featured, task: Task) -> tuple[Tensor, NDArray[np.float6
 def errors(guess: Tensor, y: Tensor, task: Task) -> dict[str, Any]:
     """Mean absolute error, of every target and of all, and the share of errors up to `Task.close`."""
     off = (guess.double() - y.double()).abs()
+    if task.period is not None:  # the shorter way around
+        off = torch.remainder(off, task.period)
+        off = torch.minimum(off, task.period - off)
     each = off.mean(0).tolist()
     return {
         "MAE": off.mean().item(),

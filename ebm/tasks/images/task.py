@@ -1,11 +1,12 @@
 """What a task on pictures is, and how it is trained: one value each, the difference being the experiment."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from ebm.exceptions import InputError
+from ebm.fitting.loop import Rule
 from ebm.images.features import FeatureRecipe
 from ebm.images.labelled import Labelled
 
@@ -19,6 +20,7 @@ class Recipe:
     Attributes:
         features: what becomes of a picture.
         hidden: size of the joint layer, and of the baselines' hidden layers.
+        activation: of the energy, "relu" or "silu".
         dropout: share of the features that a training step does not see.
         num_samples: M.
         sigmas: standard deviations of the noise.
@@ -27,11 +29,13 @@ class Recipe:
         learning_rate: at the start.
         weight_decay: of AdamW.
         patience: epochs without a better value on the validation pictures.
+        rule: how weights move when the backbone is trained too.
     """
 
     features: FeatureRecipe
     hidden: int = 512
     dropout: float = 0.3
+    activation: str = "silu"
     num_samples: int = 32
     sigmas: tuple[float, ...]
     epochs: int = 30
@@ -39,6 +43,25 @@ class Recipe:
     learning_rate: float = 5e-4
     weight_decay: float = 0.1
     patience: int = 6
+    rule: Rule = field(default_factory=Rule)
+
+    @property
+    def paper(self) -> "Recipe":
+        """The papers' own: ResNet-50, one cell, a joint layer of 2048, M = 1024, 75 epochs of batches of 32."""
+        features = replace(self.features, backbone="resnet50", layers=(("stride32", 1),), flip=False)
+        return replace(
+            self,
+            features=features,
+            hidden=2048,
+            dropout=0.0,
+            activation="relu",
+            num_samples=1024,
+            epochs=75,
+            batch_size=32,
+            learning_rate=1e-3,
+            weight_decay=1e-3,
+            rule=Rule(coupled=True, constant=True),
+        )
 
     def plain(self) -> dict[str, Any]:
         """The fields as numbers, strings and lists, for a file."""
@@ -73,8 +96,10 @@ class Task:
         refinement: name of the settings of Algorithm S2, see `ebm.presets.refinement`.
         read: the pictures of a folder as the user has it; args are the folder and `skip_broken`.
         recipe: what trains in minutes on cached features.
+        full_size: side of the pictures of the papers' recipe, px.
         ablation: sigmas to compare on the validation pictures.
         mirrored: what a target of a mirrored picture is multiplied by, D numbers.
+        period: of targets that are angles; None where they are none.
         published: of the paper: method -> MAE before and after refinement.
         published_sigmas: of the paper: sigmas -> MAE on its validation pictures.
         layouts: what `read` understands, for help and errors.
@@ -88,8 +113,10 @@ class Task:
     refinement: str
     read: Callable[[Path, bool], Parts]
     recipe: Recipe
+    full_size: int
     ablation: Sequence[tuple[float, ...]]
     mirrored: tuple[float, ...]
+    period: float | None = None
     published: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     published_sigmas: Mapping[tuple[float, ...], float] = field(default_factory=dict)
     layouts: str = ""

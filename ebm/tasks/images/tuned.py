@@ -1,0 +1,141 @@
+"""A task's backbone trained with the energy on its features: the papers' recipe, or the light one."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ebm.fitting import FittedEBM
+from ebm.fitting.recipes import standardised_loss
+from ebm.images.augment import Augmentation, read_pixels
+from ebm.images.backbones import build_backbone
+from ebm.images.cache import default_folder
+from ebm.images.encoder import PictureEncoder
+from ebm.images.features import Extractor
+from ebm.images.labelled import Fault, Labelled, refuse
+from ebm.images.tuning import BackboneNet, Tuned, tune
+from ebm.tasks.images.methods import Data, config_of, energy_network, energy_options, prepare
+from ebm.tasks.images.task import Parts, Recipe, Task
+
+__all__ = ["fit_backbone", "full_recipe", "light_recipe"]
+
+# Pictures whose features tell mean and scale before training.
+MEASURED = 512
+Say = Callable[[str], None]
+
+
+def full_recipe(task: Task) -> Recipe:
+    """The papers' recipe of a task."""
+    recipe = task.recipe.paper
+    return replace(recipe, features=replace(recipe.features, size=task.full_size))
+
+
+def light_recipe(task: Task) -> Recipe:
+    """The light backbone, trained with small steps from where ImageNet left it."""
+    features = replace(task.recipe.features, flip=False)
+    return replace(task.recipe, features=features, epochs=15, patience=5, learning_rate=3e-4, batch_size=32)
+
+
+def fit_backbone(
+    task: Task,
+    recipe: Recipe,
+    parts: Parts,
+    loss: str,
+    *,
+    seed: int = 0,
+    weights: str | None = None,
+    checkpoint: Path | None = None,
+    skip_broken: bool = False,
+    progress: bool = False,
+    say: Say = lambda _: None,
+) -> tuple[FittedEBM, Tuned]:
+    """Train a backbone and an energy together.
+
+    Args:
+        task: targets, and what mirroring does to them.
+        recipe: backbone, sizes, noise and budget.
+        parts: pictures; those of the test are not looked at.
+        loss: of the energy.
+        seed: of weights, order, noise and augmentation.
+        weights: of the backbone, to begin with.
+        checkpoint: a file to go on from.
+        skip_broken: leave out pictures that cannot be read.
+        progress: show a bar.
+        say: takes sentences for the user.
+
+    Returns: a density that takes pictures, its backbone's weights within, and how training went.
+
+    Raises:
+        InputError: if pictures or weights cannot be used.
+        NumericalError: if training fails from the start.
+    """
+    train = _pixels(parts.train, recipe.features.size, skip_broken, say)
+    held = _pixels(parts.validation, recipe.features.size, skip_broken, say)
+    backbone, origin = build_backbone(recipe.features.backbone, weights)
+    say(f"{recipe.features.backbone}: {origin}")
+    plain = replace(recipe.features, flip=False)
+    data = _measured(Extractor(plain, backbone=backbone), train, held, task)
+    backbone.freeze("none")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = energy_network(data, recipe)
+    scaling = data.scaling
+    assert scaling.x_mean is not None and scaling.x_scale is not None, "features are flat rows"
+    net = BackboneNet(backbone, plain, network, scaling.x_mean, scaling.x_scale)
+    options = energy_options(loss, recipe, scaling)
+    energy = standardised_loss(loss, options, scaling.target_dim, check_finite=True)
+
+    def batch_loss(model: nn.Module, x: Tensor, y: Tensor, generator: torch.Generator) -> Tensor:
+        own = cast(Any, model)
+        return cast(Tensor, energy(own, own.extract(x), y, generator=generator).loss)
+
+    z = [scaling.standardised(part[1]).float() for part in (train, held)]
+    config = config_of(recipe, seed, loss)
+    found = tune(
+        net,
+        batch_loss,
+        (train[0], z[0]),
+        (held[0], z[1]),
+        config,
+        mirrored=torch.tensor(task.mirrored),
+        augmentation=Augmentation(),
+        rule=recipe.rule,
+        checkpoint=checkpoint,
+        progress=progress,
+    )
+    say(f"{found.rate:.1f} images a second, all of them in memory: no time waiting for pixels")
+    own = {key: value.detach().clone() for key, value in backbone.state_dict().items()}
+    encoder = PictureEncoder(
+        recipe.features, root=parts.train.root, cache=default_folder(), own=own, width=data.width
+    )
+    # The features of the training have moved away from where they were measured.
+    scaling = replace(scaling, x_low=None, x_high=None, x_table=encoder, y_names=task.targets)
+    return FittedEBM(cast(Any, network), scaling, config, options, found.history), found
+
+
+def _pixels(pictures: Labelled, size: int, skip_broken: bool, say: Say) -> tuple[Tensor, Tensor]:
+    """Pixels ``(N, S, S, 3)`` uint8 and targets ``(N, D)`` float64."""
+    pixels, bad = read_pixels(pictures.paths, size, say)
+    faults = [Fault(pictures.rows[k], pictures.names[k], why) for k, why in sorted(bad.items())]
+    if faults and not skip_broken:
+        raise refuse(faults, len(pictures))
+    for fault in faults:
+        say(f"left out: {fault}")
+    good = [k for k in range(len(pictures)) if k not in bad]
+    return pixels[good], torch.from_numpy(pictures.y[good])
+
+
+def _measured(
+    extractor: Extractor, train: tuple[Tensor, Tensor], held: tuple[Tensor, Tensor], task: Task
+) -> Data:
+    """Scaling of features, of some pictures, and of targets, of all."""
+    some = train[0][:MEASURED].numpy()
+    x = torch.cat([extractor(part)[:, 0] for part in np.array_split(some, max(1, len(some) // 32))])
+    rows = x[torch.arange(len(train[1])) % len(x)]
+    y = train[1][:, 0] if len(task.targets) == 1 else train[1]
+    held_y = held[1][:, 0] if len(task.targets) == 1 else held[1]
+    return prepare((rows, y), (x[torch.arange(len(held_y)) % len(x)], held_y))
