@@ -20,8 +20,8 @@ __all__ = ["FORMAT", "LIMITS", "SCALING", "VERSION", "save_fitted"]
 
 FORMAT = "ebmtrack.fitted"
 # 1 knew no members and no calibration; 2 no support; 3 no circle, nor likelihoods by quadrature; 4 no
-# clusters of a calibration; 5 no pictures, nor energies on their features. A file says the least version that knows all of it, so that
-# earlier releases read what they know and say where they cannot.
+# clusters of a calibration; 5 no pictures, nor energies on their features. A file says the least version that
+# knows all of it, so that earlier releases read what they know and say where they cannot.
 VERSION = 6
 SCALING = ("x_mean", "x_scale", "y_mean", "y_scale", "z_low", "z_high")
 LIMITS = ("x_low", "x_high")  # files of earlier releases have none

@@ -94,7 +94,7 @@ def features_energy(
 
 def activation_of(net: nn.Module) -> str | None:
     """The activation of a `features_energy`; None for any other network."""
-    if not isinstance(net, AnchoredEBM) or not isinstance(net.feature_net, nn.Dropout):
+    if type(net) is not AnchoredEBM or not isinstance(net.feature_net, nn.Dropout):
         return None
     kinds = {type(module) for module in net.head.modules()}
     return next((name for name, kind in ACTIVATIONS.items() if kind in kinds), None)

@@ -99,7 +99,7 @@ def tune(
     held: tuple[Tensor, Tensor],
     config: FitConfig,
     *,
-    mirrored: Tensor,
+    mirror: Callable[[Tensor], Tensor],
     augmentation: Augmentation | None = None,
     rule: Rule | None = None,
     checkpoint: Path | None = None,
@@ -114,7 +114,7 @@ def tune(
         train: pixels ``(N, S, S, 3)`` uint8 and targets ``(N, D)`` as the network takes them, on its device.
         held: the same to choose on.
         config: budget and stopping rule.
-        mirrored: what a target of a mirrored picture is multiplied by, D numbers, as the network takes them.
+        mirror: targets ``(B, D)`` of mirrored pictures from those of the pictures, as the network takes them.
         augmentation: what changes from step to step; None changes nothing.
         rule: see `ebm.fitting.loop.minimise`.
         checkpoint: a file to go on from; the rest of a killed training is the same to the bit.
@@ -138,7 +138,7 @@ def tune(
         targets = y[rows]
         if augmentation is not None:
             images, flipped = augmentation(images, generator)
-            targets = torch.where(flipped[:, None], targets * mirrored, targets)
+            targets = torch.where(flipped[:, None], mirror(targets), targets)
         seen[0] += len(rows)
         return loss(net.network, net(images), targets, generator)
 

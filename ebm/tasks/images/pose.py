@@ -23,7 +23,7 @@ __all__ = ["POSE", "main", "read_heads"]
 
 VALIDATION = 1010
 LAYOUTS = (
-    "a folder with FSA-Net's BIWI_train.npz and BIWI_test.npz; or its type1/ with the archives of 300W-LP and "
+    "a folder with FSA-Net's BIWI_train.npz and BIWI_test.npz; or its type1/ with archives of 300W-LP and "
     "AFLW2000.npz; or the folders 300W_LP/ and AFLW2000/ of pictures with .mat files (needs SciPy)"
 )
 

@@ -47,7 +47,7 @@ class Recipe:
 
     @property
     def paper(self) -> "Recipe":
-        """The papers' own: ResNet-50, one cell, a joint layer of 2048, M = 1024, 75 epochs of batches of 32."""
+        """The papers' own: ResNet-50, a joint layer of 2048, M = 1024, 75 epochs of batches of 32."""
         features = replace(self.features, backbone="resnet50", layers=(("stride32", 1),), flip=False)
         return replace(
             self,

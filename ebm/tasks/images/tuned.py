@@ -84,7 +84,6 @@ def fit_backbone(
         torch.manual_seed(seed)
         network = energy_network(data, recipe)
     scaling = data.scaling
-    assert scaling.x_mean is not None and scaling.x_scale is not None, "features are flat rows"
     net = BackboneNet(backbone, plain, network, scaling.x_mean, scaling.x_scale)
     options = energy_options(loss, recipe, scaling)
     energy = standardised_loss(loss, options, scaling.target_dim, check_finite=True)
@@ -101,7 +100,7 @@ def fit_backbone(
         (train[0], z[0]),
         (held[0], z[1]),
         config,
-        mirrored=torch.tensor(task.mirrored),
+        mirror=lambda z: scaling.standardised(scaling.raw(z) * torch.tensor(task.mirrored)),
         augmentation=Augmentation(),
         rule=recipe.rule,
         checkpoint=checkpoint,

@@ -1,0 +1,93 @@
+"""Backbones trained with their energies: one step of the papers' recipes, and a killed run that goes on."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import ebm
+from ebm.fitting import checkpoints
+from ebm.images import tuning
+from ebm.images.augment import Augmentation
+from ebm.images.labelled import read_labelled
+from ebm.tasks.images.age import AGE
+from ebm.tasks.images.pose import POSE
+from ebm.tasks.images.task import Parts, Recipe, Task
+from ebm.tasks.images.tuned import fit_backbone, full_recipe, light_recipe
+from tests.ebm.images.drawn import draw
+
+
+def parts_of(folder: Path, task: Task, count: int = 12) -> Parts:
+    """Drawn pictures with targets of the task."""
+    table = draw(folder, count)
+    place = np.array(table["place"], dtype=float)
+    table |= {name: (40 * place + 20 * k).tolist() for k, name in enumerate(task.targets)}
+    whole = read_labelled(table, folder, task.targets)
+    return Parts(whole.chosen(range(count - 4)), whole.chosen(range(count - 4, count)), whole)
+
+
+def small(recipe: Recipe) -> Recipe:
+    """The same with pictures of 32 px, and one step."""
+    return replace(recipe, features=replace(recipe.features, size=32), epochs=1, batch_size=8)
+
+
+@pytest.mark.parametrize("task", [AGE, POSE], ids=lambda task: task.name)
+def test_one_step_of_the_papers_recipe(task: Task, tmp_path: Path) -> None:
+    recipe = full_recipe(task)
+    assert (recipe.features.backbone, recipe.num_samples, recipe.batch_size) == ("resnet50", 1024, 32)
+    assert recipe.features.size == task.full_size
+    assert recipe.rule.coupled
+    fitted, found = fit_backbone(task, small(recipe), parts_of(tmp_path, task), "ml-is", weights="random")
+    assert len(found.history.train_loss) == 1
+    assert fitted.predict([tmp_path / "000.png"]).shape[0] == 1
+
+
+def test_a_density_with_its_own_backbone_is_saved_whole(tmp_path: Path) -> None:
+    recipe = replace(small(light_recipe(AGE)), hidden=16)
+    fitted, _ = fit_backbone(AGE, recipe, parts_of(tmp_path, AGE), "nce+", weights="random")
+    fitted.save(tmp_path / "a.ebm")
+    loaded = ebm.load_fitted(tmp_path / "a.ebm")
+    paths = [str(tmp_path / f"{k:03}.png") for k in range(3)]
+    np.testing.assert_allclose(loaded.predict(paths), fitted.predict(paths), rtol=1e-6)
+
+
+def test_a_killed_run_goes_on_to_the_bit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = parts_of(tmp_path, AGE)
+    recipe = replace(small(light_recipe(AGE)), hidden=16, epochs=3, dropout=0.5, batch_size=4)
+    whole, _ = fit_backbone(AGE, recipe, parts, "nce+", weights="random", checkpoint=tmp_path / "w.ckpt")
+    measured = []
+
+    call = tuning._Measure.__call__
+
+    def stops(self: tuning._Measure) -> object:
+        measured.append(1)
+        if len(measured) == 2:
+            raise MemoryError("killed")
+        return call(self)
+
+    options = {"weights": "random", "checkpoint": tmp_path / "k.ckpt"}
+    monkeypatch.setattr(checkpoints, "EVERY", 0.0)
+    with monkeypatch.context() as patched:
+        patched.setattr(tuning._Measure, "__call__", stops)
+        with pytest.raises(MemoryError):
+            fit_backbone(AGE, recipe, parts, "nce+", **options)  # type: ignore[arg-type]
+    again, _ = fit_backbone(AGE, recipe, parts, "nce+", **options)  # type: ignore[arg-type]
+    assert again.history.train_loss == whole.history.train_loss
+    assert again.history.held_out_nll == whole.history.held_out_nll
+    for one, other in zip(again.model.state_dict().values(), whole.model.state_dict().values()):
+        assert torch.equal(one, other)
+
+
+def test_augmentation_scales_and_mirrors() -> None:
+    images = torch.zeros(64, 1, 16, 16)
+    images[..., :8] = 1.0  # the left half
+    seen, mirrored = Augmentation()(images, torch.Generator().manual_seed(0))
+    assert seen.shape == images.shape
+    assert 0.25 < mirrored.float().mean() < 0.75
+    same, _ = Augmentation(flip=0.0, scales=(1.0, 1.0))(images, torch.Generator().manual_seed(0))
+    torch.testing.assert_close(same, images)
+    half, _ = Augmentation(flip=1.0, scales=(0.5, 0.5))(images, torch.Generator().manual_seed(0))
+    assert half[0, 0, 2].tolist() == pytest.approx([0] * 4 + [1] * 4 + [0] * 8, abs=0.51)
+    assert half[:, :, 9:].abs().sum() == 0  # what is smaller stands above and left, the rest is 0
