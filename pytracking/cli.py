@@ -78,10 +78,14 @@ COMMANDS: dict[str, Command] = {
         tracking=False,
     ),
     "age": Command(
-        "ebm.tasks.images.age", "the age of a face: train, evaluate, the paper's table", tracking=False
+        "ebm.tasks.images.age_command",
+        "the age of a face: train, evaluate, the paper's table",
+        tracking=False,
     ),
     "pose": Command(
-        "ebm.tasks.images.pose", "three angles of a head: train, evaluate, the paper's table", tracking=False
+        "ebm.tasks.images.pose_command",
+        "three angles of a head: train, evaluate, the paper's table",
+        tracking=False,
     ),
     "toy1d": Command(
         "ebm.tasks.toy1d.command", "the papers' 1D study: table, sweep over M, plots", tracking=False

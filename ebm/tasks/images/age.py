@@ -1,8 +1,6 @@
-"""``ebmtrack age``: the age of a face, on UTKFace."""
+"""the age of a face, on UTKFace."""
 
 import re
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,22 +8,17 @@ import numpy as np
 from ebm.exceptions import InputError
 from ebm.images.features import FeatureRecipe
 from ebm.images.labelled import Fault, Labelled, columns_of, read_labelled, refuse
-from ebm.tasks.images.command import run
 from ebm.tasks.images.splits import held_out
 from ebm.tasks.images.task import Parts, Recipe, Task
+from ebm.tasks.images.words import AGE_WORDS
 
-__all__ = ["AGE", "main", "read_faces", "utkface_age"]
+__all__ = ["TASK", "read_faces", "utkface_age"]
 
 # The file's name begins with the age; of what follows, gender, race and date, some names lack a part.
 _NAME = re.compile(r"^(\d{1,3})_.*\.(jpg|jpeg|png)$", re.IGNORECASE)
 OLDEST = 120
 CORAL_SHIFT = 21
 VALIDATION = 1644
-LAYOUTS = (
-    "a folder with images/, train.csv and test.csv (columns filename, age); "
-    "or UTKFace's pictures with the CORAL csv files (names with 'train' and 'test') beside or in them; "
-    "or UTKFace's pictures alone, of which 20 % by lot are then the test"
-)
 
 
 def utkface_age(name: str) -> int:
@@ -43,13 +36,13 @@ def utkface_age(name: str) -> int:
 
 
 def read_faces(folder: Path, skip_broken: bool = False) -> Parts:
-    """The faces of a folder, in any of `LAYOUTS`.
+    """The faces of a folder, in any layout of `AGE_WORDS`.
 
     The list of the paper's validation pictures is not published: 1,644 of the training ones are drawn with
     seed 0 (of smaller sets an eighth).
 
     Raises:
-        InputError: if it is none of them, or rows cannot be used.
+        InputError: if it has none of them, or rows cannot be used.
     """
     lists = {part: _list(folder, part) for part in ("train", "test")}
     if all(lists.values()):
@@ -65,7 +58,7 @@ def read_faces(folder: Path, skip_broken: bool = False) -> Parts:
 def _list(folder: Path, part: str) -> Path | None:
     """The list of a part; CORAL's own before others'."""
     if not folder.is_dir():
-        raise InputError(f"there is no folder {folder}; it may be {LAYOUTS}.")
+        raise InputError(f"there is no folder {folder}; it may be {AGE_WORDS.layouts}.")
     found = [
         path
         for place in (folder, folder / "utk_splits", folder.parent / "utk_splits")
@@ -134,7 +127,7 @@ def _by_names(folder: Path, skip_broken: bool) -> tuple[dict[str, Labelled], tup
     """Pictures whose names hold their age, a fifth of them to report on."""
     files = sorted(path for path in folder.iterdir() if path.suffix.lower() in (".jpg", ".jpeg", ".png"))
     if not files:
-        raise InputError(f"{folder} has no pictures and no lists; it may be {LAYOUTS}.")
+        raise InputError(f"{folder} has no pictures and no lists; it may be {AGE_WORDS.layouts}.")
     ages = [_age_or_nan(path.name) for path in files]
     faults = [
         Fault(k + 1, path.name, "its name does not begin with an age and a low line, as 39_1_0_...")
@@ -152,10 +145,8 @@ def _by_names(folder: Path, skip_broken: bool) -> tuple[dict[str, Labelled], tup
     )
 
 
-AGE = Task(
-    name="age",
-    targets=("age",),
-    unit="years",
+TASK = Task(
+    words=AGE_WORDS,
     bins=(0, 100),
     close=5,
     refinement="age",
@@ -164,7 +155,6 @@ AGE = Task(
         features=FeatureRecipe(size=128, layers=(("stride16", 4), ("stride32", 2)), flip=True),
         sigmas=(0.1, 20.0),
     ),
-    full_size=200,
     ablation=((0.1, 10.0), (0.1, 20.0), (0.01, 20.0), (0.1, 40.0)),
     mirrored=(1.0,),
     published={
@@ -176,17 +166,4 @@ AGE = Task(
         "Softmax-CE-L2-Var": (4.81, 4.69),
     },
     published_sigmas={(0.1, 10.0): 7.62, (0.1, 20.0): 5.12, (0.01, 20.0): 5.36, (0.1, 40.0): 5.24},
-    layouts=LAYOUTS,
 )
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; `argv` are its arguments, ``sys.argv[1:]`` where left out.
-
-    Returns: 0; 2 for an input that cannot be used; 130 after Ctrl-C.
-    """
-    return run(AGE, list(sys.argv[1:] if argv is None else argv))
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -1,6 +1,7 @@
 """What ``ebmtrack age`` and ``ebmtrack pose`` have in common: train, evaluate, table, show."""
 
 import argparse
+import importlib
 import shlex
 import sys
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ebm.command import CommandParser, local_path, run_command
 from ebm.exceptions import InputError
 from ebm.outputs import Output, require_outputs
+from ebm.tasks.images.words import Words
 from ebm.threads import using_threads
 
 if TYPE_CHECKING:
@@ -22,45 +24,45 @@ if TYPE_CHECKING:
 __all__ = ["build_parser", "run"]
 
 
-def run(task: "Task", given: Sequence[str]) -> int:
+def run(words: Words, given: Sequence[str]) -> int:
     """Run the command of a task.
 
     Returns: 0; 2 for an input that cannot be used; 130 after Ctrl-C.
     """
     return run_command(
-        build_parser(task),
-        lambda args: _run(task, args, given),
+        build_parser(words),
+        lambda args: _run(words, args, given),
         given,
         interrupted="features and finished trainings are kept; the same command goes on.",
     )
 
 
-def build_parser(task: "Task") -> argparse.ArgumentParser:
+def build_parser(words: Words) -> argparse.ArgumentParser:
     """The parser of a task's command."""
     parser = CommandParser(
-        prog=f"ebmtrack {task.name}",
-        description=f"Densities of {', '.join(task.targets)} ({task.unit}) given a picture of a face.",
-        epilog=f"FOLDER is {task.layouts}.\n\nexamples:\n"
-        f"  ebmtrack {task.name} train FOLDER --out runs/{task.name}\n"
-        f"  ebmtrack {task.name} evaluate FOLDER --model runs/{task.name}/{task.name}.ebm\n"
-        f"  ebmtrack {task.name} table FOLDER --seeds 5\n"
-        f"  ebmtrack {task.name} show FOLDER --model runs/{task.name}/{task.name}.ebm",
+        prog=f"ebmtrack {words.name}",
+        description=f"Densities of {', '.join(words.targets)} ({words.unit}) given a picture of a face.",
+        epilog=f"FOLDER is {words.layouts}.\n\nexamples:\n"
+        f"  ebmtrack {words.name} train FOLDER --out runs/{words.name}\n"
+        f"  ebmtrack {words.name} evaluate FOLDER --model runs/{words.name}/{words.name}.ebm\n"
+        f"  ebmtrack {words.name} table FOLDER --seeds 5\n"
+        f"  ebmtrack {words.name} show FOLDER --model runs/{words.name}/{words.name}.ebm",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-    for verb, words in {
+    for verb, told in {
         "train": "fit a density to the training pictures, and write it to a file",
         "evaluate": "errors, likelihood, CRPS and coverage of a density on the test pictures",
         "table": "the paper's table: six baselines, before and after refinement by energies, several seeds",
         "show": "pictures: faces with their densities, the surest and the least sure",
     }.items():
-        _add_arguments(verbs.add_parser(verb, help=words, description=words), task, verb)
+        _add_arguments(verbs.add_parser(verb, help=told, description=told), words, verb)
     return parser
 
 
-def _add_arguments(parser: argparse.ArgumentParser, task: "Task", verb: str) -> None:
-    parser.add_argument("folder", type=local_path, metavar="FOLDER", help=task.layouts)
-    out = Path("runs") / task.name
+def _add_arguments(parser: argparse.ArgumentParser, words: Words, verb: str) -> None:
+    parser.add_argument("folder", type=local_path, metavar="FOLDER", help=words.layouts)
+    out = Path("runs") / words.name
     parser.add_argument("--out", type=local_path, default=out, metavar="DIR", help="default: %(default)s")
     parser.add_argument(
         "--cache", type=local_path, metavar="DIR", help="of features (default: the user's cache)"
@@ -87,13 +89,13 @@ def _add_arguments(parser: argparse.ArgumentParser, task: "Task", verb: str) -> 
             "--fine-tune",
             choices=("light", "paper"),
             help="train the backbone too: from the light one's ImageNet weights, or by the papers' recipe "
-            f"(ResNet-50, {task.full_size} px, batches of 32, M = 1024, 75 epochs)",
+            f"(ResNet-50, {words.full_size} px, batches of 32, M = 1024, 75 epochs)",
         )
         parser.add_argument("--samples", type=int, metavar="M", help="of the noise, with --fine-tune")
     if verb == "table":
         parser.add_argument("--seeds", type=int, default=5, metavar="N", help="default: %(default)s")
         parser.add_argument("--energies", nargs="+", default=["nce+", "ml-is"], metavar="LOSS")
-        if task.period is not None:
+        if words.angles:
             parser.add_argument(
                 "--circle", action="store_true", help="also energies whose noise goes around the circle"
             )
@@ -104,9 +106,10 @@ def _add_arguments(parser: argparse.ArgumentParser, task: "Task", verb: str) -> 
         )
 
 
-def _run(task: "Task", args: argparse.Namespace, given: Sequence[str]) -> int:
+def _run(words: Words, args: argparse.Namespace, given: Sequence[str]) -> int:
     from ebm.checks import require_count
 
+    task: Task = importlib.import_module(words.home).TASK
     require_count("--threads", args.threads)
     for name in ("limit", "epochs", "size", "seeds", "samples"):
         if getattr(args, name, None) is not None:

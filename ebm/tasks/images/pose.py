@@ -1,15 +1,12 @@
-"""``ebmtrack pose``: yaw, pitch and roll of a head."""
+"""yaw, pitch and roll of a head."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from ebm.exceptions import InputError
 from ebm.images.features import FeatureRecipe
 from ebm.images.labelled import Labelled
-from ebm.tasks.images.command import run
 from ebm.tasks.images.pose_files import (
-    ANGLES,
     WIDEST,
     frames_of_archive,
     joined,
@@ -18,28 +15,25 @@ from ebm.tasks.images.pose_files import (
 )
 from ebm.tasks.images.splits import held_out_groups
 from ebm.tasks.images.task import Parts, Recipe, Task
+from ebm.tasks.images.words import POSE_WORDS
 
-__all__ = ["POSE", "main", "read_heads"]
+__all__ = ["TASK", "read_heads"]
 
 VALIDATION = 1010
-LAYOUTS = (
-    "a folder with FSA-Net's BIWI_train.npz and BIWI_test.npz; or its type1/ with archives of 300W-LP and "
-    "AFLW2000.npz; or the folders 300W_LP/ and AFLW2000/ of pictures with .mat files (needs SciPy)"
-)
 
 
 def read_heads(folder: Path, skip_broken: bool = False) -> Parts:
-    """The heads of a folder, in any of `LAYOUTS`.
+    """The heads of a folder, in any layout of `POSE_WORDS`.
 
     Whole videos of BIWI are held out to choose on, about as many frames as the paper's; where a video ends is
     told by a jump of the angles. Of 300W-LP, heads that are turned by more than 99 degrees are left out, as
     FSA-Net does.
 
     Raises:
-        InputError: if it is none of them, or frames cannot be used.
+        InputError: if it has none of them, or frames cannot be used.
     """
     if not folder.is_dir():
-        raise InputError(f"there is no folder {folder}; it may be {LAYOUTS}.")
+        raise InputError(f"there is no folder {folder}; it may be {POSE_WORDS.layouts}.")
     biwi = folder / "BIWI_train.npz", folder / "BIWI_test.npz"
     if all(path.is_file() for path in biwi):
         whole, test = (frames_of_archive(path, skip_broken) for path in biwi)
@@ -56,7 +50,7 @@ def read_heads(folder: Path, skip_broken: bool = False) -> Parts:
         return _by_lot(
             pictures_with_mat(train, skip_broken, WIDEST), pictures_with_mat(other, skip_broken, WIDEST)
         )
-    raise InputError(f"{folder} has no heads; it may be {LAYOUTS}.")
+    raise InputError(f"{folder} has no heads; it may be {POSE_WORDS.layouts}.")
 
 
 def _one(folder: Path, names: Sequence[str]) -> Path | None:
@@ -82,10 +76,8 @@ def _split(whole: Labelled, groups: Sequence[int], test: Labelled, count: int, w
     return Parts(train, validation, test, (what, f"{note}: whole groups, from the end"))
 
 
-POSE = Task(
-    name="pose",
-    targets=ANGLES,
-    unit="degrees",
+TASK = Task(
+    words=POSE_WORDS,
     bins=(-75, 75),
     close=5,
     refinement="headpose",
@@ -97,7 +89,6 @@ POSE = Task(
         sigmas=(1.0, 20.0),
         num_samples=64,
     ),
-    full_size=64,
     ablation=((0.1, 20.0), (1.0, 20.0), (1.0, 30.0), (2.0, 20.0), (1.0, 10.0)),
     mirrored=(-1.0, 1.0, -1.0),
     period=360.0,
@@ -116,17 +107,4 @@ POSE = Task(
         (2.0, 20.0): 7.02,
         (1.0, 10.0): 7.56,
     },
-    layouts=LAYOUTS,
 )
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; `argv` are its arguments, ``sys.argv[1:]`` where left out.
-
-    Returns: 0; 2 for an input that cannot be used; 130 after Ctrl-C.
-    """
-    return run(POSE, list(sys.argv[1:] if argv is None else argv))
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

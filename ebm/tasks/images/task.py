@@ -9,6 +9,7 @@ from ebm.exceptions import InputError
 from ebm.fitting.loop import Rule
 from ebm.images.features import FeatureRecipe
 from ebm.images.labelled import Labelled
+from ebm.tasks.images.words import Words
 
 __all__ = ["Parts", "Recipe", "Task"]
 
@@ -88,35 +89,42 @@ class Task:
     """A task.
 
     Attributes:
-        name: of the command.
-        targets: D names.
-        unit: of the targets.
+        words: name, targets, unit and layouts.
         bins: least and greatest class of the softmax baselines.
         close: an error up to this counts as close, in the cumulative score.
         refinement: name of the settings of Algorithm S2, see `ebm.presets.refinement`.
         read: the pictures of a folder as the user has it; args are the folder and `skip_broken`.
         recipe: what trains in minutes on cached features.
-        full_size: side of the pictures of the papers' recipe, px.
         ablation: sigmas to compare on the validation pictures.
         mirrored: what a target of a mirrored picture is multiplied by, D numbers.
         period: of targets that are angles; None where they are none.
         published: of the paper: method -> MAE before and after refinement.
         published_sigmas: of the paper: sigmas -> MAE on its validation pictures.
-        layouts: what `read` understands, for help and errors.
     """
 
-    name: str
-    targets: tuple[str, ...]
-    unit: str
+    words: Words
     bins: tuple[int, int]
     close: float
     refinement: str
     read: Callable[[Path, bool], Parts]
     recipe: Recipe
-    full_size: int
     ablation: Sequence[tuple[float, ...]]
     mirrored: tuple[float, ...]
     period: float | None = None
     published: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     published_sigmas: Mapping[tuple[float, ...], float] = field(default_factory=dict)
-    layouts: str = ""
+
+    @property
+    def name(self) -> str:
+        """Of the command."""
+        return self.words.name
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """D names."""
+        return self.words.targets
+
+    @property
+    def unit(self) -> str:
+        """Of the targets."""
+        return self.words.unit

@@ -31,7 +31,7 @@ Say = Callable[[str], None]
 def full_recipe(task: Task) -> Recipe:
     """The papers' recipe of a task."""
     recipe = task.recipe.paper
-    return replace(recipe, features=replace(recipe.features, size=task.full_size))
+    return replace(recipe, features=replace(recipe.features, size=task.words.full_size))
 
 
 def light_recipe(task: Task) -> Recipe:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from ebm.exceptions import InputError
-from ebm.tasks.images.age import main, read_faces, utkface_age
+from ebm.tasks.images.age import read_faces, utkface_age
+from ebm.tasks.images.age_command import main
 from tests.ebm.images.drawn import draw
 
 DATA = Path(os.environ.get("EBMTRACK_TEST_DATA", "")) / "faces"

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ebm.fitting import FittedEBM
-from ebm.tasks.images.age import AGE
+from ebm.tasks.images.age import TASK as AGE
 from ebm.tasks.images.methods import (
     BASELINES,
     Data,
@@ -18,7 +18,7 @@ from ebm.tasks.images.methods import (
     prepare,
     refined,
 )
-from ebm.tasks.images.pose import POSE
+from ebm.tasks.images.pose import TASK as POSE
 from ebm.tasks.images.study import errors
 
 RECIPE = replace(AGE.recipe, hidden=32, dropout=0.0, epochs=25, learning_rate=3e-3, num_samples=32)

@@ -8,7 +8,8 @@ from PIL import Image
 
 from ebm.exceptions import InputError
 from ebm.images.reading import Frame, read_picture
-from ebm.tasks.images.pose import main, read_heads
+from ebm.tasks.images.pose import read_heads
+from ebm.tasks.images.pose_command import main
 from ebm.tasks.images.pose_files import frames_of_archive, pictures_with_mat, sequences
 from ebm.tasks.images.show import head_axes
 

@@ -12,8 +12,8 @@ from ebm.fitting import checkpoints
 from ebm.images import tuning
 from ebm.images.augment import Augmentation
 from ebm.images.labelled import read_labelled
-from ebm.tasks.images.age import AGE
-from ebm.tasks.images.pose import POSE
+from ebm.tasks.images.age import TASK as AGE
+from ebm.tasks.images.pose import TASK as POSE
 from ebm.tasks.images.task import Parts, Recipe, Task
 from ebm.tasks.images.tuned import fit_backbone, full_recipe, light_recipe
 from tests.ebm.images.drawn import draw
@@ -37,7 +37,7 @@ def small(recipe: Recipe) -> Recipe:
 def test_one_step_of_the_papers_recipe(task: Task, tmp_path: Path) -> None:
     recipe = full_recipe(task)
     assert (recipe.features.backbone, recipe.num_samples, recipe.batch_size) == ("resnet50", 1024, 32)
-    assert recipe.features.size == task.full_size
+    assert recipe.features.size == task.words.full_size
     assert recipe.rule.coupled
     fitted, found = fit_backbone(task, small(recipe), parts_of(tmp_path, task), "ml-is", weights="random")
     assert len(found.history.train_loss) == 1

@@ -1,0 +1,21 @@
+"""``ebmtrack pose``: yaw, pitch and roll of a head."""
+
+import sys
+from collections.abc import Sequence
+
+from ebm.tasks.images.command import run
+from ebm.tasks.images.words import POSE_WORDS
+
+__all__ = ["main"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; `argv` are its arguments, ``sys.argv[1:]`` where left out.
+
+    Returns: 0; 2 for an input that cannot be used; 130 after Ctrl-C.
+    """
+    return run(POSE_WORDS, list(sys.argv[1:] if argv is None else argv))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
