@@ -47,5 +47,5 @@ POSE_WORDS = Words(
     full_size=64,
     angles=True,
     layouts="a folder with FSA-Net's BIWI_train.npz and BIWI_test.npz; or its type1/ with archives of "
-    "300W-LP and AFLW2000.npz; or the folders 300W_LP/ and AFLW2000/ of pictures with .mat files (needs SciPy)",
+    "300W-LP and AFLW2000.npz; or folders 300W_LP/ and AFLW2000/ of pictures with .mat files (needs SciPy)",
 )

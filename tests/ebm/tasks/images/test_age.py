@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -112,3 +114,15 @@ def test_the_commands_from_pictures_to_tables(tmp_path: Path, capsys: pytest.Cap
     assert "no.jpg is no test picture" in capsys.readouterr().err
     lines = (tmp_path / "o" / "results.csv").read_text().splitlines()
     assert len(lines) == 1 + 2 * (1 + 6 + 6)
+
+
+def test_help_needs_no_torch() -> None:
+    code = (
+        "import sys\n"
+        "from ebm.tasks.images.age_command import main\n"
+        "try: main(['train', '--help'])\n"
+        "except SystemExit: print()\n"
+        "print('torch' in sys.modules, 'numpy' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split()[-2:] == ["False", "False"]
