@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ebm.fitting import FittedEBM
+from ebm.fitting.data import Scaling
 from ebm.fitting.recipes import standardised_loss
 from ebm.images.augment import Augmentation, read_pixels
 from ebm.images.backbones import build_backbone
@@ -17,7 +18,7 @@ from ebm.images.cache import default_folder
 from ebm.images.encoder import PictureEncoder
 from ebm.images.features import Extractor
 from ebm.images.labelled import Fault, Labelled, refuse
-from ebm.images.tuning import BackboneNet, Tuned, tune
+from ebm.images.tuning import BackboneNet, Loss, Tuned, tune
 from ebm.tasks.images.methods import Data, config_of, energy_network, energy_options, prepare
 from ebm.tasks.images.task import Parts, Recipe, Task
 
@@ -73,8 +74,9 @@ def fit_backbone(
         InputError: if pictures or weights cannot be used.
         NumericalError: if training fails from the start.
     """
-    train = _pixels(parts.train, recipe.features.size, skip_broken, say)
-    held = _pixels(parts.validation, recipe.features.size, skip_broken, say)
+    train, held = (
+        _pixels(part, recipe.features.size, skip_broken, say) for part in (parts.train, parts.validation)
+    )
     backbone, origin = build_backbone(recipe.features.backbone, weights)
     say(f"{recipe.features.backbone}: {origin}")
     plain = replace(recipe.features, flip=False)
@@ -86,17 +88,11 @@ def fit_backbone(
     scaling = data.scaling
     net = BackboneNet(backbone, plain, network, scaling.x_mean, scaling.x_scale)
     options = energy_options(loss, recipe, scaling)
-    energy = standardised_loss(loss, options, scaling.target_dim, check_finite=True)
-
-    def batch_loss(model: nn.Module, x: Tensor, y: Tensor, generator: torch.Generator) -> Tensor:
-        own = cast(Any, model)
-        return cast(Tensor, energy(own, own.extract(x), y, generator=generator).loss)
-
     z = [scaling.standardised(part[1]).float() for part in (train, held)]
     config = config_of(recipe, seed, loss)
     found = tune(
         net,
-        batch_loss,
+        _loss_of(loss, options, scaling),
         (train[0], z[0]),
         (held[0], z[1]),
         config,
@@ -114,6 +110,17 @@ def fit_backbone(
     # The features of the training have moved away from where they were measured.
     scaling = replace(scaling, x_low=None, x_high=None, x_table=encoder, y_names=task.targets)
     return FittedEBM(cast(Any, network), scaling, config, options, found.history), found
+
+
+def _loss_of(loss: str, options: dict[str, Any], scaling: Scaling) -> Loss:
+    """A loss of `ebm.losses` as `tune` takes it."""
+    energy = standardised_loss(loss, options, scaling.target_dim, check_finite=True)
+
+    def batch_loss(model: nn.Module, x: Tensor, y: Tensor, generator: torch.Generator) -> Tensor:
+        own = cast(Any, model)
+        return cast(Tensor, energy(own, own.extract(x), y, generator=generator).loss)
+
+    return batch_loss
 
 
 def _pixels(pictures: Labelled, size: int, skip_broken: bool, say: Say) -> tuple[Tensor, Tensor]:
