@@ -20,6 +20,8 @@ from ebm.images.labelled import Fault, Labelled, read_labelled, refuse
 __all__ = ["Featured", "featured", "fit_images", "fit_rows"]
 
 # A network on features of pictures is wider than one on a table, and needs less: features are good inputs.
+# Rows that are left out and named, at most.
+TOLD = 50
 DEFAULTS: dict[str, Any] = {
     "hidden": (256, 64),
     "epochs": 40,
@@ -153,10 +155,12 @@ def featured(
     tell(str(found.speed))
     for words, count in Counter(found.notes.values()).items():
         tell(f"{count} pictures were converted: {words}")
-    for fault in kept.left_out:
+    for fault in kept.left_out[:TOLD]:
         tell(f"left out: {fault}")
     if kept.left_out:
-        tell(f"{len(kept.left_out)} rows were left out, {len(kept)} are used")
+        more = len(kept.left_out) - TOLD
+        tell(f"left out: {more} more" if more > 0 else f"{len(kept.left_out)} rows were left out")
+        tell(f"{len(kept)} rows are used")
     return Featured(kept, encoder, found.features[good], found)
 
 

@@ -1,5 +1,6 @@
 """yaw, pitch and roll of a head."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,6 +21,8 @@ from ebm.tasks.images.words import POSE_WORDS
 __all__ = ["TASK", "read_heads"]
 
 VALIDATION = 1010
+# Frames of an archive of 300W-LP that are held out together.
+ROW = 50
 
 
 def read_heads(folder: Path, skip_broken: bool = False) -> Parts:
@@ -65,7 +68,13 @@ def _by_lot(whole: Labelled, test: Labelled) -> Parts:
 
 
 def _photo(name: str) -> str:
-    """What a picture of 300W-LP was turned from: all but the number at the end of its name."""
+    """What a picture of 300W-LP was turned from: all but the number at the end of its name.
+
+    Archives keep no names, but frames of one photo in a row, and mirrored ones in the same order.
+    """
+    frame = re.fullmatch(r"(.*?)(?:_Flip)?\.npz\[(\d+)\]", name)
+    if frame is not None:
+        return f"{frame[1]} {int(frame[2]) // ROW}"
     stem = Path(name).stem
     return stem.rpartition("_")[0] or stem
 

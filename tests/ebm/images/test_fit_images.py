@@ -81,7 +81,7 @@ def test_broken_pictures_are_named_or_left_out(
     ebm.fit_images(some, tmp_path, skip_broken=True, **options)
     told = capsys.readouterr().err
     assert "left out: row 8 (007.png)" in told
-    assert "1 rows were left out, 19 are used" in told
+    assert "1 rows were left out\n19 rows are used" in told
 
 
 def test_what_no_density_can_be_learnt_from_is_refused(folder: Path, table: dict[str, list[Any]]) -> None:

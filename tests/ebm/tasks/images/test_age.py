@@ -84,10 +84,21 @@ def test_a_folder_without_faces_says_what_it_may_be(tmp_path: Path) -> None:
 
 
 @needs_faces
-def test_utkface_alone_is_split_by_lot() -> None:
-    parts = read_faces(DATA / "UTKFace_sample", skip_broken=True)
+def test_utkface_alone_is_split_by_lot(tmp_path: Path) -> None:
+    for path in (DATA / "UTKFace_sample").iterdir():
+        (tmp_path / path.name).symlink_to(path)
+    parts = read_faces(tmp_path)
     assert len(parts.test) == 248 // 5
     assert len(parts.train) + len(parts.validation) == 248 - 248 // 5
+
+
+@needs_faces
+def test_corals_lists_beside_the_sample_are_found() -> None:
+    parts = read_faces(DATA / "UTKFace_sample", skip_broken=True)
+    for part in (parts.train, parts.test):
+        assert len(part) > 5
+        assert 21 <= part.y.min() <= part.y.max() <= 60
+        assert [utkface_age(Path(name).name) for name in part.names] == part.y[:, 0].tolist()
 
 
 def test_the_commands_from_pictures_to_tables(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

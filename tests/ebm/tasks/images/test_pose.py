@@ -19,7 +19,7 @@ def archive(path: Path, count: int, seed: int, jump: int = 40) -> np.ndarray:
     random = np.random.default_rng(seed)
     pose = np.cumsum(random.normal(0, 1, (count, 3)), 0)
     for start in range(jump, count, jump):
-        pose[start:] += 60 * random.choice([-1, 1])
+        pose[start:] += 60 if start // jump % 2 else -60
     pose = np.clip(pose, -74, 74)
     images = random.integers(0, 255, (count, 64, 64, 3)).astype(np.uint8)
     images[..., 0] = 255  # blue, in BGR
@@ -48,14 +48,16 @@ def test_biwi_is_read_with_whole_videos_held_out(tmp_path: Path) -> None:
 def test_300w_lp_leaves_out_what_is_turned_too_far(tmp_path: Path) -> None:
     (tmp_path / "type1").mkdir()
     for seed, name in enumerate(("AFW", "AFW_Flip", "AFLW2000")):
-        archive(tmp_path / "type1" / f"{name}.npz", 40, seed)
+        archive(tmp_path / "type1" / f"{name}.npz", 120, seed, jump=200)
     with np.load(tmp_path / "type1" / "AFW.npz") as stored:
         arrays = dict(stored)
     arrays["pose"][3, 0] = 120.0
     np.savez(tmp_path / "type1" / "AFW.npz", **arrays)
     parts = read_heads(tmp_path)
-    assert len(parts.train) + len(parts.validation) == 79
-    assert len(parts.test) == 40
+    assert len(parts.train) + len(parts.validation) == 239
+    assert len(parts.test) == 120
+    assert {name.partition("[")[0] for name in parts.validation.names} == {"AFW.npz", "AFW_Flip.npz"}
+    assert len(parts.validation) == 40  # the last frames of both: a photo and its mirror image stay together
 
 
 def test_damaged_and_foreign_archives_say_why(tmp_path: Path) -> None:
