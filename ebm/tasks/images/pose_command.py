@@ -1,12 +1,19 @@
 """``ebmtrack pose``: yaw, pitch and roll of a head."""
 
+import argparse
 import sys
 from collections.abc import Sequence
 
+from ebm.tasks.images import arguments
 from ebm.tasks.images.command import run
 from ebm.tasks.images.words import POSE_WORDS
 
-__all__ = ["main"]
+__all__ = ["build_parser", "main"]
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of the command."""
+    return arguments.build_parser(POSE_WORDS)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
