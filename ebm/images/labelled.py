@@ -244,7 +244,9 @@ def _number(value: Any, name: str, between: tuple[float, float] | None) -> tuple
         number = float(value)
     except (TypeError, ValueError):
         return math.nan, f"its {name} is {value!r}, which is no number"
-    if not math.isfinite(number):
+    if math.isnan(number):
+        return math.nan, f"its {name} is missing; fill it in or drop the row"
+    if math.isinf(number):
         return math.nan, f"its {name} is {number}; fill it in or drop the row"
     if between is not None and not between[0] <= number <= between[1]:
         return math.nan, f"its {name} is {number:g}, outside {between[0]:g} to {between[1]:g}"
