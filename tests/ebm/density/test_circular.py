@@ -192,6 +192,19 @@ def test_wrapped_noise_is_a_density_of_the_circle(sigmas: list[float]) -> None:
     assert half.sigmas.tolist() != noise.sigmas.tolist()
 
 
+def test_wrapped_noise_of_two_angles_is_a_density_of_the_torus() -> None:
+    noise = WrappedMixtureProposal([[20.0, 100.0], [90.0, 5.0]], None, 2, (360.0, 180.0))
+    first, second = (torch.linspace(-half, half, 361, dtype=torch.float64) for half in (180.0, 90.0))
+    density = noise.log_prob_offset(torch.cartesian_prod(first, second)).exp().reshape(361, 361)
+    mass = torch.trapezoid(torch.trapezoid(density, second, dim=1), first)
+    assert mass.item() == pytest.approx(1, abs=1e-6)
+    e = torch.tensor([[30.0, -20.0]], dtype=torch.float64)
+    around = e + torch.tensor([[720.0, -180.0]], dtype=torch.float64)
+    torch.testing.assert_close(noise.log_prob_offset(e), noise.log_prob_offset(around))
+    with pytest.raises(ShapeError, match="expected 1 period or D=2, got 3"):
+        WrappedMixtureProposal([1.0], None, 2, (1.0, 2.0, 3.0))
+
+
 def test_wrapped_noise_is_the_wrapped_normal() -> None:
     noise, e = WrappedMixtureProposal([1.5]), torch.tensor([[0.3]], dtype=torch.float64)
     turns = torch.arange(-20, 21, dtype=torch.float64) * math.tau

@@ -1,4 +1,4 @@
-"""The flat optimiser moves parameters exactly as torch's AdamW does."""
+"""The flat optimiser moves parameters exactly as torch's AdamW does, or its Adam with an L2 penalty."""
 
 import pytest
 import torch
@@ -8,15 +8,16 @@ from ebm.exceptions import InputError
 from ebm.fitting.optimiser import FlatAdamW
 
 
-def test_steps_equal_those_of_torch() -> None:
+@pytest.mark.parametrize("coupled", [False, True])
+def test_steps_equal_those_of_torch(coupled: bool) -> None:
     nets = [nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 1)) for _ in range(2)]
     nets[1].load_state_dict(nets[0].state_dict())
-    flat = FlatAdamW(nets[0], weight_decay=0.1)
+    flat = FlatAdamW(nets[0], weight_decay=0.1, coupled=coupled)
     groups = [
         {"params": [p for p in nets[1].parameters() if p.ndim > 1], "weight_decay": 0.1},
-        {"params": [p for p in nets[1].parameters() if p.ndim < 2], "weight_decay": 0.0},
+        {"params": [p for p in nets[1].parameters() if p.ndim < 2], "weight_decay": 0.1 * coupled},
     ]
-    reference = torch.optim.AdamW(groups)
+    reference = (torch.optim.Adam if coupled else torch.optim.AdamW)(groups)
     x = torch.randn(20, 3, generator=torch.Generator().manual_seed(0))
     for step in range(5):
         rate = 0.1 / (1 + step)
