@@ -28,8 +28,9 @@ class InputColumn(Protocol):
 class InputEncoder(Protocol):
     """How inputs become the numbers of a fit; goes into its file as plain values and tensors."""
 
-    by_name: bool
-    """Whether columns are known by their names."""
+    @property
+    def by_name(self) -> bool:
+        """Whether columns are known by their names."""
 
     @property
     def columns(self) -> Sequence[InputColumn]:

@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +28,6 @@ class Table:
         unseen: see `TableOptions`.
     """
 
-    by_name: ClassVar[bool] = True
     columns: tuple[TableColumn, ...]
     missing: str = "error"
     unseen: str = "zeros"
@@ -37,6 +36,11 @@ class Table:
     def names(self) -> tuple[str, ...]:
         """What the numbers are called, in order."""
         return tuple(name for column in self.columns for name in column.names)
+
+    @property
+    def by_name(self) -> bool:
+        """Columns are known by their names, where they have some."""
+        return True
 
     @property
     def numeric(self) -> bool:

@@ -115,7 +115,7 @@ def fit_images(
         DomainError, ShapeError, UnknownNameError, NumericalError: as `ebm.fit`.
         MissingPackageError: if Pillow or the backbone's package is not installed.
     """
-    chosen = {"backbone": backbone, "size": size, "flip": flip}
+    chosen: dict[str, Any] = {"backbone": backbone, "size": size, "flip": flip}
     if layers is not None:
         chosen["layers"] = tuple((name, cells) for name, cells in layers)
     recipe = FeatureRecipe(**chosen)

@@ -47,7 +47,7 @@ def read_faces(folder: Path, skip_broken: bool = False) -> Parts:
     lists = {part: _list(folder, part) for part in ("train", "test")}
     if all(lists.values()):
         named = {part: _listed(folder, path, skip_broken) for part, path in lists.items() if path}
-        notes = ("train and test as listed",)
+        notes: tuple[str, ...] = ("train and test as listed",)
     else:
         named, notes = _by_names(folder, skip_broken)
     train, validation = held_out(named["train"], min(VALIDATION, len(named["train"]) // 8))

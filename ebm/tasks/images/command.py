@@ -6,6 +6,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -232,14 +233,8 @@ def _features_of(
     for name in wanted:
         own = getattr(parts, name)
         own = own if args.limit is None else own.chosen(range(min(args.limit, len(own))))
-        told = f"{name}: "
-        found[name] = featured(
-            own,
-            encoder,
-            skip_broken=args.skip_broken,
-            progress=True,
-            tell=lambda words, t=told: _say(t + words),
-        )
+        tell = partial(_say_of, name)
+        found[name] = featured(own, encoder, skip_broken=args.skip_broken, progress=True, tell=tell)
     return found
 
 
@@ -268,6 +263,10 @@ def _cache(args: argparse.Namespace) -> Path | None:
 
 def _tell(done: int, total: int, record: Any) -> None:
     _say(f"{done} of {total} trainings are done")
+
+
+def _say_of(part: str, words: str) -> None:
+    _say(f"{part}: {words}")
 
 
 def _say(words: str) -> None:
