@@ -59,7 +59,13 @@ def test_a_baseline_comes_near_the_noise(name: str, data: Data, test_rows: tuple
     point = fit_baseline(name, AGE, RECIPE, data, 0)
     floor = 3 * (2 / np.pi) ** 0.5
     assert errors(point.predict(x), y, AGE)["MAE"] < 1.6 * floor
-    assert torch.equal(point.predict(x), fit_baseline(name, AGE, replace(RECIPE), data, 0).predict(x))
+
+
+def test_the_same_seed_gives_the_same_baseline(data: Data, test_rows: tuple[Tensor, Tensor]) -> None:
+    recipe = replace(RECIPE, epochs=2, dropout=0.5)
+    guesses = [fit_baseline("Laplace", AGE, recipe, data, seed).predict(test_rows[0]) for seed in (0, 0, 1)]
+    assert torch.equal(guesses[0], guesses[1])
+    assert not torch.equal(guesses[0], guesses[2])
 
 
 def test_an_energy_is_honest_and_refines_a_poor_start(

