@@ -35,12 +35,12 @@ class Recipe:
 
     features: FeatureRecipe
     hidden: int = 512
-    dropout: float = 0.3
+    dropout: float = 0.5
     activation: str = "silu"
     num_samples: int = 32
     sigmas: tuple[float, ...]
-    epochs: int = 30
-    batch_size: int = 64
+    epochs: int = 15
+    batch_size: int = 128
     learning_rate: float = 5e-4
     weight_decay: float = 0.1
     patience: int = 6

@@ -25,7 +25,14 @@ from ebm.tasks.images.pose import TASK as POSE
 from ebm.tasks.images.study import errors
 
 RECIPE = replace(
-    AGE.recipe, hidden=32, dropout=0.0, epochs=60, patience=15, learning_rate=1e-2, weight_decay=0.0
+    AGE.recipe,
+    hidden=32,
+    dropout=0.0,
+    batch_size=64,
+    epochs=60,
+    patience=15,
+    learning_rate=1e-2,
+    weight_decay=0.0,
 )
 
 
