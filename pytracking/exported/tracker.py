@@ -11,7 +11,8 @@ from pytracking.exported.network import ExportedNetwork
 from pytracking.parameter.base import Params
 from pytracking.parameter.compat import Compat
 from pytracking.tracker.atom.classifier import ATOMClassifier
-from pytracking.tracker.common.conversation import ClassifierTracker, MakeClassifier
+from pytracking.tracker.common.conversation import ClassifierTracker
+from pytracking.tracker.common.online_classifier import MakeClassifier
 from pytracking.tracker.dimp.classifier import DiMPClassifier
 from pytracking.utils.loading import WeightsChoice, find_weights
 

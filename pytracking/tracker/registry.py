@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from pytracking.inference.options import Precision
     from pytracking.parameter.tracking_params import TrackingParams
-    from pytracking.tracker.common.conversation import MakeClassifier
+    from pytracking.tracker.common.online_classifier import MakeClassifier
     from pytracking.tracker.common.several import SeveralTargets
 
 __all__ = ["TRACKERS", "TrackerOptions", "make_tracker"]

@@ -2,9 +2,9 @@
 
 import copy
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,13 +17,13 @@ from pytracking.libs.draws import Generator, generator_for
 from pytracking.parameter.tracking_params import TrackingParams
 from pytracking.tracker.base import Flag, LazyDensity, Tracked
 from pytracking.tracker.common.cropper import Cropper, Crops
-from pytracking.tracker.common.geometry import ScoreGrid, TargetState, clamp_position
+from pytracking.tracker.common.geometry import TargetState, clamp_position
 from pytracking.tracker.common.glimpse import Glimpse, Search
 from pytracking.tracker.common.init_samples import first_frame_samples
 from pytracking.tracker.common.judge import confidence, judged
 from pytracking.tracker.common.localize import Localization, localize
-from pytracking.tracker.common.memory import SampleMemory
 from pytracking.tracker.common.network_info import adopt_geometry
+from pytracking.tracker.common.online_classifier import MakeClassifier
 from pytracking.tracker.common.refiner import BoxRefiner, RefineJob, refine_together, why_no_density
 from pytracking.tracker.common.second_look import best_place, places_around
 from pytracking.tracker.common.several import SeveralTargets
@@ -33,52 +33,7 @@ if TYPE_CHECKING:
 
     from pytracking.tracker.common.box_density import BoxDensity
 
-__all__ = ["Classifier", "ClassifierTracker", "MakeClassifier"]
-
-
-class Classifier(Protocol):
-    """Learns on the first frame where in a crop the target is, and goes on learning; what trackers differ in.
-
-    Attributes:
-        memory: samples of past frames; None before the first frame or where nothing is learnt after it.
-    """
-
-    memory: SampleMemory | None
-
-    def features(self, backbone: dict[str, Array]) -> Array:
-        """What it reads, ``[N, C, h, w]``, of backbone maps."""
-
-    def grid(self, features: Array) -> ScoreGrid:
-        """How the score maps of features lie over their crops."""
-
-    def learn(self, features: Array, boxes: NDArray[np.float64], generator: Any) -> None:
-        """Learn from the first frame.
-
-        Args:
-            features: ``[N, C, h, w]``, the unaltered sample first.
-            boxes: x, y, w, h ``[N, 4]``, crop px.
-            generator: of everything that is drawn.
-        """
-
-    def score(self, features: Array) -> NDArray[np.float32]:
-        """Score maps ``[N, h, w]`` of search features."""
-
-    def update(
-        self, features: Array, box: NDArray[np.float64], flag: Flag, frame_number: int, score: float
-    ) -> None:
-        """Learn from a frame, if it is sure enough, and from all that is remembered, when that is due.
-
-        Args:
-            features: ``[1, C, h, w]`` of the winning search scale.
-            box: the refined target in that crop, x, y, w, h ``[4]``, crop px.
-            flag: what localisation thinks of the frame.
-            frame_number: 1 on the first frame.
-            score: highest score of the frame.
-        """
-
-
-MakeClassifier = Callable[[Any, Any], Classifier]
-"""A classifier from a network and the parameters in force."""
+__all__ = ["ClassifierTracker"]
 
 
 class ClassifierTracker(SeveralTargets):
