@@ -94,7 +94,7 @@ class PlainClassifier(ATOMClassifier):
             steps = params.init_cg_iter // params.init_gn_iter
             x = autograd_step(residuals, x, steps, precondition, polak=False)
         self._filter = x[:count].reshape(dim, *params.filter_size)
-        self._projection = x[count:].reshape(dim, -1, 1, 1)
+        self._projection = x[count:].reshape(dim, -1)
         self.memory = SampleMemory(self._project(features), known, params)
 
     def update(self, features: Tensor, box: np.ndarray, flag: Flag, frame_number: int, score: float) -> None:
