@@ -1,6 +1,5 @@
 """A precision on the command line: where results lie, and what is said of it."""
 
-import argparse
 from pathlib import Path
 
 import pytest
@@ -9,6 +8,7 @@ from ebm.exceptions import UnknownNameError
 from pytracking.demo import untrained
 from pytracking.evaluation.results import ResultFolder
 from pytracking.evaluation.spec import make_spec
+from pytracking.evaluation.tracker_words import TrackerParser
 from pytracking.inference import precision
 from pytracking.run_tracker import main
 from pytracking.vot.command_options import add_tracker, tracker_options
@@ -55,7 +55,7 @@ def test_the_command_tracks_in_bf16_and_says_so(
 
 
 def test_the_vot_toolkit_is_told(checkpoint: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    parser = argparse.ArgumentParser()
+    parser = TrackerParser()
     add_tracker(parser)
     words = ["dimp", "nce_plus_small", "--checkpoint", str(checkpoint), "--precision", "bf16"]
     options = tracker_options(parser.parse_args(words), "box")
