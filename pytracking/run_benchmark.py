@@ -12,9 +12,11 @@ if __name__ == "__main__":  # the packages beside this file, whatever else of th
 from ebm.command import CommandParser, local_path, run_command, script_imports
 
 with script_imports(__name__):
+    from pytracking.evaluation.asked_tracker import asked_spec
     from pytracking.evaluation.command import (
         add_dataset_options,
         add_tracker_options,
+        counting_number,
         open_by_options,
         read_by_dataset,
         tell,
@@ -58,7 +60,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add_tracker_options(parser)
     parser.add_argument(
-        "--frames", type=whole_number, default=200, metavar="N", help="to time (default: %(default)s)"
+        "--frames", type=counting_number, default=200, metavar="N", help="to time (default: %(default)s)"
     )
     parser.add_argument(
         "--warm-up",
@@ -93,24 +95,12 @@ def _run(args: argparse.Namespace) -> int:
     from ebm.threads import core_limit, using_threads
     from pytracking.analysis.stage_times import load_of_others, measure_stages
     from pytracking.evaluation.results import write_json
-    from pytracking.evaluation.spec import make_spec
 
     dataset, sequences = open_by_options(args, print)
-    spec = make_spec(
-        args.tracker,
-        args.parameter,
-        checkpoint=args.checkpoint,
-        weights=args.weights,
-        seed=args.seed,
-        device=args.device,
-        compat=args.compat,
-        precision=args.precision,
-    )
+    spec = asked_spec(args)
     if args.json is not None:
         output = Output(name="--json", path=args.json)
         require_outputs([output], {**read_by_dataset(args, dataset), "the weights": spec.weights.files})
-    if args.frames < 1:
-        raise InputError("--frames must be at least 1.")
     print(spec.weights, *spec.notes, sep="\n")
     device, threads, load = str(resolve_device(args.device)), args.threads or core_limit(), load_of_others()
     busy = load is not None and load > _BUSY
@@ -129,18 +119,8 @@ def _run(args: argparse.Namespace) -> int:
 
 def _facts(spec: "TrackerSpec", device: str, threads: int, load: float | None) -> dict[str, Any]:
     """What a figure of speed is worth nothing without."""
-    kept = (
-        "tracker",
-        "parameter",
-        "config_hash",
-        "precision",
-        "decoder",
-        "versions",
-        "git_commit",
-        "written",
-    )
     manifest = spec.manifest(device)
-    return {key: manifest[key] for key in kept} | {"device": device, "threads": threads, "load": load}
+    return {key: manifest[key] for key in _KEPT} | {"device": device, "threads": threads, "load": load}
 
 
 def _stages(times: "StageTimes") -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Convolutions with what follows them, and the residual blocks and backbone made of them."""
 
+from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -192,7 +193,7 @@ class FastStage(nn.Sequential):
         return x
 
 
-class FastBackbone(nn.Module):
+class FastBackbone(nn.Module, ABC):
     """A backbone for inference: its features by name, each layer computed only if it is needed."""
 
     still = False  # it is folded already, and training leaves it alone
@@ -203,9 +204,9 @@ class FastBackbone(nn.Module):
             if hasattr(net, name):
                 setattr(self, name, getattr(net, name))
 
+    @abstractmethod
     def layers(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
         """Names and features, deeper and deeper; the next is computed when it is asked for."""
-        raise NotImplementedError
 
     def forward(self, x: Tensor, output_layers: Sequence[str]) -> "OrderedDict[str, Tensor]":
         """Features of the named layers, ordered by depth, as the network they are of gives them."""
