@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm  # all kinds: 1-D to 3-D, over processes, timm's
 
 __all__ = ["BaseActor"]
 
@@ -16,6 +17,9 @@ class BaseActor(ABC):
     Args:
         net: the network to train.
     """
+
+    still_norms: bool = False
+    """Whether batch norms stay in evaluation while the network trains: their statistics do not move."""
 
     def __init__(self, net: nn.Module) -> None:
         self.net = net
@@ -34,8 +38,12 @@ class BaseActor(ABC):
         return self
 
     def train(self, mode: bool = True) -> "BaseActor":
-        """Switch the network to training or evaluation."""
+        """Switch the network to training or evaluation; its batch norms stay there if they are `still_norms`."""
         self.net.train(mode)
+        if self.still_norms:
+            for module in self.net.modules():
+                if isinstance(module, _BatchNorm):
+                    module.eval()
         return self
 
     def eval(self) -> "BaseActor":

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -76,6 +76,15 @@ def build_network(
         built = _built(constructor, recipe, IMAGENET, f"begins with {initial}")
         begin_with(built.net, initial)
         return built
+    built = _begun(constructor, recipe, weights)
+    if recipe.network.still_norms:
+        note = f"{built.note}: mean 0 and variance 1 in new layers; --init-weights begins with trained ones"
+        return replace(built, note=note)
+    return built
+
+
+def _begun(constructor: Any, recipe: TrainRecipe, weights: Path | None) -> BuiltNetwork:
+    """A network whose backbone begins as the recipe says, and all else with random weights."""
     if not recipe.network.pretrained and weights is None:
         return _built(constructor, recipe, SCRATCH, "backbone: random weights, as the setting says")
     built = _built(constructor, recipe, IMAGENET, "")
@@ -148,6 +157,8 @@ def _built(constructor: Any, recipe: TrainRecipe, backbone: str, source: str) ->
     state = (
         f"frozen: {', '.join(frozen)}{drift}" if frozen else "nothing frozen, the whole backbone is trained"
     )
+    if recipe.network.still_norms:
+        state += "; all batch norms keep their statistics"
     return BuiltNetwork(net=net, backbone=backbone, note=f"{source}; {state}" if source else state)
 
 

@@ -13,6 +13,7 @@ def comparable(plain: Mapping[str, Any]) -> dict[str, Any]:
         data.pop("label_noise", None)  # checkpoints older than the field had exact labels too
     if data.get("groups") is None:
         data.pop("groups", None)  # nor did they have fixed groups
+    data["network"] = {k: v for k, v in data["network"].items() if v or k != "still_norms"}
     data["datasets"] = [_without_new_fields(share) for share in data["datasets"]]
     schedule = dict(data["schedule"])
     if schedule["kind"] == "step":

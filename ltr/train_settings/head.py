@@ -79,7 +79,7 @@ def _rates(run: Run) -> str:
 
 
 def _effective_batch(run: Run) -> str:
-    """How many samples make a step, and over which of them batch statistics are taken."""
+    """How many samples make a step, and over which of them batch statistics are taken, if any."""
     size, world, division = run.recipe.batch_size, run.world, run.division
     share, kind = division.samples, "groups" if division.fixed else "processes"
     factors = [f"{division.groups} {kind}"] if division.groups > 1 else []
@@ -88,6 +88,8 @@ def _effective_batch(run: Run) -> str:
         share = -(-share // run.parts)
     if not factors:
         return f"{size} samples"
+    if run.recipe.network.still_norms:
+        return f"{size} samples ({' x '.join(factors)} x {share})"
     reach = "all processes" if run.recipe.sync_batch_norm and world.size > 1 else f"{share} samples"
     return f"{size} samples ({' x '.join(factors)} x {share}; batch statistics over {reach})"
 

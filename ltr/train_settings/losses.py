@@ -87,6 +87,12 @@ def _check_maps(recipe: TrainRecipe, net: nn.Module) -> None:
 
 def build_actor(recipe: TrainRecipe, net: nn.Module) -> RecipeActor:
     """The recipe's losses around a network that they fit (`check_fit`)."""
+    actor = _actor(recipe, net)
+    actor.still_norms = recipe.network.still_norms
+    return actor
+
+
+def _actor(recipe: TrainRecipe, net: nn.Module) -> RecipeActor:
     precision, channels_last = recipe.precision, recipe.channels_last
     if recipe.classifier is None:
         if isinstance(recipe.box, OverlapRecipe):

@@ -51,6 +51,8 @@ class NetworkRecipe:
         frozen: parts of the backbone that keep them.
         frozen_statistics: whether their batch norms keep their statistics as well; False normalises by the
             batch's and lets the stored ones drift, as the published ATOM was trained.
+        still_norms: whether every batch norm of the network keeps its statistics and normalises by them, for
+            fine-tuning: a short run moves them far towards its own data, and the weights hardly at all.
     """
 
     constructor: str = "dimpnet50"
@@ -58,6 +60,14 @@ class NetworkRecipe:
     pretrained: bool = True
     frozen: tuple[str, ...] = ()
     frozen_statistics: bool = True
+    still_norms: bool = False
+
+    def __post_init__(self) -> None:
+        if self.still_norms and not self.frozen_statistics:
+            raise DomainError(
+                "network.still_norms keeps the statistics of all batch norms, network.frozen_statistics=false "
+                "moves those of the backbone; set one of them back."
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,6 +138,11 @@ class TrainRecipe:
             raise DomainError(
                 "sync_batch_norm takes batch statistics over all processes, "
                 f"groups={self.groups} over a group; set groups=none or sync_batch_norm=false."
+            )
+        if self.network.still_norms and self.sync_batch_norm:
+            raise DomainError(
+                "sync_batch_norm takes batch statistics over all processes, network.still_norms takes none; "
+                "set one of them to false."
             )
         if self.ema is not None:
             check_decay(self.ema)

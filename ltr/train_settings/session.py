@@ -189,7 +189,8 @@ def _carry_out(run: Run, options: RunOptions, start: Start | None) -> int:
     if start is not None:
         trainer.load_state_dict(start.content)
         say(f"resuming {start.path}: {_progress_of(trainer)}")
-        _say_other_sharing(start, run.division, say)
+        if not run.recipe.network.still_norms:
+            _say_other_sharing(start, run.division, say)
     if run.world.is_main:
         check_space(run.folder.path, _checkpoint_bytes(trainer))
         make_way(run.folder, start, say)

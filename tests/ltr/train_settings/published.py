@@ -13,6 +13,7 @@ OWN = (  # how it is computed, which the tables do not say, or that they say by 
     "name",
     "network.pretrained",
     "network.frozen_statistics",
+    "network.still_norms",
     "optimiser.scratch_backbone_lr",
     "geometry.decode",
     "schedule.warmup",

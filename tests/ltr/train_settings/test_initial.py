@@ -48,7 +48,7 @@ def test_weights_of_another_network_or_normalisation_are_refused(file: Path, tmp
 def test_a_run_begins_there_goes_on_and_is_no_run_without(
     file: Path, workspace: Path, capsys: pytest.CaptureFixture
 ) -> None:
-    command = [*SMALL, "--workspace", str(workspace), "--samples=2", "--workers=0"]
+    command = [*SMALL, "--workspace", str(workspace), "--samples=4", "--workers=0"]
     command += ["--set", "geometry.crop_size=64"]
     tuned = ["--init-weights", str(file)]
     assert main([*command, *tuned, "--epochs=1"]) == 0
@@ -56,11 +56,23 @@ def test_a_run_begins_there_goes_on_and_is_no_run_without(
     assert content["resume"]["initial"].startswith("begin.pth.tar ")
     begun, fresh = read_checkpoint(file)["net"], build_network(RECIPE).net.state_dict()
     key = "bb_regressor.conv3_1r.0.weight"
-    # One step of Adam moves no weight far.
-    assert torch.dist(content["net"][key], begun[key]) < 0.2 * torch.dist(content["net"][key], fresh[key])
+    # One step of Adam moves no weight far; the first has a rate of 0.
+    far = torch.dist(content["net"][key], fresh[key])
+    assert 0 < torch.dist(content["net"][key], begun[key]) < 0.2 * far
     assert main([*command, *tuned, "--epochs=1"]) == 0
     assert "Training is finished" in capsys.readouterr().out
     assert main([*command, "--epochs=1"]) == 2
     assert "initial weights: begin.pth.tar" in capsys.readouterr().err
     assert main([*command, "--init-weights", str(workspace / "none.pth.tar")]) == 2
     assert "there is no file" in capsys.readouterr().err
+    still = [*command, *tuned, "--epochs=1", "--set", "network.still_norms=True"]
+    assert main(still) == 2
+    assert "network.still_norms: None -> True" in capsys.readouterr().err
+    assert main([*still, "--resume=none"]) == 0
+    assert "all batch norms keep their statistics\n" in capsys.readouterr().out
+    tuned_net = read_checkpoint(workspace / RUN / "DiMPnet_ep0001.pth.tar")["net"]
+    moved = {name for name, value in tuned_net.items() if not torch.equal(value, begun[name])}
+    assert key in moved
+    assert not [name for name in moved if "running_" in name]
+    assert main(still) == 0
+    assert "Training is finished" in capsys.readouterr().out

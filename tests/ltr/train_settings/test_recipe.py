@@ -104,6 +104,18 @@ def test_the_number_of_groups_is_part_of_the_experiment_and_none_is_what_older_c
         replace(recipe, groups=4, sync_batch_norm=True)
 
 
+def test_still_norms_are_another_experiment_and_false_is_what_older_checkpoints_had() -> None:
+    recipe = find_recipe("bbreg", "atom_nce_plus_lite")
+    network = {key: value for key, value in recipe.plain()["network"].items() if key != "still_norms"}
+    assert comparable(recipe.plain() | {"network": network}) == comparable(recipe.plain())
+    still = replace(recipe, network=replace(recipe.network, still_norms=True))
+    assert still.fingerprint() != recipe.fingerprint()
+    with pytest.raises(DomainError, match=r"network\.frozen_statistics=false"):
+        replace(recipe.network, still_norms=True, frozen_statistics=False)
+    with pytest.raises(DomainError, match="set one of them to false"):
+        replace(still, sync_batch_norm=True)
+
+
 def test_a_box_loss_has_what_it_uses_and_nothing_else() -> None:
     nce, kld = BoxRecipe.from_preset("tracking/dimp-nce"), BoxRecipe.from_preset("tracking/dimp-kld-is")
     with pytest.raises(DomainError, match="beta belongs to nce_plus"):

@@ -10,9 +10,11 @@ import torch
 from ebm.exceptions import DomainError, UnknownNameError
 from ltr.data.loader import collate_frames
 from ltr.dataset.generated import ensure_generated
-from ltr.train_settings.build import build_actor, build_network, build_optimiser
+from ltr.train_settings.build import BuiltNetwork, build_actor, build_network, build_optimiser
 from ltr.train_settings.data_source import choose_data, open_data
+from ltr.train_settings.losses import RecipeActor
 from ltr.train_settings.recipe import NetworkRecipe, TrainRecipe, find_recipe
+from ltr.train_settings.settable import set_fields
 from ltr.train_settings.streams import build_sampler
 from tests.ltr.train_settings.published import ACTORS, PUBLISHED
 
@@ -44,14 +46,43 @@ def test_two_steps_with_the_small_network(
     module: str, name: str, generated_tiny: Path, nothing_configured: None
 ) -> None:
     recipe = shrunk(find_recipe(module, name))
-    roots = ensure_generated(generated_tiny.parent, "train", "tiny", workers=1, progress=False)
+    built = build_network(recipe)
+    actor = build_actor(recipe, built.net)
+    assert type(actor).__name__ == ACTORS.get(name, "KLDiMPActor")
+    before = [p.detach().clone() for p in built.net.bb_regressor.parameters()]
+    two_steps(recipe, built, actor, generated_tiny.parent)
+    after = list(built.net.bb_regressor.parameters())
+    assert not any(torch.equal(a, b) for a, b in zip(before, after) if a.ndim > 1)
+
+
+@pytest.mark.parametrize("name", ["atom_nce_plus", "dimp_nce_plus"])
+def test_still_norms_train_all_weights_and_move_no_statistics(
+    name: str, generated_tiny: Path, nothing_configured: None
+) -> None:
+    plain = shrunk(find_recipe(name.split("_")[0].replace("atom", "bbreg"), name))
+    for still in (False, True):
+        recipe = set_fields(plain, [f"network.still_norms={still}"])
+        built = build_network(recipe)
+        assert ("all batch norms keep their statistics: mean 0" in built.note) == still
+        actor = build_actor(recipe, built.net)
+        begun = {key: value.clone() for key, value in built.net.state_dict().items()}
+        two_steps(recipe, built, actor, generated_tiny.parent)
+        moved = {key for key, value in built.net.state_dict().items() if not torch.equal(value, begun[key])}
+        statistics = {key for key in begun if key.endswith(("running_mean", "running_var"))}
+        assert len(statistics) > 20
+        assert moved & statistics == (set() if still else statistics)
+        # What a norm scales by is a weight, which trains all the same.
+        assert {"bb_regressor.conv3_1r.0.weight", "bb_regressor.conv3_1r.1.weight"} <= moved
+        assert not any(part.training for part in actor.eval().net.modules())
+
+
+def two_steps(recipe: TrainRecipe, built: BuiltNetwork, actor: RecipeActor, workspace: Path) -> None:
+    """Two steps of two samples of the drawn videos."""
+    roots = ensure_generated(workspace, "train", "tiny", workers=1, progress=False)
     data = open_data(choose_data(recipe, ["generated"], "tiny"), lambda: roots)
     sampler = build_sampler(recipe, data.train, data.weights, training=True)
-    built = build_network(recipe)
-    actor = build_actor(recipe, built.net).train()
-    assert type(actor).__name__ == ACTORS.get(name, "KLDiMPActor")
+    actor.train()
     optimiser = build_optimiser(recipe, built.net, built.backbone)
-    before = [p.detach().clone() for p in built.net.bb_regressor.parameters()]
     for step in range(2):
         loss, stats = actor(collate_frames([sampler[2 * step], sampler[2 * step + 1]]))
         optimiser.zero_grad()
@@ -59,8 +90,6 @@ def test_two_steps_with_the_small_network(
         optimiser.step()
         assert math.isfinite(loss.item())
         assert all(value.isfinite().all() for value in stats.values())
-    after = list(built.net.bb_regressor.parameters())
-    assert not any(torch.equal(a, b) for a, b in zip(before, after) if a.ndim > 1)
 
 
 @pytest.mark.parametrize(
