@@ -111,8 +111,7 @@ def _recorded(spec: "TrackerSpec", sequences: Any, stride: int) -> "tuple[BoxRec
     """What the densities said, and the parameters that were in force."""
     import warnings
 
-    from tqdm import tqdm
-
+    from ebm.bars import progress_bar
     from ebm.exceptions import EffectiveSampleSizeWarning
     from ltr.data.image_loader import read_image
     from pytracking.analysis.box_calibration import record_densities
@@ -120,7 +119,7 @@ def _recorded(spec: "TrackerSpec", sequences: Any, stride: int) -> "tuple[BoxRec
 
     runner = SequenceRunner(spec, spec.resolved_device(), timed=False)
     with (
-        tqdm(total=sum(map(len, sequences)), unit=" frames", mininterval=1.0) as bar,
+        progress_bar(total=sum(map(len, sequences)), unit=" frames", mininterval=1.0) as bar,
         warnings.catch_warnings(),
     ):
         warnings.simplefilter("ignore", EffectiveSampleSizeWarning)

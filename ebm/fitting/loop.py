@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ebm.bars import terminal_bar
 from ebm.exceptions import NumericalError
 from ebm.fitting.best import Best, HeldOut
 from ebm.fitting.config import FitConfig
@@ -188,7 +189,9 @@ class _Run:
         watch: Watch,
     ) -> None:
         """All epochs that are left."""
-        bar = _bar(len(self.losses), self.config.epochs, progress)
+        done, epochs = len(self.losses), self.config.epochs
+        left = range(done, epochs)
+        bar = terminal_bar(left, desc="fit", unit="epoch", initial=done, total=epochs) if progress else left
         for epoch in bar:
             lr = partial(self._rate_at, epoch)
             try:
@@ -285,15 +288,3 @@ def _epoch(
     if not math.isfinite(mean):
         raise NumericalError(f"the training loss is {mean}.")
     return mean
-
-
-def _bar(done: int, epochs: int, show: bool) -> Any:
-    """The epochs that are left, behind a progress bar where one can be shown."""
-    count: Iterable[int] = range(done, epochs)
-    if not show:
-        return count
-    try:
-        from tqdm import tqdm
-    except ImportError:  # tqdm is a convenience: torch and NumPy are all that fitting needs
-        return count
-    return tqdm(count, desc="fit", unit="epoch", disable=None, leave=False, initial=done, total=epochs)

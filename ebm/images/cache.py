@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ebm.bars import terminal_bar
 from ebm.exceptions import InputError
 from ebm.files import expanded, require_writable_folder
 from ebm.images.features import Extractor
@@ -128,7 +129,10 @@ class FeatureCache:
             self._say_size(len(wanted), known)
         notes: dict[int, str] = {}
         work = _Work(self.extractor, [(paths[place], place) for place in wanted.values()], faults, notes)
-        for block in _bar(work.blocks(), -(-len(wanted) // BLOCK), progress):
+        blocks, total = work.blocks(), -(-len(wanted) // BLOCK)
+        if progress and total:
+            blocks = terminal_bar(blocks, desc="features", unit=f"x{BLOCK}", total=total)
+        for block in blocks:
             self._keep([(keys[place], row) for place, row in block])
         shape = (len(paths), self.extractor.recipe.views, self.extractor.width)
         features = torch.zeros(shape, dtype=torch.float16)
@@ -251,16 +255,3 @@ class _Work:
                 "16 bits hold; choose other layers of it."
             )
         return iter(features.half().numpy())
-
-
-def _bar(blocks: Iterable[Any], total: int, show: bool) -> Iterable[Any]:
-    if not show or not total:
-        return blocks
-    try:
-        from tqdm import tqdm
-    except ImportError:
-        return blocks
-    bar: Iterable[Any] = tqdm(
-        blocks, desc="features", unit=f"x{BLOCK}", total=total, disable=None, leave=False
-    )
-    return bar

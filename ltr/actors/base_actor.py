@@ -38,7 +38,7 @@ class BaseActor(ABC):
         return self
 
     def train(self, mode: bool = True) -> "BaseActor":
-        """Switch the network to training or evaluation; its batch norms stay there if they are `still_norms`."""
+        """Switch the network to training, its batch norms excepted with `still_norms`, or to evaluation."""
         self.net.train(mode)
         if self.still_norms:
             for module in self.net.modules():

@@ -6,8 +6,8 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
-from tqdm import tqdm
 
+from ebm.bars import progress_bar
 from ebm.exceptions import InputError
 from ltr.data.video import VideoDataset
 
@@ -50,7 +50,8 @@ def broken_annotations(dataset: VideoDataset) -> dict[int, str]:
     if isinstance(dataset, Prepared):
         return dataset.prepare()
     found: dict[int, str] = {}
-    for index in tqdm(range(len(dataset)), desc=f"Reading {dataset.name}", unit="seq", delay=3, leave=False):
+    indices = range(len(dataset))
+    for index in progress_bar(indices, desc=f"Reading {dataset.name}", unit="seq", delay=3, leave=False):
         try:
             dataset.annotation(index)
         except InputError as error:

@@ -10,8 +10,8 @@ from xml.etree import ElementTree
 
 import numpy as np
 import numpy.typing as npt
-from tqdm import tqdm
 
+from ebm.bars import progress_bar
 from ebm.exceptions import DomainError, InputError
 from ebm.number_texts import parse_number, parse_whole
 from ltr.data.listing import is_stranger, own_names
@@ -184,7 +184,7 @@ def _load_tracks(root: Path, videos: list[str]) -> list[Track]:
         if file.exists():
             _log.warning("%s It is built anew.", error)
     stale = [video for video in videos if video not in known]
-    for video in tqdm(stale, desc="Indexing ImageNet VID", unit="video", delay=3, leave=False):
+    for video in progress_bar(stale, desc="Indexing ImageNet VID", unit="video", delay=3, leave=False):
         known[video] = parse_video(folder / video, video)
     tracks = [track for video in videos for track in known[video]]
     if stale:

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import platformdirs
-from tqdm import tqdm
 
+from ebm.bars import progress_bar
 from ebm.exceptions import InputError
 from ebm.files import expanded
 from ltr.data.video import Annotation
@@ -135,7 +135,7 @@ class AnnotationIndex:
 
         # A bar only where it takes long: cold disks need minutes for tens of thousands of small files.
         with ThreadPoolExecutor(_THREADS) as pool:
-            done = tqdm(
+            done = progress_bar(
                 pool.map(read, stale),
                 desc=f"Indexing {self.dataset}",
                 total=len(stale),

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from tqdm import tqdm
 
+from ebm.bars import progress_bar
 from ebm.exceptions import DomainError, InputError
 from ebm.files import write_atomic
 from ltr.data.image_loader import ImageSource, encode_png, open_image
@@ -114,7 +114,8 @@ def _copy(dataset: VideoDataset, shards: ShardWriter, progress: bool) -> None:
     """Copy every picture that is not there yet; several are read at a time, since that is what takes long."""
     skip, waiting = len(shards), deque[Future[bytes]]()
     total = sum(len(dataset.annotation(i)) for i in range(len(dataset))) if dataset.is_video else None
-    bar = tqdm(total=total, initial=skip, desc=f"Packing {dataset.name}", unit="img", disable=not progress)
+    packing = f"Packing {dataset.name}"
+    bar = progress_bar(total=total, initial=skip, desc=packing, unit="img", disable=not progress)
     with bar, ThreadPoolExecutor(4) as pool:
         try:
             for number, source in enumerate(_sources(dataset)):

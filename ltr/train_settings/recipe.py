@@ -65,8 +65,8 @@ class NetworkRecipe:
     def __post_init__(self) -> None:
         if self.still_norms and not self.frozen_statistics:
             raise DomainError(
-                "network.still_norms keeps the statistics of all batch norms, network.frozen_statistics=false "
-                "moves those of the backbone; set one of them back."
+                "network.still_norms keeps the statistics of all batch norms, "
+                "network.frozen_statistics=false moves those of the backbone; set one of them back."
             )
 
 

@@ -7,6 +7,7 @@ from typing import Any, TextIO
 
 from tqdm import tqdm
 
+from ebm.bars import progress_bar
 from ltr.trainers.meters import Stopwatch
 
 __all__ = ["Progress", "describe"]
@@ -75,7 +76,7 @@ class Progress:
         """Begin a pass of `total` steps, of which `done` are behind."""
         self._label, self._total, self._last = label, total, time.monotonic()
         if self.stream.isatty() and not self.silent:
-            self._bar = tqdm(
+            self._bar = progress_bar(
                 total=total,
                 initial=done,
                 desc=label,

@@ -4,8 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from tqdm import tqdm
-
+from ebm.bars import progress_bar
 from ebm.devices import resolve_device
 from pytracking.analysis.step_lengths import Steps, record_tasks, study_steps
 from pytracking.analysis.thresholds import Track, study_thresholds, track
@@ -62,7 +61,7 @@ class Bench:
     def steps(self, stride: int) -> Study[Steps]:
         """Mean IoU of refined boxes by step lengths."""
         total = sum((len(s) - 1) // stride for s in self._sequences)
-        with tqdm(total=total, unit=" boxes", mininterval=1.0) as bar:
+        with progress_bar(total=total, unit=" boxes", mininterval=1.0) as bar:
             tasks = record_tasks(
                 self._make({}),
                 self._sequences,
@@ -80,7 +79,7 @@ class Bench:
         def run(threshold: float) -> list[Track]:
             make = self._make({"target_not_found_threshold": threshold})
             total = sum(map(len, self._sequences)) - len(self._sequences)
-            with tqdm(total=total, unit=" frames", mininterval=1.0, desc=f"{threshold:g}") as bar:
+            with progress_bar(total=total, unit=" frames", mininterval=1.0, desc=f"{threshold:g}") as bar:
                 return [
                     track(make(sequence), sequence, self._read, lambda: bar.update() and None)
                     for sequence in self._sequences

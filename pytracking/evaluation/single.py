@@ -1,6 +1,5 @@
 """A tracker on one sequence of a run: how it went, the bar that shows it, and the result on disk."""
 
-import sys
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
+from ebm.bars import progress_bar
 from ebm.exceptions import EBMError, InputError
 from pytracking.evaluation.data import Sequence
 from pytracking.evaluation.results import ResultFolder, SequenceResult, write_atomic
@@ -47,12 +47,12 @@ class Progress:
     _bar: tqdm = field(init=False)
 
     def __post_init__(self) -> None:
-        self._bar = tqdm(
+        self._bar = progress_bar(
             total=self.total_frames,
             unit=" frames",
             disable=not self.shown,
             dynamic_ncols=True,
-            mininterval=0.2 if sys.stderr.isatty() else 10.0,  # a log file needs few lines
+            mininterval=0.2,
         )
 
     def start(self, sequence: str) -> None:

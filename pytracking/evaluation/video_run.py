@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-from tqdm import tqdm
 
+from ebm.bars import progress_bar
 from ebm.exceptions import EBMError, InputError, NumericalError
 from pytracking.evaluation.frame_drawing import FrameDrawer
 from pytracking.evaluation.video_frames import Frame, VideoSource
@@ -107,7 +107,7 @@ def track_video(
     else:
         boxes = box if isinstance(box, Mapping) else {None: box}
     run = _Run(tracker, boxes, video, sink, screen, watcher)
-    with tqdm(total=source.count, unit=" frames", dynamic_ncols=True) as bar:
+    with progress_bar(total=source.count, unit=" frames", dynamic_ncols=True) as bar:
         for frame in frames:
             going = run.take(frame)
             bar.update()

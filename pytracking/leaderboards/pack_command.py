@@ -76,8 +76,7 @@ def _pack(args: argparse.Namespace) -> int:
     require_server(args.server)
     if args.server == "vot":
         return _pack_vot(args)
-    from tqdm import tqdm
-
+    from ebm.bars import progress_bar
     from ebm.exceptions import InputError
     from ebm.outputs import Output, require_outputs
     from pytracking.analysis.sources import FolderSource, find_sources
@@ -96,7 +95,7 @@ def _pack(args: argparse.Namespace) -> int:
     out = args.out or Path(f"{name}_{args.server}.zip")
     read = {"the results": [s.folder.path for s in sources if isinstance(s, FolderSource)]}
     require_outputs([Output(name="the archive", path=out)], read)
-    with tqdm(total=len(sequences), unit=" sequences", leave=False) as bar:
+    with progress_bar(total=len(sequences), unit=" sequences", leave=False) as bar:
         report = pack_results(
             sources,
             server,

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TextIO
 
+from ebm.bars import progress_bar
+
 if TYPE_CHECKING:
     from ebm.tasks.toy1d.jobs import ToyJob
     from ebm.tasks.toy1d.store import JobResult
@@ -108,7 +110,6 @@ def effort(job: "ToyJob") -> float:
 
 def _tqdm_bar(total: float, stream: TextIO) -> Any:
     try:
-        from tqdm import tqdm
+        return progress_bar(total=total, file=stream, bar_format=_FORMAT, leave=False, dynamic_ncols=True)
     except ModuleNotFoundError:  # torch and numpy are all that the library itself needs
         return None
-    return tqdm(total=total, file=stream, bar_format=_FORMAT, leave=False, dynamic_ncols=True)

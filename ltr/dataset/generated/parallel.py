@@ -3,7 +3,6 @@
 import errno
 import multiprocessing
 import signal
-import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -11,6 +10,7 @@ from typing import TypeVar
 
 from tqdm import tqdm
 
+from ebm.bars import progress_bar
 from ebm.exceptions import InputError
 from ebm.threads import available_cores, using_threads
 
@@ -68,9 +68,7 @@ def run_jobs(
         InputError: if the disk is full, or a process was killed or could not start.
     """
     count = resolve_workers(workers, len(jobs))
-    bar = tqdm(
-        total=len(jobs), desc=title, disable=not progress, unit="clip", dynamic_ncols=True, file=sys.stderr
-    )
+    bar = progress_bar(total=len(jobs), desc=title, disable=not progress, unit="clip", dynamic_ncols=True)
     try:
         with bar:
             return _in_process(work, jobs, bar) if count == 1 else _in_pool(work, jobs, count, bar)

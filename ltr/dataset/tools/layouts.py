@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
-from tqdm import tqdm
-
+from ebm.bars import progress_bar
 from ebm.exceptions import InputError
 from ltr.data.listing import own_names
 from ltr.data.video import Slice, VideoDataset
@@ -53,8 +53,15 @@ def _each(dataset: SequenceFolders, deep: bool) -> list[Checked]:
             found[0].append(Finding(dataset.names[index], "unreadable annotation", broken[index]))
         return found
 
-    bar = partial(tqdm, desc=f"Checking {dataset.name}", total=len(dataset), leave=False, unit="seq", delay=2)
-    return list(bar(_worked(one, len(dataset), deep)))
+    return list(_bar(dataset.name, _worked(one, len(dataset), deep), len(dataset)))
+
+
+def _bar(name: str, checked: Iterable[Any], count: int) -> Iterable[Any]:
+    """A bar over the sequences of a data set, where it takes long."""
+    bar: Iterable[Any] = progress_bar(
+        checked, desc=f"Checking {name}", total=count, leave=False, unit="seq", delay=2
+    )
+    return bar
 
 
 def _worked(one: Callable[[int], Checked], count: int, deep: bool) -> Iterator[Checked]:
@@ -176,8 +183,7 @@ def _check_files(dataset: VideoDataset, deep: bool) -> list[Checked]:
             found += check_sizes(name, [size_of(first)], annotation.boxes)
         return found, count
 
-    bar = tqdm(range(len(dataset)), f"Checking {dataset.name}", leave=False, unit="seq", delay=2)
-    return [one(index) for index in bar]
+    return [one(index) for index in _bar(dataset.name, range(len(dataset)), len(dataset))]
 
 
 def _has_bytes(source: Path | Slice) -> bool:
@@ -206,7 +212,8 @@ def _check_packed(root: Path, split: str | None, deep: bool) -> tuple[list[Findi
     dataset = PackedVideos(root)
     found: list[Finding] = []
     if deep:
-        pictures = tqdm(dataset.pictures(), "Reading shards", dataset.num_pictures, leave=False, delay=2)
+        count = dataset.num_pictures
+        pictures = progress_bar(dataset.pictures(), desc="Reading shards", total=count, leave=False, delay=2)
         for picture in pictures:
             problem = picture.problem()
             if problem:
