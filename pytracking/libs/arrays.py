@@ -57,7 +57,9 @@ def zeros(shape: Sequence[int], other: Array) -> Array:
 
 
 def joined(parts: Sequence[Array]) -> Array:
-    """Arrays of one kind behind each other."""
+    """Arrays of one kind behind each other; a single one as it is."""
+    if len(parts) == 1:
+        return parts[0]
     if isinstance(parts[0], np.ndarray):
         return np.concatenate(parts)
     import torch

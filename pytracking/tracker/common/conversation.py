@@ -21,7 +21,7 @@ from pytracking.tracker.common.geometry import TargetState, clamp_position
 from pytracking.tracker.common.glimpse import Glimpse, Search
 from pytracking.tracker.common.init_samples import first_frame_samples
 from pytracking.tracker.common.judge import confidence, judged
-from pytracking.tracker.common.localize import Localization, localize
+from pytracking.tracker.common.localize import localize
 from pytracking.tracker.common.network_info import adopt_geometry
 from pytracking.tracker.common.online_classifier import MakeClassifier
 from pytracking.tracker.common.refiner import BoxRefiner, RefineJob, refine_together, why_no_density
@@ -30,8 +30,6 @@ from pytracking.tracker.common.several import SeveralTargets
 
 if TYPE_CHECKING:
     import torch
-
-    from pytracking.tracker.common.box_density import BoxDensity
 
 __all__ = ["ClassifierTracker"]
 
@@ -82,8 +80,9 @@ class ClassifierTracker(SeveralTargets):
         self._in_vain = 0  # second looks, one after another, that found nothing
         self._generator: Generator = generator_for(device)
         self._density = LazyDensity(None)
-        if with_covariance and (refusal := self._why_no_density()):
-            raise InputError(refusal)
+        self._no_density = why_no_density(self.params) or getattr(network, "no_density", "")
+        if with_covariance and self._no_density:
+            raise InputError(self._no_density)
 
     def twin(self, seed: int | None = None) -> Self:
         """A tracker with the same network and parameters that has no target yet; `seed` in place of its."""
@@ -211,7 +210,8 @@ class ClassifierTracker(SeveralTargets):
                 clamp_position(found.position, self.state.size, crops.frame, ratio)
             )
             if not self.params.use_iou_net:
-                self._state = self._rescale(self.state, found, crops.frame)
+                factor = self.params.scale_factors[found.scale_index]
+                self._state = self.state.searched_at(factor, crops.frame)
         chosen = found.scale_index
         row = slice(part.start + chosen, part.start + chosen + 1)
         return Search(
@@ -231,25 +231,15 @@ class ClassifierTracker(SeveralTargets):
         if not self.params.use_iou_net:
             return
         found = [(t, s) for t, s in zip(targets, searches) if s.found.flag is not Flag.NOT_FOUND]
-        if len(found) == 1:
-            ((target, search),) = found
-            target._state = target.refiner.refine(
-                search.maps,
-                search.view,
-                target.state,
-                search.found.flag,
-                search.frame,
-                target._generator,
-                search.found.presence,
-            )
-        elif found:
-            jobs = [
-                RefineJob(t.refiner, s.view, t.state, s.found.flag, s.frame, t._generator, s.found.presence)
-                for t, s in found
-            ]
-            maps = [joined(level) for level in zip(*(search.maps for _, search in found))]
-            for (target, _), state in zip(found, refine_together(jobs, maps)):
-                target._state = state
+        if not found:
+            return
+        jobs = [
+            RefineJob(t.refiner, s.view, t.state, s.found.flag, s.frame, t._generator, s.found.presence)
+            for t, s in found
+        ]
+        maps = [joined(level) for level in zip(*(search.maps for _, search in found))]
+        for (target, _), state in zip(found, refine_together(jobs, maps)):
+            target._state = state
 
     def _conclude(self, search: "Search") -> Tracked:
         """Learn from the frame, and answer."""
@@ -289,31 +279,11 @@ class ClassifierTracker(SeveralTargets):
 
     def _lazy_density(self, search: "Search", state: TargetState) -> LazyDensity:
         """The frame's density for whoever asks, or why there is none."""
-        refusal = self._why_no_density()
-        if refusal:
-            return LazyDensity(None, refusal)
+        if self._no_density:
+            return LazyDensity(None, self._no_density)
         # A generator of the frame's own: what was read before makes no difference.
         seed = (self.seed ^ (self.frame_number * 0x9E3779B97F4A7C15)) & (2**63 - 1)
-
-        def make() -> "BoxDensity":
-            import torch
-
-            generator = torch.Generator().manual_seed(seed)
-            with without_gradients():
-                return self.refiner.density(search.maps, search.view, state, search.found.presence, generator)
-
-        return LazyDensity(make)
-
-    def _why_no_density(self) -> str:
-        """Why boxes have no density; empty if they have one."""
-        return why_no_density(self.params) or getattr(self.network, "no_density", "")
-
-    def _rescale(self, state: TargetState, found: Localization, frame: tuple[int, int]) -> TargetState:
-        """Without a box branch the size follows the search scale, between 10 px and the frame."""
-        lowest = float((10 / state.base_size).max())
-        highest = float((frame / state.base_size).min())
-        scale = min(max(state.scale * self.params.scale_factors[found.scale_index], lowest), highest)
-        return state.resized(state.base_size * scale)
+        return self.refiner.lazy_density(search.maps, search.view, state, search.found.presence, seed)
 
     def _backbone(self, images: list[Pixels]) -> dict[str, Array]:
         """Backbone maps of crops, by layer name."""

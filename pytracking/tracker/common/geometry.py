@@ -72,6 +72,17 @@ class TargetState:
         scale = float(np.sqrt(size.prod() / self.base_size.prod())) if update_scale else self.scale
         return replace(self, size=size, scale=scale)
 
+    def searched_at(self, factor: float, frame: tuple[int, int]) -> Self:
+        """The same target where its size follows the search scale, between 10 px and the frame ``(H, W)``.
+
+        Args:
+            factor: what the search scale is multiplied by.
+            frame: image (H, W), px.
+        """
+        lowest = float((10 / self.base_size).max())
+        highest = float((frame / self.base_size).min())
+        return self.resized(self.base_size * min(max(self.scale * factor, lowest), highest))
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class CropView:

@@ -11,7 +11,7 @@ from pytracking.libs import arrays
 from pytracking.libs.draws import Generator, uniform
 from pytracking.parameter.base import RefineParams
 from pytracking.parameter.state_params import StateParams
-from pytracking.tracker.base import Flag
+from pytracking.tracker.base import Flag, LazyDensity
 from pytracking.tracker.common.geometry import CropView, TargetState
 from pytracking.tracker.common.judge import energy_found, guarded_size
 
@@ -78,31 +78,6 @@ class BoxRefiner:
         self._smallest = np.minimum(self.params.min_target_size, state.size)
         self._first_size = state.size
         self._last_position = None
-
-    def refine(
-        self,
-        features: list[arrays.Array],
-        view: CropView,
-        state: TargetState,
-        flag: Flag,
-        frame: tuple[int, int],
-        generator: Generator,
-        presence: float = 1.0,
-    ) -> TargetState:
-        """The target after refinement; unchanged where every refined box was rejected.
-
-        Args:
-            features: box-branch backbone maps of one crop, ``[1, C, h, w]`` each.
-            view: where the crop lies.
-            state: the target at the classifier's position.
-            flag: the frame's flag, which may hold the search scale.
-            frame: image (H, W), px.
-            generator: source of the random starts.
-            presence: how sure the classifier is that the target is there, in [0, 1].
-        """
-        job = RefineJob(self, view, state, flag, frame, generator, presence)
-        (found,) = refine_together([job], features)
-        return found
 
     def starts(self, job: "RefineJob") -> Array:
         """Where the ascent starts, ``[S, 4]``, crop px; draws from the job's generator."""
@@ -185,6 +160,20 @@ class BoxRefiner:
             width=params.density_width,
             generator=generator,
         )
+
+    def lazy_density(
+        self, features: list[arrays.Array], view: CropView, state: TargetState, presence: float, seed: int
+    ) -> LazyDensity:
+        """`density`, made when somebody asks for it; `seed` is of its samples."""
+
+        def make() -> "BoxDensity":
+            import torch
+
+            generator = torch.Generator().manual_seed(seed)
+            with arrays.without_gradients():
+                return self.density(features, view, state, presence, generator)
+
+        return LazyDensity(make)
 
     def image_features(self, features: list[arrays.Array]) -> list[arrays.Array]:
         """What the energy reads, ``[N, C, h, w]`` each, of box-branch backbone maps of N crops.

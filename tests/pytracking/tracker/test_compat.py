@@ -19,7 +19,7 @@ from pytracking.tracker.common.geometry import ScoreGrid, TargetState
 from pytracking.tracker.common.init_samples import FirstFrame, first_frame_samples
 from pytracking.tracker.common.localize import Localization, localize
 from tests.pytracking.tracker.test_contract import build, dimp_params, run
-from tests.pytracking.tracker.test_refiner import FEATURES, FRAME, RELATIVE, VIEW, refiner, target
+from tests.pytracking.tracker.test_refiner import FEATURES, RELATIVE, VIEW, refine, refiner, target
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (480, 640, 3), dtype=np.uint8)
 STATE = TargetState.from_box(np.array([300.3, 200.6, 60.0, 60.0]), (288, 288), 5.0)
@@ -35,7 +35,7 @@ def refined(compat: tuple[str, ...], state: TargetState, **changes: object) -> T
     params = replace(RELATIVE, box_refinement_iter=0, num_init_random_boxes=0, compat=compat, **changes)
     generator = torch.Generator().manual_seed(0)
     first = target(0, 0, 50, 50)
-    return refiner(params, first).refine(FEATURES, VIEW, state, Flag.NORMAL, FRAME, generator)
+    return refine(refiner(params, first), state, generator)
 
 
 def test_drift_moves_a_box_that_refinement_leaves_alone() -> None:
@@ -61,10 +61,10 @@ def test_a_rejected_refinement_goes_back_to_the_last_good_one() -> None:
         made = refiner(params, target(0, 0, 50, 50))
         now = target(180, 160, 70, 40)
         np.testing.assert_array_equal(made.at_end_of_frame(now).box, now.box)
-        good = made.refine(FEATURES, VIEW, target(110, 100, 70, 40), Flag.NORMAL, FRAME, generator)
+        good = refine(made, target(110, 100, 70, 40), generator)
         np.testing.assert_array_equal(made.at_end_of_frame(good).box, good.box)
         thin = target(180, 160, 70, 4)
-        kept = made.refine(FEATURES, VIEW, thin, Flag.NORMAL, FRAME, generator)
+        kept = refine(made, thin, generator)
         np.testing.assert_array_equal(kept.box, thin.box)
         wanted = good.position if stale else thin.position
         np.testing.assert_array_equal(made.at_end_of_frame(kept).position, wanted)

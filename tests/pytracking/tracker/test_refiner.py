@@ -12,7 +12,13 @@ from torch import Tensor
 from pytracking.parameter.base import RefineParams
 from pytracking.tracker.base import Flag
 from pytracking.tracker.common.geometry import CropView, TargetState
-from pytracking.tracker.common.refiner import BoxRefiner, jittered_boxes, mean_of_best
+from pytracking.tracker.common.refiner import (
+    BoxRefiner,
+    RefineJob,
+    jittered_boxes,
+    mean_of_best,
+    refine_together,
+)
 
 RELATIVE = RefineParams(
     box_refinement_space="relative", box_refinement_iter=10, box_refinement_step_length=2.5e-3
@@ -64,6 +70,18 @@ def refiner(params: RefineParams, state: TargetState, gain: float = 1.0) -> BoxR
     return made
 
 
+def refine(
+    made: BoxRefiner,
+    state: TargetState,
+    generator: torch.Generator,
+    flag: Flag = Flag.NORMAL,
+    frame: tuple[int, int] = FRAME,
+) -> TargetState:
+    """One target refined."""
+    (found,) = refine_together([RefineJob(made, VIEW, state, flag, frame, generator)], FEATURES)
+    return found
+
+
 VECTORS = [  # space, steps, step length, box 1, box 2
     ("default", 5, 1.0, (117.1682, 111.5851, 52.6814, 58.1043), (111.5616, 103.6663, 69.2792, 43.6808)),
     ("relative", 10, 2.5e-3, (115.3839, 112.0933, 50.4477, 59.4676), (110.5667, 101.5094, 69.4745, 40.4388)),
@@ -95,11 +113,11 @@ def test_published_refinements(
         num_init_random_boxes=0,
     )
     state = target(115, 112, 50, 60)
-    refined = refiner(params, state).refine(FEATURES, VIEW, state, Flag.NORMAL, FRAME, generator)
+    refined = refine(refiner(params, state), state, generator)
     np.testing.assert_allclose(VIEW.box_of(refined), first, atol=1e-3)
     if space == "default":  # the step of this space depends on the box alone
         state = target(110, 100, 70, 40)
-        refined = refiner(params, state).refine(FEATURES, VIEW, state, Flag.NORMAL, FRAME, generator)
+        refined = refine(refiner(params, state), state, generator)
         np.testing.assert_allclose(VIEW.box_of(refined), second, atol=1e-3)
 
 
@@ -107,7 +125,7 @@ def test_random_starts_agree_on_the_maximum(generator: torch.Generator) -> None:
     params = replace(RELATIVE, box_refinement_iter=400, box_refinement_step_length=(5e-2, 5e-2))
     state = target(110, 100, 70, 40)
     made = refiner(params, state)
-    refined = made.refine(FEATURES, VIEW, state, Flag.NORMAL, FRAME, generator)
+    refined = refine(made, state, generator)
     np.testing.assert_allclose(VIEW.box_of(refined), [120, 115, 60, 50], atol=0.05)
     assert refined.scale == pytest.approx(2 * math.sqrt(60 * 50 / (70 * 40)), rel=1e-3)
 
@@ -117,7 +135,7 @@ def test_features_are_computed_once_per_frame(generator: torch.Generator) -> Non
     branch = ScoreBranch()
     made = BoxRefiner(branch, RELATIVE)
     made.set_reference(FEATURES, np.zeros((1, 4)), 1, state)
-    made.refine(FEATURES, VIEW, state, Flag.NORMAL, FRAME, generator)
+    refine(made, state, generator)
     made.covariance(VIEW, state)
     assert branch.feature_calls == 1
 
@@ -138,7 +156,7 @@ def test_where_all_boxes_are_rejected_the_classifiers_box_stays(
 ) -> None:
     params = replace(RELATIVE, maximal_aspect_ratio=ratio, num_init_random_boxes=1, box_jitter_sz=0.0)
     state = target(110, 100, 70, 40)
-    refined = refiner(params, state, gain).refine(FEATURES, VIEW, state, Flag.NORMAL, FRAME, generator)
+    refined = refine(refiner(params, state, gain), state, generator)
     np.testing.assert_array_equal(refined.box, state.box)
 
 
@@ -146,19 +164,19 @@ def test_the_search_scale_may_hold_while_uncertain(generator: torch.Generator) -
     params = replace(RELATIVE, update_scale_when_uncertain=False, box_refinement_iter=100)
     state = target(110, 100, 70, 40)
     made = refiner(params, state)
-    assert made.refine(FEATURES, VIEW, state, Flag.UNCERTAIN, FRAME, generator).scale == state.scale
-    assert made.refine(FEATURES, VIEW, state, Flag.NORMAL, FRAME, generator).scale != state.scale
+    assert refine(made, state, generator, Flag.UNCERTAIN).scale == state.scale
+    assert refine(made, state, generator).scale != state.scale
 
 
 def test_refined_sizes_stay_between_a_few_pixels_and_the_frame(generator: torch.Generator) -> None:
     params = replace(RELATIVE, box_refinement_iter=0, num_init_random_boxes=0)
     large = target(110, 100, 400, 200)
-    refined = refiner(params, large).refine(FEATURES, VIEW, large, Flag.NORMAL, (300, 500), generator)
+    refined = refine(refiner(params, large), large, generator, frame=(300, 500))
     np.testing.assert_allclose(refined.size, [300, 500])
     small = target(110, 100, 1.2, 1.3)  # 2.4 x 2.6 px in the frame
-    grown = refiner(params, target(0, 0, 50, 50)).refine(FEATURES, VIEW, small, Flag.NORMAL, FRAME, generator)
+    grown = refine(refiner(params, target(0, 0, 50, 50)), small, generator)
     np.testing.assert_allclose(grown.size, [4, 4])
-    kept = refiner(params, small).refine(FEATURES, VIEW, small, Flag.NORMAL, FRAME, generator)
+    kept = refine(refiner(params, small), small, generator)
     np.testing.assert_allclose(kept.size, [2.6, 2.4])
 
 
