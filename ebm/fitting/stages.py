@@ -3,13 +3,14 @@
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
 
 from ebm.exceptions import ShapeError
 from ebm.fitting.checkpoints import Call, digest
+from ebm.fitting.circle import require_suited
 from ebm.fitting.config import GRID_LOSS, FitConfig
 from ebm.fitting.criterion import held_out_nll
 from ebm.fitting.data import Scaling
@@ -72,6 +73,28 @@ class Training:
     progress: bool
     journal: Journal
     whole: Tensor | None = None
+
+    @classmethod
+    def of(
+        cls,
+        train: Rows,
+        held: Rows,
+        scaling: Scaling,
+        config: FitConfig,
+        options: dict[str, Any],
+        progress: bool,
+        journal: Journal,
+        device: torch.device,
+    ) -> Self:
+        """A training on raw rows, which are standardised and brought to a device.
+
+        Raises:
+            DomainError, InputError: if the configuration does not suit the targets, see `require_suited`.
+        """
+        require_suited(config, scaling)
+        whole = train.y.to(device) if scaling.support is not None and scaling.support.whole else None
+        rows, measured = train.scaled(scaling, device), held.scaled(scaling, device)
+        return cls(rows, measured, scaling, config, options, progress, journal, whole)
 
     def run(self, feature_net: nn.Module | None, given: Network | None = None) -> Trained:
         """The trained network, or several side by side, and the history of its last stage.

@@ -16,7 +16,6 @@ from ebm.fitting.batches import whole_tables
 from ebm.fitting.bounds import parse_bounds
 from ebm.fitting.censored import any_censored, require_censorable
 from ebm.fitting.checkpoints import checkpoint_path
-from ebm.fitting.circle import require_suited
 from ebm.fitting.config import GRID_LOSS, FitConfig, TableOptions
 from ebm.fitting.data import Scaling
 from ebm.fitting.fitted import FittedEBM
@@ -132,38 +131,45 @@ def fit(
         CoverageWarning: if the sets of several targets hold clearly fewer held-out rows than they should, or
             a calibration stands on too few groups for 90 %.
     """
-    given, encoding = _taken(options, FitConfig) | {"loss": loss}, _taken(options, TableOptions)
-    if warm_start is not None:
-        require_warm(warm_start, feature_net, base, encoding, any_censored(y, validation_data))
-        given, options = taken_over(warm_start, given, options)
-    config = FitConfig(**given | {"loss": "nce+" if given["loss"] is None else given["loss"]})
-    tables, place = TableOptions(**encoding), usable_device(device)
+    config, tables, numbers = _configured(loss, options, y, validation_data, feature_net, base, warm_start)
+    place = usable_device(device)
     path = None if checkpoint is None else checkpoint_path(checkpoint)
     x, y, held_out = whole_tables(x, y, sample_weight, validation_data)
-    calibrate = require_truth("calibrate", calibrate)
-    config = _decided(config, loss, options, y, held_out, calibrate, base)
-    chosen, journal = options_of(config, options), Journal(path, open_log(log, config))
+    config = _decided(config, loss, numbers, y, held_out, calibrate, base)
+    chosen, journal = options_of(config, numbers), Journal(path, open_log(log, config))
     if warm_start is not None:
         train, held, scaling = warm_rows(warm_start, x, y, sample_weight, held_out, support, config, groups)
     else:
         asked = (base, support, groups)
         train, held, scaling, base = _prepared(x, y, sample_weight, held_out, asked, config, tables)
-    require_suited(config, scaling)
-    small = feature_net is None and place.type == "cpu" and max(config.hidden) <= ONE_THREAD_WIDTH
-    with _seeded(config.seed, place), using_threads(1) if small else nullcontext(), closing(journal.log):
-        measured = held.scaled(scaling, place)
-        whole = train.y.to(place) if scaling.support is not None and scaling.support.whole else None
-        rows = train.scaled(scaling, place)
-        job = Training(rows, measured, scaling, config, chosen, progress, journal, whole)
-        first = None if warm_start is None else first_network(warm_start, place)
+    with _undisturbed(config, place, feature_net), closing(journal.log):
+        job = Training.of(train, held, scaling, config, chosen, progress, journal, place)
         with saved_at_interrupt(journal):
-            net, history, interrupted = job.run(feature_net, first)
+            net, history, interrupted = job.run(feature_net, first_network(warm_start, place))
         model = net if config.members == 1 else MemberMixture(net, config.members, scaling)
         own_net = feature_net is not None or (warm_start is not None and warm_start.own_features)
         fitted = FittedEBM(model, scaling, config, chosen, history, own_features=own_net, base=base)
         with told_at_interrupt(fitted, journal, interrupted):
             (calibrate_on if calibrate else warn_overconfident)(fitted, held)
     return fitted
+
+
+def _configured(
+    loss: str | None,
+    options: dict[str, Any],
+    y: Any,
+    validation_data: Any,
+    feature_net: nn.Module | None,
+    base: PointPredictor | None,
+    warm_start: FittedEBM | None,
+) -> tuple[FitConfig, TableOptions, dict[str, Any]]:
+    """Options of the fit and of its tables, and what is left: numbers of the loss."""
+    given, encoding = _taken(options, FitConfig) | {"loss": loss}, _taken(options, TableOptions)
+    if warm_start is not None:
+        require_warm(warm_start, feature_net, base, encoding, any_censored(y, validation_data))
+        given, options = taken_over(warm_start, given, options)
+    config = FitConfig(**given | {"loss": "nce+" if given["loss"] is None else given["loss"]})
+    return config, TableOptions(**encoding), options
 
 
 def _decided(
@@ -176,6 +182,7 @@ def _decided(
     base: PointPredictor | None,
 ) -> FitConfig:
     """What is fitted: `config` without "auto", and by the likelihood on a grid where targets are censored."""
+    calibrate = require_truth("calibrate", calibrate)
     chosen = loss is not None or only_of_losses(options)
     if not any_censored(y, held_out):
         return config.decided(target_count(y), loss_chosen=chosen)
@@ -222,8 +229,10 @@ def _taken(options: dict[str, Any], kind: type[FitConfig | TableOptions]) -> dic
 
 
 @contextmanager
-def _seeded(seed: int, device: torch.device) -> Iterator[None]:
-    """Global randomness (initial weights, dropout) of `seed` inside, as it was outside."""
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(seed)
+def _undisturbed(config: FitConfig, device: torch.device, feature_net: nn.Module | None) -> Iterator[None]:
+    """Global randomness (initial weights, dropout) of the seed inside, as it was outside; few threads."""
+    small = feature_net is None and device.type == "cpu" and max(config.hidden) <= ONE_THREAD_WIDTH
+    devices = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices), using_threads(1) if small else nullcontext():
+        torch.manual_seed(config.seed)
         yield

@@ -134,8 +134,10 @@ def warm_rows(
     return train, held, _widened(scaling, train.chosen(train.weights > 0))
 
 
-def first_network(warm_start: FittedEBM, device: torch.device) -> Network:
-    """A copy of the earlier network, or of those of all members, to be trained."""
+def first_network(warm_start: FittedEBM | None, device: torch.device) -> Network | None:
+    """A copy of the earlier network, or of those of all members, to be trained; None where there is none."""
+    if warm_start is None:
+        return None
     net = copy.deepcopy(network_of(warm_start.model)).to(device)
     return _trainable(net)
 
