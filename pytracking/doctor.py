@@ -94,7 +94,8 @@ def _device() -> Iterator[str]:
 
 
 def _paths() -> Iterator[str]:
-    from ltr.admin.environment import DATASETS, paths_files, read_paths
+    from ltr.admin.environment import paths_files, read_paths
+    from ltr.admin.known_datasets import DATASETS
 
     for file in paths_files():
         yield f"paths file      {file} ({'read' if file.is_file() else 'absent'})"

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from ebm.exceptions import InputError
 from ebm.files import expanded
 from ebm.lookup import unknown_name
-from ltr.admin.environment import DATASETS, configured_datasets, require_dataset_root
+from ltr.admin.environment import configured_datasets, require_dataset_root
+from ltr.admin.known_datasets import DATASETS
 from ltr.train_settings.parts import DRAWN, FOLDER, READERS, DatasetShare
 from ltr.train_settings.recipe import TrainRecipe
 from ltr.train_settings.shares import open_share

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ebm.exceptions import InputError
-from ltr.admin.environment import DATASETS
+from ltr.admin.known_datasets import DATASETS
 from ltr.dataset.opening import KINDS
 from pytracking.cli import main
 from pytracking.evaluation.command import add_dataset_options
