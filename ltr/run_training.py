@@ -30,8 +30,9 @@ examples:
       a quick look whether everything works
   python ltr/run_training.py dimp dimp_nce_plus --precision bf16 --dry-run
       three steps: memory and time that the run will need
-  python ltr/run_training.py bbreg atom_nce_plus_lite --init-weights FILE --datasets folder:PATH
-      fine-tune a network on videos of your own
+  python ltr/run_training.py bbreg atom_nce_plus_lite --init-weights FILE --datasets folder:PATH \\
+      --set network.still_norms=True
+      fine-tune a network on videos of your own; its batch norms keep their statistics
   torchrun --nproc-per-node 4 ltr/run_training.py dimp dimp_nce_plus
       the same run on four GPUs of one machine; --nnodes and --rdzv-endpoint for more machines
 

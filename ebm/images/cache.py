@@ -130,9 +130,8 @@ class FeatureCache:
         notes: dict[int, str] = {}
         work = _Work(self.extractor, [(paths[place], place) for place in wanted.values()], faults, notes)
         blocks, total = work.blocks(), -(-len(wanted) // BLOCK)
-        if progress and total:
-            blocks = terminal_bar(blocks, desc="features", unit=f"x{BLOCK}", total=total)
-        for block in blocks:
+        bar = terminal_bar(blocks, desc="features", unit=f"x{BLOCK}", total=total)
+        for block in bar if progress and total else blocks:
             self._keep([(keys[place], row) for place, row in block])
         shape = (len(paths), self.extractor.recipe.views, self.extractor.width)
         features = torch.zeros(shape, dtype=torch.float16)

@@ -157,8 +157,8 @@ def _fine_tune(options: ShortOptions) -> int:
     words += ["--scale", options.scale, "--workspace", str(options.workspace), "--device", options.device]
     words += ["--epochs", "1", "--samples", str(options.samples or MOST_SAMPLES), "--no-validate"]
     words += ["--max-time", options.train_time, "--set", f"optimiser.groups.0.lr={RATE:g}"]
-    # In a minute the norms' statistics would move by a quarter towards the drawn videos, the weights by a
-    # thousandth, and real clips would be tracked worse.
+    # Else a minute moves the norms' statistics by a fifth towards the drawn videos and the weights by a
+    # thousandth, and both kinds of videos are tracked worse.
     return train([*words, "--set", "network.still_norms=True", "--resume", "match"])
 
 
@@ -193,7 +193,8 @@ def _report(
     shown = {label: specs[label] for label in (SHIPPED, NO_ENERGY)}
     video = write_overlay(clip, shown, options.workspace, options.folder / "clip.mp4", FPS)
     print(
-        "\nA minute of fine-tuning shows how training works, not what it can do: one run, few videos.\n"
+        "\nA minute of fine-tuning shows how training works, not what it can do: one run, few videos, and\n"
+        "batch norms that keep their statistics (network.still_norms).\n"
         f"video         {video}"
     )
     for name, paths in plots.items():
