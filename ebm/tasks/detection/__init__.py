@@ -1,0 +1,1 @@
+"""Energies over the boxes of a detector: data, training, refinement and scoring."""
