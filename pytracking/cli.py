@@ -87,6 +87,11 @@ COMMANDS: dict[str, Command] = {
         "three angles of a head: train, evaluate, the paper's table",
         tracking=False,
     ),
+    "detect": Command(
+        "ebm.tasks.detection.command",
+        "energies refine the boxes of a detector; score any results file",
+        tracking=False,
+    ),
     "toy1d": Command(
         "ebm.tasks.toy1d.command", "the papers' 1D study: table, sweep over M, plots", tracking=False
     ),
