@@ -1,4 +1,4 @@
-"""``ebmtrack detect``: the verbs of the task, each a module of its own that is imported once it is asked for."""
+"""``ebmtrack detect``: the verbs of the task, each a module that is imported once it is asked for."""
 
 import importlib
 import sys

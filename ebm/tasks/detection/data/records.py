@@ -105,8 +105,8 @@ class DetectionSet:
         for image in self.images:
             if len(image) and not 0 <= image.labels.min() <= image.labels.max() < len(self.categories):
                 raise DomainError(
-                    f"picture {image.image_id} has labels {image.labels.min()} to {image.labels.max()}; there "
-                    f"are {len(self.categories)} categories, labelled from 0."
+                    f"picture {image.image_id} has labels {image.labels.min()} to {image.labels.max()}; "
+                    f"there are {len(self.categories)} categories, labelled from 0."
                 )
 
     def __len__(self) -> int:
