@@ -6,46 +6,15 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from ebm.annotations.texts import read_text
 from ebm.exceptions import InputError
 from ebm.number_texts import parse_number, parse_whole
 from ltr.data.video import Annotation
-from ltr.dataset.foreign import CONVERT, explain_lines, fields_of
+from ltr.dataset.foreign import explain_lines, fields_of
 
-__all__ = ["make_annotation", "read_boxes", "read_flags", "read_levels", "read_text"]
+__all__ = ["make_annotation", "read_boxes", "read_flags", "read_levels"]
 
 _SEPARATORS = re.compile(r"\s*[,;]\s*|\s+")
-
-
-def read_text(file: Path, what: str) -> str:
-    """The text of a file, a byte-order mark removed.
-
-    Args:
-        file: the file.
-        what: what it is to the reader, for the message, e.g. ``"annotation file"``.
-
-    Raises:
-        InputError: if it is missing or not text in UTF-8.
-    """
-    try:
-        data = file.read_bytes()
-    except OSError as error:
-        raise InputError(
-            f"{what} {file} cannot be read ({error.strerror}). Extract the sequence again, or leave it out."
-        ) from error
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise InputError(
-            f"{what} {file} is text in UTF-16, as Windows programs save it; save it as UTF-8, or convert it: "
-            f"{CONVERT} {file} --out NEW."
-        )
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{what} {file} is not text ({error.reason} at byte {error.start}).") from error
-    if "\0" in text:
-        raise InputError(
-            f"{what} {file} is not text in UTF-8 (byte {data.index(0)} is zero); is it UTF-16, or an image?"
-        )
-    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _parse_line(file: Path, number: int, line: str) -> list[float]:

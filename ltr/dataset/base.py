@@ -1,25 +1,25 @@
 """What the dataset readers share: names, cached annotations, checks that frames and annotation agree."""
 
 import difflib
-import json
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from ebm.annotations.texts import read_text
 from ebm.exceptions import InputError
 from ebm.integrity.json_files import read_sealed_json
 from ltr.admin.environment import require_dataset_root
 from ltr.data.listing import image_entries
 from ltr.data.usable import Skipped
 from ltr.data.video import Annotation, VideoDataset
-from ltr.dataset.annotations import make_annotation, read_boxes, read_flags, read_levels, read_text
+from ltr.dataset.annotations import make_annotation, read_boxes, read_flags, read_levels
 from ltr.dataset.index import AnnotationIndex, Source, stamp_of
 from ltr.dataset.store import AnnotationStore
 
@@ -32,7 +32,6 @@ __all__ = [
     "generated_sequences",
     "match_length",
     "open_root",
-    "read_json",
     "read_names",
     "read_sequence",
     "select_names",
@@ -46,20 +45,6 @@ _SHOWN = 5  # names in a message before "and N more"
 def open_root(key: str, root: str | Path | None) -> Path:
     """The existing root of a dataset: the one given, or the configured one; errors say how to set it."""
     return require_dataset_root(key, root)
-
-
-def read_json(file: Path) -> Any:
-    """The content of a JSON file.
-
-    Raises:
-        InputError: if it is missing or broken, naming file and line.
-    """
-    try:
-        return json.loads(read_text(file, "JSON file"))
-    except json.JSONDecodeError as error:
-        raise InputError(f"{file}, line {error.lineno}: not valid JSON ({error.msg}).") from error
-    except (ValueError, RecursionError) as error:  # a number of thousands of digits, as many brackets
-        raise InputError(f"{file}: not JSON that can be read ({error}).") from error
 
 
 def generated_sequences(root: Path) -> list[str] | None:

@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ebm.annotations.ids import plain_box, plain_ids
+from ebm.annotations.picture_folders import split_folders
+from ebm.annotations.texts import read_json
 from ebm.exceptions import InputError
 from ltr.data.usable import Skipped
 from ltr.data.video import Annotation
 from ltr.dataset.array_file import read_arrays, write_arrays
-from ltr.dataset.base import open_root, read_json
-from ltr.dataset.ids import plain_box, plain_ids
+from ltr.dataset.base import open_root
 from ltr.dataset.index import index_file, stamp_of
 
 __all__ = ["MSCOCOSeq"]
@@ -170,7 +172,7 @@ def _image_folder(root: Path, name: str) -> Path:
     Raises:
         InputError: if there is none.
     """
-    for folder in (root / "images" / name, root / name):
+    for folder in split_folders(root, name):
         if folder.is_dir():
             return folder
     raise InputError(f"COCO: no images at {root / 'images' / name}. Extract the {name} images there.")

@@ -4,10 +4,10 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from ebm.annotations.texts import CONVERT
 from ebm.number_texts import parse_number
 
 __all__ = [
-    "CONVERT",
     "commas_mixed",
     "decimal_reading",
     "explain_folder",
@@ -16,8 +16,6 @@ __all__ = [
     "fields_of",
     "numbers_of",
 ]
-
-CONVERT = "ebmtrack dataset convert"
 
 _SEPARATOR = re.compile(r"\s*[,;]\s*|\s+")
 _DECIMAL = re.compile(r"[+-]?\d+,\d+(?:[eE][+-]?\d+)?")

@@ -6,10 +6,10 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from ebm.annotations.texts import read_text
 from ebm.exceptions import InputError
 from ebm.lookup import lookup
 from ebm.number_texts import parse_whole
-from ltr.dataset.annotations import read_text
 from ltr.dataset.base import (
     SequenceFiles,
     SequenceFolders,

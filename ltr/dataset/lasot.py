@@ -4,13 +4,13 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from ebm.annotations.texts import read_json
 from ebm.lookup import lookup
 from ltr.dataset.base import (
     SequenceFiles,
     SequenceFolders,
     generated_sequences,
     open_root,
-    read_json,
     select_names,
 )
 from ltr.dataset.subfolders import subfolders

@@ -3,19 +3,18 @@
 import csv
 from collections import defaultdict
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ebm.annotations.ids import plain_box, plain_ids
+from ebm.annotations.picture_folders import find_pictures
+from ebm.annotations.texts import CONVERT, read_json, read_text
 from ebm.exceptions import InputError
 from ebm.number_texts import parse_number, parse_whole
 from ltr.data.listing import natural_key
-from ltr.dataset.annotations import make_annotation, read_text
-from ltr.dataset.base import read_json
-from ltr.dataset.foreign import CONVERT
-from ltr.dataset.ids import plain_box, plain_ids
+from ltr.dataset.annotations import make_annotation
 from ltr.dataset.listed import ListedSequence, ListedVideos, list_images
 from ltr.dataset.own_folders import find_image_folder
 
@@ -161,24 +160,6 @@ def open_csv(file: Path) -> ListedVideos:
     return ListedVideos("csv", file.parent, sequences)
 
 
-def _image_root(file: Path, example: str) -> Path:
-    """The folder that a JSON file's image names count from.
-
-    Raises:
-        InputError: if the first image is in none of the usual ones.
-    """
-    here, above = file.parent, file.parent.parent
-    candidates = [here, here / "images", above, above / "images", above / "images" / file.stem]
-    with suppress(OSError):  # a name that is too long
-        for folder in candidates:
-            if (folder / example).is_file():
-                return folder
-    raise InputError(
-        f"{file}: its first image, {example[:200]}, is in none of {', '.join(map(str, candidates))}. "
-        "Put the images beside the file, or in images/ there."
-    )
-
-
 def _video_of(image: Mapping[str, Any], videos: Mapping[Any, str]) -> str:
     """The video of an image: as stated, or the folder that it lies in; empty if neither."""
     if "video_id" in image:
@@ -274,4 +255,5 @@ def open_json(file: Path) -> ListedVideos:
         ) from error
     if not sequences:
         raise InputError(f"{file} has no object with a box.")
-    return ListedVideos("json", _image_root(file, sequences[0].files[0]), sequences, is_video)
+    root = find_pictures(file, (name for sequence in sequences for name in sequence.files))
+    return ListedVideos("json", root, sequences, is_video)

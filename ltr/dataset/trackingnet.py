@@ -4,9 +4,9 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from ebm.annotations.texts import read_text
 from ebm.exceptions import InputError
 from ltr.data.listing import own_names
-from ltr.dataset.annotations import read_text
 from ltr.dataset.base import SequenceFiles, SequenceFolders, generated_sequences, open_root, select_names
 from ltr.dataset.subfolders import subfolders
 

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ebm.annotations.texts import read_text
 from ebm.exceptions import InputError
-from ltr.dataset.annotations import read_boxes, read_text
+from ltr.dataset.annotations import read_boxes
 from ltr.dataset.foreign import fields_of
 
 __all__ = ["FORMATS", "bounding_boxes", "read_polygons", "read_vatic"]

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
+from ebm.annotations.texts import read_text
 from ebm.exceptions import InputError
 from ltr.data.listing import natural_key, own_names
 from ltr.data.video import VideoDataset
-from ltr.dataset.annotations import read_boxes, read_levels, read_text
+from ltr.dataset.annotations import read_boxes, read_levels
 from pytracking.evaluation.benchmarks import generated_index
 from pytracking.evaluation.data import NumberedFrames, Sequence, check_sequence, numbered_images
 

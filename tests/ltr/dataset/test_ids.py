@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from ebm.annotations.ids import plain_id
 from ebm.exceptions import InputError
 from ltr.dataset import MSCOCOSeq
-from ltr.dataset.ids import plain_id
 from ltr.dataset.own_tables import open_json
 from tests.ltr.layouts import write_coco
 

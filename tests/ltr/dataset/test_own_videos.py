@@ -267,3 +267,15 @@ def test_json_numbers_too_large_and_flags_as_text(tmp_path: Path) -> None:
     annotations = [open_json(write_json_file(tmp_path, content)).annotation(index) for index in range(2)]
     assert not annotations[0].valid[0]
     assert sum(int(a.visible.sum()) for a in annotations) < sum(int(a.valid.sum()) for a in annotations)
+
+
+def test_a_json_beside_the_folder_of_its_split_is_opened(tmp_path: Path) -> None:
+    """COCO's own layout: ``annotations/instances_train.json`` and ``train/``."""
+    write_image(tmp_path / "train/a.jpg", 0)
+    file = tmp_path / "annotations/instances_train.json"
+    file.parent.mkdir()
+    box = {"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 2, 10, 12], "iscrowd": 0}
+    file.write_text(json.dumps({"images": [{"id": 1, "file_name": "a.jpg"}], "annotations": [box]}))
+    dataset = open_path(file)
+    assert dataset.frame_path(0, 0) == tmp_path / "train/a.jpg"
+    assert tmp_path / "train" in [place.parent for place in read_places(file)] + read_places(file)

@@ -1,0 +1,1 @@
+"""Files of annotated pictures in the forms that detection and tracking share."""
