@@ -25,7 +25,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ebm.exceptions import EBMError, InputError
-from ltr.data.listing import image_names
+from ebm.images.listing import image_names
 from ltr.dataset.own_folders import find_image_folder
 from ltr.train_settings.real_data import HELD_OUT
 from pytracking.analysis.extract import evaluate

@@ -149,8 +149,8 @@ def _open(args: argparse.Namespace) -> _Source:
 
 
 def _open_video(args: argparse.Namespace) -> _Source:
+    from ebm.images.listing import IMAGE_SUFFIXES
     from ltr.data.image_loader import read_image
-    from ltr.data.listing import IMAGE_SUFFIXES
     from pytracking.evaluation.video_io import open_video
     from pytracking.evaluation.video_names import video_path
 

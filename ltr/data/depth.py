@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from ebm.images.listing import image_names
 from ltr.data.jpeg import tiff_tag
-from ltr.data.listing import image_names
 
 __all__ = [
     "PNG_START",

@@ -14,9 +14,9 @@ import numpy.typing as npt
 
 from ebm.annotations.texts import read_text
 from ebm.exceptions import InputError
+from ebm.images.listing import image_entries
 from ebm.integrity.json_files import read_sealed_json
 from ltr.admin.environment import require_dataset_root
-from ltr.data.listing import image_entries
 from ltr.data.usable import Skipped
 from ltr.data.video import Annotation, VideoDataset
 from ltr.dataset.annotations import make_annotation, read_boxes, read_flags, read_levels

@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 from ebm.bars import progress_bar
 from ebm.exceptions import DomainError, InputError
+from ebm.images.listing import is_stranger, own_names
 from ebm.number_texts import parse_number, parse_whole
-from ltr.data.listing import is_stranger, own_names
 from ltr.data.usable import Skipped
 from ltr.data.video import Annotation
 from ltr.dataset.annotations import make_annotation

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ebm.exceptions import InputError
-from ltr.data.listing import image_names
+from ebm.images.listing import image_names
 from ltr.data.video import Annotation
 from ltr.dataset.store import AnnotationStore
 
@@ -16,7 +16,7 @@ __all__ = ["ListedSequence", "ListedVideos", "list_images"]
 
 
 def list_images(folder: Path) -> list[str]:
-    """Names of the images in a folder, in natural order; see `ltr.data.listing`.
+    """Names of the images in a folder, in natural order; see `ebm.images.listing`.
 
     Raises:
         InputError: if there is no such folder.

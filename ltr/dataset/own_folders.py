@@ -7,7 +7,7 @@ import numpy as np
 
 from ebm.exceptions import InputError
 from ebm.files import expanded
-from ltr.data.listing import IMAGE_SUFFIXES
+from ebm.images.listing import IMAGE_SUFFIXES
 from ltr.data.usable import Skipped
 from ltr.data.video import Annotation
 from ltr.dataset.base import SequenceFiles, SequenceFolders, read_sequence, select_names

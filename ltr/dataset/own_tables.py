@@ -12,8 +12,8 @@ from ebm.annotations.ids import plain_box, plain_ids
 from ebm.annotations.picture_folders import find_pictures
 from ebm.annotations.texts import CONVERT, read_json, read_text
 from ebm.exceptions import InputError
+from ebm.images.listing import natural_key
 from ebm.number_texts import parse_number, parse_whole
-from ltr.data.listing import natural_key
 from ltr.dataset.annotations import make_annotation
 from ltr.dataset.listed import ListedSequence, ListedVideos, list_images
 from ltr.dataset.own_folders import find_image_folder

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from ebm.exceptions import InputError
-from ltr.data.listing import is_stranger
+from ebm.images.listing import is_stranger
 
 __all__ = ["leads_back", "links_back", "subfolders"]
 

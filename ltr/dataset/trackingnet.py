@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ebm.annotations.texts import read_text
 from ebm.exceptions import InputError
-from ltr.data.listing import own_names
+from ebm.images.listing import own_names
 from ltr.dataset.base import SequenceFiles, SequenceFolders, generated_sequences, open_root, select_names
 from ltr.dataset.subfolders import subfolders
 

@@ -8,8 +8,8 @@ from typing import Protocol
 import numpy as np
 
 from ebm.exceptions import InputError
+from ebm.images.listing import own_names
 from ebm.integrity.json_files import read_sealed_json
-from ltr.data.listing import own_names
 from ltr.dataset.annotations import read_boxes
 from pytracking.evaluation.data import NumberedFrames, Sequence, check_sequence, numbered_images
 

@@ -13,8 +13,8 @@ from typing import overload
 import numpy as np
 
 from ebm.exceptions import InputError
+from ebm.images.listing import image_names
 from ebm.lookup import unknown_name
-from ltr.data.listing import image_names
 
 __all__ = [
     "RESULT_SUFFIXES",

@@ -12,7 +12,7 @@ import numpy as np
 
 from ebm.annotations.texts import read_text
 from ebm.exceptions import InputError
-from ltr.data.listing import natural_key, own_names
+from ebm.images.listing import natural_key, own_names
 from ltr.data.video import VideoDataset
 from ltr.dataset.annotations import read_boxes, read_levels
 from pytracking.evaluation.benchmarks import generated_index

@@ -8,7 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from ebm.exceptions import InputError
-from ltr.data.listing import own_names
+from ebm.images.listing import own_names
 from pytracking.evaluation.data import plain_name
 
 __all__ = ["Place", "entry_of", "official_table", "places_of", "required_entry"]

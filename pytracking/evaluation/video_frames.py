@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from ebm.exceptions import InputError
+from ebm.images.listing import IMAGE_SUFFIXES, image_names
 from ltr.data.image_loader import read_image
-from ltr.data.listing import IMAGE_SUFFIXES, image_names
 
 __all__ = ["DEFAULT_FPS", "Frame", "ImageFolder", "VideoSource", "rate_of"]
 

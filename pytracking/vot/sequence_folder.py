@@ -46,7 +46,7 @@ def shorten(source: Path, target: Path, frames: int) -> ShortSequence:
     Raises:
         InputError: if it has no ``color`` images or annotation, or too few frames.
     """
-    from ltr.data.listing import image_names
+    from ebm.images.listing import image_names
 
     images = _images(source)
     names = image_names(images) if images.is_dir() else []

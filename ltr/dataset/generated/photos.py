@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ebm.exceptions import InputError
+from ebm.images.listing import IMAGE_SUFFIXES, image_names, own_names
 from ltr.data.image_loader import read_image
-from ltr.data.listing import IMAGE_SUFFIXES, image_names, own_names
 
 __all__ = ["find_photos", "photo_crop"]
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from ebm.exceptions import InputError
+from ebm.images.listing import is_stranger
 from ebm.integrity.json_files import read_sealed_json
-from ltr.data.listing import is_stranger
 from ltr.dataset.generated.plans import TestPlan, TrainingPlan, find_plan
 from ltr.dataset.generated.sets import write_test_set, write_training_set
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from ebm.bars import progress_bar
 from ebm.exceptions import InputError
-from ltr.data.listing import own_names
+from ebm.images.listing import own_names
 from ltr.data.video import Slice, VideoDataset
 from ltr.dataset.base import SequenceFolders, generated_sequences, read_names
 from ltr.dataset.coco import MSCOCOSeq

@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ebm.exceptions import InputError
+from ebm.images.listing import image_entries, natural_key
 from ltr.data.decoders import OPENCV, DecodingError, strict_fault
 from ltr.data.image_loader import JPEG_END, JPEG_START, ImageSource, is_cut_off
 from ltr.data.jpeg import jpeg_header
-from ltr.data.listing import image_entries, natural_key
 from ltr.data.video import Annotation
 from ltr.dataset.annotations import read_boxes, read_flags, read_levels
 from ltr.dataset.base import FULLY_SEEN, SequenceFiles

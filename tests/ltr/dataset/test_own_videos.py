@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from ebm.exceptions import InputError, UnknownNameError
+from ebm.images.listing import natural_key
 from ltr.data.image_loader import read_image
-from ltr.data.listing import natural_key
 from ltr.data.video import VideoDataset
 from ltr.dataset import open_dataset
 from ltr.dataset.annotations import make_annotation

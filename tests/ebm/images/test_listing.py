@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ltr.data.listing import image_names, natural_key
+from ebm.images.listing import image_names, natural_key
 from ltr.dataset.generated.photos import find_photos
 from ltr.dataset.generated.workspace import generated_folder
 from ltr.dataset.imagenet_vid import parse_video
