@@ -1,4 +1,4 @@
-"""A picture file as RGB pixels of one size, or why it cannot be one."""
+"""A picture file as RGB pixels, or why it cannot be one."""
 
 from dataclasses import dataclass
 from importlib import import_module
@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 from ebm.exceptions import InputError
 from ebm.extras import explain_missing
 
-__all__ = ["Frame", "Picture", "Source", "read_picture", "require_pillow"]
+__all__ = ["Frame", "Picture", "Source", "picture_size", "read_picture", "read_whole", "require_pillow"]
 
 AGAIN = "Extract or download it again"
 # Modes of Pillow that hold more than 8 bits a sample.
 DEEP = ("I;16", "I;16B", "I;16L", "I;16N", "I", "F")
 DEEP_MAX = 65535
+ORIENTATION = 0x0112  # EXIF entry
+QUARTER_TURNS = (5, 6, 7, 8)  # its values under which width and height are exchanged
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ class Picture:
     """Pixels, and what was done to the file's own to get them.
 
     Attributes:
-        pixels: ``(size, size, 3)`` RGB, 0 to 255.
+        pixels: ``(H, W, 3)`` RGB, 0 to 255; ``(size, size, 3)`` where a square was asked for.
         converted: in words, empty where nothing but the size changed.
     """
 
@@ -82,25 +84,95 @@ def read_picture(path: Source, size: int) -> Picture:
     if isinstance(path, Frame):
         whole = library.fromarray(path.pixels)
         return Picture(np.asarray(whole.resize((size, size), library.Resampling.BILINEAR)))
+    image, told = _decoded(path, library, (2 * size, 2 * size))
+    square = image.resize((size, size), library.Resampling.BILINEAR)
+    return Picture(np.asarray(square), ", ".join(told))
+
+
+def read_whole(
+    path: Path, shown: tuple[int, int] | None = None, least: tuple[int, int] | None = None
+) -> Picture:
+    """A file's picture in its own size, as `read_picture` converts it.
+
+    Args:
+        path: as `read_picture`.
+        shown: width and height that others know it by, px. A picture that has them only as stored, before it
+            is turned as its EXIF entry says, is not turned: boxes given for it are meant so.
+        least: width and height that will do, px: a larger JPEG may be decoded at a half, a quarter or an
+            eighth of its size.
+
+    Returns:
+        Pixels ``(H, W, 3)``.
+
+    Raises:
+        InputError: as `read_picture`; or if it is neither turned nor unturned of the size `shown`.
+        MissingPackageError: if Pillow is not installed.
+    """
+    image, told = _decoded(path, require_pillow(), least, shown)
+    return Picture(np.asarray(image), ", ".join(told))
+
+
+def picture_size(path: Path) -> tuple[int, int]:
+    """Width and height of a picture turned as its EXIF entry says, px; its pixels are not decoded.
+
+    Raises:
+        InputError: if the file is missing or no picture.
+        MissingPackageError: if Pillow is not installed.
+    """
+    library = require_pillow()
+    _require_file(path)
+    try:
+        with library.open(path) as file:
+            return _turned_size(file)
+    except (OSError, SyntaxError, ValueError, library.DecompressionBombError) as error:
+        raise InputError(_why_not(path, error)) from error
+
+
+def _turned_size(file: Any) -> tuple[int, int]:
+    width, height = file.size
+    return (height, width) if file.getexif().get(ORIENTATION, 1) in QUARTER_TURNS else (width, height)
+
+
+def _require_file(path: Path) -> None:
     if not path.is_file():
         raise InputError(
             f"{path} {'is a folder' if path.is_dir() else 'is missing'}. {AGAIN}, or drop its row."
         )
+
+
+def _decoded(
+    path: Path, library: Any, least: tuple[int, int] | None, shown: tuple[int, int] | None = None
+) -> tuple[Any, list[str]]:
+    """An image of Pillow in RGB, and what was done to it."""
+    _require_file(path)
     try:
         with library.open(path) as file:
-            file.draft("RGB", (2 * size, 2 * size))  # a JPEG may be decoded at a fraction of its size
-            turned = import_module("PIL.ImageOps").exif_transpose(file)
+            turning = _is_turned(file, path, shown)
+            if least is not None:
+                file.draft("RGB", least)
+            turned = import_module("PIL.ImageOps").exif_transpose(file) if turning else file
             told = [f"{file.mode} to RGB"] * (file.mode not in ("RGB", *DEEP))
-            told += ["turned as its EXIF entry says"] * (file.getexif().get(0x0112, 1) != 1)
+            told += ["turned as its EXIF entry says"] * turning
             if turned.mode in DEEP:
                 turned = library.fromarray(_shallow(np.asarray(turned), path))
                 told.append("16 bits to 8")
-            square = turned.convert("RGB").resize((size, size), library.Resampling.BILINEAR)
+            return turned.convert("RGB"), told
     except InputError:
         raise
     except (OSError, SyntaxError, ValueError, library.DecompressionBombError) as error:
         raise InputError(_why_not(path, error)) from error
-    return Picture(np.asarray(square), ", ".join(told))
+
+
+def _is_turned(file: Any, path: Path, shown: tuple[int, int] | None) -> bool:
+    """Whether to turn an opened picture as its EXIF entry says."""
+    if shown is not None and shown != _turned_size(file):
+        if shown != file.size:
+            raise InputError(
+                f"{path} is {file.size[0]} x {file.size[1]} px, its annotation is of {shown[0]} x {shown[1]} "
+                "px: it is another picture, or one was resized. Get the one that was annotated."
+            )
+        return False
+    return bool(file.getexif().get(ORIENTATION, 1) != 1)
 
 
 def _shallow(samples: NDArray[Any], path: Path) -> NDArray[np.uint8]:

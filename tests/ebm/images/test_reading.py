@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from ebm.exceptions import InputError
-from ebm.images.reading import read_picture
+from ebm.images.reading import picture_size, read_picture, read_whole
 
 RAMP = np.linspace(0, 255, 40 * 60).reshape(40, 60).astype(np.uint8)
 
@@ -69,3 +69,34 @@ def test_files_that_are_no_pictures_say_why(tmp_path: Path) -> None:
     }.items():
         with pytest.raises(InputError, match=why):
             read_picture(tmp_path / name, 32)
+
+
+def test_a_whole_picture_keeps_its_size_and_is_turned_unless_its_annotation_is_of_the_stored_one(
+    tmp_path: Path,
+) -> None:
+    pixels = np.zeros((40, 60, 3), dtype=np.uint8)
+    pixels[:20] = 255
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(pixels).save(tmp_path / "a.png", exif=exif)
+    assert picture_size(tmp_path / "a.png") == (40, 60)
+    upright = read_whole(tmp_path / "a.png")
+    assert upright.pixels.shape == (60, 40, 3)
+    assert upright.pixels[:, -1].mean() == 255 > 0 == upright.pixels[:, 0].mean()
+    np.testing.assert_array_equal(read_whole(tmp_path / "a.png", (40, 60)).pixels, upright.pixels)
+    np.testing.assert_array_equal(read_whole(tmp_path / "a.png", (60, 40)).pixels, pixels)
+    with pytest.raises(InputError, match="is 60 x 40 px, its annotation is of 30 x 20"):
+        read_whole(tmp_path / "a.png", (30, 20))
+
+
+def test_a_large_jpeg_may_be_decoded_at_a_fraction(tmp_path: Path) -> None:
+    Image.fromarray(np.tile(RAMP, (8, 8))).save(tmp_path / "a.jpg")  # 320 x 480
+    assert read_whole(tmp_path / "a.jpg", (480, 320), least=(100, 100)).pixels.shape == (160, 240, 3)
+    assert read_whole(tmp_path / "a.jpg", (480, 320), least=(400, 300)).pixels.shape == (320, 480, 3)
+
+
+def test_sizes_of_files_that_are_no_pictures_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"no picture")
+    for name, problem in (("a.jpg", "no picture that can be read"), ("b.jpg", "is missing")):
+        with pytest.raises(InputError, match=problem):
+            picture_size(tmp_path / name)
