@@ -6,7 +6,7 @@ from typing import Any
 from ebm.exceptions import InputError
 from ebm.number_texts import parse_number
 
-__all__ = ["plain_box", "plain_id", "plain_ids"]
+__all__ = ["plain_box", "plain_id", "plain_ids", "plain_number"]
 
 _IDS = ("id", "image_id", "category_id", "video_id", "track_id", "instance_id", "iscrowd")
 
@@ -30,7 +30,7 @@ def plain_box(entry: Mapping[str, Any]) -> list[float]:
     box = entry["bbox"]
     try:
         if len(box) == 4:
-            return [_plain_number(value) for value in box]
+            return [plain_number(value) for value in box]
     except (TypeError, ValueError, KeyError):
         pass
     raise InputError(
@@ -38,7 +38,12 @@ def plain_box(entry: Mapping[str, Any]) -> list[float]:
     )
 
 
-def _plain_number(value: Any) -> float:
+def plain_number(value: Any) -> float:
+    """A number as it is meant: a text of one is one; what is too large for a float is infinite.
+
+    Raises:
+        ValueError: if it is none.
+    """
     if type(value) is float:
         return value
     if isinstance(value, str):
