@@ -21,7 +21,7 @@ EXTRA_OF = {  # module -> the extra that brings it
     "sklearn": "sklearn",
     "simplejpeg": "jpeg",
     "jpeg4py": "jpeg",
-    "faster_coco_eval": "detection",
+    **dict.fromkeys(("faster_coco_eval", "yaml"), "detection"),
     "ray": "cluster",
     "trax": "vot",
     "vot": "vot-toolkit",

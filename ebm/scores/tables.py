@@ -1,5 +1,7 @@
-"""Tables that go into a paper as they are: Markdown, LaTeX, or aligned text for a terminal."""
+"""Tables that go into a paper as they are: Markdown, LaTeX, CSV, or aligned text for a terminal."""
 
+import csv
+import io
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -55,6 +57,12 @@ class Table:
                 r"\end{table}",
             ]
         return "\n".join(body) + "\n"
+
+    def csv(self) -> str:
+        """The cells separated by commas, without caption."""
+        stream = io.StringIO()
+        csv.writer(stream, lineterminator="\n").writerows([self.head, *self.rows])
+        return stream.getvalue()
 
     def __str__(self) -> str:
         lines = [self.head, *self.rows]

@@ -1,9 +1,10 @@
 """What was wrong with rows of a file that was used all the same: how many of each kind, and where first."""
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-__all__ = ["Problem", "Problems"]
+__all__ = ["Problem", "Problems", "tell_left_out"]
 
 
 @dataclass(frozen=True)
@@ -45,3 +46,11 @@ class Problems:
 
     def __str__(self) -> str:
         return "\n".join(map(str, self))
+
+
+def tell_left_out(faults: Mapping[str, Problems]) -> int:
+    """Name on standard error what was left out of files, by their names; returns a command's exit code."""
+    for file, problems in faults.items():
+        for problem in problems:
+            print(f"left out of {file}: {problem}", file=sys.stderr)
+    return 1 if any(map(len, faults.values())) else 0

@@ -27,12 +27,17 @@ examples:
       decode every image too, and write the findings to a file
   ebmtrack dataset check folder:/data/my_videos
       a folder of videos of your own, a .csv table or a .json file in the manner of COCO
+  ebmtrack dataset check VOC2007 --split train
+      pictures with boxes: a folder of Pascal VOC or YOLO, or COCO's json as above
   ebmtrack dataset pack lasot --out /ssd/lasot
       check, and copy the images into a few large files, which are read faster; then set
       lasot = "/ssd/lasot"
   ebmtrack dataset convert MOT16-02/gt/gt.txt --out mot02
       a video folder for each target; also texts with decimal commas, polygons or UTF-16, and tables of
       Excel, into new files
+  ebmtrack dataset convert VOC2007 --split train --out voc_as_coco
+  ebmtrack dataset convert annotations/instances_val2017.json --to yolo --split val --out coco_as_yolo
+      pictures with boxes for 'ebmtrack detect', between COCO, Pascal VOC and YOLO
 """
 
 
@@ -93,15 +98,24 @@ def _add_convert(actions: "argparse._SubParsersAction[CommandParser]") -> None:
     """The action ``convert``."""
     convert = actions.add_parser("convert", help="write annotations of another program anew as ours")
     convert.add_argument(
-        "source", type=local_path, metavar="FILE", help="MOT's gt.txt, a text of boxes, or a table"
+        "source",
+        type=local_path,
+        metavar="SOURCE",
+        help="MOT's gt.txt, a text of boxes, a table; a detection set: COCO's json, a folder of VOC or YOLO",
     )
     convert.add_argument(
         "--out", type=local_path, required=True, metavar="NEW", help="a file or folder not there yet"
     )
     convert.add_argument(
-        "--images", type=local_path, metavar="DIR", help="of MOT (default: img1 or the like beside it)"
+        "--images", type=local_path, metavar="DIR", help="of MOT or COCO (default: where they usually lie)"
     )
-    convert.add_argument("--copy", action="store_true", help="copy MOT's pictures instead of linking to them")
+    convert.add_argument("--copy", action="store_true", help="copy pictures instead of linking to them")
+    convert.add_argument(
+        "--to",
+        choices=("coco", "voc", "yolo"),
+        help="form of pictures with boxes (default: COCO's, from VOC and YOLO)",
+    )
+    convert.add_argument("--split", help="part of a folder of pictures with boxes, e.g. train")
 
 
 def _locate(name: str, root: Path | None, split: str | None) -> tuple[Path, str | None]:
@@ -112,6 +126,7 @@ def _locate(name: str, root: Path | None, split: str | None) -> tuple[Path, str 
         UnknownNameError: if it is neither a known dataset nor a path.
     """
     from ebm.lookup import unknown_name
+    from ebm.tasks.detection.data.opening import detection_format
     from ltr.admin.environment import require_dataset_root
     from ltr.dataset.opening import KINDS
 
@@ -120,7 +135,7 @@ def _locate(name: str, root: Path | None, split: str | None) -> tuple[Path, str 
     if name in KINDS:
         return require_dataset_root(name, root), name
     path = expanded(name.removeprefix("folder:"))
-    if split:
+    if split and detection_format(path) not in ("voc", "yolo"):
         raise InputError(f"--split goes with a dataset's name, one of {', '.join(WITH_SPLITS)}.")
     if root is not None:
         raise InputError(
@@ -202,8 +217,23 @@ def _pack(options: argparse.Namespace) -> int:
 
 
 def _convert(options: argparse.Namespace) -> int:
+    from ebm.tasks.detection.data.opening import detection_format
     from ltr.dataset.tools.convert import convert
 
+    pictures = options.source.is_dir() or detection_format(options.source) == "yolo"
+    if pictures or options.to or options.split:
+        from ebm.tasks.detection.data.converting import convert_set
+
+        told = convert_set(
+            options.source,
+            options.out,
+            options.to,
+            options.split,
+            pictures=options.images,
+            copy=options.copy,
+        )
+        print(told)
+        return 0
     print(convert(options.source, options.out, options.images, options.copy))
     return 0
 

@@ -38,6 +38,7 @@ class Report:
     frames: int
     seconds: float
     findings: tuple[Finding, ...] = field(default=())
+    counted: tuple[str, str] = ("sequence", "frame")  # what `sequences` and `frames` are
 
     @property
     def faults(self) -> list[Finding]:
@@ -63,8 +64,10 @@ class Report:
             lines += [f"  {row}" for row in (_table(self.notes) if all_notes else _summary(self.notes))]
         bad = len({finding.sequence for finding in self.faults})
         how = "every image decoded" if self.deep else "images not decoded; --deep does"
-        result = f"{_count(len(self.faults), 'fault')} in {_count(bad, 'sequence')}" if bad else "no faults"
-        size = f"{_count(self.sequences, 'sequence')}, {_count(self.frames, 'frame')}"
+        result = (
+            f"{_count(len(self.faults), 'fault')} in {_count(bad, self.counted[0])}" if bad else "no faults"
+        )
+        size = f"{_count(self.sequences, self.counted[0])}, {_count(self.frames, self.counted[1])}"
         return "\n".join([*lines, "", f"{size}, {self.seconds:.1f} s ({how}): {result}."])
 
 

@@ -23,6 +23,7 @@ from ltr.dataset.packed import PackedVideos
 from ltr.dataset.photos import Photos
 from ltr.dataset.subfolders import subfolders
 from ltr.dataset.tools.faults import WHOLE, Finding, Report
+from ltr.dataset.tools.pictures import check_pictures, holds_pictures
 from ltr.dataset.tools.sequences import check_annotation, check_image, check_sequence, check_sizes, image_size
 from ltr.dataset.trackingnet import TRACKINGNET_SETS, TrackingNet
 
@@ -277,7 +278,9 @@ def check_dataset(
     layout = detect_kind(path) if path.is_dir() else "file"
     if layout != "packed" and kind is not None:
         layout = kind
-    own, checked = _CHECKS.get(layout, _check_other)(path, split, deep)
+    pictures = layout in ("folder", "file") and holds_pictures(path)
+    check = check_pictures if pictures else _CHECKS.get(layout, _check_other)
+    own, checked = check(path, split, deep)
     findings = own + [finding for found, _ in checked for finding in found]
     if not checked and all(finding.note for finding in findings):  # no faults in nothing is no good news
         findings.append(Finding(WHOLE, "no sequences", f"nothing of {layout} lies under {path}"))
@@ -289,4 +292,5 @@ def check_dataset(
         frames=sum(count for _, count in checked),
         seconds=time.perf_counter() - start,
         findings=tuple(findings),
+        counted=("picture", "object") if pictures else ("sequence", "frame"),
     )

@@ -17,7 +17,7 @@ from ebm.tasks.detection.data.records import Category, DetectionImage, Detection
 from ebm.tasks.detection.data.rows import Row, image_of
 from ebm.tasks.detection.problems import Problems
 
-__all__ = ["read_coco", "write_coco"]
+__all__ = ["coco_set", "read_coco", "write_coco"]
 
 
 def read_coco(
@@ -41,7 +41,13 @@ def read_coco(
     Raises:
         InputError: if it is no such file, an id is given twice, or a picture's size is nowhere.
     """
-    content = read_json(file)
+    return coco_set(file, read_json(file), pictures, require_pictures=require_pictures)
+
+
+def coco_set(
+    file: Path, content: Any, pictures: Path | None = None, *, require_pictures: bool = True
+) -> tuple[DetectionSet, Problems]:
+    """As `read_coco`, of what has been read from the file already."""
     try:
         plain_ids(content)
         categories = tuple(Category(_whole(kind["id"]), str(kind["name"])) for kind in content["categories"])

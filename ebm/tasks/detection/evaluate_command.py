@@ -1,0 +1,128 @@
+"""``ebmtrack detect evaluate``: COCO's scores of any results file, or of two side by side."""
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ebm.command import CommandParser, local_path, run_command
+from ebm.outputs import Output, require_outputs
+
+if TYPE_CHECKING:
+    from ebm.scores.tables import Table
+    from ebm.tasks.detection.data.records import DetectionSet
+    from ebm.tasks.detection.problems import Problems
+    from ebm.tasks.detection.scoring import Scores
+
+__all__ = ["build_parser", "main"]
+
+_EXAMPLES = """\
+examples:
+  ebmtrack detect evaluate refined.json --annotations annotations/instances_val2017.json
+  ebmtrack detect evaluate refined.json --before results.json --annotations instances_val2017.json
+      both side by side, with what the boxes have gained
+  ebmtrack detect evaluate refined.json --annotations voc2007/ --split test --per-class --out scores
+      annotations of Pascal VOC or YOLO; a row for each category; CSV, Markdown and LaTeX in scores/
+
+RESULTS is a list of objects with image_id, category_id, bbox (x, y, width, height in px) and score, as any
+detector writes it. Rows that cannot be used are left out and named on standard error; the exit code is then
+1.
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line; importing nothing heavy."""
+    parser = CommandParser(
+        prog="ebmtrack detect evaluate",
+        description="Score detections as COCO does: AP, AP50, AP75, AP90, and AP of small, medium and large.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("results", type=local_path, metavar="RESULTS", help="results file in COCO's form")
+    parser.add_argument(
+        "--annotations",
+        type=local_path,
+        required=True,
+        metavar="FILE",
+        help="instances json in the manner of COCO, or a folder of COCO, Pascal VOC or YOLO",
+    )
+    parser.add_argument("--split", help="part of a folder, e.g. val")
+    parser.add_argument(
+        "--before", type=local_path, metavar="OTHER", help="results to compare with, e.g. before refinement"
+    )
+    parser.add_argument("--per-class", action="store_true", help="print a row for each category, too")
+    parser.add_argument(
+        "--out", type=local_path, metavar="DIR", help="write both tables there, as CSV, Markdown and LaTeX"
+    )
+    parser.add_argument(
+        "--format",
+        choices=("text", "markdown", "latex", "csv"),
+        default="text",
+        help="of the printed tables (default: %(default)s)",
+    )
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; `argv` are its arguments, ``sys.argv[1:]`` where left out.
+
+    Returns: 0; 1 where rows were left out; 2 for an input that cannot be used; 130 after Ctrl-C.
+    """
+    return run_command(build_parser(), _evaluate, argv)
+
+
+def _evaluate(args: argparse.Namespace) -> int:
+    from ebm.tasks.detection.data.opening import open_detection_set
+    from ebm.tasks.detection.problems import tell_left_out
+    from ebm.tasks.detection.score_tables import category_table, score_table
+
+    files = {"before": args.before, "after": args.results}
+    if args.out is not None:
+        require_outputs(list(_outputs(args.out)), {"a file of results": [f for f in files.values() if f]})
+        require_outputs(list(_outputs(args.out)), {"the annotations": args.annotations})
+    truth, left_out = open_detection_set(args.annotations, args.split, require_pictures=False)
+    faults = {str(args.annotations): left_out}
+    named = {}
+    for name, file in files.items():
+        if file is not None:
+            named[name if args.before else file.name], faults[str(file)] = _scores(file, truth)
+    tables = {"scores": score_table, "categories": category_table}
+    printed = list(tables) if args.per_class else ["scores"]
+    print("\n\n".join(_formatted(tables[name](named), args.format) for name in printed))
+    if args.out is not None:
+        for name, made in tables.items():
+            _write(args.out / name, made(named), made(named, 4))
+        print(f"scores and categories, as .csv, .md and .tex, are in {args.out}", file=sys.stderr)
+    return tell_left_out(faults)
+
+
+def _scores(file: Path, truth: "DetectionSet") -> "tuple[Scores, Problems]":
+    from ebm.tasks.detection.results_file import read_detections
+    from ebm.tasks.detection.scoring import score_detections
+
+    found, problems = read_detections(file, truth, progress=True)
+    return score_detections(found, truth), problems
+
+
+def _outputs(folder: Path) -> Iterator[Output]:
+    for name in ("scores", "categories"):
+        for suffix in (".csv", ".md", ".tex"):
+            yield Output(name="--out", path=folder / f"{name}{suffix}")
+
+
+def _formatted(table: "Table", style: str) -> str:
+    made = {"text": table.__str__, "markdown": table.markdown, "latex": table.latex, "csv": table.csv}
+    return made[style]().rstrip("\n")
+
+
+def _write(place: Path, table: "Table", exact: "Table") -> None:
+    from ebm.files import write_atomic
+
+    write_atomic(place.with_suffix(".csv"), exact.csv())
+    write_atomic(place.with_suffix(".md"), table.markdown())
+    write_atomic(place.with_suffix(".tex"), table.latex())
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

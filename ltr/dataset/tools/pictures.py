@@ -1,0 +1,113 @@
+"""Check pictures with boxes, as detectors are trained on them: each file, and every annotated object."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from ebm.annotations.texts import read_json
+from ebm.exceptions import InputError
+from ebm.images.reading import picture_size
+from ebm.tasks.detection.data.opening import detection_format, open_detection_set
+from ebm.tasks.detection.data.records import DetectionImage, DetectionSet
+from ebm.tasks.detection.data.yolo_txt import yolo_splits
+from ltr.dataset.tools.faults import WHOLE, Finding
+from ltr.dataset.tools.sequences import check_image
+
+__all__ = ["check_pictures", "holds_pictures"]
+
+_OF_VIDEOS = {"video_id", "video", "frame_id", "frame_index"}
+_OF_TRACKS = {"track_id", "instance_id"}
+
+
+def holds_pictures(path: Path) -> bool:
+    """Whether a path is a set of single pictures with boxes and no videos: of VOC, of YOLO, or COCO's json.
+
+    Raises:
+        InputError: if a json cannot be read.
+    """
+    found = detection_format(path)
+    return found in ("voc", "yolo") or (
+        found == "coco" and path.is_file() and _is_of_pictures(read_json(path))
+    )
+
+
+def _is_of_pictures(content: Any) -> bool:
+    """Whether a COCO-like json says nothing of videos and names its categories, as tracks need not."""
+    if not isinstance(content, dict) or content.get("videos") or not content.get("categories"):
+        return False
+    images, annotations = content.get("images"), content.get("annotations")
+    if not isinstance(images, list) or not isinstance(annotations, list):
+        return False
+    return not any(
+        isinstance(entry, dict) and not marks.isdisjoint(entry)
+        for part, marks in ((images, _OF_VIDEOS), (annotations, _OF_TRACKS))
+        for entry in part
+    )
+
+
+def check_pictures(
+    path: Path, split: str | None, deep: bool
+) -> tuple[list[Finding], list[tuple[list[Finding], int]]]:
+    """Check a set of pictures with boxes.
+
+    Args:
+        path: see `holds_pictures`.
+        split: part of it; None: all.
+        deep: decode every picture; otherwise its size and its end are looked at.
+
+    Returns:
+        What was found in the annotations; and what was found in each picture, with its number of objects.
+
+    Raises:
+        InputError: if nothing of it can be read.
+    """
+    found: list[Finding] = []
+    checked: list[tuple[list[Finding], int]] = []
+    for part in _parts(path, split):
+        detection_set, problems = open_detection_set(path, part)
+        found += [Finding(WHOLE, one.kind, f"{one.count}, first: {one.first}") for one in problems]
+        found += _notes(detection_set, part)
+        bar = tqdm(detection_set.images, f"Checking {path.name}", leave=False, unit="picture", delay=2)
+        checked += [(_faults(image, deep), len(image)) for image in bar]
+    return found, checked
+
+
+def _parts(path: Path, split: str | None) -> list[str | None]:
+    if split is None and detection_format(path) == "yolo":
+        return [*yolo_splits(path)] or [None]
+    return [split]
+
+
+def _notes(detection_set: DetectionSet, part: str | None) -> list[Finding]:
+    """What is worth knowing of a set and no fault."""
+    counts = Counter(label for image in detection_set.images for label in image.labels.tolist())
+    unseen = [name for label, name in enumerate(detection_set.names) if not counts[label]]
+    empty = sum(not len(image) for image in detection_set.images)
+    crowds = sum(int(image.crowd.sum()) for image in detection_set.images)
+    where = f" of {part}" if part else ""
+    notes = {
+        "pictures without objects": f"{empty} of {len(detection_set)}{where}" * bool(empty),
+        "crowds": f"{crowds}{where}, not trained on" * bool(crowds),
+        "categories without objects": f"{len(unseen)} of {len(detection_set.categories)}{where}"
+        * bool(unseen),
+    }
+    return [Finding(WHOLE, kind, detail, note=True) for kind, detail in notes.items() if detail]
+
+
+def _faults(image: DetectionImage, deep: bool) -> list[Finding]:
+    kind, detail = check_image(image.path, deep)
+    if not kind:
+        kind, detail = _size_fault(image)
+    return [Finding(image.path.name, kind.replace("frame", "image"), detail)] if kind else []
+
+
+def _size_fault(image: DetectionImage) -> tuple[str, str]:
+    try:
+        width, height = picture_size(image.path)
+    except InputError as error:
+        return "corrupt image", str(error)
+    if {width, height} == {image.width, image.height}:  # turned by its EXIF entry, or not
+        return "", ""
+    return "image of another size", f"{width} x {height} px, annotated as {image.width} x {image.height}"
