@@ -1,0 +1,1 @@
+"""Tests of detection sets and their files."""
