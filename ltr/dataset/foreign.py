@@ -142,9 +142,13 @@ def explain_folder(folder: Path) -> str:
             if file.is_file():
                 return f" {file} is MOT's; convert it: {CONVERT} {file} --out NEW."
         if next(place.glob("*.xml"), None) or next(place.glob("Annotations/*.xml"), None):
-            return f" {place} {_XML}."
+            return f" {place} {_XML}; {_photos(place)}."
         if next(place.glob("labels/*.txt"), None):
-            return (
-                f" {place / 'labels'} looks like YOLO: a row there {_YOLO.removeprefix('is a row of YOLO ')}."
-            )
+            row = _YOLO.removeprefix("is a row of YOLO ")
+            return f" {place / 'labels'} looks like YOLO: a row there {row}; {_photos(place)}."
     return ""
+
+
+def _photos(place: Path) -> str:
+    """What to do with single pictures with boxes."""
+    return f"single photos: {CONVERT} {place} --out NEW, and open NEW/annotations/instances_train.json"

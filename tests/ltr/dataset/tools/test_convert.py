@@ -7,8 +7,10 @@ import pytest
 from ebm.exceptions import InputError
 from ltr.dataset.annotations import read_boxes
 from ltr.dataset.opening import open_path
+from ltr.dataset.own_folders import FolderVideos
 from ltr.dataset.tools.command import main
 from ltr.dataset.tools.convert import convert
+from tests.ebm.tasks.detection.sets import content_of, write_set
 
 MOT = (
     "1,3,10,20,30,40,1,-1,-1,-1\n2,3,11,20,30,40,1,1,0\n4,3,12,20,30,40,1,-1,-1,-1\n2,7,5,6,7,8,1,-1,-1,-1\n"
@@ -147,3 +149,22 @@ def test_a_damaged_row_is_not_the_head_of_a_table(row: str, tmp_path: Path) -> N
     with pytest.raises(InputError, match="line 1"):
         convert(source, tmp_path / "new")
     assert not (tmp_path / "new").exists()
+
+
+def test_photos_of_voc_and_yolo_become_sequences_and_are_checked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """There and back by the command, and the json at the end opened as photos to track in."""
+    file = write_set(tmp_path / "own", annotations=content_of()["annotations"][:1])
+    for form in ("voc", "yolo"):
+        assert main(["convert", str(file), "--to", form, "--out", str(tmp_path / form)]) == 0
+        with pytest.raises(InputError, match="single photos: ebmtrack dataset convert"):
+            FolderVideos(tmp_path / form)
+        assert main(["check", str(tmp_path / form), *(["--split", "train"] if form == "voc" else [])]) == 0
+        assert "2 pictures, 1 object," in capsys.readouterr().out
+        assert main(["convert", str(tmp_path / form), "--out", str(tmp_path / f"{form}_coco")]) == 0
+        opened = open_path(tmp_path / f"{form}_coco/annotations/instances_train.json")
+        assert opened.annotation(0).boxes.tolist() == [[5, 6, 10, 12]]
+        assert opened.class_name(0) == "dog"
+    assert main(["convert", str(tmp_path / "own/train"), "--out", str(tmp_path / "new")]) == 2
+    assert "is no set of pictures with boxes" in capsys.readouterr().err

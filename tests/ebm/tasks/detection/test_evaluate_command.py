@@ -1,0 +1,107 @@
+"""``ebmtrack detect evaluate``: tables on the screen and in files, what is left out, how it ends."""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ebm.tasks.detection.command import VERBS, main
+from tests.ebm.tasks.detection.sets import write_set
+
+pytest.importorskip("faster_coco_eval")
+RIGHT = [
+    {"image_id": 7, "category_id": 20, "bbox": [5, 6, 10, 12], "score": 0.9},
+    {"image_id": 8, "category_id": 10, "bbox": [20, 10, 25.5, 20], "score": 0.9},
+]
+
+
+def results(file: Path, *rows: dict[str, Any]) -> str:
+    file.write_text(json.dumps(rows))
+    return str(file)
+
+
+@pytest.fixture
+def annotations(tmp_path: Path) -> str:
+    return str(write_set(tmp_path / "set"))
+
+
+def test_scores_of_one_file(tmp_path: Path, annotations: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["evaluate", results(tmp_path / "a.json", *RIGHT), "--annotations", annotations]) == 0
+    out, err = capsys.readouterr()
+    lines = out.splitlines()
+    assert lines[0].split() == ["AP", "AP50", "AP75", "AP90", "APs", "APm", "APl", "detections"]
+    assert lines[1].split() == ["a.json", "100.00", "100.00", "100.00", "100.00", "100.00", "-", "-", "2"]
+    assert "on 2 pictures with 2 objects" in out
+    assert err == ""
+
+
+def test_before_and_after_and_every_form(
+    tmp_path: Path, annotations: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    moved = [{**RIGHT[0], "bbox": [5, 6, 10, 9]}, RIGHT[1]]  # an overlap of three quarters
+    command = ["evaluate", results(tmp_path / "b.json", *RIGHT), "--annotations", annotations, "--per-class"]
+    command += ["--before", results(tmp_path / "a.json", *moved), "--out", str(tmp_path / "out")]
+    assert main(command) == 0
+    out = capsys.readouterr().out
+    assert [line.split()[:5] for line in out.splitlines()[1:4]] == [
+        ["before", "80.00", "100.00", "100.00", "50.00"],
+        ["after", "100.00", "100.00", "100.00", "100.00"],
+        ["difference", "+20.00", "+0.00", "+0.00", "+50.00"],
+    ]
+    assert "dog" in out
+    rows = list(csv.DictReader((tmp_path / "out/categories.csv").open()))
+    assert [row["category"] for row in rows] == ["cat", "dog"]
+    assert rows[1]["AP before"] == "60.0000"
+    assert rows[1]["AP difference"] == "+40.0000"
+    assert rows[0]["objects"] == "1"  # the crowd is none
+    assert (tmp_path / "out/scores.md").read_text().startswith("|  | AP | AP50 |")
+    assert r"\toprule" in (tmp_path / "out/scores.tex").read_text()
+    for style, start in (("markdown", "|"), ("latex", r"\begin"), ("csv", ",AP")):
+        assert main([*command[:4], "--format", style]) == 0
+        assert capsys.readouterr().out.startswith(start)
+
+
+def test_bad_rows_are_named_and_the_rest_is_scored(
+    tmp_path: Path, annotations: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad = [
+        {**RIGHT[0], "bbox": [float("nan"), 1, 1, 1]},
+        {**RIGHT[0], "bbox": [1, 1, -1, 1]},
+        {**RIGHT[0], "category_id": 5},
+        {**RIGHT[0], "image_id": 99},
+        {**RIGHT[0], "bbox": [100, 1, 5, 5]},
+    ]
+    file = results(tmp_path / "a.json", *bad, *RIGHT)
+    assert main(["evaluate", file, "--annotations", annotations]) == 1
+    out, err = capsys.readouterr()
+    assert out.splitlines()[1].split()[1] == "100.00"
+    assert len(err.splitlines()) == 5
+    for number, line in ((4, "1 detections of unknown images"), (3, "1 detections of unknown categories")):
+        assert f"left out of {file}: {line}, first: row {number}" in err
+
+
+def test_inputs_that_cannot_be_used_end_with_two(
+    tmp_path: Path, annotations: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = results(tmp_path / "a.json", *RIGHT)
+    assert main(["evaluate", str(tmp_path / "no.json"), "--annotations", annotations]) == 2
+    assert main(["evaluate", file, "--annotations", str(tmp_path / "no.json")]) == 2
+    assert main(["evaluate", file, "--annotations", file]) == 2
+    assert "is no JSON file in the manner of COCO" in capsys.readouterr().err
+    link = tmp_path / "out/scores.csv"
+    link.parent.mkdir()
+    link.symlink_to(file)
+    assert main(["evaluate", file, "--annotations", annotations, "--out", str(link.parent)]) == 2
+    assert "which would be lost" in capsys.readouterr().err
+    assert json.loads(Path(file).read_text()) == RIGHT
+
+
+def test_verbs_are_listed_and_suggested(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    out = capsys.readouterr().out
+    assert all(name in out for name in VERBS)
+    assert main([]) == 2
+    assert main(["evalute"]) == 2
+    assert "did you mean 'evaluate'?" in capsys.readouterr().err

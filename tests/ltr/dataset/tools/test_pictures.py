@@ -1,0 +1,86 @@
+"""The check of pictures with boxes: every fault by name, and videos left to the check of videos."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ltr.dataset.tools.command import main
+from ltr.dataset.tools.layouts import check_dataset
+from ltr.dataset.tools.pictures import holds_pictures
+from tests.ebm.tasks.detection.sets import content_of, draw, write_set
+
+
+def kinds(path: Path, *, deep: bool = False, notes: bool = False) -> dict[str, str]:
+    report = check_dataset(path, deep=deep)
+    return {found.kind: found.sequence for found in report.findings if found.note == notes}
+
+
+def test_a_whole_set_has_notes_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    categories = [*content_of()["categories"], {"id": 30, "name": "cow"}]
+    file = write_set(tmp_path, categories=categories)
+    assert main(["check", f"folder:{file}", "--deep"]) == 0
+    assert "2 pictures, 3 objects" in capsys.readouterr().out
+    assert kinds(file, notes=True) == {"crowds": "-", "categories without objects": "-"}
+
+
+def test_every_fault_is_named(tmp_path: Path) -> None:
+    images = [
+        *content_of()["images"],
+        *({"id": k, "file_name": f"{k}.jpg", "width": 60, "height": 40} for k in range(4)),
+    ]
+    rows = [
+        *content_of()["annotations"],
+        {"id": 4, "image_id": 7, "category_id": 10, "bbox": [float("nan"), 1, 2, 3]},
+        {"id": 5, "image_id": 7, "category_id": 10, "bbox": [5, 5, -2, 3]},
+        {"id": 6, "image_id": 7, "category_id": 10, "bbox": [60, 5, 2, 3]},
+        {"id": 7, "image_id": 7, "category_id": 99, "bbox": [5, 5, 2, 3]},
+    ]
+    file = write_set(tmp_path, images=images, annotations=rows)
+    draw(tmp_path / "train/1.jpg", 61, 40)
+    whole = draw(tmp_path / "train/2.jpg", 60, 40).read_bytes()
+    (tmp_path / "train/2.jpg").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "train/3.jpg").touch()
+    assert kinds(file) == {
+        "boxes that are not finite": "-",
+        "boxes without area": "-",
+        "boxes outside their picture": "-",
+        "objects of unknown categories": "-",
+        "missing image": "0.jpg",
+        "image of another size": "1.jpg",
+        "truncated image": "2.jpg",
+        "empty image": "3.jpg",
+    }
+
+
+def test_videos_are_none(tmp_path: Path) -> None:
+    for change in ("video_id", "frame_id"):
+        images = [{**image, change: 1} for image in content_of()["images"]]
+        assert not holds_pictures(write_set(tmp_path / change, images=images))
+    rows = [{**row, "track_id": 1} for row in content_of()["annotations"]]
+    assert not holds_pictures(write_set(tmp_path / "tracks", annotations=rows))
+    assert holds_pictures(write_set(tmp_path / "plain"))
+    (tmp_path / "other.json").write_text(json.dumps([1]))
+    assert not holds_pictures(tmp_path / "other.json")
+
+
+def test_every_split_of_yolo_is_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("yaml")
+    for split, row in (("train", "0 .5 .5 .2 .2"), ("val", "0 75 75 20 20")):
+        draw(tmp_path / "images" / split / f"{split}.jpg", 100, 100)
+        (tmp_path / "labels" / split).mkdir(parents=True)
+        (tmp_path / "labels" / split / f"{split}.txt").write_text(row)
+    (tmp_path / "data.yaml").write_text("train: images/train\nval: images/val\nnames: [cat]\n")
+    assert main(["check", str(tmp_path)]) == 1
+    out = capsys.readouterr().out
+    assert "2 pictures, 1 object" in out
+    assert "rows that are no class and shares of the picture" in out
+    assert main(["check", str(tmp_path), "--split", "train"]) == 0
+
+
+@pytest.mark.parametrize("name", ["coco_mix", "voc2007_5cls"])
+def test_real_photos_are_whole(test_data: Path, name: str) -> None:
+    report = check_dataset(test_data / f"train/photos/{name}/annotations/instances_val.json")
+    assert not report.faults
+    assert report.counted == ("picture", "object")
+    assert report.sequences in (150, 400)
