@@ -143,9 +143,9 @@ def explain_folder(folder: Path) -> str:
                 return f" {file} is MOT's; convert it: {CONVERT} {file} --out NEW."
         if next(place.glob("*.xml"), None) or next(place.glob("Annotations/*.xml"), None):
             return f" {place} {_XML}; {_photos(place)}."
-        if next(place.glob("labels/*.txt"), None):
+        if next(place.glob("labels/*.txt"), None) or next(place.glob("labels/*/*.txt"), None):
             row = _YOLO.removeprefix("is a row of YOLO ")
-            return f" {place / 'labels'} looks like YOLO: a row there {row}; {_photos(place)}."
+            return f" {place / 'labels'} looks like YOLO: a row there {row}; {_photos(folder)}."
     return ""
 
 

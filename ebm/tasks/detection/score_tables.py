@@ -46,7 +46,7 @@ def category_table(named: Mapping[str, Scores], digits: int = 2) -> Table:
         for column in columns:
             values = [one.categories[label].values[column] for one in named.values()]
             row += [_percent(value, digits) for value in values]
-            row += [_gain(*values, digits)] if two else []
+            row += [_gain(values[0], values[1], digits)] if two else []
         rows.append(tuple(row))
     return Table(head, tuple(rows), "Average precision in percent, per category.")
 

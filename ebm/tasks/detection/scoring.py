@@ -6,7 +6,7 @@ detections of a picture and category, overlap of at least 0.5, 0.55 ... 0.95.
 
 import importlib
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -128,65 +128,86 @@ def _mean(part: NDArray[np.float64]) -> float:
     return float(there.mean()) if there.size else math.nan
 
 
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """Boxes of all pictures, in flat arrays of one entry each."""
+
+    image: NDArray[np.int64]  # number of the picture, from 1
+    label: NDArray[np.int64]
+    bbox: NDArray[np.float64]  # [N, 4] xywh, px
+    area: NDArray[np.float64]
+    crowd: NDArray[np.bool_]
+    score: NDArray[np.float64]
+
+    def of(self, label: int) -> list[dict[str, Any]]:
+        """Those of a label as the evaluation takes them; ids from 1, since 0 is "not matched" there."""
+        places = np.flatnonzero(self.label == label)
+        columns = (self.image, self.bbox, self.area, self.crowd, self.score)
+        return [
+            {
+                "id": number,
+                "image_id": image,
+                "category_id": 1,
+                "bbox": bbox,
+                "area": area,
+                "iscrowd": int(crowd),
+                "score": score,
+            }
+            for number, (image, bbox, area, crowd, score) in enumerate(
+                zip(*(column[places].tolist() for column in columns)), start=1
+            )
+        ]
+
+
+def _rows(parts: Sequence[tuple[int, Detections]], area: Any = None, crowd: Any = None) -> _Rows:
+    boxes = np.concatenate([part.boxes for _, part in parts] or [np.zeros((0, 4))]).astype(np.float64)
+    bbox = np.concatenate((boxes[:, :2], boxes[:, 2:] - boxes[:, :2]), axis=1)
+    none = np.zeros(0)
+    return _Rows(
+        image=np.repeat([number for number, _ in parts], [len(part) for _, part in parts]).astype(np.int64),
+        label=np.concatenate([part.labels for _, part in parts] or [none]).astype(np.int64),
+        bbox=bbox,
+        area=bbox[:, 2] * bbox[:, 3] if area is None else area,
+        crowd=np.zeros(len(bbox), dtype=bool) if crowd is None else crowd,
+        score=np.concatenate([part.scores for _, part in parts] or [none]).astype(np.float64),
+    )
+
+
 def _precision(detections: Mapping[ImageId, Detections], truth: DetectionSet) -> NDArray[np.float64]:
-    """Precision by overlap, recall, category and area, ``[10, 101, C, 4]``."""
+    """Precision by overlap, recall, category and area, ``[10, 101, C, 4]``; -1 where no object counts.
+
+    One category after the other, each with its own pictures alone: the evaluation wants a dictionary for each
+    box, and those of a million detections take two gigabytes.
+    """
     try:
         library: Any = importlib.import_module("faster_coco_eval")
     except ModuleNotFoundError as error:
         raise explain_missing("scores of detections", "faster_coco_eval") from error
     numbers = {image.image_id: number for number, image in enumerate(truth.images, start=1)}
-    content = {
-        "images": [
-            {"id": numbers[image.image_id], "width": image.width, "height": image.height}
-            for image in truth.images
+    known = _rows(
+        [
+            (number, Detections(image.boxes, np.ones(len(image), dtype=np.float32), image.labels))
+            for number, image in enumerate(truth.images, start=1)
         ],
-        "categories": [{"id": label + 1, "name": name} for label, name in enumerate(truth.names)],
-        "annotations": _annotations(truth, numbers),
-    }
-    known = library.COCO(content)
-    found = library.COCO({**content, "annotations": _found(detections, numbers)})
-    evaluation = library.COCOeval_faster(known, found, iouType="bbox")
+        np.concatenate([image.areas for image in truth.images]).astype(np.float64),
+        np.concatenate([image.crowd for image in truth.images]),
+    )
+    found = _rows([(numbers[image_id], one) for image_id, one in detections.items()])
+    precision = np.full((len(_OVERLAPS), 101, len(truth.categories), len(_AREAS)), -1.0)
+    for label in np.unique(known.label[~known.crowd]).tolist():
+        precision[:, :, label] = _of_category(library, known.of(label), found.of(label))
+    return precision
+
+
+def _of_category(library: Any, known: list[dict[str, Any]], found: list[dict[str, Any]]) -> Any:
+    images = [{"id": number} for number in sorted({row["image_id"] for row in [*known, *found]})]
+    content = {"images": images, "categories": [{"id": 1, "name": "one"}]}
+    evaluation = library.COCOeval_faster(
+        library.COCO({**content, "annotations": known}),
+        library.COCO({**content, "annotations": found}),
+        iouType="bbox",
+    )
     evaluation.params.maxDets = [_MOST]
     evaluation.evaluate()
     evaluation.accumulate()
-    return np.asarray(evaluation.eval["precision"], dtype=np.float64)[..., -1]
-
-
-def _annotations(truth: DetectionSet, numbers: Mapping[ImageId, int]) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = []
-    for image in truth.images:
-        for bbox, label, crowd, area in zip(_bboxes(image.boxes), image.labels, image.crowd, image.areas):
-            row = _row(rows, numbers[image.image_id], bbox, int(label), float(area))
-            row["iscrowd"] = row["ignore"] = int(crowd)
-    return rows
-
-
-def _found(detections: Mapping[ImageId, Detections], numbers: Mapping[ImageId, int]) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = []
-    for image_id, one in detections.items():
-        for bbox, label, score in zip(_bboxes(one.boxes), one.labels.tolist(), one.scores.tolist()):
-            row = _row(rows, numbers[image_id], bbox, label, bbox[2] * bbox[3])
-            row["score"] = score
-    return rows
-
-
-def _row(
-    rows: list[dict[str, Any]], image: int, bbox: list[float], label: int, area: float
-) -> dict[str, Any]:
-    """A new row; ids count from 1, since 0 stands for "not matched" in the evaluation."""
-    rows.append(
-        {
-            "id": len(rows) + 1,
-            "image_id": image,
-            "category_id": label + 1,
-            "bbox": bbox,
-            "area": area,
-            "iscrowd": 0,
-        }
-    )
-    return rows[-1]
-
-
-def _bboxes(boxes: NDArray[np.float32]) -> list[list[float]]:
-    corners = boxes.astype(np.float64)
-    return np.concatenate((corners[:, :2], corners[:, 2:] - corners[:, :2]), axis=1).tolist()
+    return np.asarray(evaluation.eval["precision"], dtype=np.float64)[:, :, 0, :, 0]

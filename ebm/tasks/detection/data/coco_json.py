@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from ebm.annotations.ids import plain_box, plain_ids
+from ebm.annotations.ids import plain_box, plain_ids, plain_number
 from ebm.annotations.picture_folders import find_pictures
 from ebm.annotations.texts import read_json
 from ebm.exceptions import InputError
 from ebm.files import write_json
 from ebm.images.reading import picture_size
 from ebm.tasks.detection.data.records import Category, DetectionImage, DetectionSet
-from ebm.tasks.detection.data.rows import Row, image_of
+from ebm.tasks.detection.data.rows import LARGEST, Row, image_of
 from ebm.tasks.detection.problems import Problems
 
 __all__ = ["coco_set", "read_coco", "write_coco"]
@@ -97,7 +97,7 @@ def _read(
                 _corners(entry),
                 label,
                 bool(entry.get("iscrowd")),
-                None if area is None else float(area),
+                None if area is None else plain_number(area),
             )
         )
     images = (_image(image, folder, rows[image["id"]], problems) for image in content["images"])
@@ -115,8 +115,12 @@ def _image(entry: Mapping[str, Any], folder: Path, rows: list[Row], problems: Pr
         size = picture_size(path)
     else:
         size = _whole(entry["width"]), _whole(entry["height"])
-    if min(size) < 1:
-        raise InputError(f"image {entry['id']} has the width and height {size[0]} and {size[1]}.")
+    if not 1 <= min(size) <= max(size) < LARGEST:
+        raise InputError(
+            f"image {entry['id']} has the width and height {str(size[0])[:12]} and {str(size[1])[:12]}."
+        )
+    if "\0" in entry["file_name"]:
+        raise InputError(f"image {entry['id']} has a file_name that no file can have.")
     return image_of(_image_id(entry["id"]), path, size, rows, problems)
 
 
@@ -144,7 +148,8 @@ def write_coco(file: Path, detection_set: DetectionSet, names: Iterable[str]) ->
     Raises:
         InputError: if it cannot be written.
     """
-    images, annotations = [], []
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
     for image, name in zip(detection_set.images, names, strict=True):
         images.append({"id": image.image_id, "file_name": name, "width": image.width, "height": image.height})
         for box, label, crowd, area in zip(image.boxes.astype(float), image.labels, image.crowd, image.areas):

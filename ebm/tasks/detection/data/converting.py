@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ebm.exceptions import InputError
+from ebm.images.reading import picture_size
 from ebm.outputs import Output, require_outputs
 from ebm.tasks.detection.data.coco_json import write_coco
 from ebm.tasks.detection.data.opening import FORMATS, detection_format, open_detection_set
@@ -90,12 +91,19 @@ def _split_name(source: Path, split: str | None) -> str:
 
 
 def _require_pictures(detection_set: DetectionSet) -> None:
+    """Refuse to go on without pictures, or with files that are none: they are going to be copied.
+
+    Raises:
+        InputError: if there are such.
+    """
     missing = [image.path for image in detection_set.images if not image.path.is_file()]
     if missing:
         raise InputError(
             f"{len(missing)} of {len(detection_set)} pictures are missing, first {missing[0]}. Extract them, "
             "or take them out of the annotations."
         )
+    for image in detection_set.images:
+        picture_size(image.path)
 
 
 def _flat_names(detection_set: DetectionSet) -> list[str]:

@@ -119,13 +119,13 @@ def _configured(file: Path) -> _Layout:
     try:
         content = yaml.safe_load(read_text(file, "YAML file"))
         given = content["names"]
-        names = [str(given[number]) for number in range(len(given))]
+        names = [_text(given[number]) for number in range(len(given))]
         parts = {
-            str(key): [value] if isinstance(value, str) else [str(one) for one in value]
-            for key, value in content.items()
-            if key in ("train", "val", "valid", "test") and value
+            key: [_text(one) for one in (value if isinstance(value, list) else [value])]
+            for key in ("train", "val", "valid", "test")
+            if (value := content.get(key))
         }
-        root = file.parent / str(content.get("path") or ".")
+        root = file.parent / _text(content.get("path") or ".")
     except (yaml.YAMLError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(
             f"{file} is no description of a YOLO data set ({type(error).__name__}: {error}). It needs names, "
@@ -137,6 +137,13 @@ def _configured(file: Path) -> _Layout:
 def _splits(layout: _Layout) -> list[str]:
     there = (folder.name for folder in (layout.root / "images").glob("*") if folder.is_dir())
     return sorted(layout.parts) or sorted(there)
+
+
+def _text(value: object) -> str:
+    """A value of YAML as a text; nested ones could stand for gigabytes of it."""
+    if isinstance(value, str | int | float):
+        return str(value)
+    raise TypeError("a list or mapping stands where a text must be")
 
 
 def _pictures(layout: _Layout, split: str | None) -> list[Path]:

@@ -73,6 +73,8 @@ def test_rows_that_cannot_be_used_are_left_out_and_named(
         ({"images": [{"id": 7, "file_name": "a.jpg", "width": 0, "height": 4}]}, "width and height 0 and 4"),
         ({"images": [{"id": 7, "file_name": "a.jpg", "width": "x", "height": 4}]}, "a whole number must be"),
         ({"images": [{"id": 7.5, "file_name": "a.jpg"}]}, "has the id '7.5'"),
+        ({"images": [{"id": 7, "file_name": "a.jpg", "width": 10**400, "height": 4}]}, "width and height"),
+        ({"images": [{"id": 7, "file_name": "a.jpg"}, {"id": 8, "file_name": "\0"}]}, "is missing"),
         ({"images": [{"id": 7, "file_name": "nowhere.jpg"}]}, r"nowhere\.jpg, is in none of"),
         ({"images": 5}, "is no JSON file in the manner of COCO"),
     ],

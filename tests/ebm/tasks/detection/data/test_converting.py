@@ -60,6 +60,9 @@ def test_nothing_is_written_where_something_is_wrong(tmp_path: Path) -> None:
         convert_set(tmp_path / "own/train", out)
     with pytest.raises(InputError, match="lies in the data set"):
         convert_set(write_voc_from(file, tmp_path), tmp_path / "voc/out", "coco")
+    (tmp_path / "own/train/b.jpg").write_text("a secret, no picture")
+    with pytest.raises(InputError, match=r"b\.jpg is no picture that can be read"):
+        convert_set(file, out, "voc", copy=True)
     (tmp_path / "own/train/b.jpg").unlink()
     with pytest.raises(InputError, match=r"1 of 2 pictures are missing, first .*b\.jpg"):
         convert_set(file, out, "voc")

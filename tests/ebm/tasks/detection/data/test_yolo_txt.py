@@ -64,7 +64,7 @@ def test_the_layouts_of_exporters(tmp_path: Path) -> None:
     (tmp_path / "list.txt").write_text("train/images/train.jpg\n")
     config.write_text("train: list.txt\nnames: {0: cat}\n")
     assert len(read_yolo(config)[0].images[0]) == 1
-    for text in ("train: a\n", "names: {1: cat}\n", "names: [\n", "5\n"):
+    for text in ("train: a\n", "names: {1: cat}\n", "names: [\n", "5\n", "a: &a [x]\nnames: [*a]\n"):
         config.write_text(text)
         with pytest.raises(InputError, match="no description of a YOLO data set"):
             read_yolo(config)
