@@ -61,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _chosen(given: list[str]) -> int:
     if not given or given[0] in {"-h", "--help", "help"}:
         print(_usage())
-        return 0 if given else 2
+        raise SystemExit(0 if given else 2)  # as argparse ends every other command's help
     verb = lookup("verb of 'ebmtrack detect'", given[0], VERBS)
     code: int = importlib.import_module(verb.module).main(given[1:])
     return code

@@ -99,9 +99,11 @@ def test_inputs_that_cannot_be_used_end_with_two(
 
 
 def test_verbs_are_listed_and_suggested(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--help"]) == 0
-    out = capsys.readouterr().out
-    assert all(name in out for name in VERBS)
-    assert main([]) == 2
+    for given, code in ((["--help"], 0), ([], 2)):
+        with pytest.raises(SystemExit) as stop:
+            main(given)
+        assert stop.value.code == code
+        out = capsys.readouterr().out
+        assert all(name in out for name in VERBS)
     assert main(["evalute"]) == 2
     assert "did you mean 'evaluate'?" in capsys.readouterr().err
