@@ -152,7 +152,7 @@ case "${1:-}" in
   test)
     shift
     set_up base track,train,eval,page
-    set_up test track,train,eval,page,jpeg,sklearn,onnx,docs,dev
+    set_up test track,train,eval,page,detection,jpeg,sklearn,onnx,docs,dev
     run_tests "$@"
     ;;
   -h | --help | help) sed -n '2,8p' "${BASH_SOURCE[0]}" | sed 's/^# \{0,1\}//' ;;

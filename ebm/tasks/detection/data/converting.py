@@ -55,8 +55,10 @@ def convert_set(
         raise InputError(f"say which form {source} is to be converted to: {', '.join(FORMATS)}.")
     if out.exists() or out.is_symlink():
         raise InputError(f"{out} is there already; give a new name, so that nothing is overwritten.")
-    require_outputs([Output(name="--out", path=out, folder=True)], {"the data set": source})
     detection_set, problems = open_detection_set(source, split, pictures)
+    folders = {image.path.parent for image in detection_set.images}
+    read = {"the data set": source, "the folder of pictures": sorted(folders)}
+    require_outputs([Output(name="--out", path=out, folder=True)], read)
     _require_pictures(detection_set)
     name, names = _split_name(source, split), _flat_names(detection_set)
     try:

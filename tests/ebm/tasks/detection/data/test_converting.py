@@ -60,6 +60,8 @@ def test_nothing_is_written_where_something_is_wrong(tmp_path: Path) -> None:
         convert_set(tmp_path / "own/train", out)
     with pytest.raises(InputError, match="lies in the data set"):
         convert_set(write_voc_from(file, tmp_path), tmp_path / "voc/out", "coco")
+    with pytest.raises(InputError, match="lies in the folder of pictures"):
+        convert_set(file, tmp_path / "own/train/out", "voc")
     (tmp_path / "own/train/b.jpg").write_text("a secret, no picture")
     with pytest.raises(InputError, match=r"b\.jpg is no picture that can be read"):
         convert_set(file, out, "voc", copy=True)
