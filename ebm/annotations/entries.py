@@ -79,7 +79,9 @@ class _Scanner:
                 if self._ended or len(self._text) - self._at > _LONGEST:
                     raise self._broken(number, f"is not valid JSON ({error})") from error
             else:
-                if end < len(self._text) or self._ended:  # a number may go on in the next piece
+                # A number may go on in the next piece: of "0.5" there may be "0" or "0." so far.
+                goes_on = end == len(self._text) or (type(entry) is int and self._text[end] in ".eE")
+                if not goes_on or self._ended:
                     self._at = end
                     return entry
             self._read()

@@ -5,7 +5,7 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ebm.annotations import entries
@@ -19,6 +19,8 @@ VALUES = st.recursive(
 )
 
 
+@example([0.0, 1e22, -5e-7, 10, -12.5e3], 1, None, True)
+@example([1e-7] * 3, 3, None, True)
 @given(st.lists(VALUES, max_size=5), st.integers(1, 40), st.sampled_from([None, 1]), st.booleans())
 def test_entries_are_those_of_json(
     tmp_path_factory: pytest.TempPathFactory,
@@ -42,6 +44,8 @@ def test_entries_are_those_of_json(
         ('[{"a": 1}, {"a": ', "entry 2 is not valid JSON"),
         ("[1 2]", "entry 1 is not followed by a comma"),
         ("[1,]", "entry 2 is not valid JSON"),
+        ("[1.]", "entry 1 is not followed by a comma"),
+        ('[{"a": 1}{"a": 1}]', "entry 1 is not followed by a comma"),
         ("[" * 100_000, "entry 1 is not valid JSON"),
     ],
 )
