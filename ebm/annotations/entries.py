@@ -79,8 +79,8 @@ class _Scanner:
                 if self._ended or len(self._text) - self._at > _LONGEST:
                     raise self._broken(number, f"is not valid JSON ({error})") from error
             else:
-                # A number may go on in the next piece: of "0.5" there may be "0" or "0." so far.
-                goes_on = end == len(self._text) or (type(entry) is int and self._text[end] in ".eE")
+                # A number may go on in the next piece: of "1.5e9" there may be "1." or "1.5e" so far.
+                goes_on = end == len(self._text) or (type(entry) in (int, float) and self._text[end] in ".eE")
                 if not goes_on or self._ended:
                     self._at = end
                     return entry

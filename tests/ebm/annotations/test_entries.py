@@ -20,7 +20,7 @@ VALUES = st.recursive(
 
 
 @example([0.0, 1e22, -5e-7, 10, -12.5e3], 1, None, True)
-@example([1e-7] * 3, 3, None, True)
+@example([1.5e-7] * 3, 1, None, True)
 @given(st.lists(VALUES, max_size=5), st.integers(1, 40), st.sampled_from([None, 1]), st.booleans())
 def test_entries_are_those_of_json(
     tmp_path_factory: pytest.TempPathFactory,
