@@ -159,17 +159,18 @@ class _Rows:
         ]
 
 
-def _rows(parts: Sequence[tuple[int, Detections]], area: Any = None, crowd: Any = None) -> _Rows:
-    boxes = np.concatenate([part.boxes for _, part in parts] or [np.zeros((0, 4))]).astype(np.float64)
+def _rows(given: Sequence[tuple[int, Detections]], area: Any = None, crowd: Any = None) -> _Rows:
+    none = Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int64))
+    parts = [(0, none), *given]  # there is always something to put together
+    boxes = np.concatenate([part.boxes for _, part in parts]).astype(np.float64)
     bbox = np.concatenate((boxes[:, :2], boxes[:, 2:] - boxes[:, :2]), axis=1)
-    none = np.zeros(0)
     return _Rows(
         image=np.repeat([number for number, _ in parts], [len(part) for _, part in parts]).astype(np.int64),
-        label=np.concatenate([part.labels for _, part in parts] or [none]).astype(np.int64),
+        label=np.concatenate([part.labels for _, part in parts]).astype(np.int64),
         bbox=bbox,
         area=bbox[:, 2] * bbox[:, 3] if area is None else area,
         crowd=np.zeros(len(bbox), dtype=bool) if crowd is None else crowd,
-        score=np.concatenate([part.scores for _, part in parts] or [none]).astype(np.float64),
+        score=np.concatenate([part.scores for _, part in parts]).astype(np.float64),
     )
 
 

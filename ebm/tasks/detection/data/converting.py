@@ -57,7 +57,7 @@ def convert_set(
         raise InputError(f"{out} is there already; give a new name, so that nothing is overwritten.")
     detection_set, problems = open_detection_set(source, split, pictures)
     folders = {image.path.parent for image in detection_set.images}
-    read = {"the data set": source, "the folder of pictures": sorted(folders)}
+    read: dict[str, Path | list[Path]] = {"the data set": source, "the folder of pictures": sorted(folders)}
     require_outputs([Output(name="--out", path=out, folder=True)], read)
     _require_pictures(detection_set)
     name, names = _split_name(source, split), _flat_names(detection_set)
