@@ -56,6 +56,7 @@ COMMANDS: dict[str, Command] = {
         "measure whether a density over boxes is honest, or a network's thresholds and steps",
     ),
     "evaluate": Command("pytracking.evaluate", "tables and plots from results that trackers have left"),
+    "playback": Command("pytracking.run_playback", "videos of several trackers' results, with their overlap"),
     "pack": Command(
         "pytracking.leaderboards.pack_command", "write the archive that a leaderboard's server takes"
     ),

@@ -175,3 +175,10 @@ def test_a_shell_command_that_does_not_exist_is_noticed(line: str) -> None:
     (words,) = commands(f"```bash\n{line}\n```\n")
     with pytest.raises((AssertionError, FileNotFoundError)):
         check_command(words)
+
+
+def test_the_page_on_commands_has_a_row_for_each() -> None:
+    rows = re.findall(
+        r"^\| (`\w+`(?:, `\w+`)*) \|", (DOCS / "guide/commands.md").read_text("utf-8"), re.MULTILINE
+    )
+    assert re.findall(r"`(\w+)`", " ".join(rows)) == list(COMMANDS)

@@ -12,10 +12,10 @@ _STEPS = 254
 _LIMIT = 32_000  # of a rounded coordinate
 
 
-def overlap_bytes(overlap: np.ndarray, scored: np.ndarray) -> np.ndarray:
-    """IoU ``[..., T]`` to uint8: 0 to 254 for 0 to 1, 255 where a frame is not scored."""
+def overlap_bytes(overlap: np.ndarray) -> np.ndarray:
+    """IoU ``[..., T]`` to uint8: 0 to 254 for 0 to 1, 255 for NaN, where a frame is not scored."""
     steps = np.rint(np.nan_to_num(overlap) * _STEPS)
-    return np.where(scored, steps, UNSCORED).astype(np.uint8)
+    return np.where(np.isnan(overlap), UNSCORED, steps).astype(np.uint8)
 
 
 def box_bytes(boxes: np.ndarray, step: int, scale: float) -> np.ndarray:

@@ -15,9 +15,9 @@ import numpy as np
 from ebm.exceptions import InputError
 from ebm.extras import explain_missing
 from ebm.files import write_atomic
+from pytracking.analysis.aligned import aligned_tracks, overlap_over_time, shown_truth
 from pytracking.analysis.attributes import attributes_of
 from pytracking.analysis.extract import Evaluation
-from pytracking.analysis.metrics import iou
 from pytracking.analysis.sources import BoxSource
 from pytracking.analysis.viewer.blobs import box_bytes, overlap_bytes, packed
 from pytracking.analysis.viewer.pictures import Pictures, file_pattern, frame_size, take_pictures
@@ -107,8 +107,9 @@ def _content(
     options: PageOptions,
 ) -> _Content:
     """Overlap first, then boxes as densely as fit, then pictures with what is left."""
-    tracks = [np.stack([_aligned(run.boxes(item), len(item)) for run in runs]) for item in used]
-    overlap = packed([_overlap(item, boxes) for item, boxes in zip(used, tracks, strict=True)])
+    tracks = [aligned_tracks(runs, item) for item in used]
+    over_time = [overlap_over_time(boxes, shown_truth(item)) for item, boxes in zip(used, tracks)]
+    overlap = packed([overlap_bytes(values) for values in over_time])
     with_truth = [np.concatenate([item.ground_truth[None], boxes]) for item, boxes in zip(used, tracks)]
     scales = [_scale(boxes) for boxes in with_truth]
     step, boxes = _fitting(with_truth, scales, int((budget - len(overlap)) * _BOX_SHARE))
@@ -127,23 +128,6 @@ def _content(
     }
     images = [image for item in used for image in pictures.get(item.name, Pictures()).images]
     return _Content(meta, {"overlap": overlap, "boxes": boxes, "images": " ".join(images)})
-
-
-def _aligned(boxes: np.ndarray, frames: int) -> np.ndarray:
-    """As many boxes as frames; NaN where there is none."""
-    kept = boxes[:frames]
-    return np.concatenate([kept, np.full((frames - len(kept), 4), np.nan)])
-
-
-def _overlap(sequence: data.Sequence, boxes: np.ndarray) -> np.ndarray:
-    """IoU of every tracker in every frame, as bytes ``[K, T]``; frames without a target are not scored."""
-    truth = sequence.ground_truth
-    scored = np.isfinite(truth).all(axis=1) & (truth[:, 2:] > 0).all(axis=1)
-    if sequence.target_visible is not None:
-        scored &= sequence.target_visible
-    clean = np.nan_to_num(boxes)
-    values = np.stack([iou(track, np.nan_to_num(truth)) for track in clean])
-    return overlap_bytes(values, scored)
 
 
 def _scale(boxes: np.ndarray) -> float:

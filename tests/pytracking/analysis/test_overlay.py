@@ -47,6 +47,26 @@ def test_the_legend_keeps_its_height_and_holds_long_names() -> None:
     assert set(PALETTE) <= colours_in(frames[0][240:])
 
 
+def test_the_overlap_stands_behind_the_name_in_its_colour_and_moves_nothing() -> None:
+    tracks = {"ours": np.tile((20.0, 20, 50, 60), (3, 1)), "other": np.tile((90.0, 20, 50, 60), (3, 1))}
+    overlap = {"ours": np.array([0.75, 1.0, np.nan])}
+    with_it = list(overlay_frames(grey_frames(3), tracks, overlap=overlap, min_width=320))
+    without = next(overlay_frames(grey_frames(3), tracks, min_width=320))
+    inked = [(frame[240:] == PALETTE[0]).all(axis=-1).sum() for frame in (*with_it, without)]
+    assert inked[0] > inked[2] > inked[3]  # digits, a dash, the swatch alone
+    assert len({frame.shape for frame in with_it}) == 1
+    swatches = [np.argwhere((frame[240:] == PALETTE[1]).all(axis=-1)).min(axis=0) for frame in with_it]
+    assert len({tuple(place) for place in swatches}) == 1
+
+
+def test_every_so_many_frames_keep_their_numbers_and_boxes() -> None:
+    boxes = np.stack([(20.0 + 10 * k, 20, 50, 60) for k in range(5)])
+    frames = list(overlay_frames(grey_frames(5), {"x": boxes}, min_width=320, step=2))
+    assert [frame[40, x].tolist() for frame, x in zip(frames, (20, 40, 60), strict=True)] == [
+        list(PALETTE[0])
+    ] * 3
+
+
 def test_absent_boxes_are_not_drawn() -> None:
     frame = next(overlay_frames(grey_frames(1), {"x": np.full((1, 4), np.nan)}, min_width=320))
     assert (frame[:240] == 128).all()

@@ -24,7 +24,7 @@ def test_a_box_that_is_not_finite_repeats_the_one_before() -> None:
 
 
 def test_overlap_is_a_byte_and_255_where_it_is_not_scored() -> None:
-    found = overlap_bytes(np.array([0.0, 0.5, 1.0, np.nan]), np.array([True, True, True, False]))
+    found = overlap_bytes(np.array([0.0, 0.5, 1.0, np.nan]))
     assert found.tolist() == [0, 127, 254, UNSCORED]
 
 
