@@ -22,7 +22,10 @@ _EXAMPLES = {
     "import": """examples:
   ebmtrack evaluate import pysot/results/OTB100 --dataset otb
   ebmtrack evaluate import ATOM=ATOM_raw_results.zip --dataset lasot --out results
-The files are OUT/LABEL/imported/SEQUENCE.txt; then 'ebmtrack evaluate LABEL/imported' finds them.""",
+  ebmtrack evaluate import dimp/nce_plus --dataset otb --layout pytracking --out pytracking/tracking_results
+The files are OUT/LABEL/imported/SEQUENCE.txt; then 'ebmtrack evaluate LABEL/imported' finds them. In
+the layout of PyTracking, for its own tools, they are OUT/TRACKER/PARAM/SEQUENCE.txt, and of several runs
+PARAM_000 and so on.""",
     "check": """examples:
   ebmtrack evaluate check --dataset lasot --root LaSOT_Evaluation_Toolkit""",
 }
@@ -103,6 +106,7 @@ def _import_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--out", type=local_path, metavar="DIR", help="results root (default: that of the workspace)"
     )
+    parser.add_argument("--layout", default="ours", help="ours or pytracking (default: %(default)s)")
     return parser
 
 
@@ -120,7 +124,8 @@ def _import(args: argparse.Namespace) -> int:
     output = Output(name="--out", path=out, folder=True)
     require_outputs([output], {"the results": [source.folder.path for source in folders]})
     _, sequences = open_by_options(args, tell, images=False)
-    for item in import_results(folders, sequences, out, allow_missing=args.allow_missing):
+    done = import_results(folders, sequences, out, allow_missing=args.allow_missing, layout=args.layout)
+    for item in done:
         print(f"{item.folder}: {item.sequences} sequences")
         for note in (*item.odd, *(f"{name}: no result" for name in item.missing)):
             tell(note)

@@ -37,8 +37,9 @@ _EXAMPLES = """examples:
   python pytracking/run_experiment.py mine.py losses --threads 8
   python pytracking/run_experiment.py --trackers dimp/nce_plus atom/default=atom.pth.tar --datasets otb nfs
 
-An experiment is a function without arguments of a Python file or of a module of pytracking.experiments. It
-returns a list of trackers, Tracker("dimp", "nce_plus") or "dimp/nce_plus", and a list of names of datasets.
+An experiment is a function without arguments of a Python file (MODULE or MODULE.py in the current folder,
+or its path), of a module of pytracking.experiments, or of any that can be imported. It returns a list of
+trackers, Tracker("dimp", "nce_plus") or "dimp/nce_plus", and a list of names of datasets.
 Finished sequences are kept and not run again, also after an interruption.
 exit codes: 0 all sequences have results, 1 some failed, 2 the input cannot be used, 130 interrupted."""
 
@@ -51,7 +52,7 @@ def build_parser() -> argparse.ArgumentParser:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("module", nargs="?", help="a Python file, or a module of pytracking.experiments")
+    parser.add_argument("module", nargs="?", help="a Python file, or a module; see below")
     parser.add_argument("experiment", nargs="?", help="name of its function")
     parser.add_argument(
         "--trackers",

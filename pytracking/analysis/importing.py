@@ -1,5 +1,7 @@
-"""Results of other toolkits written anew as ours: float boxes, tabs, one file a sequence."""
+"""Results of other toolkits written anew as ours: float boxes, tabs, one file a sequence; and the reverse."""
 
+from collections import Counter
+from collections.abc import Callable, Mapping
 from collections.abc import Sequence as List
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,12 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from ebm.exceptions import InputError
+from ebm.lookup import lookup
 from pytracking.analysis.irregular import far_from
 from pytracking.analysis.sources import FolderSource
 from pytracking.evaluation.data import Sequence
 from pytracking.evaluation.results import write_atomic, write_json
 
-__all__ = ["Imported", "import_results"]
+__all__ = ["LAYOUTS", "Imported", "import_results"]
 
 PARAMETER = "imported"
 
@@ -35,7 +38,12 @@ class Imported:
 
 
 def import_results(
-    sources: List[FolderSource], sequences: List[Sequence], out: Path, *, allow_missing: bool = False
+    sources: List[FolderSource],
+    sequences: List[Sequence],
+    out: Path,
+    *,
+    allow_missing: bool = False,
+    layout: str = "ours",
 ) -> list[Imported]:
     """Write results as ``OUT/LABEL/imported/SEQUENCE.txt``, with ``_000`` ... for several runs.
 
@@ -44,21 +52,41 @@ def import_results(
         sequences: of the dataset whose names the files get.
         out: a results root.
         allow_missing: import a run that lacks sequences.
+        layout: a key of `LAYOUTS`; ``pytracking`` writes ``OUT/TRACKER/PARAM/SEQUENCE.txt``, with ``_000``
+            likewise, of a label ``TRACKER/PARAM``.
 
     Raises:
-        InputError: if a run lacks sequences or a file cannot be read, or there is something at its place
-            already; nothing of that run is written then.
+        InputError: if a label is not as the layout needs it, a run lacks sequences or a file cannot be read,
+            or there is something at its place already; nothing of that run is written then.
     """
-    runs: dict[str, int] = {}
+    place = lookup("layout", layout, LAYOUTS)
+    places = [
+        place(source.label) for source in sources
+    ]  # a name that will not do is told before any is written
+    runs: Counter[str] = Counter()
     done = []
-    for source in sources:
-        number = runs.get(source.label, 0)
-        runs[source.label] = number + 1
+    for source, (tracker, parameter) in zip(sources, places, strict=True):
         several = sum(other.label == source.label for other in sources) > 1
-        name = f"{PARAMETER}_{number:03d}" if several else PARAMETER
-        folder = out / source.label.replace("/", "_") / name
+        folder = out / tracker / (f"{parameter}_{runs[source.label]:03d}" if several else parameter)
+        runs[source.label] += 1
         done.append(_import(source, sequences, folder, allow_missing))
     return done
+
+
+def _ours(label: str) -> tuple[str, str]:
+    return label.replace("/", "_"), PARAMETER
+
+
+def _pytracking(label: str) -> tuple[str, str]:
+    tracker, parameter = label.split("/") if label.count("/") == 1 else ("", "")
+    if not tracker or not parameter:
+        raise InputError(
+            f"PyTracking's results lie in TRACKER/PARAM; name {label!r} so: TRACKER/PARAM={label}."
+        )
+    return tracker, parameter
+
+
+LAYOUTS: Mapping[str, Callable[[str], tuple[str, str]]] = {"ours": _ours, "pytracking": _pytracking}
 
 
 def _import(source: FolderSource, sequences: List[Sequence], folder: Path, allow_missing: bool) -> Imported:

@@ -3,7 +3,9 @@
 import importlib
 import importlib.util
 import inspect
-from collections.abc import Iterable, Sequence
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
@@ -98,7 +100,8 @@ def read_experiment(module: str, name: str) -> Experiment:
     """What the function `name` of a module returns.
 
     Args:
-        module: a Python file; else a module of ``pytracking.experiments``; else any that can be imported.
+        module: a Python file, with or without its ``.py``; else a module of ``pytracking.experiments``; else
+            any that can be imported, from the current folder too. A file finds the modules beside it.
         name: of a function without arguments, which returns trackers and datasets: lists, or one of each. A
             tracker is a `Tracker` or a text for `parse_tracker`; a dataset is its name.
 
@@ -106,15 +109,10 @@ def read_experiment(module: str, name: str) -> Experiment:
         InputError: if the file is not there or what the function returns is none of these.
         UnknownNameError: if there is no such module, function or dataset.
     """
-    found = _file(Path(module)) if module.endswith(".py") else _module(module)
-    functions = {
-        key: value
-        for key, value in vars(found).items()
-        if inspect.isfunction(value) and value.__module__ == found.__name__ and not key.startswith("_")
-    }
-    if name not in functions:
-        raise unknown_name("experiment", name, functions, f"They are the functions of {module}.")
-    answer = functions[name]()
+    file = Path(module if module.endswith(".py") else f"{module}.py")
+    with _importable(file.parent, Path()):
+        found = _file(file) if module.endswith(".py") or file.is_file() else _module(module)
+        answer = _answer(found, module, name)
     if not isinstance(answer, tuple) or len(answer) != 2:
         raise InputError(f"Experiment {name} of {module} returns trackers and datasets; got {answer!r}.")
     trackers = [_tracker(item) for item in _listed(answer[0])]
@@ -124,6 +122,30 @@ def read_experiment(module: str, name: str) -> Experiment:
             f"Experiment {name} of {module} gives no trackers, or datasets that are no names: {answer!r}."
         )
     return Experiment(tuple(trackers), tuple(get_dataset(*datasets)))
+
+
+@contextmanager
+def _importable(*folders: Path) -> Iterator[None]:
+    """Have modules of these folders found, as Python has those beside a script; installed ones come first."""
+    added = [str(folder.resolve()) for folder in folders]
+    sys.path.extend(added)
+    try:
+        yield
+    finally:
+        for folder in added:
+            sys.path.remove(folder)
+
+
+def _answer(found: ModuleType, module: str, name: str) -> Any:
+    """What the function `name` returns."""
+    functions = {
+        key: value
+        for key, value in vars(found).items()
+        if inspect.isfunction(value) and value.__module__ == found.__name__ and not key.startswith("_")
+    }
+    if name not in functions:
+        raise unknown_name("experiment", name, functions, f"They are the functions of {module}.")
+    return functions[name]()
 
 
 def with_runs(trackers: Iterable[Tracker], runs: int | None) -> list[Tracker]:
@@ -165,4 +187,9 @@ def _module(name: str) -> ModuleType:
                 raise
     folder = Path(importlib.import_module(_BUILT_IN).__path__[0])
     known = [path.stem for path in folder.glob("*.py") if path.stem != "__init__"]
-    raise unknown_name("module of experiments", name, known, "A file is named with its .py.")
+    raise unknown_name(
+        "module of experiments",
+        name,
+        known,
+        f"A file lies in the current folder, {Path.cwd()}, or is named with its path.",
+    )

@@ -90,3 +90,23 @@ def test_an_import_of_another_data_sets_results(
     assert main(["evaluate", "import", str(tmp_path / "other"), *options, "--out", str(out)]) == 2
     assert "is it of this data set?" in capsys.readouterr().err
     assert not out.exists()
+
+
+def test_results_in_the_layout_of_pytracking_and_back(
+    tmp_path: Path, options: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "tracking_results"
+    words = [*options, "--layout", "pytracking", "--out", str(out)]
+    for run in range(2):
+        shutil.copytree(tmp_path / "near", tmp_path / f"tree/dimp50_{run:03d}")
+    assert main(["evaluate", "import", f"dimp/dimp50={tmp_path / 'tree'}", *words]) == 0
+    folders = [out / "dimp/dimp50_000", out / "dimp/dimp50_001"]
+    assert sorted((out / "dimp").iterdir()) == folders
+    np.testing.assert_array_equal(np.loadtxt(folders[1] / "Deer.txt", delimiter="\t"), boxes_of(4))
+    capsys.readouterr()
+    report = ["--results-root", str(out), "--out", str(tmp_path / "report"), "--format", "csv"]
+    assert main(["evaluate", "dimp/dimp50", *options, *report]) == 0
+    # IoU 11 / 13 reaches 17 of 21 thresholds, the first frame and all of Deer 20: (20 + 105 / 6 + 88 / 5) / 63.
+    assert "\ndimp/dimp50,87.46 ± 0.00," in capsys.readouterr().out
+    assert main(["evaluate", "import", str(tmp_path / "near"), *words]) == 2
+    assert "TRACKER/PARAM=near" in capsys.readouterr().err

@@ -1,5 +1,7 @@
 """Experiments: by a function of a module or a file, and by plain names."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -149,3 +151,35 @@ def test_names_as_in_pytracking() -> None:
     for text in ("dimp", "/x", "dimp/", "dimp/x="):
         with pytest.raises(InputError):
             parse_tracker(text)
+
+
+@pytest.mark.parametrize(
+    ("module", "file"),
+    [
+        ("mymodule", "mymodule.py"),
+        ("myexperiments", "myexperiments.py"),  # rather than the example of this name
+        ("work.of_mine", "work/of_mine.py"),
+        ("FOLDER/mymodule", "mymodule.py"),
+    ],
+)
+def test_a_users_own_module_needs_no_ending_and_no_installation(
+    data: Path, monkeypatch: pytest.MonkeyPatch, module: str, file: str
+) -> None:
+    (data / file).parent.mkdir(exist_ok=True)
+    (data / file).write_text("import beside_it_all\n" + FILE)
+    (data / "beside_it_all.py").write_text("")
+    monkeypatch.chdir(data)
+    monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry])  # as in a script
+    found = read_experiment(module.replace("FOLDER", str(data)), "twice")
+    assert found == Experiment(tuple(trackerlist("first_box", "default", range(2))), ("otb",))
+    assert str(data) not in sys.path
+    sys.modules.pop("beside_it_all")
+
+
+def test_as_pytrackings_users_type_it(data: Path) -> None:
+    (data / "myexperiments.py").write_text(FILE)
+    script = Path(__file__).resolve().parents[2] / "pytracking/run_experiment.py"
+    command = [sys.executable, str(script), "myexperiments", "twice", "--threads", "0"]
+    done = subprocess.run(command, cwd=data, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "first_box/default, run 1 on otb" in done.stdout
