@@ -31,7 +31,12 @@ def add_data(parser: argparse.ArgumentParser) -> None:
     """``--dataset`` and ``--root``, of the benchmark that the archive is for."""
     add_workspace_option(parser)
     parser.add_argument("--dataset", metavar="NAME", help="the benchmark (default: the server's own)")
-    parser.add_argument("--root", type=local_path, metavar="DIR", help="its folder; annotations will do")
+    parser.add_argument(
+        "--root",
+        type=local_path,
+        metavar="DIR",
+        help="its folder; annotations will do where they have all frames",
+    )
 
 
 def require_server(name: str) -> None:
@@ -49,7 +54,7 @@ def runs_in_words(runs: int) -> str:
 def sequences_of(args: argparse.Namespace, server: "Server") -> "list[Sequence] | None":
     """The sequences of the benchmark; None where nobody says where they are."""
     from ebm.exceptions import InputError
-    from pytracking.evaluation.datasets import BENCHMARKS, open_dataset
+    from pytracking.evaluation.datasets import BENCHMARKS, benchmark_name, open_dataset
 
     dataset = args.dataset or server.dataset
     if dataset is None:
@@ -62,7 +67,9 @@ def sequences_of(args: argparse.Namespace, server: "Server") -> "list[Sequence] 
         key = BENCHMARKS[dataset].root_key if dataset in BENCHMARKS else None
         if key not in configured_datasets():
             return None
-    return open_dataset(dataset, args.root, tell=tell)
+    # Of a test set whose server keeps the annotation, only the images tell how many frames there are.
+    keeps = BENCHMARKS[benchmark_name(dataset)].server is not None
+    return open_dataset(dataset, args.root, tell=tell, images=keeps)
 
 
 def show(report: "Report") -> None:

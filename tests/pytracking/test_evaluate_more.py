@@ -106,7 +106,7 @@ def test_results_in_the_layout_of_pytracking_and_back(
     capsys.readouterr()
     report = ["--results-root", str(out), "--out", str(tmp_path / "report"), "--format", "csv"]
     assert main(["evaluate", "dimp/dimp50", *options, *report]) == 0
-    # IoU 11 / 13 reaches 17 of 21 thresholds, the first frame and all of Deer 20: (20 + 105 / 6 + 88 / 5) / 63.
+    # IoU 11 / 13 passes 17 of 21 thresholds, a first frame and Deer 20: (20 + 105 / 6 + 88 / 5) / 63.
     assert "\ndimp/dimp50,87.46 ± 0.00," in capsys.readouterr().out
     assert main(["evaluate", "import", str(tmp_path / "near"), *words]) == 2
     assert "TRACKER/PARAM=near" in capsys.readouterr().err

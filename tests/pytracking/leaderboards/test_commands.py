@@ -1,5 +1,6 @@
 """``ebmtrack pack`` and ``ebmtrack validate``, as they are typed."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -116,3 +117,63 @@ def test_any_benchmark_goes_to_eval_ai(root: Path, results: Path, tmp_path: Path
     assert main(["pack", "eval-ai", str(results), "--out", str(out), *arguments]) == 0
     assert set(entries(out)) == {"cat-1.txt", "dog-2.txt"}
     assert main(["validate", str(out), "--for", "eval-ai", *arguments]) == 0
+
+
+FRAMES = 3
+
+
+def write_test_set(folder: Path, server: str, runs: int) -> list[str]:
+    """A server's whole test set as distributed, with empty images, and a drifting box as PyTracking saves it.
+
+    Returns: the commands' arguments that name both.
+    """
+    root, results = folder / "data", folder / "tracking_results/drift"
+    for number, sequence in enumerate(make_benchmark(server)):
+        name = f"vid{number}_0" if server == "trackingnet" else sequence.name
+        first = ",".join(f"{value:.4f}" for value in sequence.init_box) + "\n"
+        if server == "trackingnet":
+            images, annotation, start = root / "TEST/frames" / name, root / f"TEST/anno/{name}.txt", 0
+        else:
+            images, annotation, start = root / "test" / name, root / "test" / name / "groundtruth.txt", 1
+        images.mkdir(parents=True)
+        for frame in range(start, start + FRAMES):
+            (images / (f"{frame}.jpg" if start == 0 else f"{frame:08d}.jpg")).touch()
+        annotation.parent.mkdir(exist_ok=True)
+        annotation.write_text(first)
+        for run in range(runs):
+            file = results / (f"default_{run:03d}" if runs > 1 else "default") / f"{name}.txt"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            boxes = sequence.init_box + np.arange(FRAMES)[:, None] * (0.31 * (run + 1), 0.27, 0.013, 0)
+            np.savetxt(file, boxes, delimiter="\t", fmt="%.4f")
+            np.savetxt(file.with_name(f"{name}_time.txt"), np.full(FRAMES, 0.02 + run), fmt="%.6f")
+    return ["--root", str(root), "--results-root", str(results.parent)]
+
+
+@pytest.mark.parametrize(("server", "count", "runs"), [("trackingnet", 511, 1), ("got10k", 180, 3)])
+def test_the_whole_test_sets_of_servers_that_keep_their_annotation(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], server: str, count: int, runs: int
+) -> None:
+    out = tmp_path / "packed.zip"
+    words = write_test_set(tmp_path, server, runs)
+    pack = ["pack", server, "drift/default", *words, "--out", str(out)]
+    if server == "got10k":
+        assert main(pack) == 2  # PyTracking's times do not say that nothing ran beside
+        assert "--shared-times" in capsys.readouterr().err
+        pack.append("--shared-times")
+    assert main(pack) == 0
+    assert f"Packed {count} sequences, {runs} run" in capsys.readouterr().out
+    assert len(entries(out)) == count * (1 if server == "trackingnet" else runs + 1)
+    assert main(["validate", str(out), *words[:2]]) == 0
+    assert f": {count} sequences, {runs} run" in capsys.readouterr().out
+    image = next((tmp_path / "data").rglob("*.jpg"))
+    image.unlink()
+    assert main(["validate", str(out), *words[:2]]) == 1
+    assert "[line-count]" in capsys.readouterr().out
+
+
+def test_annotations_will_do_where_they_have_all_frames(root: Path, results: Path, tmp_path: Path) -> None:
+    for images in root.glob("*/*/img"):
+        shutil.rmtree(images)
+    out = tmp_path / "a.zip"
+    assert main(["pack", "lasot", str(results), "--root", str(root), "--out", str(out)]) == 0
+    assert main(["validate", str(out), "--root", str(root)]) == 0

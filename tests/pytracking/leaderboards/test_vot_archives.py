@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ebm.exceptions import EBMError, InputError
+from pytracking.cli import main
 from pytracking.leaderboards.checks import guess_server
 from pytracking.leaderboards.findings import is_rejected, said
 from pytracking.leaderboards.vot_archives import check_vot, find_tracker, pack_vot
@@ -65,6 +66,18 @@ def test_a_workspace_is_packed_with_its_manifest(packed: Path) -> None:
     assert '  command: "a:B"' in manifest
     assert guess_server(packed) == "vot"
     assert not is_rejected(check_vot(packed).findings)
+
+
+def test_from_the_command_line(
+    workspace: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["pack", "vot", str(workspace)]) == 0
+    assert "Packed 2 sequences, 1 run each: DiMP_vot.zip" in capsys.readouterr().out
+    assert main(["validate", "DiMP_vot.zip"]) == 0
+    assert "is fit for the VOT challenge: 2 sequences" in capsys.readouterr().out
+    change(tmp_path / "DiMP_vot.zip", tmp_path / "b.zip", lambda content: content.pop(f"{RUN}.txt") and None)
+    assert main(["validate", "b.zip"]) == 1
 
 
 def only(name: str, data: bytes) -> Callable[[dict[str, bytes]], None]:
