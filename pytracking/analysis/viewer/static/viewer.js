@@ -8,6 +8,7 @@
   const small = { margin: { l: 46, r: 10, t: 30, b: 36 }, font: { size: 11 }, showlegend: false };
   const config = { displayModeBar: false, responsive: true };
   let frame = 0, current = 0, timer = null;
+  const library = drawingLibrary();  // the slowest part: begun before the rest
 
   byId("about").textContent = `Protocol ${meta.protocol}; ${meta.sequences.length} sequences, ${meta.frames} frames`
     + (meta.unscored_frames ? `, ${meta.unscored_frames} of them not scored` : "") + ".";
@@ -27,10 +28,7 @@
     byId("legend").append(swatch, label);
   });
 
-  const [library, overlap, boxes] = await Promise.all(["plotly", "overlap", "boxes"].map(inflated));
-  const script = document.createElement("script");
-  script.textContent = new TextDecoder().decode(library);
-  document.head.append(script);
+  const [overlap, boxes] = await Promise.all([inflated("overlap"), inflated("boxes"), library]);
   const tracks = new Tracks(meta, overlap, boxes);
   successPlot();
   attributePlot();
@@ -38,6 +36,18 @@
   byId("frame").oninput = (event) => show(Number(event.target.value));
   table.select(0);
   window.reportReady = performance.now();
+
+  // As a file of its own, so that browsers compile it beside what the page does meanwhile.
+  async function drawingLibrary() {
+    const script = document.createElement("script");
+    script.src = URL.createObjectURL(new Blob([await inflated("plotly")], { type: "text/javascript" }));
+    await new Promise((resolve, reject) => {
+      script.onload = resolve;
+      script.onerror = reject;
+      document.head.append(script);
+    });
+    URL.revokeObjectURL(script.src);
+  }
 
   function scoreTable() {
     const names = Object.entries({ auc: "AUC", op50: "OP50", op75: "OP75", precision: "Prec.", norm_precision: "Norm prec.", ao: "AO", sr50: "SR 0.50", sr75: "SR 0.75" })
