@@ -11,28 +11,21 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import platformdirs
 
 from ebm.bars import progress_bar
 from ebm.exceptions import InputError
-from ebm.files import expanded
 from ltr.data.video import Annotation
 from ltr.dataset.array_file import Arrays, read_arrays, write_arrays
+from ltr.dataset.cache import cache_folder
 from ltr.dataset.store import AnnotationStore
 
-__all__ = ["AnnotationIndex", "Source", "cache_folder", "index_file", "stamp_of"]
+__all__ = ["AnnotationIndex", "Source", "index_file", "stamp_of"]
 
 _FORMAT = "annotations 1"
 _KEPT = 64  # index files in the cache; the ones that were not used for longest go
 _THREADS = 8  # a cold or remote disk answers many questions at once
 
 _log = logging.getLogger(__name__)
-
-
-def cache_folder() -> Path:
-    """The user's cache folder for index files; ``EBMTRACK_CACHE`` names another one."""
-    named = os.environ.get("EBMTRACK_CACHE", "").strip()
-    return expanded(named) if named else Path(platformdirs.user_cache_dir("ebmtrack"))
 
 
 def index_file(dataset: str, root: Path) -> Path:

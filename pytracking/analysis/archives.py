@@ -11,7 +11,9 @@ from pathlib import Path, PurePosixPath
 
 from ebm.exceptions import InputError
 
-__all__ = ["is_archive", "unpacked"]
+__all__ = ["is_archive", "is_unpacked", "unpacked"]
+
+_PREFIX = "ebmtrack-results-"  # of the temporary folders
 
 _LARGEST_RATIO = 1000  # bytes out for each byte in; box files give 3 to 6
 _LARGEST_SIZE = 8 << 30  # bytes
@@ -22,6 +24,11 @@ _SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2")
 def is_archive(path: Path) -> bool:
     """Whether a file is named like an archive that `unpacked` takes."""
     return path.is_file() and path.name.lower().endswith(_SUFFIXES)
+
+
+def is_unpacked(folder: Path) -> bool:
+    """Whether a folder lies in one that `unpacked` has made."""
+    return any(part.startswith(_PREFIX) for part in folder.parts)
 
 
 def unpacked(path: Path) -> Path:
@@ -40,7 +47,7 @@ def unpacked(path: Path) -> Path:
 @cache
 def _unpacked(name: str, changed: int) -> Path:
     path = Path(name)
-    folder = Path(tempfile.mkdtemp(prefix="ebmtrack-results-"))
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     try:
         if path.name.lower().endswith(".zip"):

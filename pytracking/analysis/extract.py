@@ -12,7 +12,7 @@ from pytracking.analysis.metrics import CENTRE_THRESHOLDS, NORMALISED_THRESHOLDS
 from pytracking.analysis.protocols import Protocol, protocol_for
 from pytracking.analysis.scores import SCORES, TrackerCurves
 from pytracking.analysis.scoring import Curves, track_curves, track_errors
-from pytracking.analysis.sources import BoxSource
+from pytracking.analysis.sources import BoxSource, FolderSource
 from pytracking.analysis.truths import Annotation, Truths, has_ground_truth
 from pytracking.evaluation.data import Sequence, check_names
 from pytracking.evaluation.datasets import BENCHMARKS
@@ -151,6 +151,9 @@ def evaluate(
     refuse_shared_labels(sources)
     _refuse_hidden_truth(sequences)
     used, left_out = shared_sequences(sequences, sources, allow_missing)
+    for source in sources:
+        if isinstance(source, FolderSource):
+            source.load(used)
     protocol = protocol_for(rule, used[0].dataset)
     truths = Truths([annotation_of(sequence) for sequence in used], protocol)
     return Evaluation(

@@ -6,7 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from ebm.exceptions import InputError
-from pytracking.analysis.sources import BoxSource, FolderSource, configuration_name, find_sources
+from pytracking.analysis.run_names import configuration_name
+from pytracking.analysis.sources import BoxSource, FolderSource, find_sources
 
 __all__ = ["gather_sources", "refuse_shared_labels"]
 

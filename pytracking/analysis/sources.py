@@ -1,6 +1,6 @@
 """Where evaluated boxes come from: a folder of result files, or a tracker too cheap to need one."""
 
-import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -11,17 +11,23 @@ import numpy as np
 from ebm.exceptions import InputError
 from ebm.files import expanded
 from ebm.lookup import unknown_name
-from pytracking.analysis.archives import is_archive
+from pytracking.analysis.archives import is_archive, is_unpacked
+from pytracking.analysis.box_cache import cached_boxes
 from pytracking.analysis.result_names import find_result
 from pytracking.analysis.result_trees import result_sets
+from pytracking.analysis.run_names import (
+    configuration_name,
+    is_run_of_ours,
+    runs_of,
+    split_name,
+    without_run,
+)
 from pytracking.evaluation.data import Sequence
 from pytracking.evaluation.places import entry_of
 from pytracking.evaluation.result_files import read_confidences
 from pytracking.evaluation.results import ResultFolder, config_hash
 
-__all__ = ["BoxSource", "FirstBoxSource", "FolderSource", "configuration_name", "find_sources"]
-
-_RUN = re.compile(r"(.+)_(\d{3})")  # PyTracking's name of a run's folder, and ours before the hash
+__all__ = ["BoxSource", "FirstBoxSource", "FolderSource", "find_sources"]
 
 
 class BoxSource(Protocol):
@@ -116,9 +122,7 @@ class FolderSource:
         if self.origin:
             return self.origin
         path = self.folder.path.resolve()
-        if "-" in path.name and _RUN.fullmatch(path.name.rpartition("-")[0]):
-            return str(path.with_name(configuration_name(path)))
-        return str(_without_run(path))
+        return str(path.with_name(configuration_name(path)) if is_run_of_ours(path) else without_run(path))
 
     def place(self, sequence: Sequence) -> str:
         """The result file."""
@@ -138,6 +142,18 @@ class FolderSource:
             return find_result(self.folder.path, sequence, self.end)
         inside = entry_of(self.folder.path, sequence.name)
         return find_result(inside, sequence, self.run) if inside is not None else None
+
+    def load(self, sequences: Iterable[Sequence]) -> None:
+        """Read the results of sequences at once, from the cache of earlier runs where they are unchanged.
+
+        Raises:
+            InputError: if one cannot be read, or is not as it was written.
+        """
+        if is_unpacked(self.folder.path):  # into a folder that no later run will see
+            return
+        files = {s.name: file for s in sequences if s.name not in self._read and (file := self._file(s))}
+        found = cached_boxes(files.values(), self.folder.path, self.folder.boxes_of)
+        self._read.update({name: found[file] for name, file in files.items()})
 
     def boxes(self, sequence: Sequence) -> np.ndarray:
         """The saved boxes, xywh, px, ``[T, 4]``, read-only; read once for all rules that score them."""
@@ -191,7 +207,7 @@ def find_sources(wanted: str, results_root: Path) -> list[BoxSource]:
     matches, remark = _chosen(place, results_root)
     if not matches:
         for near, name in ((folder, folder.name), (results_root / place, place)):
-            runs = [near] if near.is_dir() else _runs_of(near)  # PyTracking's own tree
+            runs = [near] if near.is_dir() else runs_of(near)  # PyTracking's own tree
             if runs:
                 return [FolderSource(label if equals else name, ResultFolder(run)) for run in runs]
         raise unknown_name(
@@ -208,7 +224,7 @@ def _foreign(path: Path, label: str) -> list[BoxSource]:
     if path.is_dir() and not any(path.iterdir()):
         return [FolderSource(label or path.name, ResultFolder(path))]
     sets = result_sets(path)
-    names = {_without_run(Path(item.label)).name for item in sets}
+    names = {without_run(Path(item.label)).name for item in sets}
     if label and len(names) > 1:
         raise InputError(
             f"{path} holds the trackers {', '.join(sorted(names))}, which are not one under the name "
@@ -224,36 +240,12 @@ def _foreign(path: Path, label: str) -> list[BoxSource]:
             origin=f"{archive}:{name}" if archive or item.end or item.run else "",
         )
         for item in sets
-        for name in [_without_run(Path(item.label)).name]
+        for name in [without_run(Path(item.label)).name]
     ]
-
-
-def _without_run(path: Path) -> Path:
-    """``atom/default_003`` -> ``atom/default``; any other folder as it is."""
-    found = _RUN.fullmatch(path.name)
-    return path.with_name(found[1]) if found else path
-
-
-def _runs_of(folder: Path) -> list[Path]:
-    """The folders ``<name>_000``, ``<name>_001`` ... of PyTracking's layout for a folder ``<name>``."""
-    siblings = folder.parent.iterdir() if folder.parent.is_dir() else ()
-    return sorted(path for path in siblings if path.is_dir() and _without_run(path) == folder != path)
 
 
 def _is_under_root(place: str, results_root: Path) -> bool:
     return not Path(place).is_absolute() and bool(_matching_folders(place, results_root))
-
-
-def _split(folder: Path) -> tuple[str, str]:
-    """``dimp50_003-1a2b3c4d`` -> parameter set (``dimp50``) and hash."""
-    stem, _, digest = folder.name.rpartition("-")
-    head, _, run = stem.rpartition("_")
-    return (head if head and len(run) == 3 and run.isdigit() else stem), digest
-
-
-def configuration_name(folder: Path) -> str:
-    """``dimp50_003-1a2b3c4d`` -> ``dimp50-1a2b3c4d``: what the runs of one configuration share."""
-    return "-".join(_split(folder))
 
 
 def _result_folders(results_root: Path) -> list[Path]:
@@ -261,7 +253,7 @@ def _result_folders(results_root: Path) -> list[Path]:
 
 
 def _known_results(results_root: Path) -> set[str]:
-    return {f"{path.parent.name}/{_split(path)[0]}" for path in _result_folders(results_root)}
+    return {f"{path.parent.name}/{split_name(path)[0]}" for path in _result_folders(results_root)}
 
 
 def _matching_folders(place: str, results_root: Path) -> list[Path]:
@@ -270,7 +262,7 @@ def _matching_folders(place: str, results_root: Path) -> list[Path]:
     exact = [path for path in inside if path.name == name]
     if exact:
         return exact
-    return [path for path in inside if name in (_split(path)[0], configuration_name(path))]
+    return [path for path in inside if name in (split_name(path)[0], configuration_name(path))]
 
 
 def _chosen(place: str, results_root: Path) -> tuple[list[Path], str]:

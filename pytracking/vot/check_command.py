@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ebm.exceptions import InputError
-from ltr.dataset.index import cache_folder
+from ltr.dataset.cache import cache_folder
 from pytracking.vot.check import check_entries, reference_entry
 from pytracking.vot.command_options import tracker_options
 from pytracking.vot.ini import PROTOCOLS, Entry, Protocol, entry_of

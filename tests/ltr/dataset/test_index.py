@@ -12,7 +12,8 @@ import pytest
 from ebm.exceptions import InputError
 from ltr.dataset import Got10k, LaSOT, MSCOCOSeq, TrackingNet, base, coco
 from ltr.dataset.array_file import read_arrays, write_arrays
-from ltr.dataset.index import cache_folder, index_file
+from ltr.dataset.cache import cache_folder
+from ltr.dataset.index import index_file
 from tests.ltr.layouts import (
     moving_boxes,
     write_coco,
