@@ -20,7 +20,8 @@ _FONTS: Any = {
     "pdf.fonttype": 42,
     "text.parse_math": False,
 }
-_ROOM = 5.0  # percent around the lowest and the highest score of a radar
+_RING = 5.0  # percent between the rings of a radar
+_HALO: Any = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.6}
 
 
 def draw_bars(evaluation: Evaluation) -> "Figure":
@@ -48,7 +49,7 @@ def draw_bars(evaluation: Evaluation) -> "Figure":
         axes.set_title(f"AUC by attribute: {evaluation.title}", fontweight="bold", fontsize=10)
         axes.grid(axis="y", color="0.85", linewidth=0.6)
         axes.set_axisbelow(True)
-        figure.legend(loc="outside lower center", ncols=min(4, len(labels)), frameon=False)
+        figure.legend(loc="outside lower center", ncols=min(6, len(labels)), frameon=False)
     return figure
 
 
@@ -81,12 +82,26 @@ def draw_radar(evaluation: Evaluation) -> "Figure":
                 label=label,
             )
         axes.set_xticks(angles, list(scores))
-        axes.set_ylim(max(0.0, values.min() - _ROOM), min(100.0, values.max() + _ROOM))
+        rings = _rings(values)
+        axes.set_ylim(rings[0], rings[-1])
+        axes.set_yticks(rings[1:-1], [f"{ring:g}" for ring in rings[1:-1]], bbox=_HALO, zorder=10)
+        axes.set_rlabel_position(180 / len(scores))  # between two attributes
         axes.set_theta_zero_location("N")
         axes.grid(color="0.8", linewidth=0.6)
-        axes.set_title(f"AUC by attribute [%]: {evaluation.title}", fontweight="bold", fontsize=10)
+        figure.suptitle(f"AUC by attribute [%]: {evaluation.title}", fontweight="bold", fontsize=10)
+        span = f"{rings[0]:g} at the centre, {rings[-1]:g} at the border"
+        axes.set_title(span, fontsize=8, color="0.35")
         figure.legend(loc="outside lower center", ncols=min(3, len(labels)), frameon=False)
     return figure
+
+
+def _rings(values: np.ndarray) -> np.ndarray:
+    """Circles of a radar, percent: from below the lowest score to above the highest, in even steps."""
+    low = np.floor(values.min() / _RING - 0.5) * _RING
+    low = low if low > 2 * _RING else 0.0
+    high = min(100.0, np.ceil(values.max() / _RING + 0.2) * _RING)
+    step = _RING * np.ceil((high - low) / (8 * _RING))
+    return np.append(np.arange(low, high, step), high)
 
 
 def save_attribute_plots(evaluation: Evaluation, folder: Path) -> list[Path]:

@@ -8,10 +8,17 @@ import numpy as np
 
 from pytracking.analysis.extract import Evaluation
 from pytracking.analysis.tables import Table
+from pytracking.evaluation.places import official_table
 
 __all__ = ["attribute_scores", "attribute_table", "attributes_of"]
 
-_TABLES = {"otb": "otb", "uav": "uav", "lasot": "lasot"}  # tag of a dataset -> file
+_TABLES = {  # tag of a dataset -> file, and what its names have before those of the dataset
+    "otb": ("otb", ""),
+    "otb50": ("otb", ""),
+    "uav": ("uav", ""),
+    "uav123_10fps": ("uav", "uav_"),
+    "lasot": ("lasot", ""),
+}
 
 
 @cache
@@ -26,8 +33,12 @@ def attributes_of(dataset: str) -> dict[str, dict[str, str]]:
 
     Returns: ``names``, short -> long name; ``sequences``, name -> short names with blanks between.
     """
-    name = _TABLES.get(dataset)
-    return _table(name) if name is not None else {}
+    if dataset not in _TABLES:
+        return {}
+    name, before = _TABLES[dataset]
+    table, names = _table(name), official_table(dataset)
+    sequences = {key.removeprefix(before): value for key, value in table["sequences"].items()}
+    return {**table, "sequences": {key: value for key, value in sequences.items() if key in names}}
 
 
 def attribute_scores(evaluation: Evaluation) -> dict[str, tuple[int, dict[str, float]]]:

@@ -16,7 +16,8 @@ from tests.pytracking.evaluation.tiny import boxes_of
 
 
 @pytest.mark.parametrize(
-    ("tag", "count", "attributes"), [("otb", 100, 11), ("uav", 123, 12), ("lasot", 280, 14)]
+    ("tag", "count", "attributes"),
+    [("otb", 100, 11), ("otb50", 50, 11), ("uav", 123, 12), ("uav123_10fps", 123, 12), ("lasot", 280, 14)],
 )
 def test_a_table_has_every_sequence_of_its_benchmark(tag: str, count: int, attributes: int) -> None:
     table = attributes_of(tag)
@@ -55,6 +56,10 @@ def test_bars_and_radar_show_every_attribute(evaluation: Evaluation, tmp_path: P
     assert len(bars.patches) == 2 * len(names)
     radar = draw_radar(evaluation).axes[0]
     assert [label.get_text() for label in radar.get_xticklabels()] == names
+    low, high = radar.get_ylim()
+    scores = [value for _, of in attribute_scores(evaluation).values() for value in of.values()]
+    assert low < min(scores) < max(scores) < high
+    assert f"{low:g} at the centre" in radar.get_title()
     files, why = save_report(evaluation, tmp_path)
     assert why is None
     assert {"attributes.csv", "attribute_bars.pdf", "attribute_radar.png"} <= {path.name for path in files}
