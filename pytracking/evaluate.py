@@ -78,7 +78,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--published", action="store_true", help="add rows of what papers print for the dataset, marked so"
     )
-    parser.add_argument("--per-sequence", action="store_true", help="also print a row for each sequence")
+    parser.add_argument("--per-sequence", action="store_true", help="also print the scores of each sequence")
     parser.add_argument(
         "--out",
         type=local_path,
@@ -136,6 +136,10 @@ def _run(args: argparse.Namespace) -> int:
     protocol_for(args.protocol, "")
     wanted = chosen_rules(args.protocols) if args.protocols else ()
     lookup("table format", args.format, FORMATS)
+    if args.page:
+        from pytracking.analysis.viewer.page import require_plotly
+
+        require_plotly()  # told before minutes of scoring, not after them
     root = results_root(args.results_root)
     sources = gather_sources(args.results, root)
     dataset, sequences = open_by_options(args, lambda note: print(note, file=sys.stderr), images=False)

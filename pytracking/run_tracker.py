@@ -74,7 +74,7 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="RESULTS",
         help="show beside it: TRACKER/PARAM, a folder of results, LABEL=FOLDER; first_box is always there",
     )
-    group.add_argument("--per-sequence", action="store_true", help="also print a row for each sequence")
+    group.add_argument("--per-sequence", action="store_true", help="also print the scores of each sequence")
     return parser
 
 

@@ -53,7 +53,7 @@ def print_scores(
         compare: further results, as `gather_sources` takes them.
         protocol: rule of the evaluation.
         allow_missing: leave out sequences that one of `compare` lacks.
-        per_sequence: also print a row for each sequence.
+        per_sequence: also print the scores of each sequence.
     """
     finished = set.intersection(*(set(report.finished) for _, report in runs))
     done = [sequence for sequence in sequences if sequence.name in finished]

@@ -44,15 +44,21 @@ def score_table(evaluation: Evaluation, columns: tuple[str, ...] | None = None) 
 
 
 def per_sequence_table(evaluation: Evaluation) -> Table:
-    """One row a sequence: the mean overlap of every tracker over its valid frames, in percent."""
+    """Rows of every sequence, one a tracker, the best by the protocol's first score on top of all.
+
+    The columns are the protocol's scores as far as a single sequence has them, and the mean overlap over its
+    valid frames, in percent; means over runs.
+    """
+    columns = tuple(dict.fromkeys(c for c in (*evaluation.protocol.columns, "ao") if c != "mao"))
     trackers = evaluation.ranked()
-    overlaps = np.stack([tracker.mean_overlap.mean(axis=0) for tracker in trackers], axis=1) * 100.0
+    scores = np.array([[t.per_sequence(c).mean(axis=0) for c in columns] for t in trackers]) * 100.0
     rows = tuple(
-        (name, *("-" if np.isnan(value) else f"{value:.2f}" for value in values))
-        for name, values in zip(evaluation.sequences, overlaps, strict=True)
+        (name, tracker.label, *("-" if np.isnan(value) else f"{value:.2f}" for value in of[:, index]))
+        for index, name in enumerate(evaluation.sequences)
+        for tracker, of in zip(trackers, scores, strict=True)
     )
-    header = ("Sequence", *(tracker.label for tracker in trackers))
-    return Table(f"{evaluation.title}: mean overlap [%]", header, rows)
+    titles = ("Mean overlap" if c == "ao" else SCORES[c] for c in columns)
+    return Table(f"{evaluation.title}: by sequence [%]", ("Sequence", "Tracker", *titles), rows)
 
 
 def _notes(evaluation: Evaluation) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """The command that evaluates results."""
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,11 @@ def test_tables_plots_and_curves(root: Path, tmp_path: Path, capsys: pytest.Capt
     assert main([*results, *options]) == 0
     printed = capsys.readouterr()
     rows = [line.split(" |")[0].strip() for line in printed.out.splitlines() if " | " in line]
-    assert rows == ["Tracker", "near", "Far away", "first_box", "Sequence", "Walking", "Deer"]
+    assert rows == ["Tracker", "near", "Far away", "first_box", "Sequence", *["Walking"] * 3, *["Deer"] * 3]
+    # Shifted by 1 of 12 px: IoU 11 / 13, which passes 17 of 21 thresholds; the first frame counts as right.
+    csv = (out / "per_sequence.csv").read_text().splitlines()
+    assert csv[0] == "Sequence,Tracker,AUC,OP50,OP75,Precision,Norm Precision,Mean overlap"
+    assert csv[4] == "Deer,near,84.52,100.00,100.00,100.00,100.00,88.46"
     assert "AUC by protocol otb: near" in printed.out
     names = {path.name for path in out.iterdir()}
     assert {"scores.tex", "success_plot.png", "success_plot.pdf", "precision_plot.png"} <= names
@@ -98,3 +103,15 @@ def test_long_term_and_published_rows_on_request(
     table = printed.partition("long-term**")[2]
     assert "| near | 87.69 | 87.69 | 87.69 | - |" in table
     assert "first_box" not in table  # it has no files
+
+
+def test_a_page_that_cannot_be_drawn_is_told_before_anything_is_scored(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "plotly.offline", None)
+    options = ["--dataset", "generated", "--root", str(root), "--out", str(tmp_path / "o")]
+    assert main([str(tmp_path / "near"), *options, "--page"]) == 2
+    printed = capsys.readouterr()
+    assert "ebmtrack[report]" in printed.err
+    assert not printed.out
+    assert not (tmp_path / "o").exists()

@@ -23,7 +23,7 @@ from pytracking.analysis.viewer.blobs import box_bytes, overlap_bytes, packed
 from pytracking.analysis.viewer.pictures import Pictures, file_pattern, frame_size, take_pictures
 from pytracking.evaluation import data
 
-__all__ = ["PageOptions", "write_page"]
+__all__ = ["PageOptions", "require_plotly", "write_page"]
 
 _STEPS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 24, 32)  # a box every so many frames
 _BOX_SHARE = 0.6  # of what overlap leaves room for
@@ -90,12 +90,23 @@ def write_page(
     return len(text)
 
 
-def _plotly() -> str:
-    """The library that draws, deflated, in base64."""
+def require_plotly() -> None:
+    """Make sure that `write_page` has what it draws with.
+
+    Raises:
+        MissingPackageError: if plotly is not installed.
+    """
     try:
-        from plotly.offline import get_plotlyjs
+        import plotly.offline  # noqa: F401
     except ImportError as error:
         raise explain_missing("the page of an evaluation", "plotly") from error
+
+
+def _plotly() -> str:
+    """The library that draws, deflated, in base64."""
+    require_plotly()
+    from plotly.offline import get_plotlyjs
+
     return base64.b64encode(zlib.compress(get_plotlyjs().encode(), 9)).decode("ascii")
 
 
