@@ -124,22 +124,15 @@ def main(argv: List[str] | None = None) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    from ebm.lookup import lookup
     from pytracking.analysis.extract import evaluate
     from pytracking.analysis.gathering import gather_sources
     from pytracking.analysis.manifests import manifest_differences
-    from pytracking.analysis.protocols import protocol_for
     from pytracking.analysis.published import with_published
     from pytracking.analysis.rules_table import chosen_rules, evaluate_by_rules, rules_table
-    from pytracking.analysis.tables import FORMATS, format_table, per_sequence_table, score_table
+    from pytracking.analysis.tables import format_table, per_sequence_table, score_table
 
-    protocol_for(args.protocol, "")
+    _require_usable(args)
     wanted = chosen_rules(args.protocols) if args.protocols else ()
-    lookup("table format", args.format, FORMATS)
-    if args.page:
-        from pytracking.analysis.viewer.page import require_plotly
-
-        require_plotly()  # told before minutes of scoring, not after them
     root = results_root(args.results_root)
     sources = gather_sources(args.results, root)
     dataset, sequences = open_by_options(args, lambda note: print(note, file=sys.stderr), images=False)
@@ -166,6 +159,20 @@ def _run(args: argparse.Namespace) -> int:
     if args.page:
         _write_page(evaluation, sequences, sources, out, args)
     return 0
+
+
+def _require_usable(args: argparse.Namespace) -> None:
+    """Refuse before minutes of scoring what would be told after them."""
+    from ebm.lookup import lookup
+    from pytracking.analysis.protocols import protocol_for
+    from pytracking.analysis.tables import FORMATS
+
+    protocol_for(args.protocol, "")
+    lookup("table format", args.format, FORMATS)
+    if args.page:
+        from pytracking.analysis.viewer.page import require_plotly
+
+        require_plotly()
 
 
 def _long_term(evaluation: "Evaluation", sequences: "List[Sequence]", sources: "List[BoxSource]") -> "Table":
