@@ -169,12 +169,13 @@ def _is_file(place: Path) -> bool:
 def _write(videos: "List[Compared]", place: Path, args: argparse.Namespace) -> None:
     from tqdm import tqdm
 
+    from ebm.bars import progress_bar
     from pytracking.analysis.playback import write_comparison
 
     files = [(place, videos)] if _is_file(place) else []
     files = files or [(place / f"{video.sequence.name}.mp4", [video]) for video in videos]
     total = sum(-(-len(video.sequence) // args.stride) for video in videos)
-    with tqdm(total=total, unit="frame", disable=None, leave=False) as bar:
+    with progress_bar(total=total, unit="frame", leave=False) as bar:
         for path, shown in files:
             count = write_comparison(shown, path, args.fps, step=args.stride, progress=bar.update)
             for video in shown:

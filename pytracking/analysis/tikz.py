@@ -48,6 +48,10 @@ def tex_of(figure: "Figure") -> str | None:
                 setter(words.setdefault(text, f"Text{len(words)}z"))
                 stack.callback(setter, text)
         code = get_tikz_code(figure)
+    # Text is larger in TeX than in the figure, so that the place which hides least there hides curves here.
+    code = code.replace(
+        "legend cell align={left},\n", "legend cell align={left},\nlegend pos=outer north east,\n"
+    )
     for text, word in words.items():
         code = code.replace(word, _escaped(text))
     return _HEAD + re.sub(r"[ \t]+$", "", code.strip(), flags=re.MULTILINE) + _TAIL

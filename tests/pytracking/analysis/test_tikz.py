@@ -30,6 +30,7 @@ def test_every_name_is_in_the_tex_and_the_figure_stays_as_it_was(tmp_path: Path)
     assert tex is not None
     assert [line.get_label() for line in figure.axes[0].lines] == before
     assert r"first\_box [" in tex
+    assert "legend pos=outer north east" in tex
     assert r"50 \% \& more \#1" in tex
     files = save_plots(evaluation, tmp_path)
     assert [path.name for path in files[:3]] == ["success_plot.png", "success_plot.pdf", "success_plot.tex"]
