@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from ebm.exceptions import NumericalError
 from ltr.trainers.memory import peak_memory
 from ltr.trainers.meters import Stopwatch
-from ltr.trainers.stopping import StopRequest
+from ebm.training.stopping import StopRequest
 from ltr.trainers.trainer import Trainer
 
 __all__ = ["DryRun", "dry_run"]

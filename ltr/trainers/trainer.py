@@ -21,7 +21,7 @@ from ltr.trainers.progress import Progress, describe
 from ltr.trainers.random_state import capture_random_state, restore_random_state
 from ltr.trainers.schedule import learning_rate_factor
 from ltr.trainers.step import TrainStep
-from ltr.trainers.stopping import StopRequest
+from ebm.training.stopping import StopRequest
 from ltr.trainers.time_limit import TimeLimit
 from ltr.trainers.validating import validate
 from ltr.trainers.world import World

@@ -12,7 +12,7 @@ from ltr.trainers.config import Batch
 from ltr.trainers.meters import Meters, Stopwatch
 from ltr.trainers.random_state import capture_random_state, restore_random_state
 from ltr.trainers.step import TrainStep
-from ltr.trainers.stopping import StopRequest
+from ebm.training.stopping import StopRequest
 
 __all__ = ["Validated", "validate"]
 

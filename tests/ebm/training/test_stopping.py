@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from ltr.trainers.stopping import StopRequest
+from ebm.training.stopping import StopRequest
 
 
 @pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
