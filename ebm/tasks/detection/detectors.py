@@ -1,0 +1,241 @@
+"""What refinement asks of a detector, and the detectors of torchvision as such."""
+
+from abc import ABC, abstractmethod
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from ebm.lookup import unknown_name
+from ebm.tasks.detection.pyramid import LevelRule, Pyramid
+
+__all__ = ["Detector", "FasterRCNNDetector", "Hypotheses", "ImageBatch", "OneStageDetector", "columns_for"]
+
+MIN_PROBABILITY = 0.05
+
+
+@dataclass(frozen=True, eq=False)
+class ImageBatch:
+    """Images as a detector takes them.
+
+    Attributes:
+        tensors: normalised, of one size, zeros on the right and below, ``(N, 3, H, W)``.
+        sizes: heights and widths without the zeros, px.
+        scales: px here per px of the picture, x and y, ``(N, 2)``.
+    """
+
+    tensors: Tensor
+    sizes: tuple[tuple[int, int], ...]
+    scales: Tensor
+
+    def __len__(self) -> int:
+        """N."""
+        return len(self.sizes)
+
+    def fed(self, boxes: Tensor, image: int) -> Tensor:
+        """Boxes xyxy ``(R, 4)``, px of picture number `image`, in px of the batch."""
+        return boxes.to(self.scales) * self.scales[image].repeat(2)
+
+    def original(self, boxes: Tensor, image: int) -> Tensor:
+        """Inverse of `fed`."""
+        return boxes / self.scales[image].repeat(2)
+
+
+@dataclass(frozen=True, eq=False)
+class Hypotheses:
+    """Every box of an image that may be an object of a class, many of them of one object.
+
+    Attributes:
+        boxes: xyxy, px of the batch, inside the image, ``(R, 4)``.
+        probability: of the class, ``(R,)``.
+        column: of the class, ``(R,)`` int64.
+    """
+
+    boxes: Tensor
+    probability: Tensor
+    column: Tensor
+
+    def chosen(self, keep: Tensor) -> "Hypotheses":
+        """Some of them."""
+        return Hypotheses(self.boxes[keep], self.probability[keep], self.column[keep])
+
+
+class Detector(Protocol):
+    """A detector whose boxes can be refined; it runs frozen, in evaluation mode, without gradients.
+
+    Attributes:
+        rule: levels and strides of its feature maps.
+        channels: C of these.
+        columns: names of its classes by column, "" for a column without one (background).
+    """
+
+    rule: LevelRule
+    channels: int
+    columns: tuple[str, ...]
+
+    def prepare(self, images: Sequence[Tensor]) -> ImageBatch:
+        """Images ``(3, H, W)``, RGB in [0, 1], as one batch."""
+
+    def features(self, batch: ImageBatch) -> Pyramid:
+        """Feature maps of a batch."""
+
+    def hypotheses(self, batch: ImageBatch, pyramid: Pyramid) -> list[Hypotheses]:
+        """Of every image the boxes whose class has a probability above 0.05, before any suppression."""
+
+    def head_layers(self) -> tuple[nn.Linear, nn.Linear] | None:
+        """The two hidden layers that it reads pooled features with, None where it has none."""
+
+
+def columns_for(detector: Detector, names: Sequence[str]) -> Tensor:
+    """The detector's column of each class of a data set, ``(C,)`` int64.
+
+    Raises:
+        UnknownNameError: (a ValueError) if the detector knows no class of that name.
+    """
+    place = {name: column for column, name in enumerate(detector.columns) if name}
+    for name in names:
+        if name not in place:
+            raise unknown_name("class of the detector", name, place)
+    return torch.tensor([place[name] for name in names], dtype=torch.long)
+
+
+class TorchvisionDetector(ABC):
+    """What the detectors of torchvision have in common.
+
+    Args:
+        model: with its weights; is frozen here.
+        columns: see `Detector`.
+        names: feature maps that boxes are pooled from, fine to coarse.
+        rule: of these.
+    """
+
+    def __init__(self, model: Any, columns: Sequence[str], names: Sequence[str], rule: LevelRule) -> None:
+        self.model = model.eval().requires_grad_(False)
+        self.columns, self.names, self.rule = tuple(columns), tuple(names), rule
+        self.channels = int(model.backbone.out_channels)
+
+    def prepare(self, images: Sequence[Tensor]) -> ImageBatch:
+        """See `Detector`."""
+        device = next(self.model.parameters()).device
+        given = [(image.shape[2], image.shape[1]) for image in images]
+        listed, _ = self.model.transform([image.to(device) for image in images], None)
+        sizes = tuple((int(high), int(wide)) for high, wide in listed.image_sizes)
+        scales = [(wide / w, high / h) for (high, wide), (w, h) in zip(sizes, given)]
+        return ImageBatch(listed.tensors, sizes, torch.tensor(scales, device=device))
+
+    @torch.no_grad()
+    def features(self, batch: ImageBatch) -> Pyramid:
+        """See `Detector`."""
+        maps = self.model.backbone(batch.tensors)
+        maps = maps if isinstance(maps, dict) else OrderedDict([("0", maps)])
+        return Pyramid(maps, self.names, self.rule)
+
+    @torch.no_grad()
+    def hypotheses(self, batch: ImageBatch, pyramid: Pyramid) -> list[Hypotheses]:
+        """See `Detector`."""
+        return [_solid(found) for found in self._found(batch, pyramid)]
+
+    def head_layers(self) -> tuple[nn.Linear, nn.Linear] | None:
+        """See `Detector`."""
+        return None
+
+    @abstractmethod
+    def _found(self, batch: ImageBatch, pyramid: Pyramid) -> list[Hypotheses]:
+        """Hypotheses of every image, those without area among them."""
+
+    def _listed(self, batch: ImageBatch) -> Any:
+        from torchvision.models.detection.image_list import ImageList
+
+        return ImageList(batch.tensors, list(batch.sizes))
+
+
+class FasterRCNNDetector(TorchvisionDetector):
+    """A Faster R-CNN of torchvision: every (proposal, class) pair is a hypothesis.
+
+    Args:
+        model: `torchvision.models.detection.FasterRCNN`.
+        columns: see `Detector`; column 0 is the background.
+        rule: levels; None takes torchvision's of strides 4 to 32.
+
+    Source: Ren et al., NeurIPS 2015; Lin et al., CVPR 2017.
+    """
+
+    def __init__(self, model: Any, columns: Sequence[str], rule: LevelRule | None = None) -> None:
+        names = model.roi_heads.box_roi_pool.featmap_names
+        super().__init__(model, columns, names, rule or LevelRule((4, 8, 16, 32)))
+
+    def head_layers(self) -> tuple[nn.Linear, nn.Linear] | None:
+        """See `Detector`."""
+        head = self.model.roi_heads.box_head
+        return (head.fc6, head.fc7) if hasattr(head, "fc6") and hasattr(head, "fc7") else None
+
+    @torch.no_grad()
+    def proposals(self, batch: ImageBatch, pyramid: Pyramid) -> list[Tensor]:
+        """Regions that may hold an object whatever its class, xyxy px of the batch, ``(R, 4)`` each."""
+        found: list[Tensor] = self.model.rpn(self._listed(batch), dict(pyramid.maps))[0]
+        return found
+
+    @torch.no_grad()
+    def embed(self, batch: ImageBatch, pyramid: Pyramid, boxes: list[Tensor]) -> Tensor:
+        """What the box head makes of regions, ``(sum of R, F)``."""
+        heads = self.model.roi_heads
+        embedded: Tensor = heads.box_head(heads.box_roi_pool(dict(pyramid.maps), boxes, list(batch.sizes)))
+        return embedded
+
+    def _found(self, batch: ImageBatch, pyramid: Pyramid) -> list[Hypotheses]:
+        heads, proposals = self.model.roi_heads, self.proposals(batch, pyramid)
+        logits, deltas = heads.box_predictor(self.embed(batch, pyramid, proposals))
+        decoded = heads.box_coder.decode(deltas, proposals)  # (R, columns, 4)
+        counts = [len(own) for own in proposals]
+        parts = zip(logits.softmax(-1).split(counts), decoded.split(counts), batch.sizes)
+        return [self.pairs(probability, boxes, size) for probability, boxes, size in parts]
+
+    @staticmethod
+    def pairs(probability: Tensor, boxes: Tensor, size: tuple[int, int]) -> Hypotheses:
+        """Hypotheses of an image from probabilities ``(R, K)`` and boxes ``(R, K, 4)`` of every class."""
+        from torchvision.ops import clip_boxes_to_image
+
+        likely = probability > MIN_PROBABILITY
+        likely[:, 0] = False
+        region, column = likely.nonzero().unbind(1)
+        inside = clip_boxes_to_image(boxes[region, column], size)
+        return Hypotheses(inside, probability[region, column], column)
+
+
+class OneStageDetector(TorchvisionDetector):
+    """RetinaNet or FCOS of torchvision: what its heads find, before suppression.
+
+    Args:
+        model: `torchvision.models.detection.RetinaNet` or `FCOS`.
+        columns: see `Detector`.
+        rule: levels; None takes those of strides 8 to 128.
+
+    Source: Lin et al., ICCV 2017 (RetinaNet); Tian et al., ICCV 2019 (FCOS).
+    """
+
+    def __init__(self, model: Any, columns: Sequence[str], rule: LevelRule | None = None) -> None:
+        model.nms_thresh, model.score_thresh = 1.0, MIN_PROBABILITY
+        model.detections_per_img = max(model.detections_per_img, 5 * model.topk_candidates)
+        super().__init__(model, columns, ("0", "1", "2", "p6", "p7"), rule or LevelRule((8, 16, 32, 64, 128)))
+
+    def _found(self, batch: ImageBatch, pyramid: Pyramid) -> list[Hypotheses]:
+        model, maps = self.model, list(pyramid.maps.values())
+        outputs = model.head(maps)
+        anchors = model.anchor_generator(self._listed(batch), maps)
+        cells = [own.shape[2] * own.shape[3] for own in maps]
+        each = model.anchor_generator.num_anchors_per_location()[0]
+        sizes = [count * each for count in cells]
+        # RetinaNet takes its heads' outputs level by level, FCOS its anchors flat as well: both split both.
+        split = {name: list(value.split(sizes, dim=1)) for name, value in outputs.items()}
+        levels = [list(own.split(sizes)) for own in anchors]
+        found = model.postprocess_detections(split, levels, list(batch.sizes))
+        return [Hypotheses(own["boxes"], own["scores"], own["labels"]) for own in found]
+
+
+def _solid(found: Hypotheses) -> Hypotheses:
+    """Those with an area: clipping may leave none."""
+    return found.chosen((found.boxes[:, 2:] > found.boxes[:, :2]).all(-1))
+
