@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal
 
+import torch
 from torch import Tensor
 
-from ebm.baselines.iou import IoUCriterion, IoULoss
+from ebm.baselines.iou import IoUCriterion, IoUJitterPool, IoULoss
 from ebm.box_ascent import BoxSpace, refine_boxes
 from ebm.exceptions import DomainError, ShapeError
 from ebm.lookup import lookup, unknown_name
@@ -32,6 +33,7 @@ _USED_BY_LOSS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "sm": (),
         "dsm": ("num_samples", "dsm_sigma"),
         "iou": ("num_samples", "sigmas", "iou_criterion"),
+        "iou-pool": ("num_samples", "iou_criterion"),
     }
 )
 # What it may be given in addition.
@@ -94,9 +96,14 @@ class RefineConfig:
         return {"method": self.algorithm, "steps": self.steps, "step_length": self.step_length} | used
 
     def refine(
-        self, score_fn: Callable[[Tensor], Tensor], boxes: Tensor, *, validate: bool | None = None
+        self,
+        score_fn: Callable[[Tensor], Tensor],
+        boxes: Tensor,
+        *,
+        sizes: Tensor | None = None,
+        validate: bool | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """Boxes ``(S, 4)`` xywh px and their scores ``(S,)`` after `ebm.refine_boxes`.
+        """Boxes ``(S, 4)`` xywh px and their scores ``(S,)`` after `ebm.refine_boxes`, which see.
 
         Raises:
             DomainError: if the space is not one of boxes.
@@ -111,6 +118,7 @@ class RefineConfig:
             step_length=self.step_length,
             decay=self.decay,
             backtrack=self.algorithm == "s1",
+            sizes=sizes,
             validate=validate,
         )
 
@@ -120,7 +128,8 @@ class MethodConfig:
     """How an energy is trained and used.
 
     Attributes:
-        loss: a name of `ebm.build_loss`, or ``"iou"`` for the regression of overlaps.
+        loss: a name of `ebm.build_loss`; ``"iou"`` for the regression of overlaps of boxes from the proposal,
+            ``"iou-pool"`` of boxes from an `ebm.baselines.iou.IoUJitterPool`.
         target_dim: D.
         layout: ``"box"`` where targets are relative boxes and widths come as (position, size) pairs.
         num_samples: M, noise samples or chains per label, the label not counted; 0 for ``"sm"``.
@@ -133,8 +142,8 @@ class MethodConfig:
         langevin_steps: L; for ``"ml-mcmc"``.
         langevin_alpha: step size in the target's unit; for ``"ml-mcmc"``.
         dsm_sigma: standard deviation of the noise on labels; for ``"dsm"``.
-        iou_criterion: for ``"iou"``, see `ebm.baselines.iou.IoULoss`.
-        iou_label: whether ``"iou"`` scores the label as well.
+        iou_criterion: for ``"iou"`` and ``"iou-pool"``, see `ebm.baselines.iou.IoULoss`.
+        iou_label: whether these score the label as well.
         share_across_batch: one set of offsets, and of annotation noise, for a whole batch.
         refine: prediction; None where the papers predict with the whole density.
 
@@ -171,7 +180,7 @@ class MethodConfig:
         for name, value, users in (
             ("beta_mode='variance'", self.beta_mode != "std", ("nce+", "cnce")),
             ("share_across_batch", self.share_across_batch, _SHARING),
-            ("iou_label", self.iou_label, ("iou",)),
+            ("iou_label", self.iou_label, ("iou", "iou-pool")),
         ):
             if value and self.loss not in users:
                 raise DomainError(f"loss {self.loss!r} does not use {name}; it belongs to {_listed(users)}.")
@@ -214,9 +223,11 @@ class MethodConfig:
 
     def build_loss(self, **options: Any) -> EnergyLoss | IoULoss:
         """The loss module; `options` as `check_finite` and `share_across_batch` go to it."""
-        if self.loss == "iou":
+        if self.iou_criterion is not None:
             settings: dict[str, Any] = {"include_label": self.iou_label, "criterion": self.iou_criterion}
-            return IoULoss(self.proposal(), self.num_samples, **(settings | options))
+            # The pool is the same for every training.
+            pool = IoUJitterPool(generator=torch.Generator().manual_seed(0)) if not self.sigmas else None
+            return IoULoss(pool or self.proposal(), self.num_samples, **(settings | options))
         return build_loss(self.loss, **(self._arguments() | options))
 
     def _arguments(self) -> dict[str, Any]:

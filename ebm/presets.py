@@ -166,6 +166,14 @@ _TOY = {
 }
 
 _DETECTION = {
+    "detection/iou-net": MethodConfig(
+        loss="iou-pool",
+        target_dim=4,
+        layout="box",
+        num_samples=128,
+        iou_criterion="huber",
+        refine=refinements["detection/iou-net"],
+    ),
     "detection/iou-net*": _boxes_iou("detection/iou-net*", 127, _NARROW, "huber", label=True),
     "detection/ml-is": _boxes("detection/ml-is", "ml-is", 127, _NARROW),
     "detection/ml-is-p1": _boxes("detection/ml-is-p1", "ml-is", 127, _NARROW),

@@ -65,32 +65,44 @@ class Checkpoint:
         path: of the file.
         call: whose it is.
         state: what it holds of the training, or is to hold; None before anything is known.
+        what: who is called.
     """
 
     path: Path
     call: Call
     state: dict[str, Any] | None = None
+    what: str = "ebm.fit"
     _written: float = field(default=0.0, init=False)
     _told: bool = field(default=False, init=False)
 
     @classmethod
-    def open(cls, path: Path, call: Call) -> "Checkpoint":
+    def open(cls, path: Path, call: Call, what: str = "ebm.fit") -> "Checkpoint":
         """The checkpoint of a call, with what its file holds if there is one.
+
+        Args:
+            path: of the file; need not be there.
+            call: whose it should be.
+            what: who is called, for messages.
 
         Raises:
             InputError: if the file is no checkpoint, is damaged, or belongs to another call.
         """
         if not (path.exists() or path.is_symlink()):
-            return cls(path, call)
+            return cls(path, call, what=what)
         fields = _read(path)
         other = call.difference(Call(**fields["call"]))
         if other:
             raise InputError(
-                f"{path} is the checkpoint of another call of ebm.fit: {other}. It was left as it is. Give "
+                f"{path} is the checkpoint of another call of {what}: {other}. It was left as it is. Give "
                 "the arguments of that call to go on with it, another path to begin anew, or delete the file."
             )
         _clear(path)
-        return cls(path, call, fields["state"])
+        return cls(path, call, fields["state"], what)
+
+    @property
+    def due(self) -> bool:
+        """Whether the last writing is long ago."""
+        return time.monotonic() - self._written >= EVERY
 
     def keep(self, state: dict[str, Any], *, now: bool = False) -> None:
         """Remember a state, and write it if the last writing is long ago or it must be `now`.
@@ -99,7 +111,7 @@ class Checkpoint:
             UserWarning: once, if it cannot be written; the fit goes on.
         """
         self.state = state
-        if now or time.monotonic() - self._written >= EVERY:
+        if now or self.due:
             try:
                 self.write()
             except InputError as error:

@@ -14,7 +14,7 @@ from ebm.training.typed import parsed
 __all__ = ["Settable"]
 
 T = TypeVar("T")
-# (part of a setting, field, path below it, text, whole key) -> its new value, None where the rule is the usual.
+# (part of a setting, field, path below it, text, whole key) -> its new value, None for the usual rule.
 Special = Callable[[Any, str, Sequence[str], str, str], Any]
 
 

@@ -4,9 +4,9 @@ import time
 from dataclasses import dataclass
 
 from ebm.exceptions import NumericalError
+from ebm.training.stopping import StopRequest
 from ltr.trainers.memory import peak_memory
 from ltr.trainers.meters import Stopwatch
-from ebm.training.stopping import StopRequest
 from ltr.trainers.trainer import Trainer
 
 __all__ = ["DryRun", "dry_run"]

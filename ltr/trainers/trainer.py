@@ -9,6 +9,7 @@ import torch
 
 from ebm.exceptions import InputError
 from ebm.sinks import Sinks
+from ebm.training.stopping import StopRequest
 from ltr.actors.base_actor import BaseActor
 from ltr.admin.state_dicts import load_strictly
 from ltr.trainers.batches import to_device
@@ -21,7 +22,6 @@ from ltr.trainers.progress import Progress, describe
 from ltr.trainers.random_state import capture_random_state, restore_random_state
 from ltr.trainers.schedule import learning_rate_factor
 from ltr.trainers.step import TrainStep
-from ebm.training.stopping import StopRequest
 from ltr.trainers.time_limit import TimeLimit
 from ltr.trainers.validating import validate
 from ltr.trainers.world import World

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import torch
 
+from ebm.training.stopping import StopRequest
 from ltr.actors.base_actor import BaseActor
 from ltr.trainers.batches import fetch, in_tuples, to_device
 from ltr.trainers.config import Batch
 from ltr.trainers.meters import Meters, Stopwatch
 from ltr.trainers.random_state import capture_random_state, restore_random_state
 from ltr.trainers.step import TrainStep
-from ebm.training.stopping import StopRequest
 
 __all__ = ["Validated", "validate"]
 

@@ -24,7 +24,7 @@ def test_every_preset_builds_its_loss_and_trains(name: str) -> None:
     if method.langevin_steps:
         method = replace(method, langevin_steps=2)
     loss = method.build_loss(check_finite=False)
-    assert isinstance(loss, IoULoss if method.loss == "iou" else LOSSES[method.loss])
+    assert isinstance(loss, LOSSES.get(method.loss, IoULoss))
     assert not loss.check_finite
     scale = torch.nn.Parameter(torch.ones(()))
     model = FunctionalEnergy(lambda x, y: -scale * (y - x[:, None]).square().sum(-1), method.target_dim)

@@ -32,6 +32,7 @@ TRAINING: dict[str, tuple[str, int, tuple[float, ...], dict[str, Any]]] = {
     "toy1d/ml-mcmc-16-2": ("ml-mcmc", 1024, (), {"langevin_steps": 16, "langevin_alpha": 0.0125}),
     "toy1d/ml-mcmc-256": ("ml-mcmc", 1024, (), {"langevin_steps": 256, "langevin_alpha": 0.05}),
     "toy1d/ml-mcmc-256-2": ("ml-mcmc", 1024, (), {"langevin_steps": 256, "langevin_alpha": 0.0125}),
+    "detection/iou-net": ("iou-pool", 128, (), {"iou_criterion": "huber"}),
     "detection/iou-net*": ("iou", 127, (0.0375, 0.075, 0.15), {"iou_criterion": "huber", "iou_label": True}),
     "detection/ml-is": ("ml-is", 127, (0.0375, 0.075, 0.15), {}),
     "detection/ml-is-p1": ("ml-is", 127, (0.0375, 0.075, 0.15), {}),

@@ -238,4 +238,3 @@ class OneStageDetector(TorchvisionDetector):
 def _solid(found: Hypotheses) -> Hypotheses:
     """Those with an area: clipping may leave none."""
     return found.chosen((found.boxes[:, 2:] > found.boxes[:, :2]).all(-1))
-
