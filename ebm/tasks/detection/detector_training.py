@@ -1,0 +1,105 @@
+"""The light detector trained on pictures with boxes, by the loop that branches are trained by."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ebm.fitting.checkpoints import Call, Checkpoint, digest
+from ebm.tasks.detection.batches import NOISE, Example, TrainingBatches, generator_of
+from ebm.tasks.detection.data.records import DetectionSet
+from ebm.tasks.detection.light import LightRecipe
+from ebm.tasks.detection.training import data_digest
+from ebm.training.iterations import Optimisation, Tell, Trained, train
+from ebm.training.settable import Settable
+
+__all__ = ["DETECTOR_SETTABLE", "DetectorRecipe", "train_detector"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DetectorRecipe:
+    """How the light detector is trained.
+
+    Attributes:
+        network: its sizes.
+        optimisation: how weights move.
+        batch_size: pictures in a batch.
+        flip: probability that a picture is mirrored.
+    """
+
+    network: LightRecipe = field(default_factory=LightRecipe)
+    optimisation: Optimisation = Optimisation(
+        rate=0.02, iterations=4000, drops=(3000, 3700), warmup=200, warmup_factor=0.05, clip_norm=10.0
+    )
+    batch_size: int = 8
+    flip: float = 0.5
+
+    def plain(self) -> dict[str, Any]:
+        """The recipe as plain values."""
+        return asdict(self)
+
+
+DETECTOR_SETTABLE = Settable(
+    fixed=(), short={"rate": "optimisation.rate", "iterations": "optimisation.iterations"}
+)
+
+
+def train_detector(
+    model: Any,
+    recipe: DetectorRecipe,
+    data: DetectionSet,
+    *,
+    seed: int = 0,
+    workers: int = 1,
+    checkpoint: Path | None = None,
+    tell: Tell | None = None,
+) -> Trained:
+    """Train a detector of `build_light` in place.
+
+    Args:
+        model: the detector; label k of the data has its column k + 1.
+        recipe: sizes, rates and budget.
+        data: as `DetectionSet.for_training` gives it.
+        seed: of order, flips and the sampling of regions.
+        workers: threads that read pictures.
+        checkpoint: a file to go on from; the rest of a killed training is the same to the bit.
+        tell: see `ebm.training.iterations.train`.
+
+    Raises:
+        InputError: if pictures or the checkpoint cannot be used.
+        NumericalError: if a loss is not finite.
+    """
+    batches = TrainingBatches(data, recipe.batch_size, seed=seed, flip=recipe.flip, workers=workers)
+    kept = None
+    if checkpoint is not None:
+        settings = {"recipe": digest((), [recipe.plain()])[:16], "seed": seed}
+        call = Call(settings=settings, rows=data_digest(data), weights=digest(model.state_dict().values()))
+        kept = Checkpoint.open(checkpoint, call, "ebmtrack detect train-detector")
+    device = next(model.parameters()).device
+    stream: Iterator[list[Example]] | None = None
+
+    def step(iteration: int) -> dict[str, float]:
+        nonlocal stream
+        stream = stream or batches.ahead(iteration, recipe.optimisation.iterations)
+        examples = next(stream)
+        targets = [
+            {"boxes": example.boxes.to(device), "labels": example.labels.to(device) + 1}
+            for example in examples
+        ]
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+            torch.manual_seed(generator_of(seed, NOISE, iteration).initial_seed())
+            losses = model([example.pixels.to(device) for example in examples], targets)
+        loss = torch.stack([*losses.values()]).sum()
+        loss.backward()
+        named = {name.removeprefix("loss_"): float(value.detach()) for name, value in losses.items()}
+        return {"loss": float(loss.detach())} | named
+
+    model.train()
+    try:
+        return train(model, step, recipe.optimisation, checkpoint=kept, tell=tell)
+    finally:
+        model.eval()
+        if stream is not None:
+            stream.close()  # type: ignore[attr-defined]
