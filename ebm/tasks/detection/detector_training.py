@@ -1,6 +1,5 @@
 """The light detector trained on pictures with boxes, by the loop that branches are trained by."""
 
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -8,10 +7,10 @@ from typing import Any
 import torch
 
 from ebm.fitting.checkpoints import Call, Checkpoint, digest
-from ebm.tasks.detection.batches import NOISE, Example, TrainingBatches, generator_of
 from ebm.tasks.detection.data.records import DetectionSet
+from ebm.tasks.detection.data.training import Resizing, TrainingPictures
 from ebm.tasks.detection.light import LightRecipe
-from ebm.tasks.detection.training import data_digest
+from ebm.tasks.detection.training import Samples, data_digest, noise_of
 from ebm.training.iterations import Optimisation, Tell, Trained, train
 from ebm.training.settable import Settable
 
@@ -52,7 +51,7 @@ def train_detector(
     data: DetectionSet,
     *,
     seed: int = 0,
-    workers: int = 1,
+    workers: int = 0,
     checkpoint: Path | None = None,
     tell: Tell | None = None,
 ) -> Trained:
@@ -63,7 +62,7 @@ def train_detector(
         recipe: sizes, rates and budget.
         data: as `DetectionSet.for_training` gives it.
         seed: of order, flips and the sampling of regions.
-        workers: threads that read pictures.
+        workers: processes that read pictures.
         checkpoint: a file to go on from; the rest of a killed training is the same to the bit.
         tell: see `ebm.training.iterations.train`.
 
@@ -71,26 +70,21 @@ def train_detector(
         InputError: if pictures or the checkpoint cannot be used.
         NumericalError: if a loss is not finite.
     """
-    batches = TrainingBatches(data, recipe.batch_size, seed=seed, flip=recipe.flip, workers=workers)
+    sides = Resizing(recipe.network.short_side, recipe.network.long_side)
+    stream = Samples(TrainingPictures(data, sides, flip=recipe.flip, seed=seed), recipe.batch_size, workers)
     kept = None
     if checkpoint is not None:
         settings = {"recipe": digest((), [recipe.plain()])[:16], "seed": seed}
         call = Call(settings=settings, rows=data_digest(data), weights=digest(model.state_dict().values()))
         kept = Checkpoint.open(checkpoint, call, "ebmtrack detect train-detector")
     device = next(model.parameters()).device
-    stream: Iterator[list[Example]] | None = None
 
     def step(iteration: int) -> dict[str, float]:
-        nonlocal stream
-        stream = stream or batches.ahead(iteration, recipe.optimisation.iterations)
-        examples = next(stream)
-        targets = [
-            {"boxes": example.boxes.to(device), "labels": example.labels.to(device) + 1}
-            for example in examples
-        ]
+        samples = stream.at(iteration)
+        targets = [{"boxes": own.boxes.to(device), "labels": own.labels.to(device) + 1} for own in samples]
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-            torch.manual_seed(generator_of(seed, NOISE, iteration).initial_seed())
-            losses = model([example.pixels.to(device) for example in examples], targets)
+            torch.manual_seed(noise_of(seed, iteration, torch.device("cpu")).initial_seed())
+            losses = model([own.picture.to(device) for own in samples], targets)
         loss = torch.stack([*losses.values()]).sum()
         loss.backward()
         named = {name.removeprefix("loss_"): float(value.detach()) for name, value in losses.items()}
@@ -101,5 +95,3 @@ def train_detector(
         return train(model, step, recipe.optimisation, checkpoint=kept, tell=tell)
     finally:
         model.eval()
-        if stream is not None:
-            stream.close()  # type: ignore[attr-defined]

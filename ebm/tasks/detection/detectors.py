@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ebm.lookup import unknown_name
+from ebm.tasks.detection.data.training import Resizing
 from ebm.tasks.detection.pyramid import LevelRule, Pyramid
 
 __all__ = ["Detector", "FasterRCNNDetector", "Hypotheses", "ImageBatch", "OneStageDetector", "columns_for"]
@@ -24,24 +25,14 @@ class ImageBatch:
     Attributes:
         tensors: normalised, of one size, zeros on the right and below, ``(N, 3, H, W)``.
         sizes: heights and widths without the zeros, px.
-        scales: px here per px of the picture, x and y, ``(N, 2)``.
     """
 
     tensors: Tensor
     sizes: tuple[tuple[int, int], ...]
-    scales: Tensor
 
     def __len__(self) -> int:
         """N."""
         return len(self.sizes)
-
-    def fed(self, boxes: Tensor, image: int) -> Tensor:
-        """Boxes xyxy ``(R, 4)``, px of picture number `image`, in px of the batch."""
-        return boxes.to(self.scales) * self.scales[image].repeat(2)
-
-    def original(self, boxes: Tensor, image: int) -> Tensor:
-        """Inverse of `fed`."""
-        return boxes / self.scales[image].repeat(2)
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,14 +61,16 @@ class Detector(Protocol):
         rule: levels and strides of its feature maps.
         channels: C of these.
         columns: names of its classes by column, "" for a column without one (background).
+        resizing: the size that it takes pictures in.
     """
 
     rule: LevelRule
     channels: int
     columns: tuple[str, ...]
+    resizing: Resizing
 
-    def prepare(self, images: Sequence[Tensor]) -> ImageBatch:
-        """Images ``(3, H, W)``, RGB in [0, 1], as one batch."""
+    def prepare(self, pictures: Sequence[Tensor]) -> ImageBatch:
+        """Pictures ``(3, H, W)`` of that size, RGB in [0, 1], as one batch."""
 
     def features(self, batch: ImageBatch) -> Pyramid:
         """Feature maps of a batch."""
@@ -116,15 +109,20 @@ class TorchvisionDetector(ABC):
         self.model = model.eval().requires_grad_(False)
         self.columns, self.names, self.rule = tuple(columns), tuple(names), rule
         self.channels = int(model.backbone.out_channels)
+        self.resizing = Resizing(max(model.transform.min_size), model.transform.max_size)
 
-    def prepare(self, images: Sequence[Tensor]) -> ImageBatch:
+    @property
+    def device(self) -> torch.device:
+        """Where it runs."""
+        found: torch.device = next(self.model.parameters()).device
+        return found
+
+    def prepare(self, pictures: Sequence[Tensor]) -> ImageBatch:
         """See `Detector`."""
-        device = next(self.model.parameters()).device
-        given = [(image.shape[2], image.shape[1]) for image in images]
-        listed, _ = self.model.transform([image.to(device) for image in images], None)
-        sizes = tuple((int(high), int(wide)) for high, wide in listed.image_sizes)
-        scales = [(wide / w, high / h) for (high, wide), (w, h) in zip(sizes, given)]
-        return ImageBatch(listed.tensors, sizes, torch.tensor(scales, device=device))
+        transform = self.model.transform
+        normalised = [transform.normalize(picture.to(self.device)) for picture in pictures]
+        sizes = tuple((picture.shape[1], picture.shape[2]) for picture in pictures)
+        return ImageBatch(transform.batch_images(normalised, transform.size_divisible), sizes)
 
     @torch.no_grad()
     def features(self, batch: ImageBatch) -> Pyramid:

@@ -46,7 +46,7 @@ class BranchRecipe:
     Attributes:
         name: of the method.
         method: loss and refinement.
-        hidden: units of the branch's layers; of others than the detector's own its weights do not begin there.
+        hidden: units of the branch's layers; with as many as the detector's it begins with these.
         bins: cells per side that boxes are pooled into.
         class_agnostic: one score for all classes.
         optimisation: how weights move.

@@ -1,23 +1,36 @@
 """A branch trained on the features of a frozen detector."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from ebm.fitting.checkpoints import Call, Checkpoint, digest
 from ebm.losses.base import EnergyLoss
-from ebm.tasks.detection.batches import NOISE, Example, TrainingBatches, generator_of
 from ebm.tasks.detection.branch import ConfidenceBranch, PyramidEnergy
 from ebm.tasks.detection.data.records import DetectionSet
+from ebm.tasks.detection.data.training import Batches, Sample, TrainingPictures, training_loader
 from ebm.tasks.detection.detectors import Detector, columns_for
 from ebm.tasks.detection.recipes import BranchRecipe
 from ebm.training.iterations import Tell, Trained, train
 
-__all__ = ["Labels", "build_branch", "gradient_of", "labels_of", "train_branch"]
+__all__ = [
+    "Labels",
+    "Samples",
+    "build_branch",
+    "data_digest",
+    "gradient_of",
+    "labels_of",
+    "noise_of",
+    "train_branch",
+]
+
+
+NOISE = 2  # the stream of draws beside those of order and flips
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,14 +58,13 @@ def build_branch(recipe: BranchRecipe, detector: Detector, seed: int) -> Confide
     return branch
 
 
-def labels_of(examples: list[Example], batch: Any, columns: Tensor) -> Labels:
-    """The boxes of a batch, in its px and in the detector's columns."""
-    boxes = [batch.fed(example.boxes, place) for place, example in enumerate(examples)]
-    counts = torch.tensor([len(own) for own in boxes])
-    image = torch.arange(len(boxes)).repeat_interleave(counts)
-    column = columns[torch.cat([example.labels for example in examples])]
-    device = batch.tensors.device
-    return Labels(image.to(device), column.to(device), torch.cat(boxes))
+def labels_of(samples: Sequence[Sample], columns: Tensor, device: torch.device) -> Labels:
+    """The boxes of a batch, in the detector's columns."""
+    counts = torch.tensor([len(sample.boxes) for sample in samples])
+    image = torch.arange(len(samples)).repeat_interleave(counts)
+    column = columns[torch.cat([sample.labels for sample in samples])]
+    boxes = torch.cat([sample.boxes for sample in samples])
+    return Labels(image.to(device), column.to(device), boxes.to(device))
 
 
 def gradient_of(
@@ -94,7 +106,7 @@ def train_branch(
     data: DetectionSet,
     *,
     seed: int = 0,
-    workers: int = 1,
+    workers: int = 0,
     checkpoint: Path | None = None,
     settings: Mapping[str, Any] | None = None,
     tell: Tell | None = None,
@@ -107,7 +119,7 @@ def train_branch(
         detector: whose boxes it shall refine.
         data: as `DetectionSet.for_training` gives it.
         seed: of order, flips and noise.
-        workers: threads that read pictures.
+        workers: processes that read pictures.
         checkpoint: a file to go on from; the rest of a killed training is the same to the bit.
         settings: what else the result depends on, plain values.
         tell: see `ebm.training.iterations.train`.
@@ -119,7 +131,8 @@ def train_branch(
     """
     columns = columns_for(detector, data.names)
     loss = recipe.method.build_loss()
-    batches = TrainingBatches(data, recipe.batch_size, seed=seed, flip=recipe.flip, workers=workers)
+    pictures = TrainingPictures(data, detector.resizing, flip=recipe.flip, seed=seed)
+    stream = Samples(pictures, recipe.batch_size, workers)
     kept = None
     if checkpoint is not None:
         call = Call(
@@ -128,16 +141,13 @@ def train_branch(
             weights=digest(branch.state_dict().values()),
         )
         kept = Checkpoint.open(checkpoint, call, "ebmtrack detect train")
-    stream: Iterator[list[Example]] | None = None
 
     def step(iteration: int) -> dict[str, float]:
-        nonlocal stream
-        stream = stream or batches.ahead(iteration, recipe.optimisation.iterations)
-        examples = next(stream)
-        batch = detector.prepare([example.pixels for example in examples])
+        samples = stream.at(iteration)
+        batch = detector.prepare([sample.picture for sample in samples])
         model = PyramidEnergy(branch, detector.features(batch))
-        labels = labels_of(examples, batch, columns)
-        noise = generator_of(seed, NOISE, iteration, labels.boxes.device)
+        labels = labels_of(samples, columns, batch.tensors.device)
+        noise = noise_of(seed, iteration, batch.tensors.device)
         return gradient_of(model, loss, labels, noise, recipe.rois_per_pass)
 
     branch.train()
@@ -145,8 +155,37 @@ def train_branch(
         return train(branch, step, recipe.optimisation, checkpoint=kept, tell=tell)
     finally:
         branch.eval()
-        if stream is not None:
-            stream.close()  # type: ignore[attr-defined]
+
+
+def noise_of(seed: int, iteration: int, device: torch.device) -> torch.Generator:
+    """The source of noise of an iteration: of its own for every seed and iteration."""
+    (mixed,) = np.random.SeedSequence([seed, NOISE, iteration]).generate_state(1, np.uint64)
+    return torch.Generator(device).manual_seed(int(mixed >> np.uint64(1)))
+
+
+class Samples:
+    """Batches of pictures by the number of the iteration; asked for in order they are read ahead.
+
+    Args:
+        pictures: to train on.
+        size: of a batch.
+        workers: processes that read; what is read does not depend on them.
+    """
+
+    def __init__(self, pictures: TrainingPictures, size: int, workers: int) -> None:
+        self._pictures, self._workers = pictures, workers
+        self._batches = Batches(pictures.detection_set, size, seed=pictures.seed)
+        self._stream: Iterator[list[Sample]] = iter(())
+        self._next = -1
+
+    def at(self, iteration: int) -> list[Sample]:
+        """The batch of an iteration, from 0."""
+        if iteration != self._next:
+            epoch, step = self._batches.place_of(iteration)
+            batches = replace(self._batches, epoch=epoch, step=step)
+            self._stream = iter(training_loader(self._pictures, batches, workers=self._workers))
+        self._next = iteration + 1
+        return next(self._stream)
 
 
 def data_digest(data: DetectionSet) -> str:

@@ -1,0 +1,190 @@
+"""Detections of a frozen detector, refined by a branch."""
+
+import warnings
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ebm.boxes import rect_to_rel, rel_to_rect
+from ebm.density.importance import ImportanceDensity
+from ebm.exceptions import EffectiveSampleSizeWarning
+from ebm.nms import guided_nms
+from ebm.proposals import GaussianMixtureProposal
+from ebm.tasks.detection.branch import ConfidenceBranch, Problems, PyramidEnergy, corners_of, rects_of
+from ebm.tasks.detection.detectors import Detector, Hypotheses, ImageBatch
+from ebm.tasks.detection.pyramid import Pyramid
+from ebm.tasks.detection.recipes import BranchRecipe
+
+__all__ = ["Found", "box_densities", "plain_detections", "refined", "refined_detections"]
+
+# Around a refined box densities are drawn: narrow enough for a sure box, wide enough for an unsure one.
+DENSITY_SIGMAS = (0.025, 0.1)
+DENSITY_SAMPLES = 256
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """Detections of a batch of images.
+
+    Attributes:
+        image: which image each is in, ``(R,)`` int64.
+        boxes: xyxy, px of the batch, ``(R, 4)``.
+        scores: larger is surer, ``(R,)``.
+        column: of the class, ``(R,)`` int64.
+        energy: f of each box in its class, ``(R,)``; None without a branch.
+    """
+
+    image: Tensor
+    boxes: Tensor
+    scores: Tensor
+    column: Tensor
+    energy: Tensor | None = None
+
+    def of_image(self, place: int) -> Tensor:
+        """Rows of an image."""
+        return (self.image == place).nonzero()[:, 0]
+
+    def chosen(self, rows: Tensor) -> "Found":
+        """Some of them."""
+        energy = None if self.energy is None else self.energy[rows]
+        return Found(self.image[rows], self.boxes[rows], self.scores[rows], self.column[rows], energy)
+
+
+def plain_detections(
+    hypotheses: list[Hypotheses], *, iou_threshold: float = 0.5, max_detections: int = 100
+) -> Found:
+    """What the detector itself finds: ordinary suppression within every class, the surest of each image.
+
+    Args:
+        hypotheses: of every image.
+        iou_threshold: overlap above which the less sure box goes.
+        max_detections: of an image.
+    """
+    from torchvision.ops import batched_nms
+
+    kept = []
+    for place, own in enumerate(hypotheses):
+        rows = batched_nms(own.boxes, own.probability, own.column, iou_threshold)[:max_detections]
+        best = own.chosen(rows)
+        kept.append(Found(torch.full_like(best.column, place), best.boxes, best.probability, best.column))
+    return _joined(kept)
+
+
+def refined_detections(
+    detector: Detector, branch: ConfidenceBranch, recipe: BranchRecipe, batch: ImageBatch
+) -> Found:
+    """Detections of a batch whose boxes the branch has chosen and refined.
+
+    Args:
+        detector: frozen.
+        branch: trained on its features.
+        recipe: of the branch.
+        batch: of images.
+
+    Source: Gustafsson et al., ECCV 2020, supplement C.4.
+    """
+    pyramid = detector.features(batch)
+    return refined(branch, recipe, pyramid, detector.hypotheses(batch, pyramid))
+
+
+@torch.no_grad()
+def refined(
+    branch: ConfidenceBranch, recipe: BranchRecipe, pyramid: Pyramid, hypotheses: list[Hypotheses]
+) -> Found:
+    """As `refined_detections`, of hypotheses that are there."""
+    model = PyramidEnergy(branch, pyramid)
+    whole = _joined(
+        [
+            Found(torch.full_like(own.column, place), own.boxes, own.probability, own.column)
+            for place, own in enumerate(hypotheses)
+        ]
+    )
+    if recipe.prediction.order == "before":
+        found = ascended(model, recipe, suppressed(model, recipe, whole, len(hypotheses)))
+    else:
+        found = suppressed(model, recipe, ascended(model, recipe, whole), len(hypotheses))
+    if recipe.prediction.score == "energy" and len(found.image):
+        # The density at the box itself, normalised around it.
+        density, at = box_densities(model, found)
+        found = replace(found, scores=density.log_prob(at))
+    return found
+
+
+def suppressed(model: PyramidEnergy, recipe: BranchRecipe, whole: Found, images: int) -> Found:
+    """Guided suppression, image by image: f chooses the box of a cluster, probability its score."""
+    if not len(whole.image):
+        return replace(whole, energy=whole.scores)
+    rects = rects_of(whole.boxes)
+    energy = whole.energy
+    if energy is None:
+        energy = model.of_boxes(whole.image, whole.column)(rects)
+    rule, kept = recipe.prediction, []
+    for place in range(images):
+        rows = whole.of_image(place)
+        best = guided_nms(
+            rects[rows],
+            energy[rows],
+            whole.scores[rows],
+            whole.column[rows],
+            iou_threshold=rule.iou_threshold,
+            max_detections=rule.max_detections,
+        )
+        own = whole.chosen(rows[best.index])
+        kept.append(replace(own, scores=best.confidence, energy=energy[rows[best.index]]))
+    return _joined(kept)
+
+
+def ascended(model: PyramidEnergy, recipe: BranchRecipe, found: Found) -> Found:
+    """The same detections, their boxes where the ascent of f ends."""
+    if not len(found.image):
+        return replace(found, energy=found.scores)
+    rects = rects_of(found.boxes)
+    score = model.of_boxes(found.image, found.column)
+    boxes, energy = recipe.refine.refine(score, rects, sizes=rects[:, 2:])
+    return replace(found, boxes=corners_of(boxes), energy=energy)
+
+
+def box_densities(
+    model: PyramidEnergy, found: Found, *, samples: int = DENSITY_SAMPLES, seed: int = 0
+) -> tuple[ImportanceDensity, Tensor]:
+    """The density of every detection's box, in coordinates relative to the box, and the box itself in them.
+
+    Args:
+        model: the branch on the batch.
+        found: detections.
+        samples: boxes drawn around each.
+        seed: of the draws.
+
+    Returns:
+        Densities of B = R boxes, D = 4, and the boxes ``(R, 4)``. Covariance and credible sets are in
+        (centre x over width, centre y over height, log width, log height).
+    """
+    rects = rects_of(found.boxes)
+    problems = Problems(found.image, found.column, rects[:, 2:])
+    at = rect_to_rel(rects, problems.size)
+    proposal = GaussianMixtureProposal(DENSITY_SIGMAS, target_dim=4)
+    generator = torch.Generator(at.device).manual_seed(seed)
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore", EffectiveSampleSizeWarning)
+        density = ImportanceDensity.of(model, problems, proposal, at, samples, generator)
+    return density, at
+
+
+def box_deviations(density: ImportanceDensity, found: Found) -> Tensor:
+    """Standard deviations of the four sides of every box, px, ``(R, 4)``, from draws of its density."""
+    rects = rects_of(found.boxes)
+    corners = corners_of(rel_to_rect(density.samples, rects[:, None, 2:]))
+    weights = density.log_weights.exp()[..., None]
+    mean = (weights * corners).sum(1, keepdim=True)
+    return (weights * (corners - mean).square()).sum(1).sqrt()
+
+
+def _joined(parts: list[Found]) -> Found:
+    rows: dict[str, Any] = {
+        name: torch.cat([getattr(part, name) for part in parts])
+        for name in ("image", "boxes", "scores", "column")
+    }
+    known = all(part.energy is not None for part in parts)
+    return Found(**rows, energy=torch.cat([part.energy for part in parts]) if known else None)  # type: ignore[misc]

@@ -1,0 +1,138 @@
+"""A detector and the branches on its features run over the pictures of a set."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ebm.tasks.detection.branch import ConfidenceBranch
+from ebm.tasks.detection.data.records import DetectionImage, DetectionSet, ImageId
+from ebm.tasks.detection.data.training import Sample, load_sample
+from ebm.tasks.detection.detectors import Detector, Hypotheses, columns_for
+from ebm.tasks.detection.prediction import Found, plain_detections, refined
+from ebm.tasks.detection.pyramid import Pyramid
+from ebm.tasks.detection.recipes import BranchRecipe
+from ebm.tasks.detection.results_file import Detections
+
+__all__ = ["DETECTOR", "Run", "Way", "run_set"]
+
+DETECTOR = "detector"
+
+
+@dataclass(frozen=True, eq=False)
+class Way:
+    """A branch and how it makes detections."""
+
+    branch: ConfidenceBranch
+    recipe: BranchRecipe
+
+    def __call__(self, pyramid: Pyramid, hypotheses: list[Hypotheses]) -> Found:
+        """Detections of a batch."""
+        return refined(self.branch, self.recipe, pyramid, hypotheses)
+
+
+@dataclass(eq=False)
+class Run:
+    """What a run over a set has found.
+
+    Attributes:
+        detections: of every picture, by its id.
+        seconds: of wall time, reading the pictures left out; those of the detector are part of all.
+        images: pictures.
+    """
+
+    detections: dict[ImageId, Detections] = field(default_factory=dict)
+    seconds: float = 0.0
+    images: int = 0
+
+    @property
+    def rate(self) -> float:
+        """Pictures a second."""
+        return self.images / max(self.seconds, 1e-9)
+
+
+@torch.no_grad()
+def run_set(
+    detector: Detector,
+    ways: Mapping[str, Way],
+    data: DetectionSet,
+    *,
+    batch_size: int = 4,
+    progress: bool = False,
+) -> dict[str, Run]:
+    """Detections of the detector itself and of every way of refining them, from the same hypotheses.
+
+    Args:
+        detector: frozen.
+        ways: by name.
+        data: the pictures; its categories are those looked for.
+        batch_size: pictures at a time.
+        progress: show a bar, where the output is a terminal.
+
+    Returns:
+        `DETECTOR` and every name -> what was found.
+
+    Raises:
+        InputError: if a picture cannot be read.
+        UnknownNameError: if the detector does not know a category.
+    """
+    label = _label_of(detector, data)
+    runs = {name: Run() for name in (DETECTOR, *ways)}
+    for images in _bar([*_batches(data.images, batch_size)], progress):
+        samples = [load_sample(image, detector.resizing) for image in images]
+        start = time.perf_counter()
+        batch = detector.prepare([sample.picture for sample in samples])
+        pyramid = detector.features(batch)
+        hypotheses = [_known(own, label) for own in detector.hypotheses(batch, pyramid)]
+        shared = time.perf_counter() - start
+        for name, run in runs.items():
+            start = time.perf_counter()
+            found = ways[name](pyramid, hypotheses) if name in ways else plain_detections(hypotheses)
+            run.seconds += shared + time.perf_counter() - start
+            run.images += len(images)
+            run.detections |= _original(found, samples, label)
+    return runs
+
+
+def _label_of(detector: Detector, data: DetectionSet) -> Tensor:
+    """Label of every column, -1 for those that the set does not have, ``(columns,)``."""
+    columns = columns_for(detector, data.names)
+    label = torch.full((len(detector.columns),), -1, dtype=torch.long)
+    label[columns] = torch.arange(len(columns))
+    return label
+
+
+def _known(found: Hypotheses, label: Tensor) -> Hypotheses:
+    """Those of categories that the set has."""
+    return found.chosen(label.to(found.column.device)[found.column] >= 0)
+
+
+def _original(found: Found, samples: Sequence[Sample], label: Tensor) -> dict[ImageId, Detections]:
+    """Detections in px of the pictures, surest first."""
+    results = {}
+    for place, sample in enumerate(samples):
+        own = found.chosen(found.of_image(place))
+        own = own.chosen(own.scores.argsort(descending=True, stable=True))
+        boxes = own.boxes.cpu() / sample.scale.repeat(2)
+        results[sample.image_id] = Detections(
+            boxes.float().numpy(), own.scores.float().cpu().numpy(), label[own.column.cpu()].numpy()
+        )
+    return results
+
+
+def _batches(images: Sequence[DetectionImage], size: int) -> Iterator[list[DetectionImage]]:
+    """Pictures of alike shapes together."""
+    order = sorted(range(len(images)), key=lambda place: images[place].height > images[place].width)
+    for start in range(0, len(order), size):
+        yield [images[place] for place in order[start : start + size]]
+
+
+def _bar(batches: list[list[DetectionImage]], progress: bool) -> Any:
+    if not progress:
+        return batches
+    from tqdm import tqdm
+
+    return tqdm(batches, desc="detect", unit="batch", disable=None, leave=False)
