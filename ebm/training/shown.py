@@ -1,13 +1,16 @@
 """A setting as text, ``--show``, and that text read back, ``--set @FILE``."""
 
+import hashlib
+import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from ebm.exceptions import InputError
 from ebm.files import expanded
 
-__all__ = ["FINGERPRINT", "read_shown", "show_plain"]
+__all__ = ["FINGERPRINT", "fingerprint_of", "plain_of", "read_shown", "show_plain"]
 
 FINGERPRINT = "fingerprint"  # shown, but follows from all others
 NOTE = "  # "
@@ -37,6 +40,17 @@ def show_plain(
         note = f"{NOTE}{old} in {called}" if then.get(key) != value else ""
         text.append(f"{key:<{width}} = {value!r}{note}")
     return "\n".join([*text, f"{FINGERPRINT:<{width}} = {fingerprint!r}"])
+
+
+def plain_of(recipe: Any) -> dict[str, Any]:
+    """A dataclass as nested dictionaries, lists, strings and numbers."""
+    data: dict[str, Any] = json.loads(json.dumps(asdict(recipe)))
+    return data
+
+
+def fingerprint_of(recipe: Any) -> str:
+    """Hash of a dataclass's values; 16 hexadecimal digits."""
+    return hashlib.sha256(json.dumps(plain_of(recipe), sort_keys=True).encode()).hexdigest()[:16]
 
 
 def read_shown(file: Path, names: Mapping[str, str]) -> list[str]:

@@ -20,12 +20,22 @@ class Verb:
 
 
 VERBS: dict[str, Verb] = {
+    "train-detector": Verb(
+        "ebm.tasks.detection.detector_command", "train a light detector, on a few CPU cores"
+    ),
+    "train": Verb("ebm.tasks.detection.train_command", "train a branch on a frozen detector's features"),
+    "refine": Verb(
+        "ebm.tasks.detection.refine_command", "detect and refine, or refine another detector's results"
+    ),
     "evaluate": Verb(
         "ebm.tasks.detection.evaluate_command", "score a results file in COCO's form, or two side by side"
     ),
 }
 _EXAMPLES = """\
 examples:
+  ebmtrack detect train-detector photos/voc2007_5cls
+  ebmtrack detect train nce+ photos/voc2007_5cls --detector runs/detect/detector.pt
+  ebmtrack detect refine photos/voc2007_5cls --branch runs/detect/nce+.pt --detector runs/detect/detector.pt
   ebmtrack detect evaluate refined.json --annotations instances_val2017.json
   ebmtrack detect evaluate refined.json --before results.json --annotations instances_val2017.json
 

@@ -1,6 +1,6 @@
 """The light detector trained on pictures with boxes, by the loop that branches are trained by."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from ebm.tasks.detection.light import LightRecipe
 from ebm.tasks.detection.training import Samples, data_digest, noise_of
 from ebm.training.iterations import Optimisation, Tell, Trained, train
 from ebm.training.settable import Settable
+from ebm.training.shown import fingerprint_of, plain_of
 
 __all__ = ["DETECTOR_SETTABLE", "DetectorRecipe", "train_detector"]
 
@@ -36,8 +37,12 @@ class DetectorRecipe:
     flip: float = 0.5
 
     def plain(self) -> dict[str, Any]:
-        """The recipe as plain values."""
-        return asdict(self)
+        """The recipe as nested dictionaries, lists, strings and numbers."""
+        return plain_of(self)
+
+    def fingerprint(self) -> str:
+        """Hash of it; 16 hexadecimal digits."""
+        return fingerprint_of(self)
 
 
 DETECTOR_SETTABLE = Settable(
@@ -74,7 +79,7 @@ def train_detector(
     stream = Samples(TrainingPictures(data, sides, flip=recipe.flip, seed=seed), recipe.batch_size, workers)
     kept = None
     if checkpoint is not None:
-        settings = {"recipe": digest((), [recipe.plain()])[:16], "seed": seed}
+        settings = {"recipe": recipe.fingerprint(), "seed": seed}
         call = Call(settings=settings, rows=data_digest(data), weights=digest(model.state_dict().values()))
         kept = Checkpoint.open(checkpoint, call, "ebmtrack detect train-detector")
     device = next(model.parameters()).device

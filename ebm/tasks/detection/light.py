@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ebm.images.backbones import build_backbone
 from ebm.nn.backbone import Backbone
+from ebm.nn.still import StillBackbone
 from ebm.tasks.detection.pyramid import LevelRule
 
 __all__ = ["BACKGROUND", "LightRecipe", "build_light"]
@@ -54,12 +55,13 @@ class _LightPyramid(nn.Module):
 
         super().__init__()
         self.body, self.out_channels = body, channels
+        self.still = StillBackbone()
         widths = [body.channels[layer] for layer in LAYERS]
         self.fpn = FeaturePyramidNetwork(widths, channels, extra_blocks=LastLevelMaxPool())
 
     def forward(self, x: Tensor) -> Mapping[str, Tensor]:
         """Maps "0" to "3" of strides 4 to 32, and "pool" of stride 64."""
-        maps = self.body(x, LAYERS)
+        maps = self.still(self.body, x, LAYERS)
         named = OrderedDict((str(place), maps[layer]) for place, layer in enumerate(LAYERS))
         found: Mapping[str, Tensor] = self.fpn(named)
         return found

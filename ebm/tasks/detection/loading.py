@@ -14,6 +14,7 @@ from ebm.extras import explain_missing
 from ebm.integrity.torch_files import read_torch_file
 from ebm.lookup import lookup
 from ebm.tasks.detection.branch import ConfidenceBranch
+from ebm.tasks.detection.data.records import Category, DetectionSet
 from ebm.tasks.detection.detectors import FasterRCNNDetector, OneStageDetector, TorchvisionDetector
 from ebm.tasks.detection.files import fields_of, load_state, weights_of, write_fields
 from ebm.tasks.detection.light import BACKGROUND, LightRecipe, build_light
@@ -99,12 +100,14 @@ class SavedBranch:
         branch: with its weights, in evaluation mode.
         recipe: how it was trained, and refines.
         columns: names of the classes by column, as the detector has them.
+        categories: of the data that it was trained on.
         detector: SHA-256 of the detector's weights, 16 digits.
     """
 
     branch: ConfidenceBranch
     recipe: BranchRecipe
     columns: tuple[str, ...]
+    categories: tuple[Category, ...]
     detector: str
 
     def require_detector(self, detector: TorchvisionDetector, where: object) -> None:
@@ -121,8 +124,10 @@ class SavedBranch:
             )
 
 
-def save_branch(path: Path, branch: ConfidenceBranch, recipe: BranchRecipe, detector: Any) -> None:
-    """Write a trained branch.
+def save_branch(
+    path: Path, branch: ConfidenceBranch, recipe: BranchRecipe, detector: Any, data: DetectionSet
+) -> None:
+    """Write a branch that was trained on a set.
 
     Raises:
         InputError: if it cannot be written.
@@ -130,6 +135,7 @@ def save_branch(path: Path, branch: ConfidenceBranch, recipe: BranchRecipe, dete
     fields = {
         "recipe": recipe.plain(),
         "columns": list(detector.columns),
+        "categories": [[own.category_id, own.name] for own in data.categories],
         "channels": branch.channels,
         "detector": weights_of(detector.model.state_dict()),
         "state": branch.state_dict(),
@@ -143,19 +149,22 @@ def load_branch(path: Path) -> SavedBranch:
     Raises:
         InputError: if the file cannot be used.
     """
-    wanted = {"recipe": dict, "columns": list, "channels": int, "detector": str, "state": dict}
+    wanted = {"recipe": dict, "columns": list, "categories": list, "channels": int}
+    wanted |= {"detector": str, "state": dict}
     fields = fields_of(path, BRANCH, wanted, "ebmtrack detect train")
     try:
         recipe = recipe_from(fields["recipe"])
         columns = 1 if recipe.class_agnostic else len(fields["columns"])
         branch = ConfidenceBranch(fields["channels"], columns, hidden=recipe.hidden, bins=recipe.bins)
+        categories = tuple(Category(int(number), str(name)) for number, name in fields["categories"])
     except (LookupError, TypeError, ValueError) as error:
         raise InputError(
             f"{path} is damaged or was changed: its recipe is not readable ({error})."
         ) from error
     load_state(branch, fields["state"], path)
     branch.eval().requires_grad_(False)
-    return SavedBranch(branch, recipe, tuple(map(str, fields["columns"])), fields["detector"])
+    columns_there = tuple(map(str, fields["columns"]))
+    return SavedBranch(branch, recipe, columns_there, categories, fields["detector"])
 
 
 def recipe_from(plain: Mapping[str, Any]) -> BranchRecipe:

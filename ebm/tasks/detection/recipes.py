@@ -1,9 +1,7 @@
 """How a branch is trained and used: one value per method, each with the papers' numbers or the light ones."""
 
-import hashlib
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -14,6 +12,7 @@ from ebm.lookup import lookup
 from ebm.presets import presets
 from ebm.training.iterations import Optimisation
 from ebm.training.settable import Settable
+from ebm.training.shown import fingerprint_of, plain_of
 
 __all__ = ["RECIPES", "SCHEDULES", "SETTABLE", "BranchRecipe", "Prediction", "find_recipe"]
 
@@ -87,12 +86,11 @@ class BranchRecipe:
 
     def plain(self) -> dict[str, Any]:
         """The recipe as nested dictionaries, lists, strings and numbers."""
-        data: dict[str, Any] = json.loads(json.dumps(asdict(self)))
-        return data
+        return plain_of(self)
 
     def fingerprint(self) -> str:
         """Hash of it; 16 hexadecimal digits."""
-        return hashlib.sha256(json.dumps(self.plain(), sort_keys=True).encode()).hexdigest()[:16]
+        return fingerprint_of(self)
 
 
 _PAPER = Optimisation(rate=1e-3, iterations=60_000, drops=(40_000, 50_000), warmup=500)

@@ -1,0 +1,161 @@
+"""Arguments that the verbs of ``ebmtrack detect`` share; importing nothing heavy."""
+
+import argparse
+import resource
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ebm.command import CommandParser, local_path
+from ebm.exceptions import InputError
+
+if TYPE_CHECKING:
+    from ebm.tasks.detection.data.records import DetectionSet
+    from ebm.tasks.detection.problems import Problems
+
+__all__ = [
+    "DRY_STEPS",
+    "add_data",
+    "add_detector",
+    "add_run",
+    "add_setting",
+    "new_parser",
+    "opened",
+    "tell_dry_run",
+]
+
+DRY_STEPS = 3
+
+
+def new_parser(verb: str, summary: str, examples: str) -> CommandParser:
+    """The parser of a verb.
+
+    Args:
+        verb: its name.
+        summary: what it does.
+        examples: lines of text.
+    """
+    return CommandParser(
+        prog=f"ebmtrack detect {verb}",
+        description=summary,
+        epilog=f"examples:\n{examples}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def add_data(parser: argparse.ArgumentParser, split: str | None, *, wanted: bool = True) -> None:
+    """The pictures: a place, and a part of it.
+
+    Args:
+        parser: of the verb.
+        split: the default part.
+        wanted: whether the place must be named.
+    """
+    parser.add_argument(
+        "data",
+        type=local_path,
+        metavar="DATA",
+        nargs=None if wanted else "?",
+        help="instances json in the manner of COCO, or a folder of COCO, Pascal VOC or YOLO",
+    )
+    parser.add_argument("--split", default=split, help="part of a folder (default: %(default)s)")
+    parser.add_argument("--limit", type=int, metavar="N", help="use the first N pictures")
+
+
+def add_detector(parser: argparse.ArgumentParser) -> None:
+    """The detector, and the size of its pictures."""
+    parser.add_argument(
+        "--detector",
+        default="fasterrcnn_resnet50_fpn",
+        metavar="NAME",
+        help="a file of 'detect train-detector', or fasterrcnn_resnet50_fpn, retinanet_resnet50_fpn, "
+        "fcos_resnet50_fpn of torchvision (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--weights",
+        metavar="FILE",
+        help="of torchvision's detector; left out: its COCO weights, downloaded once; random: for trying out",
+    )
+    parser.add_argument("--short-side", type=int, metavar="PX", help="to which pictures are resized")
+    parser.add_argument("--long-side", type=int, metavar="PX", help="that they may have")
+
+
+def add_run(parser: argparse.ArgumentParser, *, workers: bool = True) -> None:
+    """How the command is carried out."""
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N (default: %(default)s)")
+    parser.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: cores)")
+    if workers:
+        parser.add_argument(
+            "--workers", type=int, default=0, metavar="N", help="processes that read pictures (default: 0)"
+        )
+        parser.add_argument("--seed", type=int, default=0, metavar="N", help="of all that is drawn")
+
+
+def add_setting(parser: argparse.ArgumentParser) -> None:
+    """Changes of the recipe."""
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="any field of the recipe, as --show names it, or @FILE with such lines; may be repeated",
+    )
+    parser.add_argument("--iterations", type=int, metavar="N", help="steps; where the rate drops moves along")
+    parser.add_argument("--show", action="store_true", help="print the recipe and stop")
+    parser.add_argument(
+        "--dry-run", action="store_true", help=f"make {DRY_STEPS} steps, say what they took, write nothing"
+    )
+
+
+def opened(
+    place: Path, split: str | None, limit: int | None = None, **options: Any
+) -> "tuple[DetectionSet, Problems]":
+    """A detection set, or its first pictures; options as `open_detection_set`.
+
+    Raises:
+        InputError: if it cannot be opened.
+    """
+    from ebm.checks import require_count
+    from ebm.tasks.detection.data.opening import detection_format, open_detection_set
+
+    single = detection_format(place) in ("coco", "yolo") and place.is_file()
+    found, problems = open_detection_set(place, None if single else split, **options)
+    if limit is not None:
+        found = found.chosen(range(min(require_count("--limit", limit), len(found))))
+    return found, problems
+
+
+def rescaled(optimisation: Any, iterations: int | None) -> Any:
+    """An optimisation of another length, its drops and its warm-up at the same shares of it.
+
+    Raises:
+        InputError: if the length is no positive number.
+    """
+    from dataclasses import replace
+
+    if iterations is None:
+        return optimisation
+    if iterations < 1:
+        raise InputError(f"--iterations must be at least 1, got {iterations}.")
+    share = iterations / optimisation.iterations
+    return replace(
+        optimisation,
+        iterations=iterations,
+        drops=tuple(round(drop * share) for drop in optimisation.drops),
+        warmup=min(optimisation.warmup, round(optimisation.warmup * share)),
+    )
+
+
+def tell_dry_run(train: Callable[[], Any], numbers: Mapping[str, Any]) -> int:
+    """Run a training of `DRY_STEPS` steps and say what they took; returns the exit code."""
+    start = time.perf_counter()
+    train()
+    seconds = (time.perf_counter() - start) / DRY_STEPS
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform != "darwin" else 2**20)
+    print(f"{seconds:.2f} s a step, {peak:.0f} MiB of memory at most")
+    for name, value in numbers.items():
+        print(f"{name}: {value}")
+    print("nothing was written")
+    return 0
