@@ -13,11 +13,20 @@ from ebm.exceptions import EffectiveSampleSizeWarning
 from ebm.nms import guided_nms
 from ebm.proposals import GaussianMixtureProposal
 from ebm.tasks.detection.branch import ConfidenceBranch, Problems, PyramidEnergy, corners_of, rects_of
-from ebm.tasks.detection.detectors import Detector, Hypotheses, ImageBatch
+from ebm.tasks.detection.detectors import Hypotheses
 from ebm.tasks.detection.pyramid import Pyramid
 from ebm.tasks.detection.recipes import BranchRecipe
 
-__all__ = ["Found", "box_densities", "plain_detections", "refined", "refined_detections"]
+__all__ = [
+    "Found",
+    "Uncertainty",
+    "ascended",
+    "box_densities",
+    "plain_detections",
+    "refined",
+    "suppressed",
+    "uncertainty_of",
+]
 
 # Around a refined box densities are drawn: narrow enough for a sure box, wide enough for an unsure one.
 DENSITY_SIGMAS = (0.025, 0.1)
@@ -72,28 +81,20 @@ def plain_detections(
     return _joined(kept)
 
 
-def refined_detections(
-    detector: Detector, branch: ConfidenceBranch, recipe: BranchRecipe, batch: ImageBatch
-) -> Found:
-    """Detections of a batch whose boxes the branch has chosen and refined.
-
-    Args:
-        detector: frozen.
-        branch: trained on its features.
-        recipe: of the branch.
-        batch: of images.
-
-    Source: Gustafsson et al., ECCV 2020, supplement C.4.
-    """
-    pyramid = detector.features(batch)
-    return refined(branch, recipe, pyramid, detector.hypotheses(batch, pyramid))
-
-
 @torch.no_grad()
 def refined(
     branch: ConfidenceBranch, recipe: BranchRecipe, pyramid: Pyramid, hypotheses: list[Hypotheses]
 ) -> Found:
-    """As `refined_detections`, of hypotheses that are there."""
+    """Detections of a batch whose boxes the branch has chosen and refined.
+
+    Args:
+        branch: trained on the detector's features.
+        recipe: of the branch.
+        pyramid: the features.
+        hypotheses: of every image, before any suppression.
+
+    Source: Gustafsson et al., ECCV 2020, supplement C.4.
+    """
     model = PyramidEnergy(branch, pyramid)
     whole = _joined(
         [
@@ -119,7 +120,8 @@ def suppressed(model: PyramidEnergy, recipe: BranchRecipe, whole: Found, images:
     rects = rects_of(whole.boxes)
     energy = whole.energy
     if energy is None:
-        energy = model.of_boxes(whole.image, whole.column)(rects)
+        parts = [whole.chosen(rows) for rows in _passes(whole, recipe)]
+        energy = torch.cat([model.of_boxes(own.image, own.column)(rects_of(own.boxes)) for own in parts])
     rule, kept = recipe.prediction, []
     for place in range(images):
         rows = whole.of_image(place)
@@ -140,10 +142,14 @@ def ascended(model: PyramidEnergy, recipe: BranchRecipe, found: Found) -> Found:
     """The same detections, their boxes where the ascent of f ends."""
     if not len(found.image):
         return replace(found, energy=found.scores)
-    rects = rects_of(found.boxes)
-    score = model.of_boxes(found.image, found.column)
-    boxes, energy = recipe.refine.refine(score, rects, sizes=rects[:, 2:])
-    return replace(found, boxes=corners_of(boxes), energy=energy)
+    ends = []
+    for rows in _passes(found, recipe):
+        own = found.chosen(rows)
+        rects = rects_of(own.boxes)
+        score = model.of_boxes(own.image, own.column)
+        boxes, energy = recipe.refine.refine(score, rects, sizes=rects[:, 2:])
+        ends.append(replace(own, boxes=corners_of(boxes), energy=energy))
+    return _joined(ends)
 
 
 def box_densities(
@@ -172,13 +178,61 @@ def box_densities(
     return density, at
 
 
-def box_deviations(density: ImportanceDensity, found: Found) -> Tensor:
-    """Standard deviations of the four sides of every box, px, ``(R, 4)``, from draws of its density."""
+@dataclass(frozen=True, eq=False)
+class Uncertainty:
+    """How sure the branch is of boxes, in px of the pictures and in (x0, y0, x1, y1).
+
+    Attributes:
+        covariance: ``(R, 4, 4)``, px^2.
+        interval: 95 % credible interval of every side, ``(R, 4, 2)``, px.
+        log_density: at the box, nats, of its coordinates relative to itself, ``(R,)``.
+        effective: number of draws that carry the density, ``(R,)``; few mean that it is narrower than what
+            was drawn.
+    """
+
+    covariance: Tensor
+    interval: Tensor
+    log_density: Tensor
+    effective: Tensor
+
+    def rows(self) -> list[dict[str, Any]]:
+        """A row of plain values for every box, for files of results."""
+        plain = [
+            self.covariance.double().cpu().numpy().round(4).tolist(),
+            self.interval.double().cpu().numpy().round(3).tolist(),
+            self.log_density.double().cpu().numpy().round(4).tolist(),
+            self.effective.double().cpu().numpy().round(1).tolist(),
+        ]
+        names = ("covariance", "interval95", "log_density", "effective_samples")
+        return [dict(zip(names, values)) for values in zip(*plain, strict=True)]
+
+
+def uncertainty_of(model: PyramidEnergy, found: Found, scale: Tensor, *, level: float = 0.95) -> Uncertainty:
+    """Covariance and credible intervals of the sides of detections.
+
+    Args:
+        model: the branch on the batch.
+        found: detections.
+        scale: px of the batch per px of the picture, x and y, of every detection, ``(R, 2)``.
+        level: mass of the intervals.
+    """
+    density, at = box_densities(model, found)
     rects = rects_of(found.boxes)
-    corners = corners_of(rel_to_rect(density.samples, rects[:, None, 2:]))
-    weights = density.log_weights.exp()[..., None]
-    mean = (weights * corners).sum(1, keepdim=True)
-    return (weights * (corners - mean).square()).sum(1).sqrt()
+    corners = corners_of(rel_to_rect(density.samples, rects[:, None, 2:])) / scale.repeat(1, 2)[:, None]
+    weights = density.log_weights.exp()
+    away = corners - (weights[..., None] * corners).sum(1, keepdim=True)
+    covariance = torch.einsum("rm,rmi,rmj->rij", weights, away, away)
+    values, order = corners.sort(dim=1)
+    total = weights[..., None].expand_as(corners).gather(1, order).cumsum(1)
+    tail = 0.5 * (1 - level)
+    ends = [(total < share).sum(1, keepdim=True).clamp(max=total.shape[1] - 1) for share in (tail, 1 - tail)]
+    interval = torch.cat([values.gather(1, end) for end in ends], 1).transpose(1, 2)
+    return Uncertainty(covariance, interval, density.log_prob(at), density.effective_sample_size())
+
+
+def _passes(found: Found, recipe: BranchRecipe) -> tuple[Tensor, ...]:
+    """Rows to score at once."""
+    return torch.arange(len(found.image), device=found.image.device).split(recipe.rois_per_pass)
 
 
 def _joined(parts: list[Found]) -> Found:

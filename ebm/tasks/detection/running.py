@@ -8,26 +8,33 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ebm.tasks.detection.branch import ConfidenceBranch
+from ebm.tasks.detection.branch import ConfidenceBranch, PyramidEnergy
 from ebm.tasks.detection.data.records import DetectionImage, DetectionSet, ImageId
 from ebm.tasks.detection.data.training import Sample, load_sample
 from ebm.tasks.detection.detectors import Detector, Hypotheses, columns_for
-from ebm.tasks.detection.prediction import Found, plain_detections, refined
+from ebm.tasks.detection.prediction import Found, ascended, plain_detections, refined, uncertainty_of
 from ebm.tasks.detection.pyramid import Pyramid
 from ebm.tasks.detection.recipes import BranchRecipe
 from ebm.tasks.detection.results_file import Detections
 
-__all__ = ["DETECTOR", "Run", "Way", "run_set"]
+__all__ = ["DETECTOR", "Run", "Way", "refine_given", "run_set"]
 
 DETECTOR = "detector"
 
 
 @dataclass(frozen=True, eq=False)
 class Way:
-    """A branch and how it makes detections."""
+    """A branch and how it makes detections.
+
+    Attributes:
+        branch: trained on the detector's features.
+        recipe: of it.
+        density: whether each box is given its density.
+    """
 
     branch: ConfidenceBranch
     recipe: BranchRecipe
+    density: bool = False
 
     def __call__(self, pyramid: Pyramid, hypotheses: list[Hypotheses]) -> Found:
         """Detections of a batch."""
@@ -42,9 +49,11 @@ class Run:
         detections: of every picture, by its id.
         seconds: of wall time, reading the pictures left out; those of the detector are part of all.
         images: pictures.
+        more: what else is known of each detection, as fields for a file of results.
     """
 
     detections: dict[ImageId, Detections] = field(default_factory=dict)
+    more: dict[ImageId, list[dict[str, Any]]] = field(default_factory=dict)
     seconds: float = 0.0
     images: int = 0
 
@@ -93,8 +102,62 @@ def run_set(
             found = ways[name](pyramid, hypotheses) if name in ways else plain_detections(hypotheses)
             run.seconds += shared + time.perf_counter() - start
             run.images += len(images)
-            run.detections |= _original(found, samples, label)
+            _note(run, found, samples, label, pyramid, ways.get(name))
     return runs
+
+
+@torch.no_grad()
+def refine_given(
+    detector: Detector,
+    way: Way,
+    data: DetectionSet,
+    given: Mapping[ImageId, Detections],
+    *,
+    batch_size: int = 4,
+    progress: bool = False,
+) -> Run:
+    """Refine the boxes that some other detector has found; their scores stay.
+
+    Args:
+        detector: the one that the branch was trained on; its features are looked at, no more.
+        way: the branch.
+        data: the pictures.
+        given: detections by picture; of pictures that are not among them nothing is read.
+        batch_size: pictures at a time.
+        progress: show a bar.
+
+    Raises:
+        InputError: if a picture cannot be read.
+        UnknownNameError: if the detector does not know a category.
+    """
+    label, run = _label_of(detector, data), Run()
+    columns = columns_for(detector, data.names)
+    wanted = [image for image in data.images if len(given.get(image.image_id, ()))]
+    for images in _bar([*_batches(wanted, batch_size)], progress):
+        samples = [load_sample(image, detector.resizing) for image in images]
+        start = time.perf_counter()
+        pyramid = detector.features(detector.prepare([sample.picture for sample in samples]))
+        found = _given(samples, given, columns, pyramid.device)
+        found = ascended(PyramidEnergy(way.branch, pyramid), way.recipe, found)
+        run.seconds += time.perf_counter() - start
+        run.images += len(images)
+        _note(run, found, samples, label, pyramid, way)
+    return run
+
+
+def _given(
+    samples: Sequence[Sample], given: Mapping[ImageId, Detections], columns: Tensor, device: torch.device
+) -> Found:
+    """Detections of a batch, in its px."""
+    own = [given[sample.image_id] for sample in samples]
+    counts = torch.tensor([len(one) for one in own])
+    boxes = [torch.from_numpy(one.boxes) * sample.scale.repeat(2) for one, sample in zip(own, samples)]
+    return Found(
+        torch.arange(len(own)).repeat_interleave(counts).to(device),
+        torch.cat(boxes).to(device),
+        torch.cat([torch.from_numpy(one.scores) for one in own]).to(device),
+        columns[torch.cat([torch.from_numpy(one.labels) for one in own])].to(device),
+    )
 
 
 def _label_of(detector: Detector, data: DetectionSet) -> Tensor:
@@ -110,17 +173,25 @@ def _known(found: Hypotheses, label: Tensor) -> Hypotheses:
     return found.chosen(label.to(found.column.device)[found.column] >= 0)
 
 
-def _original(found: Found, samples: Sequence[Sample], label: Tensor) -> dict[ImageId, Detections]:
-    """Detections in px of the pictures, surest first."""
-    results = {}
+def _note(
+    run: Run, found: Found, samples: Sequence[Sample], label: Tensor, pyramid: Pyramid, way: Way | None
+) -> None:
+    """Add the detections of a batch, in px of the pictures, surest first."""
+    scale = torch.stack([sample.scale for sample in samples])
+    rows: list[dict[str, Any]] = []
+    if way is not None and way.density and len(found.image):
+        model = PyramidEnergy(way.branch, pyramid)
+        rows = uncertainty_of(model, found, scale.to(found.boxes)[found.image]).rows()
     for place, sample in enumerate(samples):
-        own = found.chosen(found.of_image(place))
-        own = own.chosen(own.scores.argsort(descending=True, stable=True))
-        boxes = own.boxes.cpu() / sample.scale.repeat(2)
-        results[sample.image_id] = Detections(
-            boxes.float().numpy(), own.scores.float().cpu().numpy(), label[own.column.cpu()].numpy()
+        own = found.of_image(place)
+        own = own[found.scores[own].argsort(descending=True, stable=True)]
+        one = found.chosen(own)
+        boxes = one.boxes.cpu() / scale[place].repeat(2)
+        run.detections[sample.image_id] = Detections(
+            boxes.float().numpy(), one.scores.float().cpu().numpy(), label[one.column.cpu()].numpy()
         )
-    return results
+        if rows:
+            run.more[sample.image_id] = [rows[row] for row in own.tolist()]
 
 
 def _batches(images: Sequence[DetectionImage], size: int) -> Iterator[list[DetectionImage]]:
