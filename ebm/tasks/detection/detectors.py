@@ -170,6 +170,11 @@ class FasterRCNNDetector(TorchvisionDetector):
         head = self.model.roi_heads.box_head
         return (head.fc6, head.fc7) if hasattr(head, "fc6") and hasattr(head, "fc7") else None
 
+    @property
+    def embedding(self) -> int:
+        """F, the size of what the box head makes of a region."""
+        return int(self.model.roi_heads.box_predictor.cls_score.in_features)
+
     @torch.no_grad()
     def proposals(self, batch: ImageBatch, pyramid: Pyramid) -> list[Tensor]:
         """Regions that may hold an object whatever its class, xyxy px of the batch, ``(R, 4)`` each."""
@@ -192,13 +197,19 @@ class FasterRCNNDetector(TorchvisionDetector):
         return [self.pairs(probability, boxes, size) for probability, boxes, size in parts]
 
     @staticmethod
+    def likely(probability: Tensor) -> tuple[Tensor, Tensor]:
+        """Region and column of the pairs ``(R, K)`` whose probability is high enough."""
+        high = probability > MIN_PROBABILITY
+        high[:, 0] = False
+        region, column = high.nonzero().unbind(1)
+        return region, column
+
+    @staticmethod
     def pairs(probability: Tensor, boxes: Tensor, size: tuple[int, int]) -> Hypotheses:
         """Hypotheses of an image from probabilities ``(R, K)`` and boxes ``(R, K, 4)`` of every class."""
         from torchvision.ops import clip_boxes_to_image
 
-        likely = probability > MIN_PROBABILITY
-        likely[:, 0] = False
-        region, column = likely.nonzero().unbind(1)
+        region, column = FasterRCNNDetector.likely(probability)
         inside = clip_boxes_to_image(boxes[region, column], size)
         return Hypotheses(inside, probability[region, column], column)
 

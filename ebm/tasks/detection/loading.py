@@ -1,4 +1,4 @@
-"""Detectors by name or file, and branches by file."""
+"""Detectors by name or file; branches and heads by file."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -7,8 +7,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import torch
 from torch import nn
 
+from ebm.baselines.base import Baseline
 from ebm.exceptions import InputError
 from ebm.extras import explain_missing
 from ebm.integrity.torch_files import read_torch_file
@@ -17,10 +19,21 @@ from ebm.tasks.detection.branch import ConfidenceBranch
 from ebm.tasks.detection.data.records import Category, DetectionSet
 from ebm.tasks.detection.detectors import FasterRCNNDetector, OneStageDetector, TorchvisionDetector
 from ebm.tasks.detection.files import fields_of, load_state, weights_of, write_fields
+from ebm.tasks.detection.heads import build_head
 from ebm.tasks.detection.light import BACKGROUND, LightRecipe, build_light
-from ebm.tasks.detection.recipes import BranchRecipe, find_recipe
+from ebm.tasks.detection.recipes import BranchRecipe, Recipe, find_recipe
+from ebm.tasks.detection.training import build_branch
 
-__all__ = ["TORCHVISION", "SavedBranch", "load_branch", "load_detector", "save_branch", "save_light"]
+__all__ = [
+    "TORCHVISION",
+    "Saved",
+    "fresh",
+    "load_detector",
+    "load_trained",
+    "recipe_from",
+    "save_light",
+    "save_trained",
+]
 
 LIGHT, BRANCH = "ebmtrack.detector", "ebmtrack.detection-branch"
 RANDOM = "random"
@@ -93,19 +106,19 @@ def save_light(path: Path, model: nn.Module, recipe: LightRecipe, names: tuple[s
 
 
 @dataclass(frozen=True, eq=False)
-class SavedBranch:
-    """A trained branch.
+class Saved:
+    """A trained branch or head.
 
     Attributes:
-        branch: with its weights, in evaluation mode.
-        recipe: how it was trained, and refines.
+        net: with its weights, in evaluation mode.
+        recipe: how it was trained, and is used.
         columns: names of the classes by column, as the detector has them.
         categories: of the data that it was trained on.
         detector: SHA-256 of the detector's weights, 16 digits.
     """
 
-    branch: ConfidenceBranch
-    recipe: BranchRecipe
+    net: ConfidenceBranch | Baseline
+    recipe: Recipe
     columns: tuple[str, ...]
     categories: tuple[Category, ...]
     detector: str
@@ -124,10 +137,25 @@ class SavedBranch:
             )
 
 
-def save_branch(
-    path: Path, branch: ConfidenceBranch, recipe: BranchRecipe, detector: Any, data: DetectionSet
+def fresh(recipe: Recipe, detector: TorchvisionDetector, seed: int) -> ConfidenceBranch | Baseline:
+    """A branch or a head to be trained for a detector, on its device.
+
+    Raises:
+        InputError: if a head is for a Faster R-CNN, and the detector is none.
+    """
+    if isinstance(recipe, BranchRecipe):
+        return build_branch(recipe, detector, seed).to(detector.device)
+    if not isinstance(detector, FasterRCNNDetector):
+        raise InputError(f"{recipe.name} is for a Faster R-CNN: others draw no regions.")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return build_head(recipe.name, detector.embedding, len(detector.columns)).to(detector.device)
+
+
+def save_trained(
+    path: Path, net: ConfidenceBranch | Baseline, recipe: Recipe, detector: Any, data: DetectionSet
 ) -> None:
-    """Write a branch that was trained on a set.
+    """Write a branch or a head that was trained on a set.
 
     Raises:
         InputError: if it cannot be written.
@@ -136,44 +164,50 @@ def save_branch(
         "recipe": recipe.plain(),
         "columns": list(detector.columns),
         "categories": [[own.category_id, own.name] for own in data.categories],
-        "channels": branch.channels,
+        "inputs": net.channels if isinstance(net, ConfidenceBranch) else detector.embedding,
         "detector": weights_of(detector.model.state_dict()),
-        "state": branch.state_dict(),
+        "state": net.state_dict(),
     }
     write_fields(path, BRANCH, fields)
 
 
-def load_branch(path: Path) -> SavedBranch:
-    """A branch that `save_branch` wrote.
+def load_trained(path: Path) -> Saved:
+    """A branch or a head that `save_trained` wrote.
 
     Raises:
         InputError: if the file cannot be used.
     """
-    wanted = {"recipe": dict, "columns": list, "categories": list, "channels": int}
+    wanted = {"recipe": dict, "columns": list, "categories": list, "inputs": int}
     wanted |= {"detector": str, "state": dict}
     fields = fields_of(path, BRANCH, wanted, "ebmtrack detect train")
     try:
         recipe = recipe_from(fields["recipe"])
-        columns = 1 if recipe.class_agnostic else len(fields["columns"])
-        branch = ConfidenceBranch(fields["channels"], columns, hidden=recipe.hidden, bins=recipe.bins)
+        net = _network(recipe, fields["inputs"], len(fields["columns"]))
         categories = tuple(Category(int(number), str(name)) for number, name in fields["categories"])
     except (LookupError, TypeError, ValueError) as error:
         raise InputError(
             f"{path} is damaged or was changed: its recipe is not readable ({error})."
         ) from error
-    load_state(branch, fields["state"], path)
-    branch.eval().requires_grad_(False)
-    columns_there = tuple(map(str, fields["columns"]))
-    return SavedBranch(branch, recipe, columns_there, categories, fields["detector"])
+    load_state(net, fields["state"], path)
+    net.eval().requires_grad_(False)
+    return Saved(net, recipe, tuple(map(str, fields["columns"])), categories, fields["detector"])
 
 
-def recipe_from(plain: Mapping[str, Any]) -> BranchRecipe:
-    """Inverse of `BranchRecipe.plain`.
+def _network(recipe: Recipe, inputs: int, columns: int) -> ConfidenceBranch | Baseline:
+    if isinstance(recipe, BranchRecipe):
+        columns = 1 if recipe.class_agnostic else columns
+        return ConfidenceBranch(inputs, columns, hidden=recipe.hidden, bins=recipe.bins)
+    return build_head(recipe.name, inputs, columns)
+
+
+def recipe_from(plain: Mapping[str, Any]) -> Recipe:
+    """Inverse of a recipe's `plain`.
 
     Raises:
         UnknownNameError, InputError, DomainError: (ValueErrors) if it is no recipe's.
     """
-    return _rebuilt(find_recipe(str(plain["name"])), plain)
+    found: Recipe = _rebuilt(find_recipe(str(plain["name"])), plain)
+    return found
 
 
 def _rebuilt(like: Any, plain: Mapping[str, Any]) -> Any:

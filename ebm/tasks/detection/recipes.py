@@ -14,10 +14,22 @@ from ebm.training.iterations import Optimisation
 from ebm.training.settable import Settable
 from ebm.training.shown import fingerprint_of, plain_of
 
-__all__ = ["RECIPES", "SCHEDULES", "SETTABLE", "BranchRecipe", "Prediction", "find_recipe"]
+__all__ = [
+    "HEAD_NAMES",
+    "RECIPES",
+    "SCHEDULES",
+    "SETTABLE",
+    "BranchRecipe",
+    "HeadRecipe",
+    "Prediction",
+    "Recipe",
+    "find_recipe",
+]
 
 Order = Literal["before", "after"]
 Score = Literal["probability", "energy"]
+HEAD_NAMES = ("gaussian", "laplace", "mixture-2", "mixture-4", "mixture-8", "cvae")
+LIGHT_RATE = 1e-2  # of energies, for few and small batches
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,10 +83,9 @@ class BranchRecipe:
 
     def __post_init__(self) -> None:
         """Refuse numbers out of their domain."""
-        for name in ("hidden", "bins", "batch_size", "rois_per_pass"):
+        for name in ("hidden", "bins", "rois_per_pass"):
             require_count(name, getattr(self, name))
-        if not 0 <= self.flip <= 1:
-            raise DomainError(f"flip must lie in [0, 1], got {self.flip!r}.")
+        _check(self)
         if self.method.layout != "box" or self.method.refine is None:
             raise DomainError("the method must be one on boxes, with a refinement.")
 
@@ -93,9 +104,50 @@ class BranchRecipe:
         return fingerprint_of(self)
 
 
+@dataclass(frozen=True, kw_only=True)
+class HeadRecipe:
+    """How a probabilistic baseline is trained: a density over box offsets, in a Faster R-CNN.
+
+    Attributes:
+        name: of the method, see `ebm.tasks.detection.heads.HEADS`.
+        optimisation: how weights move.
+        batch_size: pictures in a batch.
+        flip: probability that a picture is mirrored.
+        prediction: how detections are made; the order and the score are the detector's.
+    """
+
+    name: str
+    optimisation: Optimisation
+    batch_size: int = 16
+    flip: float = 0.5
+    prediction: Prediction = Prediction()
+
+    def __post_init__(self) -> None:
+        """Refuse numbers out of their domain."""
+        _check(self)
+
+    def plain(self) -> dict[str, Any]:
+        """The recipe as nested dictionaries, lists, strings and numbers."""
+        return plain_of(self)
+
+    def fingerprint(self) -> str:
+        """Hash of it; 16 hexadecimal digits."""
+        return fingerprint_of(self)
+
+
+Recipe = BranchRecipe | HeadRecipe
+
+
+def _check(recipe: Recipe) -> None:
+    require_count("batch_size", recipe.batch_size)
+    if not 0 <= recipe.flip <= 1:
+        raise DomainError(f"flip must lie in [0, 1], got {recipe.flip!r}.")
+
+
 _PAPER = Optimisation(rate=1e-3, iterations=60_000, drops=(40_000, 50_000), warmup=500)
-# P2's released code trains so; IoU-Net's confidence has another scale.
+# Base rates of the papers' code: a confidence has another scale than an energy.
 _CONFIDENCE = ("iou-net", "iou-net*")
+_RATES = dict.fromkeys(_CONFIDENCE, 1e-2) | dict.fromkeys(HEAD_NAMES, 5e-3)
 _METHODS = {
     name.removeprefix("detection/"): method
     for name, method in presets.items()
@@ -103,28 +155,31 @@ _METHODS = {
 }
 
 
-def _paper(name: str) -> BranchRecipe:
-    rate = 1e-2 if name in _CONFIDENCE else _PAPER.rate
-    return BranchRecipe(name=name, method=_METHODS[name], optimisation=replace(_PAPER, rate=rate))
+def _paper(name: str) -> Recipe:
+    optimisation = replace(_PAPER, rate=_RATES.get(name, _PAPER.rate))
+    if name in HEAD_NAMES:
+        return HeadRecipe(name=name, optimisation=optimisation)
+    return BranchRecipe(name=name, method=_METHODS[name], optimisation=optimisation)
 
 
-def _light(name: str) -> BranchRecipe:
-    """For the light detector on small pictures and few of them: fewer, smaller steps in all."""
+def _light(name: str) -> Recipe:
+    """For the light detector and few pictures: fewer and smaller batches, and clipped steps."""
     paper = _paper(name)
+    rate = paper.optimisation.rate if name in _RATES else LIGHT_RATE
     optimisation = replace(
-        paper.optimisation, rate=10 * paper.optimisation.rate, iterations=1500, drops=(1000, 1300), warmup=100
+        paper.optimisation, rate=rate, iterations=1500, drops=(1000, 1300), warmup=100, clip_norm=10.0
     )
-    optimisation = replace(optimisation, clip_norm=10.0)
-    return replace(paper, hidden=256, batch_size=4, optimisation=optimisation)
+    light = replace(paper, batch_size=4, optimisation=optimisation)
+    return replace(light, hidden=256) if isinstance(light, BranchRecipe) else light
 
 
-RECIPES: Mapping[str, BranchRecipe] = MappingProxyType({name: _paper(name) for name in _METHODS})
+RECIPES: Mapping[str, Recipe] = MappingProxyType({name: _paper(name) for name in (*HEAD_NAMES, *_METHODS)})
 """The papers' recipes, by method."""
 SCHEDULES = MappingProxyType({"paper": _paper, "light": _light})
 SETTABLE = Settable(short={"rate": "optimisation.rate", "iterations": "optimisation.iterations"})
 
 
-def find_recipe(name: str, schedule: str = "paper") -> BranchRecipe:
+def find_recipe(name: str, schedule: str = "paper") -> Recipe:
     """The recipe of a method.
 
     Args:

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ebm.tasks.detection.data.records import DetectionSet, ImageId
-    from ebm.tasks.detection.loading import SavedBranch
+    from ebm.tasks.detection.loading import Saved
     from ebm.tasks.detection.problems import Problems
-    from ebm.tasks.detection.recipes import BranchRecipe
+    from ebm.tasks.detection.recipes import Recipe
     from ebm.tasks.detection.results_file import Detections
 
     Found = Mapping[ImageId, Detections]
@@ -116,12 +116,13 @@ def _refine(args: argparse.Namespace) -> int:
 
 def _refined(args: argparse.Namespace) -> int:
     from ebm.devices import resolve_device
-    from ebm.tasks.detection.loading import load_branch, load_detector
+    from ebm.tasks.detection.loading import load_detector, load_trained
+    from ebm.tasks.detection.methods import way_of
     from ebm.tasks.detection.problems import tell_left_out
     from ebm.tasks.detection.results_file import read_detections, write_detections
     from ebm.tasks.detection.running import DETECTOR, Way, refine_given, run_set
 
-    saved = load_branch(args.branch)
+    saved = load_trained(args.branch)
     detector = load_detector(
         args.detector, args.weights, short_side=args.short_side, long_side=args.long_side
     )
@@ -130,7 +131,10 @@ def _refined(args: argparse.Namespace) -> int:
     faults = {str(args.data or args.images): left_out}
     device = resolve_device(args.device)
     detector.model.to(device)
-    way = Way(saved.branch.to(device), _recipe(args, saved), args.density)
+    saved = replace(saved, net=saved.net.to(device), recipe=_recipe(args, saved))
+    way = way_of(saved, args.density)
+    if (args.detections is not None or args.density) and not isinstance(way, Way):
+        raise InputError(f"{args.branch} is a head, which scores no boxes: name a branch.")
     if args.detections is not None:
         given, faults[str(args.detections)] = read_detections(args.detections, data, progress=True)
         run = refine_given(detector, way, data, given, batch_size=args.batch_size, progress=True)
@@ -147,7 +151,7 @@ def _refined(args: argparse.Namespace) -> int:
     return tell_left_out(faults)
 
 
-def _recipe(args: argparse.Namespace, saved: "SavedBranch") -> "BranchRecipe":
+def _recipe(args: argparse.Namespace, saved: "Saved") -> "Recipe":
     from ebm.tasks.detection.recipes import SETTABLE
 
     recipe = SETTABLE.set_fields(saved.recipe, args.set)
@@ -156,7 +160,7 @@ def _recipe(args: argparse.Namespace, saved: "SavedBranch") -> "BranchRecipe":
     return replace(recipe, prediction=rule)
 
 
-def _pictures(args: argparse.Namespace, saved: "SavedBranch") -> "tuple[DetectionSet, Problems]":
+def _pictures(args: argparse.Namespace, saved: "Saved") -> "tuple[DetectionSet, Problems]":
     from ebm.tasks.detection.data.folder import read_folder
     from ebm.tasks.detection.problems import Problems
 

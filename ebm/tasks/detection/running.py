@@ -2,24 +2,69 @@
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from ebm.baselines.base import Baseline
+from ebm.exceptions import InputError
 from ebm.tasks.detection.branch import ConfidenceBranch, PyramidEnergy
 from ebm.tasks.detection.data.records import DetectionImage, DetectionSet, ImageId
 from ebm.tasks.detection.data.training import Sample, load_sample
-from ebm.tasks.detection.detectors import Detector, Hypotheses, columns_for
+from ebm.tasks.detection.detectors import (
+    Detector,
+    FasterRCNNDetector,
+    Hypotheses,
+    ImageBatch,
+    columns_for,
+)
+from ebm.tasks.detection.head_training import head_hypotheses
 from ebm.tasks.detection.prediction import Found, ascended, plain_detections, refined, uncertainty_of
 from ebm.tasks.detection.pyramid import Pyramid
-from ebm.tasks.detection.recipes import BranchRecipe
+from ebm.tasks.detection.recipes import BranchRecipe, HeadRecipe
 from ebm.tasks.detection.results_file import Detections
 
-__all__ = ["DETECTOR", "Run", "Way", "refine_given", "run_set"]
+__all__ = ["DETECTOR", "HeadWay", "Run", "Seen", "Way", "refine_given", "run_set"]
 
 DETECTOR = "detector"
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """A batch as the detector sees it.
+
+    Attributes:
+        batch: of pictures.
+        pyramid: features.
+        hypotheses: of categories that are looked for.
+        label: of every column, -1 for those that are not.
+        seconds: that the features took.
+        seconds_more: that the hypotheses took.
+    """
+
+    batch: ImageBatch
+    pyramid: Pyramid
+    hypotheses: list[Hypotheses]
+    label: Tensor
+    seconds: float
+    seconds_more: float
+
+    def known(self, found: Hypotheses) -> Hypotheses:
+        """Those of categories that are looked for."""
+        return found.chosen(self.label.to(found.column.device)[found.column] >= 0)
+
+
+def _see(detector: Detector, pictures: Sequence[Tensor], label: Tensor) -> Seen:
+    start = time.perf_counter()
+    batch = detector.prepare(pictures)
+    pyramid = detector.features(batch)
+    seconds = time.perf_counter() - start
+    seen = Seen(batch, pyramid, [], label, seconds, 0.0)
+    start = time.perf_counter()
+    hypotheses = [seen.known(own) for own in detector.hypotheses(batch, pyramid)]
+    return replace(seen, hypotheses=hypotheses, seconds_more=time.perf_counter() - start)
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,9 +81,39 @@ class Way:
     recipe: BranchRecipe
     density: bool = False
 
-    def __call__(self, pyramid: Pyramid, hypotheses: list[Hypotheses]) -> Found:
+    def __call__(self, detector: Detector, seen: Seen) -> Found:
         """Detections of a batch."""
-        return refined(self.branch, self.recipe, pyramid, hypotheses)
+        return refined(self.branch, self.recipe, seen.pyramid, seen.hypotheses)
+
+    def uncertainty(self, found: Found, pyramid: Pyramid, scale: Tensor) -> list[dict[str, Any]]:
+        """Fields of every detection for a file of results."""
+        if not (self.density and len(found.image)):
+            return []
+        return uncertainty_of(PyramidEnergy(self.branch, pyramid), found, scale).rows()
+
+
+@dataclass(frozen=True, eq=False)
+class HeadWay:
+    """A probabilistic baseline in the place of a Faster R-CNN's box regression."""
+
+    head: Baseline
+    recipe: HeadRecipe
+
+    def __call__(self, detector: Detector, seen: Seen) -> Found:
+        """Detections of a batch; the hypotheses of the detector itself are not looked at.
+
+        Raises:
+            InputError: if the detector is no Faster R-CNN.
+        """
+        if not isinstance(detector, FasterRCNNDetector):
+            raise InputError(f"{self.recipe.name} is for a Faster R-CNN: others draw no regions.")
+        rule = self.recipe.prediction
+        own = [seen.known(found) for found in head_hypotheses(self.head, detector, seen.batch, seen.pyramid)]
+        return plain_detections(own, iou_threshold=rule.iou_threshold, max_detections=rule.max_detections)
+
+    def uncertainty(self, found: Found, pyramid: Pyramid, scale: Tensor) -> list[dict[str, Any]]:
+        """Nothing: the density of a head is over offsets of regions, not over boxes."""
+        return []
 
 
 @dataclass(eq=False)
@@ -66,7 +141,7 @@ class Run:
 @torch.no_grad()
 def run_set(
     detector: Detector,
-    ways: Mapping[str, Way],
+    ways: Mapping[str, Way | HeadWay],
     data: DetectionSet,
     *,
     batch_size: int = 4,
@@ -92,17 +167,14 @@ def run_set(
     runs = {name: Run() for name in (DETECTOR, *ways)}
     for images in _bar([*_batches(data.images, batch_size)], progress):
         samples = [load_sample(image, detector.resizing) for image in images]
-        start = time.perf_counter()
-        batch = detector.prepare([sample.picture for sample in samples])
-        pyramid = detector.features(batch)
-        hypotheses = [_known(own, label) for own in detector.hypotheses(batch, pyramid)]
-        shared = time.perf_counter() - start
+        seen = _see(detector, [sample.picture for sample in samples], label)
         for name, run in runs.items():
-            start = time.perf_counter()
-            found = ways[name](pyramid, hypotheses) if name in ways else plain_detections(hypotheses)
-            run.seconds += shared + time.perf_counter() - start
+            way, start = ways.get(name), time.perf_counter()
+            found = plain_detections(seen.hypotheses) if way is None else way(detector, seen)
+            run.seconds += seen.seconds + time.perf_counter() - start
+            run.seconds += 0.0 if isinstance(way, HeadWay) else seen.seconds_more
             run.images += len(images)
-            _note(run, found, samples, label, pyramid, ways.get(name))
+            _note(run, found, samples, label, seen.pyramid, way)
     return runs
 
 
@@ -168,20 +240,18 @@ def _label_of(detector: Detector, data: DetectionSet) -> Tensor:
     return label
 
 
-def _known(found: Hypotheses, label: Tensor) -> Hypotheses:
-    """Those of categories that the set has."""
-    return found.chosen(label.to(found.column.device)[found.column] >= 0)
-
-
 def _note(
-    run: Run, found: Found, samples: Sequence[Sample], label: Tensor, pyramid: Pyramid, way: Way | None
+    run: Run,
+    found: Found,
+    samples: Sequence[Sample],
+    label: Tensor,
+    pyramid: Pyramid,
+    way: Way | HeadWay | None,
 ) -> None:
     """Add the detections of a batch, in px of the pictures, surest first."""
     scale = torch.stack([sample.scale for sample in samples])
-    rows: list[dict[str, Any]] = []
-    if way is not None and way.density and len(found.image):
-        model = PyramidEnergy(way.branch, pyramid)
-        rows = uncertainty_of(model, found, scale.to(found.boxes)[found.image]).rows()
+    per_box = scale.to(found.boxes)[found.image]
+    rows = [] if way is None else way.uncertainty(found, pyramid, per_box)
     for place, sample in enumerate(samples):
         own = found.of_image(place)
         own = own[found.scores[own].argsort(descending=True, stable=True)]

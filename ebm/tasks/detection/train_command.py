@@ -24,7 +24,7 @@ from ebm.tasks.detection.arguments import (
 from ebm.threads import core_limit, using_threads
 
 if TYPE_CHECKING:
-    from ebm.tasks.detection.recipes import BranchRecipe
+    from ebm.tasks.detection.recipes import Recipe
 
 __all__ = ["build_parser", "main"]
 
@@ -48,7 +48,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "method",
         metavar="METHOD",
-        help="nce+, nce, ml-is, kld-is, dsm, ml-mcmc-1, -4, -8; iou-net and iou-net* score confidence",
+        help="nce+, nce, ml-is, kld-is, dsm, ml-mcmc-1, -4, -8; iou-net and iou-net* score confidence; "
+        "gaussian, laplace, mixture-2, -4, -8 and cvae take the place of the detector's regression",
     )
     add_data(parser, "train")
     add_detector(parser)
@@ -90,12 +91,13 @@ def _train(args: argparse.Namespace, command: str) -> int:
         return _trained(args, command, recipe)
 
 
-def _trained(args: argparse.Namespace, command: str, recipe: "BranchRecipe") -> int:
+def _trained(args: argparse.Namespace, command: str, recipe: "Recipe") -> int:
     from ebm.devices import resolve_device
     from ebm.files import require_writable_folder, write_json
-    from ebm.tasks.detection.loading import load_detector, save_branch
+    from ebm.tasks.detection.loading import fresh, load_detector, save_trained
+    from ebm.tasks.detection.methods import train_method
     from ebm.tasks.detection.problems import tell_left_out
-    from ebm.tasks.detection.training import build_branch, train_branch
+    from ebm.tasks.detection.training import TrainingOptions
     from ebm.training.iterations import tell_in_lines
 
     if not args.dry_run:
@@ -107,21 +109,20 @@ def _trained(args: argparse.Namespace, command: str, recipe: "BranchRecipe") -> 
         args.detector, args.weights, short_side=args.short_side, long_side=args.long_side
     )
     detector.model.to(resolve_device(args.device))
-    branch = build_branch(recipe, detector, args.seed).to(detector.device)
-    options = {"seed": args.seed, "workers": args.workers}
+    net = fresh(recipe, detector, args.seed)
+    options = TrainingOptions(seed=args.seed, workers=args.workers)
     if args.dry_run:
         short = replace(recipe, optimisation=replace(recipe.optimisation, iterations=DRY_STEPS))
-        run = lambda: train_branch(branch, short, detector, data, **options)  # noqa: E731
+        run = lambda: train_method(net, short, detector, data, options)  # noqa: E731
         return tell_dry_run(run, {"iterations in all": recipe.optimisation.iterations})
     require_writable_folder(args.out)
     checkpoint = args.out / f"{recipe.name}.checkpoint"
-    trained = train_branch(
-        branch, recipe, detector, data, checkpoint=checkpoint, tell=tell_in_lines, **options
-    )
+    options = replace(options, checkpoint=checkpoint, tell=tell_in_lines)
+    trained = train_method(net, recipe, detector, data, options)
     if trained.exit_code:
         print(f"stopped after {trained.iterations} steps; the same command goes on", file=sys.stderr)
         return trained.exit_code
-    save_branch(args.out / f"{recipe.name}.pt", branch, recipe, detector, data)
+    save_trained(args.out / f"{recipe.name}.pt", net, recipe, detector, data)
     record = {"command": command, "recipe": recipe.plain(), "pictures": len(data)}
     write_json(args.out / f"{recipe.name}.json", record | {"training": asdict(trained)})
     checkpoint.unlink(missing_ok=True)

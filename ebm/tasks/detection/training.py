@@ -1,32 +1,35 @@
 """A branch trained on the features of a frozen detector."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ebm.fitting.checkpoints import Call, Checkpoint, digest
 from ebm.losses.base import EnergyLoss
 from ebm.tasks.detection.branch import ConfidenceBranch, PyramidEnergy
 from ebm.tasks.detection.data.records import DetectionSet
 from ebm.tasks.detection.data.training import Batches, Sample, TrainingPictures, training_loader
-from ebm.tasks.detection.detectors import Detector, columns_for
-from ebm.tasks.detection.recipes import BranchRecipe
+from ebm.tasks.detection.detectors import Detector, ImageBatch, columns_for
+from ebm.tasks.detection.pyramid import Pyramid
+from ebm.tasks.detection.recipes import BranchRecipe, Recipe
 from ebm.training.iterations import Tell, Trained, train
 
 __all__ = [
     "Labels",
     "Samples",
+    "TrainingOptions",
     "build_branch",
     "data_digest",
     "gradient_of",
     "labels_of",
     "noise_of",
     "train_branch",
+    "train_on_features",
 ]
 
 
@@ -46,6 +49,29 @@ class Labels:
     image: Tensor
     column: Tensor
     boxes: Tensor
+
+
+# Of a batch, its features, its labels and a source of noise: adds a gradient, and tells numbers.
+Gradient = Callable[[ImageBatch, Pyramid, Labels, torch.Generator], dict[str, float]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingOptions:
+    """How a training is carried out.
+
+    Attributes:
+        seed: of order, flips and noise.
+        workers: processes that read pictures.
+        checkpoint: a file to go on from; the rest of a killed training is the same to the bit.
+        settings: what else the result depends on, plain values.
+        tell: see `ebm.training.iterations.train`.
+    """
+
+    seed: int = 0
+    workers: int = 0
+    checkpoint: Path | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    tell: Tell | None = None
 
 
 def build_branch(recipe: BranchRecipe, detector: Detector, seed: int) -> ConfidenceBranch:
@@ -99,62 +125,71 @@ def gradient_of(
     return numbers
 
 
-def train_branch(
-    branch: ConfidenceBranch,
-    recipe: BranchRecipe,
+def train_on_features(
+    net: nn.Module,
+    recipe: Recipe,
     detector: Detector,
     data: DetectionSet,
-    *,
-    seed: int = 0,
-    workers: int = 0,
-    checkpoint: Path | None = None,
-    settings: Mapping[str, Any] | None = None,
-    tell: Tell | None = None,
+    gradient: Gradient,
+    options: TrainingOptions,
 ) -> Trained:
-    """Train a branch in place; the detector stays as it is.
+    """Train a network in place on the features of a detector, which stays as it is.
 
     Args:
-        branch: of `build_branch`, on the detector's device.
+        net: on the detector's device.
         recipe: of the method.
-        detector: whose boxes it shall refine.
+        detector: whose features it reads.
         data: as `DetectionSet.for_training` gives it.
-        seed: of order, flips and noise.
-        workers: processes that read pictures.
-        checkpoint: a file to go on from; the rest of a killed training is the same to the bit.
-        settings: what else the result depends on, plain values.
-        tell: see `ebm.training.iterations.train`.
+        gradient: adds the gradient of a batch.
+        options: how the training is carried out.
 
     Raises:
         InputError: if pictures or the checkpoint cannot be used.
         UnknownNameError: if the detector does not know a class of the data.
         NumericalError: if a loss is not finite.
     """
-    columns = columns_for(detector, data.names)
-    loss = recipe.method.build_loss()
+    columns, seed = columns_for(detector, data.names), options.seed
     pictures = TrainingPictures(data, detector.resizing, flip=recipe.flip, seed=seed)
-    stream = Samples(pictures, recipe.batch_size, workers)
+    stream = Samples(pictures, recipe.batch_size, options.workers)
     kept = None
-    if checkpoint is not None:
+    if options.checkpoint is not None:
         call = Call(
-            settings={"recipe": recipe.fingerprint(), "seed": seed, **(settings or {})},
+            settings={"recipe": recipe.fingerprint(), "seed": seed, **options.settings},
             rows=data_digest(data),
-            weights=digest(branch.state_dict().values()),
+            weights=digest(net.state_dict().values()),
         )
-        kept = Checkpoint.open(checkpoint, call, "ebmtrack detect train")
+        kept = Checkpoint.open(options.checkpoint, call, "ebmtrack detect train")
 
     def step(iteration: int) -> dict[str, float]:
         samples = stream.at(iteration)
         batch = detector.prepare([sample.picture for sample in samples])
-        model = PyramidEnergy(branch, detector.features(batch))
         labels = labels_of(samples, columns, batch.tensors.device)
         noise = noise_of(seed, iteration, batch.tensors.device)
-        return gradient_of(model, loss, labels, noise, recipe.rois_per_pass)
+        return gradient(batch, detector.features(batch), labels, noise)
 
-    branch.train()
+    net.train()
     try:
-        return train(branch, step, recipe.optimisation, checkpoint=kept, tell=tell)
+        return train(net, step, recipe.optimisation, checkpoint=kept, tell=options.tell)
     finally:
-        branch.eval()
+        net.eval()
+
+
+def train_branch(
+    branch: ConfidenceBranch,
+    recipe: BranchRecipe,
+    detector: Detector,
+    data: DetectionSet,
+    options: TrainingOptions | None = None,
+) -> Trained:
+    """Train a branch of `build_branch`; arguments as `train_on_features`."""
+    loss = recipe.method.build_loss()
+
+    def gradient(
+        batch: ImageBatch, pyramid: Pyramid, labels: Labels, noise: torch.Generator
+    ) -> dict[str, float]:
+        return gradient_of(PyramidEnergy(branch, pyramid), loss, labels, noise, recipe.rois_per_pass)
+
+    return train_on_features(branch, recipe, detector, data, gradient, options or TrainingOptions())
 
 
 def noise_of(seed: int, iteration: int, device: torch.device) -> torch.Generator:
