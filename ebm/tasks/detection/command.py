@@ -27,6 +27,10 @@ VERBS: dict[str, Verb] = {
     "refine": Verb(
         "ebm.tasks.detection.refine_command", "detect and refine, or refine another detector's results"
     ),
+    "table": Verb(
+        "ebm.tasks.detection.table_command", "the papers' table: every method, tuned, over several seeds"
+    ),
+    "sweep": Verb("ebm.tasks.detection.sweep_command", "one setting of a method over several values"),
     "evaluate": Verb(
         "ebm.tasks.detection.evaluate_command", "score a results file in COCO's form, or two side by side"
     ),

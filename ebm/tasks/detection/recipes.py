@@ -9,7 +9,7 @@ from ebm.checks import require_count
 from ebm.configs import MethodConfig, RefineConfig
 from ebm.exceptions import DomainError
 from ebm.lookup import lookup
-from ebm.presets import presets
+from ebm.presets import presets, refinement
 from ebm.training.iterations import Optimisation
 from ebm.training.settable import Settable
 from ebm.training.shown import fingerprint_of, plain_of
@@ -153,6 +153,9 @@ _METHODS = {
     for name, method in presets.items()
     if name.startswith("detection/")
 }
+# Not among the papers': second derivatives of pooled features, which are flat almost everywhere but for
+# pooling itself. For whoever wants to see.
+_METHODS["sm"] = MethodConfig(loss="sm", target_dim=4, layout="box", refine=refinement("detection/dsm"))
 
 
 def _paper(name: str) -> Recipe:

@@ -1,0 +1,150 @@
+"""The table of a study, the published beside it, and which of the papers' statements hold in it."""
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ebm.scores.tables import Table, number_with_error
+from ebm.tasks.cells import Record
+from ebm.tasks.detection.published import PUBLISHED
+from ebm.tasks.detection.running import DETECTOR
+
+__all__ = ["Means", "claims", "means_of", "published_table", "save_plot", "study_table", "sweep_table"]
+
+Mean = tuple[float, float]
+Means = Mapping[str, Mapping[str, Mean]]
+"""Method -> column -> mean over the seeds, and its standard error (NaN for one seed)."""
+SHOWN = ("AP", "AP50", "AP75", "AP90")
+
+
+def means_of(records: Sequence[Record], key: str = "method") -> Means:
+    """Means over the seeds of records, by method, or by another field of their cells."""
+    grouped: dict[str, list[Record]] = {}
+    for record in records:
+        grouped.setdefault(str(record["cell"][key]), []).append(record)
+    found: dict[str, dict[str, Mean]] = {}
+    for name, own in grouped.items():
+        rows = [_numbers(record) for record in own]
+        shared = [column for column in rows[0] if all(column in row for row in rows)]
+        found[name] = {column: _mean([row[column] for row in rows]) for column in shared}
+    return found
+
+
+def study_table(means: Means) -> Table:
+    """A row for each method: scores in percent, gain over the detector, cost."""
+    base = means[DETECTOR]["AP"][0] if DETECTOR in means else math.nan
+    rows = []
+    for name, own in means.items():
+        cells = [number_with_error(*own[column]) if column in own else "-" for column in SHOWN]
+        gain = "" if name == DETECTOR else f"{own['AP'][0] - base:+.2f}"
+        cost = own.get("seconds_per_iteration")
+        speed = own["images_per_second"][0]
+        rows.append((name, *cells, gain, "-" if cost is None else f"{cost[0]:.2f}", f"{speed:.1f}"))
+    head = ("method", *SHOWN, "gain", "s / iteration", "pictures / s")
+    return Table(head, tuple(rows), "AP in percent; mean over seeds ± its standard error.")
+
+
+def published_table(names: Sequence[str]) -> Table:
+    """What the papers print of the same methods on COCO."""
+    rows = []
+    for name in names:
+        if name in PUBLISHED:
+            gain = PUBLISHED[name][0] - PUBLISHED[DETECTOR][0]
+            shown = "" if name == DETECTOR else f"{gain:+.1f}"
+            rows.append((name, *(f"{value:.1f}" for value in PUBLISHED[name]), shown))
+    caption = "As published, COCO 2017 test-dev, ResNet-50-FPN, 60,000 steps of 16 pictures."
+    return Table(("method", "AP", "AP50", "AP75", "gain"), tuple(rows), caption)
+
+
+def sweep_table(means: Means, key: str) -> Table:
+    """A row for each value of a setting."""
+    rows = []
+    for name, own in means.items():
+        cells = [number_with_error(*own[column]) if column in own else "-" for column in SHOWN]
+        loss = f"{own['loss'][0]:.3g}" if "loss" in own else "-"
+        rows.append((name, *cells, loss))
+    return Table((key, *SHOWN, "last loss"), tuple(rows), "AP in percent; mean over seeds ± its error.")
+
+
+def claims(means: Means) -> list[str]:
+    """The papers' statements on these methods, each with what was found and whether it holds.
+
+    Source: Gustafsson et al., ECCV 2020 and BMVC 2020 (spec/ebm.md, 6.4).
+    """
+    lines = []
+    energies = [name for name in ("nce+", "kld-is", "nce", "ml-is") if name in means]
+    if DETECTOR in means:
+        for name in energies:
+            gains = {column: _difference(means, name, DETECTOR, column) for column in ("AP50", "AP75")}
+            more = gains["AP75"][0] - gains["AP50"][0]
+            told = f"AP75 {gains['AP75'][0]:+.2f}, AP50 {gains['AP50'][0]:+.2f}"
+            lines.append(_line(f"{name} gains more AP75 than AP50", told, more, gains["AP75"][1]))
+    for better in ("nce+", "kld-is"):
+        for worse in ("nce", "ml-is"):
+            if better in means and worse in means:
+                more, error = _difference(means, better, worse, "AP")
+                told = f"{number_with_error(more, error)} AP apart"
+                lines.append(
+                    _line(f"{better} is at least level with {worse}", told, more + 2 * _or_0(error), error)
+                )
+    good = [means[name]["AP"] for name in energies]
+    for name in ("dsm", "ml-mcmc-1", "ml-mcmc-4", "ml-mcmc-8"):
+        if name in means and good:
+            least = min(value for value, _ in good)
+            below = least - means[name]["AP"][0]
+            told = f"{below:+.2f} AP below the least of {', '.join(energies)}"
+            lines.append(_line(f"{name} is below the rest", told, below, means[name]["AP"][1]))
+    return lines
+
+
+def save_plot(means: Means, file: Path) -> None:
+    """AP and AP75 of every method, with standard errors, the detector as a line.
+
+    Raises:
+        MissingPackageError: if matplotlib is not installed.
+    """
+    from ebm.pictures.style import house_style, new_figure, plain_axes, save_figure
+
+    with house_style():
+        names = [name for name in means if name != DETECTOR]
+        figure = new_figure(7.0, 0.8 + 0.28 * len(names))
+        for place, column in enumerate(("AP", "AP75")):
+            axes = figure.add_subplot(1, 2, place + 1)
+            values, errors = zip(*(means[name][column] for name in names), strict=True)
+            axes.errorbar(values, range(len(names)), xerr=[_or_0(e) for e in errors], fmt="o", capsize=2)
+            if DETECTOR in means:
+                axes.axvline(means[DETECTOR][column][0], linestyle="--", color="0.5")
+            axes.set_yticks(range(len(names)), names if place == 0 else [""] * len(names))
+            axes.invert_yaxis()
+            axes.set_xlabel(f"{column} in percent; dashed: the detector itself")
+            plain_axes(axes)
+        save_figure(figure, file.parent, file.stem)
+
+
+def _numbers(record: Record) -> dict[str, float]:
+    own: dict[str, Any] = {**record["scores"], "images_per_second": record["images_per_second"]}
+    for name in ("seconds_per_iteration", "loss"):
+        if name in record:
+            own[name] = record[name]
+    return own
+
+
+def _mean(values: list[float]) -> Mean:
+    error = statistics.stdev(values) / math.sqrt(len(values)) if len(values) > 1 else math.nan
+    return statistics.fmean(values), error
+
+
+def _difference(means: Means, one: str, other: str, column: str) -> Mean:
+    (a, error_a), (b, error_b) = means[one][column], means[other][column]
+    return a - b, math.hypot(_or_0(error_a), _or_0(error_b))
+
+
+def _or_0(error: float) -> float:
+    return error if math.isfinite(error) else 0.0
+
+
+def _line(claim: str, told: str, margin: float, error: float) -> str:
+    sure = "" if abs(margin) > 2 * _or_0(error) else " (within two standard errors)"
+    return f"{'holds' if margin >= 0 else 'does not hold'}{sure}: {claim} ({told})"

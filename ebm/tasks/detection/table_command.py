@@ -1,0 +1,185 @@
+"""``ebmtrack detect table``: the papers' table on pictures of one's own."""
+
+import argparse
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ebm.command import local_path, run_command
+from ebm.exceptions import InputError
+from ebm.outputs import Output, require_outputs
+from ebm.tasks.detection.arguments import add_detector, add_run, new_parser, opened
+from ebm.threads import core_limit, using_threads
+
+if TYPE_CHECKING:
+    from ebm.tasks.detection.study import Study
+
+__all__ = ["add_study", "build_parser", "main", "open_study"]
+
+_EXAMPLES = """\
+  ebmtrack detect table photos/voc2007_5cls --detector runs/detect/detector.pt --seeds 3
+  ebmtrack detect table photos/voc2007_5cls --detector runs/detect/detector.pt --methods nce+ iou-net \\
+      --iterations 300 --seeds 1
+      two methods, quickly
+
+Finished trainings stay in the output folder; the same command again runs only what is missing.
+"""
+METHODS = (
+    *("gaussian", "laplace", "mixture-2", "mixture-4", "mixture-8", "cvae", "iou-net", "iou-net*"),
+    *("ml-is", "kld-is", "ml-mcmc-1", "ml-mcmc-4", "ml-mcmc-8", "nce", "dsm", "nce+"),
+)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line; importing nothing heavy."""
+    parser = new_parser(
+        "table",
+        "Train every method on the features of one detector, tune its step length on pictures held out, "
+        "and score it on the reported part; the published table stands beside it.",
+        _EXAMPLES,
+    )
+    parser.add_argument("--methods", nargs="+", metavar="NAME", default=METHODS, help="default: all 16")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="METHOD:KEY=VALUE",
+        help="change a method's recipe, e.g. dsm:optimisation.rate=1e-3",
+    )
+    parser.add_argument(
+        "--no-tuning", action="store_true", help="keep the papers' step lengths instead of tuning them"
+    )
+    add_study(parser, "runs/detect/table")
+    return parser
+
+
+def add_study(parser: argparse.ArgumentParser, out: str) -> None:
+    """What `table` and `sweep` have in common."""
+    parser.add_argument(
+        "data", type=local_path, metavar="DATA", help="folder of pictures with boxes that has both splits"
+    )
+    parser.add_argument("--train-split", default="train", metavar="NAME", help="default: %(default)s")
+    parser.add_argument(
+        "--report-split", default="val", metavar="NAME", help="scores are of it (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--tuning",
+        type=int,
+        default=150,
+        metavar="N",
+        help="pictures of the training split that settings are chosen on (default: %(default)s)",
+    )
+    add_detector(parser)
+    parser.add_argument("--schedule", choices=("paper", "light"), default="light", help="default: light")
+    parser.add_argument("--iterations", type=int, metavar="N", help="of every training")
+    parser.add_argument("--seeds", type=int, default=3, metavar="N", help="default: %(default)s")
+    parser.add_argument("--limit", type=int, metavar="N", help="use the first N pictures of both splits")
+    parser.add_argument(
+        "--out", type=local_path, default=Path(out), metavar="DIR", help="default: %(default)s"
+    )
+    add_run(parser)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; `argv` are its arguments, ``sys.argv[1:]`` where left out.
+
+    Returns: 0; 2 for an input that cannot be used; 130 after Ctrl-C.
+    """
+    command = shlex.join(["ebmtrack", "detect", "table", *(sys.argv[1:] if argv is None else argv)])
+    return run_command(
+        build_parser(),
+        lambda args: _table(args, command),
+        argv,
+        interrupted="finished trainings are kept; the same command goes on.",
+    )
+
+
+def open_study(args: argparse.Namespace) -> "Study":
+    """Detector and pictures as the arguments say.
+
+    Raises:
+        InputError: if something cannot be opened.
+    """
+    from ebm.checks import require_count
+    from ebm.devices import resolve_device
+    from ebm.files import require_writable_folder
+    from ebm.tasks.detection.loading import load_detector
+    from ebm.tasks.detection.study import Study, divided
+
+    require_count("--seeds", args.seeds)
+    inputs = {"DATA": args.data, "--detector": Path(args.detector)}
+    require_outputs([Output(name="--out", path=args.out, folder=True)], inputs)
+    data, _ = opened(args.data, args.train_split, args.limit)
+    report, _ = opened(args.data, args.report_split, args.limit)
+    if not 0 < require_count("--tuning", args.tuning) < len(data):
+        raise InputError(f"--tuning {args.tuning} leaves none of {len(data)} pictures to train on.")
+    detector = load_detector(
+        args.detector, args.weights, short_side=args.short_side, long_side=args.long_side
+    )
+    detector.model.to(resolve_device(args.device))
+    require_writable_folder(args.out)
+    parts = divided(data, report, args.tuning)
+    return Study(detector, parts, args.out, args.schedule, args.iterations, args.workers, _say)
+
+
+def _table(args: argparse.Namespace, command: str) -> int:
+    changes = _changes(args)
+    with using_threads(args.threads or core_limit()):
+        return _tabled(args, command, changes)
+
+
+def _tabled(args: argparse.Namespace, command: str, changes: dict[str, list[str]]) -> int:
+    from ebm.files import write_atomic, write_json
+    from ebm.tasks.detection.report import claims, means_of, published_table, save_plot, study_table
+    from ebm.tasks.detection.running import DETECTOR
+
+    study = open_study(args)
+    cells: list[dict[str, Any]] = [study.cell(DETECTOR, 0)]
+    for seed in range(args.seeds):
+        for name in args.methods:
+            cells.append(study.cell(name, seed, changes.get(name, ()), tune=not args.no_tuning))
+    means = means_of(study.run(cells))
+    ours, published = study_table(means), published_table(list(means))
+    held = claims(means)
+    text = f"{ours.markdown()}\n{published.markdown()}\n" + "".join(f"- {line}\n" for line in held)
+    write_atomic(args.out / "table.md", text)
+    write_atomic(args.out / "table.csv", ours.csv())
+    write_json(args.out / "study.json", {"command": command, "cells": cells})
+    print(ours)
+    print(f"\n{published}\n")
+    print("\n".join(held))
+    save_plot(means, args.out / "table.png")
+    print(f"table.md, table.csv and table.png are in {args.out}", file=sys.stderr)
+    return 0
+
+
+def _changes(args: argparse.Namespace) -> dict[str, list[str]]:
+    """Changes of recipes by method.
+
+    Raises:
+        InputError: if one has no method.
+        UnknownNameError: for a method that does not exist.
+    """
+    from ebm.lookup import lookup
+    from ebm.tasks.detection.recipes import RECIPES
+
+    for name in args.methods:
+        lookup("method", name, RECIPES)
+    found: dict[str, list[str]] = {}
+    for text in args.set:
+        name, colon, change = text.partition(":")
+        if not colon:
+            raise InputError(f"--set takes METHOD:KEY=VALUE here, got {text!r}.")
+        lookup("method", name, RECIPES)
+        found.setdefault(name, []).append(change)
+    return found
+
+
+def _say(words: str) -> None:
+    print(words, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
