@@ -207,7 +207,14 @@ class Uncertainty:
         return [dict(zip(names, values)) for values in zip(*plain, strict=True)]
 
 
-def uncertainty_of(model: PyramidEnergy, found: Found, scale: Tensor, *, level: float = 0.95) -> Uncertainty:
+def uncertainty_of(
+    model: PyramidEnergy,
+    found: Found,
+    scale: Tensor,
+    *,
+    level: float = 0.95,
+    samples: int = DENSITY_SAMPLES,
+) -> Uncertainty:
     """Covariance and credible intervals of the sides of detections.
 
     Args:
@@ -215,8 +222,9 @@ def uncertainty_of(model: PyramidEnergy, found: Found, scale: Tensor, *, level: 
         found: detections.
         scale: px of the batch per px of the picture, x and y, of every detection, ``(R, 2)``.
         level: mass of the intervals.
+        samples: boxes drawn around each.
     """
-    density, at = box_densities(model, found)
+    density, at = box_densities(model, found, samples=samples)
     rects = rects_of(found.boxes)
     corners = corners_of(rel_to_rect(density.samples, rects[:, None, 2:])) / scale.repeat(1, 2)[:, None]
     weights = density.log_weights.exp()
