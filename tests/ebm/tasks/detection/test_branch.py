@@ -1,5 +1,7 @@
 """The branch: the column of a class, where it begins, and what a step trains."""
 
+from dataclasses import replace
+
 import torch
 from torch import nn
 
@@ -7,6 +9,7 @@ from ebm.presets import preset
 from ebm.tasks.detection.branch import ConfidenceBranch, PyramidEnergy, corners_of, rects_of
 from ebm.tasks.detection.pyramid import LevelRule, Pyramid
 from ebm.tasks.detection.training import Labels, gradient_of
+from ebm.training.iterations import Optimisation, train
 
 
 def branch_of(columns: int = 3) -> ConfidenceBranch:
@@ -98,6 +101,27 @@ def test_a_gradient_in_passes_is_that_of_the_mean_over_all_boxes() -> None:
         found.append((numbers["loss"], branch.fc6.weight.grad))
     assert abs(found[0][0] - found[1][0]) < 1e-5
     torch.testing.assert_close(found[0][1], found[1][1], atol=1e-6, rtol=1e-4)
+
+
+def test_a_branch_learns_where_a_box_is() -> None:
+    """On maps that tell where every cell is, the loss falls and the top of f comes to the label."""
+    cells = torch.linspace(-1, 1, 16)
+    y, x = torch.meshgrid(cells, cells, indexing="ij")
+    maps = {"0": torch.stack((x, y, x * y, torch.ones_like(x)))[None]}
+    torch.manual_seed(0)
+    branch = ConfidenceBranch(4, 1, hidden=32, bins=3)
+    energy = PyramidEnergy(branch, Pyramid(maps, ("0",), LevelRule((4,))))
+    labels = Labels(torch.tensor([0]), torch.tensor([0]), torch.tensor([[16.0, 20, 48, 44]]))
+    loss = preset("detection/nce").build_loss()
+    noise = _noise()
+    plan = Optimisation(rate=0.03, iterations=150, clip_norm=5.0, drops=(120,))
+    trained = train(branch, lambda _: gradient_of(energy, loss, labels, noise, 4096), plan)
+    assert trained.history[-1]["loss"] < trained.history[0]["loss"] - 4
+    start = torch.tensor([[13.0, 21, 34, 26]])
+    refine = replace(preset("detection/nce").refine, steps=40)
+    found, _ = refine.refine(energy.of_boxes(torch.tensor([0]), torch.tensor([0])), start)
+    label = torch.tensor([[16.0, 20, 32, 24]])
+    assert (found - label).abs().max() < 0.6 * (start - label).abs().max()
 
 
 def _noise() -> torch.Generator:
