@@ -1,0 +1,222 @@
+"""``ebmtrack detect`` from pictures to a table, at the smallest size."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ebm.tasks.detection.command import VERBS, main
+from ebm.tasks.detection.data.coco_json import write_coco
+from ebm.tasks.detection.loading import load_trained, save_light
+from tests.ebm.tasks.detection.sets import draw
+from tests.ebm.tasks.detection.small import NAMES, SMALL, small_detector, small_set
+
+FEW = ["--iterations", "2", "--threads", "1"]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data set of both splits, and a detector."""
+    root = tmp_path_factory.mktemp("detect")
+    for split in ("train", "val"):
+        found = small_set(root / "data" / split, count=6)
+        file = root / "data" / "annotations" / f"instances_{split}.json"
+        file.parent.mkdir(exist_ok=True)
+        write_coco(file, found, [image.path.name for image in found.images])
+    save_light(root / "detector.pt", small_detector().model, SMALL, NAMES)
+    return root
+
+
+@pytest.fixture(scope="module")
+def branch(place: Path) -> Path:
+    sizes = ["--set", "hidden=16", "--set", "method.num_samples=8", "--set", "batch_size=2"]
+    given = ["nce+", str(place / "data"), "--detector", str(place / "detector.pt"), "--out", str(place)]
+    assert main(["train", *given, *sizes, *FEW]) == 0
+    return place / "nce+.pt"
+
+
+def rows_of(file: Path) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = json.loads(file.read_text())
+    return rows
+
+
+def test_a_trained_branch_says_how(branch: Path) -> None:
+    record = json.loads(branch.with_suffix(".json").read_text())
+    assert record["training"]["iterations"] == 2
+    assert record["recipe"]["method"]["num_samples"] == 8
+    assert "ebmtrack detect train nce+" in record["command"]
+    assert load_trained(branch).recipe.optimisation.drops == (1, 2)
+    assert not branch.with_suffix(".checkpoint").exists()
+
+
+def test_pictures_are_detected_and_refined(
+    place: Path, branch: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, before = place / "refined.json", place / "before.json"
+    given = ["--branch", str(branch), "--detector", str(place / "detector.pt"), "--density"]
+    code = main(["refine", str(place / "data"), *given, "--out", str(out), "--before", str(before)])
+    assert code == 0
+    printed = capsys.readouterr().out
+    assert "before" in printed
+    assert "difference" in printed
+    row = rows_of(out)[0]
+    assert {row["image_id"] for row in rows_of(out)} == {1, 2, 3, 4, 5, 6}
+    assert len(row["covariance"]) == 4
+    assert len(row["interval95"]) == 4
+    assert before.exists()
+    assert main(["evaluate", str(out), "--annotations", str(place / "data"), "--split", "val"]) == 0
+
+
+@pytest.mark.parametrize("option", [["--order", "after"], ["--score", "energy"]])
+def test_other_orders_and_scores(place: Path, branch: Path, option: list[str]) -> None:
+    given = ["--branch", str(branch), "--detector", str(place / "detector.pt"), "--limit", "2"]
+    assert main(["refine", str(place / "data"), *given, *option, "--out", str(place / "other.json")]) == 0
+    assert rows_of(place / "other.json")
+
+
+def row_of(image: Any, **changes: Any) -> dict[str, Any]:
+    row = {"image_id": image, "category_id": 10, "bbox": [10, 10, 30, 30], "score": 0.5}
+    return {**row, **changes}
+
+
+def test_results_of_others_are_refined_but_for_bad_rows(
+    place: Path, branch: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good = [row_of(1), row_of(2, category_id=20), row_of(2, score=0.9)]
+    bad = [
+        row_of(1, bbox=[10, 10, -3, 5]),
+        row_of(1, bbox=[10, float("nan"), 3, 5]),
+        row_of(1, bbox=[900, 900, 10, 10]),
+        row_of(1, category_id=77),
+        row_of(99),
+    ]
+    file = place / "foreign.json"
+    file.write_text(json.dumps(good + bad))
+    given = [
+        "--branch",
+        str(branch),
+        "--detector",
+        str(place / "detector.pt"),
+        "--out",
+        str(place / "r.json"),
+    ]
+    code = main(["refine", "--images", str(place / "data" / "val"), "--detections", str(file), *given])
+    assert code in (1, 2)
+    told = capsys.readouterr().err
+    assert "pictures" in told or "images" in told
+    code = main(["refine", str(place / "data"), "--detections", str(file), *given])
+    assert code == 1
+    told = capsys.readouterr().err
+    for words in ("negative sides", "not finite", "outside", "unknown categories", "unknown images"):
+        assert words in told
+    rows = rows_of(place / "r.json")
+    assert sorted((row["image_id"], row["category_id"], row["score"]) for row in rows) == [
+        (1, 10, 0.5),
+        (2, 10, 0.9),
+        (2, 20, 0.5),
+    ]
+    assert all(row["bbox"][2] > 0 and row["bbox"][3] > 0 for row in rows)
+
+
+def test_a_folder_of_pictures_needs_no_annotations(place: Path, branch: Path, tmp_path: Path) -> None:
+    for number in (3, 12):
+        draw(tmp_path / "pictures" / f"{number:06d}.png", 96, 64, seed=number)
+    (tmp_path / "foreign.json").write_text(json.dumps([row_of(3), row_of(12, category_id=20)]))
+    given = ["--branch", str(branch), "--detector", str(place / "detector.pt")]
+    found = tmp_path / "found.json"
+    pictures = ["--images", str(tmp_path / "pictures")]
+    assert main(["refine", *pictures, *given, "--out", str(found)]) == 0
+    assert {row["image_id"] for row in rows_of(found)} == {3, 12}
+    results = ["--detections", str(tmp_path / "foreign.json")]
+    assert main(["refine", *pictures, *results, *given, "--out", str(tmp_path / "refined.json")]) == 0
+    assert [row["image_id"] for row in rows_of(tmp_path / "refined.json")] == [3, 12]
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (["refine", "--branch", "b", "--out", "o"], "name either DATA"),
+        (["train", "nce", "DATA", "--detector", "absent.pt"], "No file absent.pt"),
+        (["train", "nces", "DATA", "--detector", "DETECTOR"], "did you mean 'nce'"),
+        (["train", "nce", "DATA", "--detector", "DETECTOR", "--set", "bins=many"], "bins must be a whole"),
+        (
+            ["train", "nce", "DATA", "--detector", "DETECTOR", "--split", "test"],
+            "no file of the split 'test'",
+        ),
+        (["train", "nce", "DATA", "--detector", "DETECTOR", "--iterations", "0"], "at least 1"),
+        (["table", "DATA", "--detector", "DETECTOR", "--tuning", "6"], "leaves none of 6 pictures"),
+        (["table", "DATA", "--detector", "DETECTOR", "--set", "rate=3"], "METHOD:KEY=VALUE"),
+        (["sweep", "DATA", "--detector", "DETECTOR", "--vary", "rate"], "at least one value"),
+    ],
+)
+def test_what_cannot_be_done_is_told(
+    place: Path,
+    given: list[str],
+    words: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(place)
+    named = {"DATA": str(place / "data"), "DETECTOR": str(place / "detector.pt")}
+    assert main([named.get(text, text) for text in given]) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_recipes_are_shown_and_tried(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    given = ["nce+", str(place / "data"), "--detector", str(place / "detector.pt")]
+    assert main(["train", *given, "--set", "method.beta=0.2", "--show"]) == 0
+    assert "= 0.2  # 0.1 in light/nce+" in capsys.readouterr().out
+    assert main(["train", *given, "--set", "hidden=16", "--dry-run", "--out", str(place / "dry")]) == 0
+    printed = capsys.readouterr().out
+    assert "s a step" in printed
+    assert "MiB of memory" in printed
+    assert not (place / "dry").exists()
+
+
+def test_a_table_and_a_sweep(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("faster_coco_eval")
+    out = place / "table"
+    given = [str(place / "data"), "--detector", str(place / "detector.pt"), "--tuning", "2", *FEW]
+    given += ["--out", str(out)]
+    changes = ["--set", "nce+:hidden=16", "--set", "nce+:method.num_samples=8"]
+    table = ["table", *given, "--methods", "gaussian", "nce+", *changes, "--seeds", "2"]
+    assert main(table) == 0
+    printed = capsys.readouterr().out
+    assert "As published" in printed
+    assert "nce+ gains more AP75 than AP50" in printed
+    assert {"table.md", "table.csv", "table.png", "study.json", "results.json"} <= {
+        file.name for file in out.iterdir()
+    }
+    start = time.perf_counter()
+    assert main(table) == 0  # nothing is computed twice
+    assert time.perf_counter() - start < 5
+    capsys.readouterr()
+    vary = ["--vary", "method.num_samples", "1", "4", "--methods", "nce", "--on", "tuning", "--seeds", "1"]
+    assert main(["sweep", *given, *vary]) == 0
+    assert "nce, 4" in capsys.readouterr().out
+
+
+def test_the_light_detector_is_trained(place: Path) -> None:
+    sizes = ["network.channels=8", "network.hidden=16", "network.short_side=64", "network.long_side=96"]
+    changes = [word for size in (*sizes, "batch_size=2") for word in ("--set", size)]
+    given = [str(place / "data"), "--weights", "random", "--out", str(place / "own"), *changes, *FEW]
+    assert main(["train-detector", *given]) == 0
+    assert (place / "own" / "detector.pt").is_file()
+    assert main(["train-detector", *given, "--show"]) == 0
+
+
+def test_help_answers_at_once() -> None:
+    for verb in VERBS:
+        start = time.perf_counter()
+        command = [sys.executable, "-m", "ebm.tasks.detection.command", verb, "--help"]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        assert "examples:" in done.stdout
+        assert time.perf_counter() - start < 5
+        loaded = subprocess.run(
+            [sys.executable, "-X", "importtime", *command[1:]], capture_output=True, text=True, check=True
+        )
+        assert "| torch" not in loaded.stderr.replace("|   ", "| ")
