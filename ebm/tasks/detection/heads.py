@@ -62,7 +62,7 @@ class _ColumnPair(nn.Module):
         return projected[:, None, :-1] + torch.einsum("rmi,roi->rmo", other, weight)
 
 
-class _PerClass:
+class _PerClass(Baseline):
     """Makes a baseline's output branches `ColumnLinear` ones.
 
     Args:
@@ -70,8 +70,6 @@ class _PerClass:
         columns: number of classes.
         **options: of the baseline.
     """
-
-    feature_dim: int
 
     def __init__(self, feature_dim: int, columns: int, **options: Any) -> None:
         self.columns = columns  # before the baseline's constructor, which asks for branches

@@ -133,12 +133,13 @@ def _refined(args: argparse.Namespace) -> int:
     detector.model.to(device)
     saved = replace(saved, net=saved.net.to(device), recipe=_recipe(args, saved))
     way = way_of(saved, args.density)
-    if (args.detections is not None or args.density) and not isinstance(way, Way):
+    if args.density and not isinstance(way, Way):
         raise InputError(f"{args.branch} is a head, which scores no boxes: name a branch.")
     if args.detections is not None:
-        given, faults[str(args.detections)] = read_detections(args.detections, data, progress=True)
-        run = refine_given(detector, way, data, given, batch_size=args.batch_size, progress=True)
-        before = given
+        if not isinstance(way, Way):
+            raise InputError(f"{args.branch} is a head, which refines no boxes of others: name a branch.")
+        before, faults[str(args.detections)] = read_detections(args.detections, data, progress=True)
+        run = refine_given(detector, way, data, before, batch_size=args.batch_size, progress=True)
     else:
         runs = run_set(detector, {"refined": way}, data, batch_size=args.batch_size, progress=True)
         run, before = runs["refined"], runs[DETECTOR].detections
