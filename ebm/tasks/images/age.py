@@ -39,7 +39,7 @@ def read_faces(folder: Path, skip_broken: bool = False) -> Parts:
     """The faces of a folder, in any layout of `AGE_WORDS`.
 
     The list of the paper's validation pictures is not published: 1,644 of the training ones are drawn with
-    seed 0 (of smaller sets an eighth).
+    seed 0 (of smaller sets an eighth, rounded up).
 
     Raises:
         InputError: if it has none of them, or rows cannot be used.
@@ -50,7 +50,7 @@ def read_faces(folder: Path, skip_broken: bool = False) -> Parts:
         notes: tuple[str, ...] = ("train and test as listed",)
     else:
         named, notes = _by_names(folder, skip_broken)
-    train, validation = held_out(named["train"], min(VALIDATION, len(named["train"]) // 8))
+    train, validation = held_out(named["train"], min(VALIDATION, -(-len(named["train"]) // 8)))
     notes += (f"{len(validation)} of the training pictures, drawn with seed 0, are to choose on",)
     return Parts(train, validation, named["test"], notes)
 

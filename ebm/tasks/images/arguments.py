@@ -69,6 +69,13 @@ def _add_own(parser: argparse.ArgumentParser, words: Words, verb: str) -> None:
             f"(ResNet-50, {words.full_size} px, batches of 32, M = 1024, 75 epochs)",
         )
         parser.add_argument("--samples", type=int, metavar="M", help="of the noise, with --fine-tune")
+        parser.add_argument(
+            "--freeze",
+            nargs="*",
+            metavar="PART",
+            help="parts of the backbone that --fine-tune leaves as they are (default: the early ones of the "
+            "light one)",
+        )
     if verb == "table":
         parser.add_argument("--seeds", type=int, default=5, metavar="N", help="default: %(default)s")
         parser.add_argument("--energies", nargs="+", default=["nce+", "ml-is"], metavar="LOSS")

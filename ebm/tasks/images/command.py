@@ -94,6 +94,8 @@ def _fine_tune(task: "Task", args: argparse.Namespace, command: str) -> int:
     recipe = replace(recipe, features=replace(recipe.features, size=size, backbone=backbone))
     recipe = recipe if args.epochs is None else replace(recipe, epochs=args.epochs)
     recipe = recipe if args.samples is None else replace(recipe, num_samples=args.samples)
+    if args.freeze is not None or backbone != task.recipe.features.backbone:
+        recipe = replace(recipe, frozen=tuple(args.freeze or ()))
     parts = _parts(task, args)
     if args.limit is not None:
         own = [getattr(parts, name) for name in ("train", "validation", "test")]

@@ -31,6 +31,8 @@ class Recipe:
         weight_decay: of AdamW.
         patience: epochs without a better value on the validation pictures.
         rule: how weights move when the backbone is trained too.
+        scales: of the augmentation when the backbone is trained too, see `ebm.images.augment.Augmentation`.
+        frozen: parts of the backbone that keep their weights then.
     """
 
     features: FeatureRecipe
@@ -45,6 +47,8 @@ class Recipe:
     weight_decay: float = 0.1
     patience: int = 6
     rule: Rule = field(default_factory=Rule)
+    scales: tuple[float, float] = (0.7, 1.4)
+    frozen: tuple[str, ...] = ()
 
     @property
     def paper(self) -> "Recipe":
@@ -66,7 +70,8 @@ class Recipe:
 
     def plain(self) -> dict[str, Any]:
         """The fields as numbers, strings and lists, for a file."""
-        return asdict(self) | {"features": self.features.plain(), "sigmas": list(self.sigmas)}
+        lists = {name: list(getattr(self, name)) for name in ("sigmas", "scales", "frozen")}
+        return asdict(self) | {"features": self.features.plain()} | lists
 
 
 @dataclass(frozen=True)

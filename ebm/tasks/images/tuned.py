@@ -26,6 +26,8 @@ __all__ = ["fit_backbone", "full_recipe", "light_recipe"]
 
 # Pictures whose features tell mean and scale before training.
 MEASURED = 512
+# Of EfficientNet-Lite0, up to stride 8: a third of the time of a step without them, and hardly any weights.
+EARLY = ("conv_stem", "bn1", "blocks.0", "blocks.1", "blocks.2")
 Say = Callable[[str], None]
 
 
@@ -36,9 +38,19 @@ def full_recipe(task: Task) -> Recipe:
 
 
 def light_recipe(task: Task) -> Recipe:
-    """The light backbone, trained with small steps from where ImageNet left it."""
-    features = replace(task.recipe.features, flip=False)
-    return replace(task.recipe, features=features, epochs=15, patience=5, learning_rate=3e-4, batch_size=32)
+    """The light backbone, its later stages trained with small steps from where ImageNet left them."""
+    features = task.recipe.features
+    return replace(
+        task.recipe,
+        features=replace(features, flip=features.flip and features.symmetric),
+        num_samples=64,
+        epochs=8,
+        patience=8,
+        learning_rate=5e-4,
+        batch_size=32,
+        scales=(0.9, 1.2),
+        frozen=EARLY,
+    )
 
 
 def fit_backbone(
@@ -81,7 +93,7 @@ def fit_backbone(
     say(f"{recipe.features.backbone}: {origin}")
     plain = replace(recipe.features, flip=False)
     data = _measured(Extractor(plain, backbone=backbone), train, held, task)
-    backbone.freeze("none")
+    backbone.freeze(recipe.frozen)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = energy_network(data, recipe)
@@ -97,7 +109,7 @@ def fit_backbone(
         (held[0], z[1]),
         config,
         mirror=lambda z: scaling.standardised(scaling.raw(z) * torch.tensor(task.mirrored)),
-        augmentation=Augmentation(),
+        augmentation=Augmentation(scales=recipe.scales),
         rule=recipe.rule,
         checkpoint=checkpoint,
         progress=progress,
