@@ -1,5 +1,8 @@
 """Backbones trained with their energies: one step of the papers' recipes, and a killed run that goes on."""
 
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,12 +14,15 @@ import ebm
 from ebm.fitting import checkpoints
 from ebm.images import tuning
 from ebm.images.augment import Augmentation
+from ebm.images.backbones import build_backbone
+from ebm.images.encoder import PictureEncoder
 from ebm.images.labelled import read_labelled
 from ebm.tasks.images.age import TASK as AGE
 from ebm.tasks.images.pose import TASK as POSE
 from ebm.tasks.images.task import Parts, Recipe, Task
 from ebm.tasks.images.tuned import fit_backbone, full_recipe, light_recipe
 from tests.ebm.images.drawn import draw
+from tests.ebm.tasks.images.test_age import faces
 
 
 def parts_of(folder: Path, task: Task, count: int = 12) -> Parts:
@@ -78,6 +84,63 @@ def test_a_killed_run_goes_on_to_the_bit(tmp_path: Path, monkeypatch: pytest.Mon
     assert again.history.held_out_nll == whole.history.held_out_nll
     for one, other in zip(again.model.state_dict().values(), whole.model.state_dict().values()):
         assert torch.equal(one, other)
+
+
+# Trains by the command; with a second argument the process dies, as by kill -9, in the second epoch.
+COMMAND = """
+import os, signal, sys
+from ebm.fitting import checkpoints
+from ebm.images import tuning
+from ebm.tasks.images.age_command import main
+
+checkpoints.EVERY = 0.0
+folder, out, dies = sys.argv[1:]
+call, measured = tuning._Measure.__call__, []
+
+def measure(self):
+    measured.append(1)
+    if dies == "dies" and len(measured) == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return call(self)
+
+tuning._Measure.__call__ = measure
+sys.exit(main(["train", folder, "--fine-tune", "light", "--weights", "random", "--size", "32",
+               "--epochs", "3", "--samples", "4", "--out", out]))
+"""
+
+
+def test_a_command_that_was_killed_goes_on_to_the_bit(tmp_path: Path) -> None:
+    faces(tmp_path / "f", 60)
+
+    def run(name: str, dies: str = "") -> int:
+        call = [sys.executable, "-c", COMMAND, str(tmp_path / "f"), str(tmp_path / name), dies]
+        return subprocess.run(call, capture_output=True).returncode
+
+    assert run("killed", "dies") == -signal.SIGKILL
+    assert (tmp_path / "killed" / "age.checkpoint").is_file()
+    assert not (tmp_path / "killed" / "age.ebm").exists()
+    assert run("killed") == run("whole") == 0
+    again, whole = (ebm.load_fitted(tmp_path / name / "age.ebm") for name in ("killed", "whole"))
+    assert again.history.train_loss == whole.history.train_loss
+    assert again.history.held_out_nll == whole.history.held_out_nll
+    for one, other in zip(again.model.state_dict().values(), whole.model.state_dict().values()):
+        assert torch.equal(one, other)
+    encoders = [fitted.scaling.x_table for fitted in (again, whole)]
+    assert all(isinstance(encoder, PictureEncoder) and encoder.own for encoder in encoders)
+    one, other = (encoder.own for encoder in encoders)  # type: ignore[union-attr]
+    assert all(torch.equal(one[name], other[name]) for name in other)  # type: ignore[index,union-attr]
+
+
+def test_parts_that_are_frozen_stay(tmp_path: Path) -> None:
+    recipe = replace(small(light_recipe(AGE)), hidden=16)
+    before = build_backbone("efficientnet_lite0", "random")[0].state_dict()
+    fitted, _ = fit_backbone(AGE, recipe, parts_of(tmp_path, AGE), "nce+", weights="random")
+    assert isinstance(fitted.scaling.x_table, PictureEncoder)
+    own = fitted.scaling.x_table.own
+    assert own is not None
+    moved = {name for name in before if not torch.equal(before[name], own[name])}
+    assert moved
+    assert not {name for name in moved if name.startswith(recipe.frozen)}
 
 
 def test_augmentation_scales_and_mirrors() -> None:
