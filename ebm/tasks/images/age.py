@@ -153,7 +153,10 @@ TASK = Task(
     read=read_faces,
     recipe=Recipe(
         features=FeatureRecipe(size=128, layers=(("stride16", 4), ("stride32", 2)), flip=True),
+        hidden=256,
         sigmas=(0.1, 20.0),
+        epochs=6,
+        learning_rate=1e-3,
     ),
     ablation=((0.1, 10.0), (0.1, 20.0), (0.01, 20.0), (0.1, 40.0)),
     mirrored=(1.0,),

@@ -54,7 +54,12 @@ def _add_own(parser: argparse.ArgumentParser, words: Words, verb: str) -> None:
         )
     else:
         parser.add_argument("--backbone", default="efficientnet_lite0", metavar="NAME")
-        parser.add_argument("--weights", type=str, metavar="FILE", help="state dict of the backbone")
+        parser.add_argument(
+            "--weights",
+            type=str,
+            metavar="FILE",
+            help="state dict of the backbone, or an .ebm file that --fine-tune wrote",
+        )
         parser.add_argument("--size", type=int, metavar="PX", help="side that pictures are squeezed to")
         parser.add_argument("--epochs", type=int, metavar="N", help="most passes over the pictures")
     if verb == "train":

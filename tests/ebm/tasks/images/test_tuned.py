@@ -57,6 +57,11 @@ def test_a_density_with_its_own_backbone_is_saved_whole(tmp_path: Path) -> None:
     loaded = ebm.load_fitted(tmp_path / "a.ebm")
     paths = [str(tmp_path / f"{k:03}.png") for k in range(3)]
     np.testing.assert_allclose(loaded.predict(paths), fitted.predict(paths), rtol=1e-6)
+    # Its backbone can be that of further fits.
+    backbone, _ = build_backbone(recipe.features.backbone, tmp_path / "a.ebm")
+    assert isinstance(fitted.scaling.x_table, PictureEncoder)
+    for name, own in (fitted.scaling.x_table.own or {}).items():
+        assert torch.equal(backbone.state_dict()[name], own)
 
 
 def test_a_killed_run_goes_on_to_the_bit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
