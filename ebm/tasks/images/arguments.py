@@ -93,3 +93,8 @@ def _add_own(parser: argparse.ArgumentParser, words: Words, verb: str) -> None:
         parser.add_argument(
             "--pictures", nargs="+", metavar="NAME", help="names of test pictures (default: six)"
         )
+        parser.add_argument(
+            "--no-faces",
+            action="store_true",
+            help="densities alone, where the data's terms forbid showing faces",
+        )

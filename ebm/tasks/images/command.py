@@ -173,8 +173,23 @@ def _table(task: "Task", args: argparse.Namespace, command: str) -> int:
     write_atomic(args.out / "results.csv", results_csv(seeds, task))
     write_json(args.out / "study.json", {"command": command, "settings": settings})
     print(f"{text}\n{ablation}")
-    print(f"table.md, results.csv and study.json are in {args.out}", file=sys.stderr)
+    names = ["table.md", "results.csv", "study.json", *_figure(seeds, task, energies, args.out)]
+    print(f"{', '.join(names)} are in {args.out}", file=sys.stderr)
     return 0
+
+
+def _figure(
+    seeds: "Sequence[dict[str, Any]]", task: "Task", energies: Sequence[str], folder: Path
+) -> list[str]:
+    """Names of the files of the figure; none, said, where nothing can draw."""
+    from ebm.exceptions import MissingPackageError
+    from ebm.tasks.images.picture import write_study
+
+    try:
+        return write_study(seeds, task, energies, folder)
+    except MissingPackageError as error:
+        _say(f"no figure was drawn: {error}")
+        return []
 
 
 def _show(task: "Task", args: argparse.Namespace, command: str) -> int:
@@ -192,7 +207,7 @@ def _show(task: "Task", args: argparse.Namespace, command: str) -> int:
             some_names = ", ".join([*places][:3])
             raise InputError(f"{lost[0]} is no test picture of {args.folder}; they are {some_names} ...")
         chosen = [places[name] for name in args.pictures]
-    names = write_pictures(fitted, some, task, args.out, chosen)
+    names = write_pictures(fitted, some, task, args.out, chosen, faces=not args.no_faces)
     print(f"{', '.join(names)} are in {args.out}", file=sys.stderr)
     return 0
 

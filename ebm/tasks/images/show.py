@@ -27,9 +27,14 @@ SIDE = 160
 
 
 def write_pictures(
-    fitted: FittedEBM, some: Featured, task: Task, folder: Path, chosen: Sequence[int] | None = None
+    fitted: FittedEBM,
+    some: Featured,
+    task: Task,
+    folder: Path,
+    chosen: Sequence[int] | None = None,
+    faces: bool = True,
 ) -> list[str]:
-    """Write ``faces`` and ``gallery``, each as PNG and PDF.
+    """Write ``faces`` and ``gallery``, each as PNG and PDF; or ``densities`` alone.
 
     Args:
         fitted: the density.
@@ -37,6 +42,7 @@ def write_pictures(
         task: names and units.
         folder: where to.
         chosen: places of the faces; None takes some, evenly spaced.
+        faces: show them; the terms of some data forbid it.
 
     Returns: names of the files.
 
@@ -45,6 +51,9 @@ def write_pictures(
     """
     places = _spaced(len(some.labelled), FACES) if chosen is None else list(chosen)
     x, whole = some.x.numpy(), fitted.once()
+    if not faces:
+        drawn = draw_faces(whole, some, task, places, faces=False)
+        return [path.name for path in save_figure(drawn, folder, "densities")]
     width = interval_widths(whole, x)
     order = np.argsort(width, kind="stable").tolist()
     count = min(GALLERY, len(order) // 2)
@@ -64,30 +73,33 @@ def interval_widths(fitted: FittedEBM, x: NDArray[np.float64]) -> NDArray[np.flo
 
 
 @styled
-def draw_faces(fitted: FittedEBM, some: Featured, task: Task, places: Sequence[int]) -> "Figure":
-    """A row per face: the picture, and the density of every target with its set and the truth."""
+def draw_faces(
+    fitted: FittedEBM, some: Featured, task: Task, places: Sequence[int], faces: bool = True
+) -> "Figure":
+    """A row per face: the picture if wanted, and the density of every target with its set and the truth."""
     x, y = some.x.numpy()[list(places)], some.labelled.y[list(places)]
-    dim = len(task.targets)
-    figure = new_figure(2 + 3.2 * dim, 1.35 * len(places) + 0.5)
-    panels = figure.subplots(len(places), 1 + dim, squeeze=False, width_ratios=[1, *[2.4] * dim])
+    dim, first = len(task.targets), int(faces)
+    figure = new_figure(2 * first + 3.2 * dim, 1.35 * len(places) + 0.5)
+    ratios = [1.0] * first + [2.4] * dim
+    panels = figure.subplots(len(places), first + dim, squeeze=False, width_ratios=ratios)
     targets = y[:, 0] if fitted.scaling.flat else y
-    mean = np.asarray(fitted.predict(x)).reshape(len(x), -1)
     curves = [
         density_curves(fitted, x, targets, rows=range(len(x)), level=LEVEL, target=d) for d in range(dim)
     ]
-    for row, place in enumerate(places):
-        _draw_picture(panels[row][0], some.labelled.paths[place])
-        if dim == 3:
-            _draw_head(panels[row][0], mean[row], OKABE_ITO["blue"])
-            _draw_head(panels[row][0], y[row], OKABE_ITO["vermilion"])
-        for d, name in enumerate(task.targets):
-            _draw_density(panels[row][1 + d], curves[d], row, y[row, d])
-            if row == len(places) - 1:
-                panels[row][1 + d].set_xlabel(f"{name}, {task.unit}")
-    for d in range(dim):
-        low, high = _range([curve_of(curves[d], row) for row in range(len(places))])
-        for row in range(len(places)):
-            panels[row][1 + d].set_xlim(low, high)
+    for d, name in enumerate(task.targets):
+        column = panels[:, first + d]
+        limits = _range([curve_of(curves[d], row) for row in range(len(places))])
+        for row, axes in enumerate(column):
+            _draw_density(axes, curves[d], row, y[row, d])
+            axes.set_xlim(*limits)
+        column[-1].set_xlabel(f"{name}, {task.unit}")
+    if faces:
+        mean = np.asarray(fitted.predict(x)).reshape(len(x), -1)
+        for row, place in enumerate(places):
+            _draw_picture(panels[row][0], some.labelled.paths[place])
+            if dim == 3:
+                _draw_head(panels[row][0], mean[row], OKABE_ITO["blue"])
+                _draw_head(panels[row][0], y[row], OKABE_ITO["vermilion"])
     kind = "highest-density set" if dim == 1 else "interval"
     figure.suptitle(f"density, its {100 * LEVEL:g} % {kind} (filled), the truth (red)", fontsize=9)
     return figure

@@ -116,9 +116,12 @@ def test_the_commands_from_pictures_to_tables(tmp_path: Path, capsys: pytest.Cap
     assert set(scores["coverage"]) == {"0.5", "0.8", "0.9", "0.95"}
     assert main(["show", folder, *model, *common]) == 0
     assert {"faces.png", "faces.pdf", "gallery.png", "gallery.pdf"} <= {p.name for p in Path(out).iterdir()}
+    assert main(["show", folder, *model, "--no-faces", *common]) == 0
+    assert (tmp_path / "o" / "densities.pdf").is_file()
     assert main(["table", folder, *short, "--seeds", "2", "--energies", "nce", "--no-ablation", *common]) == 0
     told = capsys.readouterr()
     assert "all 8 pictures were in the cache" in told.err
+    assert "table.png, table.pdf are in" in told.err
     row = next(line for line in told.out.splitlines() if line.startswith("| Direct-L2"))
     assert "4.81 -> 4.65" in row
     assert main(["show", folder, "--pictures", "no.jpg", *model, *common]) == 2
