@@ -32,7 +32,7 @@ from ebm.fitting.network import features_energy
 from ebm.images.cache import BATCH, FeatureCache
 from ebm.images.features import Extractor, FeatureRecipe
 from ebm.images.reading import read_picture
-from ebm.predict import gradient_ascent_early_stop
+from ebm.predict import refine
 from ebm.tasks.images.age import TASK as AGE
 from ebm.tasks.images.pose import TASK as POSE
 
@@ -76,9 +76,9 @@ def predictions(extractor: Extractor, rounds: int) -> None:
         def refined() -> Tensor:
             x = features()
             with torch.no_grad():
-                start, projected = direct.predict(x), energy.extract(x)
-            score = lambda y: energy.score(projected, y[:, None])[:, 0]  # noqa: E731
-            return gradient_ascent_early_stop(score, start, steps=5, step_length=0.03, tol_improve=0.0).y
+                start = direct.predict(x)
+            # All five steps are taken: none ends for want of improvement.
+            return refine(energy, x, start, method="s2", steps=5, step_length=0.03, tol_improve=0.0).y
 
         def many(targets: int, count: int = count) -> Tensor:
             with torch.no_grad():

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import torch
@@ -40,6 +41,13 @@ class EnergyModel(nn.Module, ABC):
     @abstractmethod
     def score(self, features: Features, y: Tensor) -> Tensor:
         """f(x, y) of candidates ``(B, M, D) -> (B, M)``, differentiable in y."""
+
+    def score_function(self, features: Features) -> Callable[[Tensor], Tensor]:
+        """`score` of these features, ``(B, M, D) -> (B, M)``, as ascents take it.
+
+        Where a model knows its gradient in closed form this is an `ebm.gradients.ScoreWithGradient`.
+        """
+        return partial(self.score, features)
 
     def forward(self, x: Any, y: Tensor) -> Tensor:
         """Scores of targets for inputs.

@@ -211,7 +211,7 @@ def refine(
             features = map_tensors(_plain, model.extract(x))
         require_fitting_features(features, init)
         require_working_dtype(model, features, "init", init)
-        score_fn = partial(model.score, features)
+        score_fn = model.score_function(features)
         result = ascend(score_fn, starts)
         if select == "all":
             return _at_start(result, lambda field: field[:, 0]) if init.ndim == 2 else result

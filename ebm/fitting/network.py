@@ -1,7 +1,8 @@
 """The energy that `ebm.fit` trains: a feature network, an energy head and a wide Gaussian as anchor."""
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, cast
 
@@ -15,7 +16,7 @@ from ebm.lookup import lookup
 from ebm.losses.base import LossOutput
 from ebm.models import EnergyModel, Features
 from ebm.nn import ConditionalEBM, MLPEnergyHead, mlp
-from ebm.nn.layers import require_candidates
+from ebm.nn.layers import as_network, require_candidates
 
 __all__ = [
     "ACTIVATIONS",
@@ -59,17 +60,49 @@ class AnchoredEBM(ConditionalEBM):
 
     def score(self, features: Features, y: Tensor) -> Tensor:
         """f(x, y) of standardised targets, ``(B, M, D) -> (B, M)``."""
-        return super().score(features, self._near(y)) - (0.5 / self.anchor**2) * y.square().sum(-1)
+        return super().score(features, self.near(y)) - (0.5 / self.anchor**2) * y.square().sum(-1)
 
-    def _near(self, y: Tensor) -> Tensor:
+    def score_function(self, features: Features) -> Callable[[Tensor], Tensor]:
+        """See `EnergyModel.score_function`; a subclass has a score of its own."""
+        head = self.head
+        if type(self) is AnchoredEBM and isinstance(head, MLPEnergyHead) and head.knows_gradient:
+            return _AnchoredScore(self, head, features)
+        return super().score_function(features)
+
+    def near(self, y: Tensor) -> Tensor:
         """Targets as the head sees them: as they are up to `FAR` anchors, from there on by their logarithm.
 
         One wrong row, a thousand deviations out, would else drive the activations, and with them the weights,
         a thousand times as far as any other.
         """
-        far = FAR * self.anchor
-        over = (y.abs() - far).clamp(min=0)
+        over = self.beyond(y)
         return y - y.sign() * (over - over.log1p())
+
+    def beyond(self, y: Tensor) -> Tensor:
+        """How far targets lie beyond `FAR` anchors, in standardised units; 0 within."""
+        return (y.abs() - FAR * self.anchor).clamp(min=0)
+
+
+@dataclass(frozen=True)
+class _AnchoredScore:
+    """The score of an `AnchoredEBM` at features, with its gradient; an `ebm.gradients.ScoreWithGradient`."""
+
+    model: AnchoredEBM
+    head: MLPEnergyHead
+    features: Features
+
+    def __call__(self, y: Tensor) -> Tensor:
+        return self.model.score(self.features, y)
+
+    def value_and_gradient(self, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Scores ``(B, M)`` and their gradient ``(B, M, D)``."""
+        model = self.model
+        require_candidates(self.features, y, model.target_dim)
+        z = as_network(self.head, (model.near(y) - model.y_shift) / model.y_scale)
+        score, slope = self.head.value_and_gradient(self.features, z)
+        pull = y / model.anchor**2
+        # What is beyond counts by log(1 + beyond), whose slope is 1 / (1 + beyond).
+        return score - 0.5 * (pull * y).sum(-1), slope / (model.y_scale * (1 + model.beyond(y))) - pull
 
 
 def features_energy(

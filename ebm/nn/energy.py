@@ -1,17 +1,33 @@
 """Energy heads that project the features once, and their composition with any backbone."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
+import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ebm.checks import require_count, require_last_dim
 from ebm.exceptions import ShapeError
 from ebm.models import EnergyModel, Features
-from ebm.nn.layers import Activation, SplitMLP, affine_buffer, as_network, mlp, require_candidates
+from ebm.nn.layers import (
+    Activation,
+    SplitLinear,
+    SplitMLP,
+    affine_buffer,
+    as_network,
+    mlp,
+    require_candidates,
+)
 
 __all__ = ["ConditionalEBM", "EnergyHead", "MLPEnergyHead"]
+
+# Activation -> itself, and the gradient in its input from that in its output and the input.
+_WITH_SLOPES: Mapping[Activation, tuple[Callable[[Tensor], Tensor], Callable[[Tensor, Tensor], Tensor]]] = {
+    nn.ReLU: (F.relu, lambda gradient, x: torch.ops.aten.threshold_backward(gradient, x, 0)),
+    nn.SiLU: (F.silu, torch.ops.aten.silu_backward),
+}
 
 
 class EnergyHead(nn.Module, ABC):
@@ -57,6 +73,7 @@ class MLPEnergyHead(EnergyHead):
         self.target_dim = require_count("target_dim", target_dim)
         if not joint_dims:
             raise ShapeError("joint_dims must hold at least one hidden layer.")
+        self._activation = activation
         self.y_net = mlp((target_dim, *y_dims), activation)
         self.joint = SplitMLP(feature_dim, (target_dim, *y_dims)[-1], (*joint_dims, 1), activation)
 
@@ -68,6 +85,33 @@ class MLPEnergyHead(EnergyHead):
     def forward(self, projected: Features, y: Tensor) -> Tensor:
         """Scores, ``(B, joint_dims[0])`` and ``(B, M, D) -> (B, M)``."""
         return cast(Tensor, self.joint(projected, self.y_net(y)))[..., 0]
+
+    @property
+    def knows_gradient(self) -> bool:
+        """Whether `value_and_gradient` can be asked: layers are as they were made, of known slopes."""
+        plain = (nn.Linear, self._activation)
+        layers = all(isinstance(layer, plain) for layer in (*self.y_net, *self.joint.rest))
+        return self._activation in _WITH_SLOPES and layers and type(self.joint.first) is SplitLinear
+
+    def value_and_gradient(self, projected: Features, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Scores ``(B, M)`` and their gradient in y ``(B, M, D)``: one pass on, one back, without a graph.
+
+        Autograd's own work is most of what a few targets through small layers cost.
+        """
+        act, slope_of = _WITH_SLOPES[self._activation]
+        first = self.joint.first
+        layers = [(layer.weight, layer.bias) for layer in self.y_net if isinstance(layer, nn.Linear)]
+        layers.append((first.weight[:, first.x_dim :], projected[:, None]))
+        layers += [(layer.weight, layer.bias) for layer in self.joint.rest if isinstance(layer, nn.Linear)]
+        sums: list[Tensor] = []  # before the activations
+        with torch.no_grad():
+            for weight, bias in layers:
+                sums.append(F.linear(act(sums[-1]) if sums else y, weight).add_(bias))
+            score = sums.pop()[..., 0]
+            gradient = layers.pop()[0].expand(*sums[-1].shape)
+            for (weight, _), before in zip(reversed(layers), reversed(sums)):
+                gradient = slope_of(gradient, before) @ weight
+        return score, gradient
 
 
 class ConditionalEBM(EnergyModel):

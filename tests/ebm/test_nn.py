@@ -16,6 +16,7 @@ from ebm.nn import (
     ToyEnergyNet,
     ToyEnergyNetP1,
     ToyGaussianNet,
+    members,
     mlp,
 )
 from ebm.nn.layers import affine_buffer
@@ -69,6 +70,27 @@ def test_the_energy_head_and_its_gradients_are_those_of_the_concatenated_form(
     wanted = torch.autograd.grad((theirs * weight).sum(), [y, *plain.parameters()])
     got = torch.autograd.grad((ours * weight).sum(), [y, *head.joint.parameters()])
     torch.testing.assert_close(got, wanted)
+
+
+@pytest.mark.parametrize("activation", [nn.ReLU, nn.SiLU])
+@pytest.mark.parametrize("y_dims", [(), (4, 6)])
+def test_the_heads_closed_gradient_is_autograds(
+    y_dims: tuple[int, ...], activation: type[nn.Module], generator: torch.Generator
+) -> None:
+    head = MLPEnergyHead(5, y_dims, (8, 3), activation, target_dim=2).double()
+    assert head.knows_gradient
+    projected = head.project(torch.randn(3, 5, dtype=torch.float64, generator=generator))
+    y = torch.randn(3, 7, 2, dtype=torch.float64, generator=generator, requires_grad=True)
+    wanted = head(projected, y)
+    score, gradient = head.value_and_gradient(projected, y.detach())
+    torch.testing.assert_close(score, wanted)
+    torch.testing.assert_close(gradient, *torch.autograd.grad(wanted.sum(), y))
+
+
+def test_a_head_of_other_layers_does_not_claim_its_gradient() -> None:
+    assert not MLPEnergyHead(5, (4,), (8,), nn.Tanh).knows_gradient
+    joined = members.side_by_side([MLPEnergyHead(5, (4,), (8,)) for _ in range(2)], [])
+    assert not joined.knows_gradient
 
 
 def test_inputs_are_projected_once_per_input_whatever_the_candidates() -> None:

@@ -18,6 +18,7 @@ from ebm.fitting.moments import moments
 from ebm.fitting.network import FAR, build_model
 from ebm.fitting.rows import Rows, prepare_rows
 from ebm.fitting.splits import split_rows
+from ebm.gradients import ScoreWithGradient
 from ebm.models import FunctionalEnergy
 
 
@@ -123,11 +124,27 @@ def test_the_head_sees_targets_as_they_are_up_to_far_and_their_logarithm_from_th
     model = build_model(2, 1, (4,), anchor=2.0)
     end = FAR * model.anchor
     y = torch.tensor([0.3, -end, end + 1, -end - math.e**3 + 1], requires_grad=True)
-    seen = model._near(y)
+    seen = model.near(y)
     expected = torch.tensor([0.3, -end, end + math.log(2), -end - 3])
     torch.testing.assert_close(seen, expected)
     (slope,) = torch.autograd.grad(seen.sum(), y)
     torch.testing.assert_close(slope, torch.tensor([1.0, 1.0, 0.5, math.e**-3]))
+
+
+@pytest.mark.parametrize("dim", [1, 2])
+def test_the_slope_of_the_score_is_known_also_where_the_head_sees_logarithms(dim: int) -> None:
+    model = build_model(2, dim, (8,), anchor=2.0)
+    y = 2 * FAR * torch.randn(5, 3, dim, generator=torch.Generator().manual_seed(0))
+    score_fn = model.score_function(model.extract(torch.ones(5, 2)).detach())
+    assert isinstance(score_fn, ScoreWithGradient)
+    assert (y.abs() > FAR * model.anchor).any()
+    y.requires_grad_(True)
+    score = score_fn(y)
+    value, slope = score_fn.value_and_gradient(y.detach())
+    torch.testing.assert_close(value, score)
+    torch.testing.assert_close(slope, *torch.autograd.grad(score.sum(), y))
+    around = build_model(2, 1, (8,), anchor=2.0, circular=True)
+    assert not isinstance(around.score_function(torch.ones(5, 8)), ScoreWithGradient)
 
 
 def test_a_constant_column_says_nothing_at_another_value_either() -> None:
