@@ -79,7 +79,8 @@ def draw_faces(
     """A row per face: the picture if wanted, and the density of every target with its set and the truth."""
     x, y = some.x.numpy()[list(places)], some.labelled.y[list(places)]
     dim, first = len(task.targets), int(faces)
-    figure = new_figure(2 * first + 3.2 * dim, 1.35 * len(places) + 0.5)
+    # No narrower than the title.
+    figure = new_figure(max(2 * first + 3.2 * dim, 5.2), 1.35 * len(places) + 0.5)
     ratios = [1.0] * first + [2.4] * dim
     panels = figure.subplots(len(places), first + dim, squeeze=False, width_ratios=ratios)
     targets = y[:, 0] if fitted.scaling.flat else y
