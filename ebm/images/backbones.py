@@ -27,9 +27,8 @@ def build_backbone(name: str, weights: str | Path | None = None) -> tuple[Backbo
 
     Args:
         name: of `BACKBONES`.
-        weights: a state dict of it (``.pth`` or ``.safetensors``), or a density that it was trained with
-            (``.ebm``); None takes ImageNet weights that an installed package or a cache has, "random" fresh
-            ones.
+        weights: a state dict of it (``.pth`` or ``.safetensors``); None takes ImageNet weights that an
+            installed package or a cache has, "random" fresh ones.
 
     Raises:
         UnknownNameError: (a ValueError) for another name.
@@ -98,8 +97,6 @@ def _built(name: str) -> Backbone:
 
 
 def _read(path: Path) -> Mapping[str, Tensor]:
-    if path.suffix == ".ebm":
-        return _of_density(path)
     if path.suffix == ".safetensors":
         state: Any = import_module("safetensors.torch").load_file(path) if path.is_file() else None
         if state is None:
@@ -112,13 +109,3 @@ def _read(path: Path) -> Mapping[str, Tensor]:
     if not isinstance(state, Mapping) or not all(isinstance(part, Tensor) for part in state.values()):
         raise InputError(f"{path} holds no state dict")
     return state
-
-
-def _of_density(path: Path) -> Mapping[str, Tensor]:
-    """The backbone that a density of pictures was trained with."""
-    from ebm.fitting import load_fitted
-
-    state = getattr(load_fitted(path).scaling.x_table, "own", None)
-    if state is None:
-        raise InputError(f"{path} holds no backbone: it was fitted on features of a frozen one")
-    return dict(state)

@@ -58,7 +58,7 @@ def _add_own(parser: argparse.ArgumentParser, words: Words, verb: str) -> None:
             "--weights",
             type=str,
             metavar="FILE",
-            help="state dict of the backbone, or an .ebm file that --fine-tune wrote",
+            help="state dict of the backbone, or for features an .ebm file that --fine-tune wrote",
         )
         parser.add_argument("--size", type=int, metavar="PX", help="side that pictures are squeezed to")
         parser.add_argument("--epochs", type=int, metavar="N", help="most passes over the pictures")

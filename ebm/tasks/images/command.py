@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ebm.command import run_command
+from ebm.command import local_path, run_command
 from ebm.exceptions import InputError
 from ebm.outputs import Output, require_outputs
 from ebm.tasks.images.arguments import build_parser
@@ -232,12 +232,12 @@ def _featured(
 ) -> tuple["PictureEncoder", dict[str, "Featured"]]:
     """An encoder, and the features of some parts."""
     from ebm.images.encoder import PictureEncoder
-    from ebm.images.features import Extractor
+    from ebm.tasks.images.tuned import tuned_weights
 
-    extractor = Extractor(recipe.features, args.weights)
-    encoder = PictureEncoder(
-        recipe.features, weights=args.weights, root=args.folder, cache=_cache(args), extractor=extractor
-    )
+    given: dict[str, Any] = {"weights": args.weights}
+    if args.weights is not None and args.weights.endswith(".ebm"):
+        given = {"own": tuned_weights(local_path(args.weights))}
+    encoder = PictureEncoder(recipe.features, root=args.folder, cache=_cache(args), **given)
     return encoder, _features_of(encoder, _parts(task, args), args, wanted)
 
 

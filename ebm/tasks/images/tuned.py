@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ebm.fitting import FittedEBM
+from ebm.exceptions import InputError
+from ebm.fitting import FittedEBM, load_fitted
 from ebm.fitting.data import Scaling
 from ebm.fitting.recipes import standardised_loss
 from ebm.images.augment import Augmentation, read_pixels
@@ -22,7 +23,7 @@ from ebm.images.tuning import BackboneNet, Loss, Tuned, tune
 from ebm.tasks.images.methods import Data, config_of, energy_network, energy_options, prepare
 from ebm.tasks.images.task import Parts, Recipe, Task
 
-__all__ = ["fit_backbone", "full_recipe", "light_recipe"]
+__all__ = ["fit_backbone", "full_recipe", "light_recipe", "tuned_weights"]
 
 # Pictures whose features tell mean and scale before training.
 MEASURED = 512
@@ -157,3 +158,15 @@ def _measured(
     y = train[1][:, 0] if len(task.targets) == 1 else train[1]
     held_y = held[1][:, 0] if len(task.targets) == 1 else held[1]
     return prepare((rows, y), (x[torch.arange(len(held_y)) % len(x)], held_y))
+
+
+def tuned_weights(path: Path) -> dict[str, Tensor]:
+    """The weights of the backbone that a density was trained with, from the file that `fit_backbone` led to.
+
+    Raises:
+        InputError: if the file is no density, or one on features of a frozen backbone.
+    """
+    own = getattr(load_fitted(path).scaling.x_table, "own", None)
+    if own is None:
+        raise InputError(f"{path} holds no backbone: only what --fine-tune wrote does.")
+    return dict(own)

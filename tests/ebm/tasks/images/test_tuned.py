@@ -18,9 +18,10 @@ from ebm.images.backbones import build_backbone
 from ebm.images.encoder import PictureEncoder
 from ebm.images.labelled import read_labelled
 from ebm.tasks.images.age import TASK as AGE
+from ebm.tasks.images.age_command import main
 from ebm.tasks.images.pose import TASK as POSE
 from ebm.tasks.images.task import Parts, Recipe, Task
-from ebm.tasks.images.tuned import fit_backbone, full_recipe, light_recipe
+from ebm.tasks.images.tuned import fit_backbone, full_recipe, light_recipe, tuned_weights
 from tests.ebm.images.drawn import draw
 from tests.ebm.tasks.images.test_age import faces
 
@@ -58,10 +59,35 @@ def test_a_density_with_its_own_backbone_is_saved_whole(tmp_path: Path) -> None:
     paths = [str(tmp_path / f"{k:03}.png") for k in range(3)]
     np.testing.assert_allclose(loaded.predict(paths), fitted.predict(paths), rtol=1e-6)
     # Its backbone can be that of further fits.
-    backbone, _ = build_backbone(recipe.features.backbone, tmp_path / "a.ebm")
     assert isinstance(fitted.scaling.x_table, PictureEncoder)
-    for name, own in (fitted.scaling.x_table.own or {}).items():
-        assert torch.equal(backbone.state_dict()[name], own)
+    own = fitted.scaling.x_table.own
+    assert own is not None
+    weights = tuned_weights(tmp_path / "a.ebm")
+    assert weights.keys() == own.keys()
+    assert all(torch.equal(weights[name], own[name]) for name in own)
+
+
+def test_features_of_a_tuned_backbone_make_a_table(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    faces(tmp_path / "f", 60)
+    folder, out = str(tmp_path / "f"), str(tmp_path / "o")
+    short = ["--size", "32", "--epochs", "1", "--out", out]
+    tune = ["--fine-tune", "light", "--weights", "random", "--samples", "4"]
+    assert main(["train", folder, *tune, *short]) == 0
+    table = ["table", folder, "--no-cache", "--no-ablation", "--seeds", "1", "--energies", "nce", *short]
+    assert main([*table, "--weights", f"{out}/age.ebm"]) == 0
+    assert "| Direct-L2 |" in capsys.readouterr().out
+    frozen = fit_rows_file(tmp_path)
+    assert main([*table, "--weights", str(frozen)]) == 2
+    assert "holds no backbone" in capsys.readouterr().err
+
+
+def fit_rows_file(folder: Path) -> Path:
+    """A density that holds no backbone."""
+    x = np.random.default_rng(0).normal(size=(60, 2))
+    ebm.fit(x, x[:, 0], epochs=1, hidden=(4,), progress=False).save(folder / "rows.ebm")
+    return folder / "rows.ebm"
 
 
 def test_a_killed_run_goes_on_to_the_bit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
