@@ -84,7 +84,7 @@ class Watched:
             (classifier, "features", "classifier features"),
             (classifier, "score", "score"),
             (classifier, "update", "update"),
-            (refiner, "refine", "refine"),
+            (tracker, "_refine", "refine"),
             (refiner, "covariance", "covariance"),
             (network.bb_regressor, "get_iou_feat", "box features"),
         ):

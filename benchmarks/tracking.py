@@ -90,7 +90,7 @@ def instrument(tracker: ClassifierTracker) -> Times:
         (tracker, "_backbone", "backbone"),
         (tracker.classifier, "features", "classify"),
         (tracker.classifier, "score", "classify"),
-        (tracker.refiner, "refine", "refine"),
+        (tracker, "_refine", "refine"),
         (tracker.classifier, "update", "update"),
         (tracker, "track", "frame"),
     ):

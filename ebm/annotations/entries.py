@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
+from ebm.bars import progress_bar
 from ebm.exceptions import InputError
 
 __all__ = ["json_entries"]
@@ -115,9 +116,7 @@ class _Scanner:
 def _bar(file: Path, progress: bool) -> Any:
     if not progress or not sys.stderr.isatty():
         return None
-    from tqdm import tqdm
-
-    return tqdm(
+    return progress_bar(
         total=file.stat().st_size,
         desc=f"Reading {file.name}",
         unit="B",

@@ -82,7 +82,7 @@ def _watched(tracker: Any, watch: _Watch) -> Iterator[None]:
             (classifier, "features", "classify"),
             (classifier, "score", "classify"),
             (type(tracker.network), "get_backbone_bbreg_feat", "refine"),
-            (type(tracker.refiner), "refine", "refine"),
+            (type(tracker), "_refine", "refine"),
             (classifier, "update", "update"),
         ]
     with ExitStack() as stack:

@@ -1,13 +1,14 @@
 """A detector and the branches on its features run over the pictures of a set."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from ebm.bars import terminal_bar
 from ebm.baselines.base import Baseline
 from ebm.exceptions import InputError
 from ebm.tasks.detection.branch import ConfidenceBranch, PyramidEnergy
@@ -271,9 +272,5 @@ def _batches(images: Sequence[DetectionImage], size: int) -> Iterator[list[Detec
         yield [images[place] for place in order[start : start + size]]
 
 
-def _bar(batches: list[list[DetectionImage]], progress: bool) -> Any:
-    if not progress:
-        return batches
-    from tqdm import tqdm
-
-    return tqdm(batches, desc="detect", unit="batch", disable=None, leave=False)
+def _bar(batches: list[list[DetectionImage]], progress: bool) -> Iterable[list[DetectionImage]]:
+    return terminal_bar(batches, desc="detect", unit="batch") if progress else batches

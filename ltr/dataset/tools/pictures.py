@@ -4,9 +4,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from ebm.annotations.texts import read_json
+from ebm.bars import progress_bar
 from ebm.exceptions import InputError
 from ebm.images.reading import picture_size
 from ebm.tasks.detection.data.opening import detection_format, open_detection_set
@@ -69,7 +68,8 @@ def check_pictures(
         detection_set, problems = open_detection_set(path, part)
         found += [Finding(WHOLE, one.kind, f"{one.count}, first: {one.first}") for one in problems]
         found += _notes(detection_set, part)
-        bar = tqdm(detection_set.images, f"Checking {path.name}", leave=False, unit="picture", delay=2)
+        title = f"Checking {path.name}"
+        bar = progress_bar(detection_set.images, desc=title, leave=False, unit="picture", delay=2)
         checked += [(_faults(image, deep), len(image)) for image in bar]
     return found, checked
 
