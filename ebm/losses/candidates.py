@@ -100,6 +100,7 @@ class CandidateLoss(EnergyLoss):
             aux["f_label_mean"] = f[:, 0].mean()
         if self.ranks_label:
             aux["label_rank_acc"] = (logits.argmax(-1) == 0).float().mean()
+            aux["label_auc"] = (logits[:, :1] > logits[:, 1:]).float().mean()
         first = int(self.has_label)
         top = logits[:, first:].amax(-1, keepdim=True)
         # One exponential, in place, serves both the sum of the weights and that of their squares.

@@ -19,6 +19,7 @@ from ebm.losses.modules import (
     build_loss,
 )
 from ebm.models import EnergyModel, FunctionalEnergy
+from ebm.presets import presets
 from ebm.proposals import GaussianMixtureProposal
 
 ARGUMENTS = {
@@ -98,7 +99,7 @@ def test_diagnostics(name: str) -> None:
     assert 1 <= aux["ess_mean"].item() <= 4096
     assert aux["f_sample_max"].item() <= 0
     assert ("f_label_mean" in aux) == (name != "kld-is")
-    assert ("label_rank_acc" in aux) == name.startswith("nce")
+    assert ("label_rank_acc" in aux) == ("label_auc" in aux) == name.startswith("nce")
     assert not any(value.requires_grad for value in aux.values())
     assert not make(name, num_samples=32, diagnostics=False)(model, model.extract(x), x).aux
 
@@ -108,6 +109,25 @@ def test_rank_accuracy_counts_labels_with_the_largest_ratio() -> None:
     means, labels = torch.tensor([[0.0, 0.0], [50.0, 0.0]]), torch.zeros(2, 2)
     out = NCELoss(proposal(), 64)(sharp, means, labels, generator=seeded())
     assert out.aux["label_rank_acc"].item() == 0.5
+
+
+@pytest.mark.parametrize("loss", ["nce", "nce+"])
+def test_a_label_outranks_samples_long_before_it_outranks_them_all(loss: str) -> None:
+    """The label is where the noise is densest: of a flat f it comes last, of a sharp one first."""
+    method = presets[f"detection/{loss}"]
+    ranks = []
+    for width in (1e3, 0.1, 0.05):
+        energy = FunctionalEnergy(
+            lambda mean, y, width=width: -0.5 * ((y - mean[:, None]) / width).square().sum(-1), target_dim=4
+        )
+        centre, drawn = torch.zeros(400, 4), seeded()
+        labels = min(width, 1.0) * torch.randn(400, 4, generator=drawn)  # of the density of f
+        aux = method.build_loss()(energy, centre, labels, generator=drawn).aux
+        ranks.append((aux["label_rank_acc"].item(), aux["label_auc"].item()))
+    assert ranks[0][0] == 0
+    assert ranks[0][1] < 0.05
+    assert ranks[1][0] < 0.05
+    assert 0.5 < ranks[1][1] < ranks[2][1] < 1
 
 
 def test_nce_plus_gives_the_perturbed_label_the_density_of_the_plain_noise() -> None:

@@ -135,3 +135,13 @@ def test_a_checkpoint_of_another_training_is_refused(
         train_method(
             fresh(recipe, detector, 0), recipe, detector, data, TrainingOptions(checkpoint=file, seed=1)
         )
+
+
+def test_a_training_tells_how_many_samples_the_label_outranks(
+    data: DetectionSet, detector: FasterRCNNDetector
+) -> None:
+    recipe = recipe_of("nce+", "hidden=8", "method.num_samples=16", "optimisation.iterations=1")
+    trained = train_method(fresh(recipe, detector, 0), recipe, detector, data, TrainingOptions())
+    (row,) = trained.history
+    assert "label_rank_acc" not in row
+    assert 0 <= row["label_auc"] < 0.2  # a fresh branch is flat, and noise densest at the label
