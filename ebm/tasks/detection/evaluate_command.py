@@ -26,8 +26,8 @@ examples:
       annotations of Pascal VOC or YOLO; a row for each category; CSV, Markdown and LaTeX in scores/
 
 RESULTS is a list of objects with image_id, category_id, bbox (x, y, width, height in px) and score, as any
-detector writes it. Rows that cannot be used are left out and named on standard error; the exit code is then
-1.
+detector writes it. Rows that cannot be read are left out and named on standard error; the exit code is then
+1. Boxes without area or outside their picture are named and scored, as COCO's own tools do.
 """
 
 
@@ -101,7 +101,7 @@ def _scores(file: Path, truth: "DetectionSet") -> "tuple[Scores, Problems]":
     from ebm.tasks.detection.results_file import read_detections
     from ebm.tasks.detection.scoring import score_detections
 
-    found, problems = read_detections(file, truth, progress=True)
+    found, problems = read_detections(file, truth, to_score=True, progress=True)
     return score_detections(found, truth), problems
 
 

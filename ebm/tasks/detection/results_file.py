@@ -58,29 +58,31 @@ class Detections:
 
 
 def read_detections(
-    file: Path, detection_set: DetectionSet, *, progress: bool = False
+    file: Path, detection_set: DetectionSet, *, to_score: bool = False, progress: bool = False
 ) -> tuple[dict[ImageId, Detections], Problems]:
     """A results file in COCO's form, of any detector, row by row.
 
     Rows that cannot be used are left out, and counted: without the fields they must have, of an image or a
-    category that the set does not have, with numbers that are not finite, with a box without area or wholly
-    outside its picture. Boxes that reach over the border are used as they are.
+    category that the set does not have, with numbers that are not finite, and, but for scoring, with a box
+    without area or wholly outside its picture. Boxes that reach over the border are used as they are.
 
     Args:
         file: a list of objects with image_id, category_id, bbox (x, y, w, h in px) and score. It is never in
             memory as a whole: a row takes 56 bytes here.
         detection_set: the pictures and categories that it is of.
+        to_score: keep boxes without area, with negative sides or outside their picture, as the detections
+            that they are: only then are scores those of COCO's own evaluation. They are named all the same.
         progress: show a bar.
 
     Returns:
         Detections of every picture of the set, none where the file has none, in the order of the file; and
-        what was left out.
+        what was left out, or is kept and no box.
 
     Raises:
         InputError: if the file is missing, cut off or no list in JSON, or all of its rows are of pictures
             that the set does not have.
     """
-    rows, problems = _Rows(detection_set), Problems()
+    rows, problems = _Rows(detection_set, to_score), Problems()
     count = 0
     for entry in json_entries(file, "results", progress=progress):
         count += 1
@@ -98,14 +100,16 @@ def read_detections(
 
 _UNKNOWN_IMAGE = "detections of unknown images"
 _UNKNOWN_CATEGORY = "detections of unknown categories"
+_VAST = 1e10  # px^2; COCO's evaluation looks at detections of areas from 0 to this
+_FLOAT = 1e30  # whose differences are numbers in float32 too
 _SHAPELESS = "rows without image_id, category_id, a bbox of four numbers and a score"
 
 
 class _Rows:
     """Rows of a results file in flat arrays."""
 
-    def __init__(self, detection_set: DetectionSet) -> None:
-        self._set = detection_set
+    def __init__(self, detection_set: DetectionSet, to_score: bool) -> None:
+        self._set, self._to_score = detection_set, to_score
         self._place = {image.image_id: place for place, image in enumerate(detection_set.images)}
         self._row, self._image, self._label = array("q"), array("i"), array("i")
         self._numbers = array("d")  # x, y, w, h, score of each
@@ -152,22 +156,33 @@ class _Rows:
         x, y, w, h, _ = numbers.T
         width, height = sizes.reshape(-1, 2)[image].T
         with np.errstate(invalid="ignore", over="ignore"):
-            good = (np.abs(numbers) < LARGEST).all(axis=1)
-            faults = {
-                "detections with numbers that are not finite": ~good,
-                "boxes without area or with negative sides": good & ((w <= 0) | (h <= 0)),
-            }
-            good &= (w > 0) & (h > 0)
-            outside = (x >= width) | (y >= height) | (x + w <= 0) | (y + h <= 0)
-        faults["boxes outside their picture"] = good & outside
-        for kind, bad in faults.items():
-            if bad.any():
-                first = int(np.argmax(bad))
-                where = f"row {self._row[first]} of image {self._set.images[image[first]].image_id}"
-                shown = ", ".join(f"{value:g}" for value in numbers[first, :4])
-                said = f"{where}: bbox {shown}, score {numbers[first, 4]:g}"
-                problems.add(kind, said, int(bad.sum()))
-        return np.asarray(good & ~outside)
+            good = (np.abs(numbers) < (_FLOAT if self._to_score else LARGEST)).all(axis=1)
+            solid = good & (w > 0) & (h > 0)
+            unsized = good & ((w * h < 0) | (w * h > _VAST))
+            outside = solid & ((x >= width) | (y >= height) | (x + w <= 0) | (y + h <= 0))
+        self._name("detections with numbers that are not finite, or too large", ~good, problems)
+        if not self._to_score:
+            self._name("boxes without area or with negative sides", good & ~solid, problems)
+            self._name("boxes outside their picture", outside, problems)
+            return np.asarray(solid & ~outside)
+        for kind, bad in (
+            ("boxes without area, or with both sides negative, which count as wrong", ~solid & ~unsized),
+            ("boxes outside their picture, which count as wrong", outside & ~unsized),
+            ("boxes with a negative side or of over 1e10 px^2, which count as neither right nor wrong", unsized),
+        ):
+            self._name(kind, good & bad, problems, used=True)
+        return np.asarray(good)
+
+    def _name(self, kind: str, bad: NDArray[np.bool_], problems: Problems, *, used: bool = False) -> None:
+        """Count rows of a kind, and say what the first of them holds."""
+        if not bad.any():
+            return
+        first = int(np.argmax(bad))
+        numbers = self._numbers[5 * first : 5 * first + 5]
+        where = f"row {self._row[first]} of image {self._set.images[self._image[first]].image_id}"
+        shown = ", ".join(f"{value:g}" for value in numbers[:4])
+        said = f"{where}: bbox {shown}, score {numbers[4]:g}"
+        problems.add(kind, said, int(bad.sum()), used=used)
 
 
 def _shown(entry: Any) -> str:

@@ -68,6 +68,30 @@ def test_bad_rows_are_counted_and_the_first_is_named(
     assert len(found["a"]) == 0
 
 
+@pytest.mark.parametrize(
+    ("bbox", "kind"),
+    [
+        ([1, 2, 3, 0], "boxes without area"),
+        ([9, 9, -3, -4], "boxes without area, or with both sides negative, which count as wrong"),
+        ([640, 2, 3, 4], "boxes outside their picture, which count as wrong"),
+        ([-3, 2, 3, 4], "boxes outside their picture, which count as wrong"),
+        ([1, 2, -3, 4], "boxes with a negative side or of over 1e10 px^2, which count as neither"),
+        ([0, 0, 1e20, 1e9], "boxes with a negative side or of over 1e10 px^2, which count as neither"),
+    ],
+)
+def test_what_can_be_scored_is_kept_and_named(tmp_path: Path, bbox: list[float], kind: str) -> None:
+    bad = {**GOOD, "bbox": bbox}
+    found, problems = read_detections(write(tmp_path, GOOD, bad, bad), SET, to_score=True)
+    (problem,) = problems
+    assert problem.kind.startswith(kind)
+    assert (problem.count, problem.used, len(problems)) == (2, True, 0)
+    assert problem.first.startswith("row 2 of image 7")
+    assert len(found[7]) == 3
+    nothing = {**GOOD, "bbox": [1e31, 0, 1, 1]}
+    found, problems = read_detections(write(tmp_path, GOOD, nothing), SET, to_score=True)
+    assert (len(found[7]), len(problems)) == (1, 1)
+
+
 @pytest.mark.parametrize("row", [5, "text", None, [1, 2], {}])
 def test_rows_that_are_no_objects_are_named(tmp_path: Path, row: Any) -> None:
     found, problems = read_detections(write(tmp_path, row, GOOD), SET)
