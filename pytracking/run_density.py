@@ -95,8 +95,8 @@ class _Source:
 def _run(args: argparse.Namespace) -> int:
     from ebm.files import write_atomic
     from ebm.outputs import Output, require_outputs
+    from ebm.pictures.corners import corner_curves, draw_corner_density
     from ebm.pictures.style import rendered, require_matplotlib
-    from pytracking.evaluation.density_picture import corner_curves, draw_corner_density
 
     require_matplotlib()
     line = settle_tracker(args)
@@ -110,10 +110,10 @@ def _run(args: argparse.Namespace) -> int:
     tracker = asked_tracker(args, weights)
     image, tracked = _follow(tracker, source, args.frame)
     density = tracked.density
-    curves = corner_curves(density, args.corner)
+    curves = corner_curves(density.corner_density(args.corner), args.corner)
     title = f"{source.name}, frame {args.frame}: confidence {density.confidence:.2f}"
     truth = None if source.truth is None else source.truth[args.frame]
-    figure = draw_corner_density(image, density, curves, truth=truth, title=title)
+    figure = draw_corner_density(image, density.box, curves, truth=truth, title=title)
     write_atomic(args.out, rendered(figure, "png"))
     curves.save(args.csv)
     _tell(tracked)
@@ -122,8 +122,8 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _require_corner(name: str) -> None:
+    from ebm.density.corners import CORNERS
     from ebm.lookup import lookup
-    from pytracking.tracker.common.box_density import CORNERS
 
     lookup("corner", name, CORNERS)
 

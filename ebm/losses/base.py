@@ -33,9 +33,9 @@ class LossOutput:
         aux: detached diagnostics, each ``()``. Losses with a proposal give ``log_z_mean``, ``f_sample_max``,
             ``ess_mean`` (effective number of samples), with a label ``f_label_mean``, NCE and NCE+
             ``label_rank_acc`` (share of labels with the largest f - log q of their candidates) and
-            ``label_auc`` (share of the samples that have a smaller one than their label); ML-MCMC gives ``f_label_mean``, ``f_sample_max`` and ``grad_norm``, the mean
-            norm of grad f; score matching, plain and denoising, ``grad_norm``. For an empty batch there is
-            only ``empty``, which is True.
+            ``label_auc`` (share of the samples that have a smaller one than their label); ML-MCMC gives
+            ``f_label_mean``, ``f_sample_max`` and ``grad_norm``, the mean norm of grad f; score matching,
+            plain and denoising, ``grad_norm``. For an empty batch there is only ``empty``, which is True.
     """
 
     loss: Tensor

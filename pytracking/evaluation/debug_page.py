@@ -12,10 +12,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ebm.density.corners import Corner
 from ebm.exceptions import InputError
 from pytracking.evaluation.watching import Seen
 from pytracking.tracker.base import Tracked
-from pytracking.tracker.common.box_density import Corner
 from pytracking.tracker.common.glimpse import Glimpse
 from pytracking.tracker.common.several import TargetId
 

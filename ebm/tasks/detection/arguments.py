@@ -13,6 +13,7 @@ from ebm.exceptions import InputError
 
 if TYPE_CHECKING:
     from ebm.tasks.detection.data.records import DetectionSet
+    from ebm.tasks.detection.loading import Saved
     from ebm.tasks.detection.problems import Problems
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "add_detector",
     "add_run",
     "add_setting",
+    "loaded",
     "new_parser",
     "opened",
     "tell_dry_run",
@@ -125,6 +127,27 @@ def opened(
     if limit is not None:
         found = found.chosen(range(min(require_count("--limit", limit), len(found))))
     return found, problems
+
+
+def loaded(args: argparse.Namespace) -> "tuple[Saved, Any]":
+    """The branch and the detector that ``--branch``, ``--detector`` and ``--device`` name, fit for each other.
+
+    Raises:
+        InputError: if a file cannot be used, or the branch was trained on another detector.
+    """
+    from dataclasses import replace
+
+    from ebm.devices import resolve_device
+    from ebm.tasks.detection.loading import load_detector, load_trained
+
+    saved = load_trained(args.branch)
+    detector = load_detector(
+        args.detector, args.weights, short_side=args.short_side, long_side=args.long_side
+    )
+    saved.require_detector(detector, args.branch)
+    device = resolve_device(args.device)
+    detector.model.to(device)
+    return replace(saved, net=saved.net.to(device)), detector
 
 
 def rescaled(optimisation: Any, iterations: int | None) -> Any:

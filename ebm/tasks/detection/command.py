@@ -27,6 +27,10 @@ VERBS: dict[str, Verb] = {
     "refine": Verb(
         "ebm.tasks.detection.refine_command", "detect and refine, or refine another detector's results"
     ),
+    "show": Verb(
+        "ebm.tasks.detection.show_command",
+        "draw what a branch does to the boxes of one picture, and how sure",
+    ),
     "table": Verb(
         "ebm.tasks.detection.table_command", "the papers' table: every method, tuned, over several seeds"
     ),
@@ -40,6 +44,7 @@ examples:
   ebmtrack detect train-detector photos/voc2007_5cls
   ebmtrack detect train nce+ photos/voc2007_5cls --detector runs/detect/detector.pt
   ebmtrack detect refine photos/voc2007_5cls --branch runs/detect/nce+.pt --detector runs/detect/detector.pt
+  ebmtrack detect show photos/voc2007_5cls --branch runs/detect/nce+.pt --detector runs/detect/detector.pt
   ebmtrack detect evaluate refined.json --annotations instances_val2017.json
   ebmtrack detect evaluate refined.json --before results.json --annotations instances_val2017.json
 

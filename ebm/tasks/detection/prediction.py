@@ -26,6 +26,7 @@ __all__ = [
     "refined",
     "suppressed",
     "uncertainty_of",
+    "whole_of",
 ]
 
 # Around a refined box densities are drawn: narrow enough for a sure box, wide enough for an unsure one.
@@ -95,13 +96,7 @@ def refined(
 
     Source: Gustafsson et al., ECCV 2020, supplement C.4.
     """
-    model = PyramidEnergy(branch, pyramid)
-    whole = _joined(
-        [
-            Found(torch.full_like(own.column, place), own.boxes, own.probability, own.column)
-            for place, own in enumerate(hypotheses)
-        ]
-    )
+    model, whole = PyramidEnergy(branch, pyramid), whole_of(hypotheses)
     if recipe.prediction.order == "before":
         found = ascended(model, recipe, suppressed(model, recipe, whole, len(hypotheses)))
     else:
@@ -111,6 +106,16 @@ def refined(
         density, at = box_densities(model, found)
         found = replace(found, scores=density.log_prob(at))
     return found
+
+
+def whole_of(hypotheses: list[Hypotheses]) -> Found:
+    """The hypotheses of every image as one batch, before any suppression."""
+    return _joined(
+        [
+            Found(torch.full_like(own.column, place), own.boxes, own.probability, own.column)
+            for place, own in enumerate(hypotheses)
+        ]
+    )
 
 
 def suppressed(model: PyramidEnergy, recipe: BranchRecipe, whole: Found, images: int) -> Found:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ebm.command import local_path, run_command
 from ebm.exceptions import InputError
 from ebm.outputs import Output, require_outputs
-from ebm.tasks.detection.arguments import add_data, add_detector, add_run, new_parser, opened
+from ebm.tasks.detection.arguments import add_data, add_detector, add_run, loaded, new_parser, opened
 from ebm.threads import core_limit, using_threads
 
 if TYPE_CHECKING:
@@ -115,23 +115,15 @@ def _refine(args: argparse.Namespace) -> int:
 
 
 def _refined(args: argparse.Namespace) -> int:
-    from ebm.devices import resolve_device
-    from ebm.tasks.detection.loading import load_detector, load_trained
     from ebm.tasks.detection.methods import way_of
     from ebm.tasks.detection.problems import tell_left_out
     from ebm.tasks.detection.results_file import read_detections, write_detections
     from ebm.tasks.detection.running import DETECTOR, Way, refine_given, run_set
 
-    saved = load_trained(args.branch)
-    detector = load_detector(
-        args.detector, args.weights, short_side=args.short_side, long_side=args.long_side
-    )
-    saved.require_detector(detector, args.branch)
+    saved, detector = loaded(args)
     data, left_out = _pictures(args, saved)
     faults = {str(args.data or args.images): left_out}
-    device = resolve_device(args.device)
-    detector.model.to(device)
-    saved = replace(saved, net=saved.net.to(device), recipe=_recipe(args, saved))
+    saved = replace(saved, recipe=_recipe(args, saved))
     way = way_of(saved, args.density)
     if args.density and not isinstance(way, Way):
         raise InputError(f"{args.branch} is a head, which scores no boxes: name a branch.")

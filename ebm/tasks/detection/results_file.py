@@ -168,7 +168,7 @@ class _Rows:
         for kind, bad in (
             ("boxes without area, or with both sides negative, which count as wrong", ~solid & ~unsized),
             ("boxes outside their picture, which count as wrong", outside & ~unsized),
-            ("boxes with a negative side or of over 1e10 px^2, which count as neither right nor wrong", unsized),
+            ("boxes of a negative area or over 1e10 px^2, which count as neither right nor wrong", unsized),
         ):
             self._name(kind, good & bad, problems, used=True)
         return np.asarray(good)

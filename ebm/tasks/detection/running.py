@@ -27,7 +27,7 @@ from ebm.tasks.detection.pyramid import Pyramid
 from ebm.tasks.detection.recipes import BranchRecipe, HeadRecipe
 from ebm.tasks.detection.results_file import Detections
 
-__all__ = ["DETECTOR", "HeadWay", "Run", "Seen", "Way", "refine_given", "run_set"]
+__all__ = ["DETECTOR", "HeadWay", "Run", "Seen", "Way", "label_of", "refine_given", "run_set", "see"]
 
 DETECTOR = "detector"
 
@@ -57,7 +57,14 @@ class Seen:
         return found.chosen(self.label.to(found.column.device)[found.column] >= 0)
 
 
-def _see(detector: Detector, pictures: Sequence[Tensor], label: Tensor) -> Seen:
+def see(detector: Detector, pictures: Sequence[Tensor], label: Tensor) -> Seen:
+    """A batch as a detector sees it.
+
+    Args:
+        detector: frozen.
+        pictures: ``(3, H, W)`` each, of the size that it takes them in.
+        label: of its columns, see `label_of`.
+    """
     start = time.perf_counter()
     batch = detector.prepare(pictures)
     pyramid = detector.features(batch)
@@ -164,11 +171,11 @@ def run_set(
         InputError: if a picture cannot be read.
         UnknownNameError: if the detector does not know a category.
     """
-    label = _label_of(detector, data)
+    label = label_of(detector, data)
     runs = {name: Run() for name in (DETECTOR, *ways)}
     for images in _bar([*_batches(data.images, batch_size)], progress):
         samples = [load_sample(image, detector.resizing) for image in images]
-        seen = _see(detector, [sample.picture for sample in samples], label)
+        seen = see(detector, [sample.picture for sample in samples], label)
         for name, run in runs.items():
             way, start = ways.get(name), time.perf_counter()
             found = plain_detections(seen.hypotheses) if way is None else way(detector, seen)
@@ -203,7 +210,7 @@ def refine_given(
         InputError: if a picture cannot be read.
         UnknownNameError: if the detector does not know a category.
     """
-    label, run = _label_of(detector, data), Run()
+    label, run = label_of(detector, data), Run()
     columns = columns_for(detector, data.names)
     wanted = [image for image in data.images if len(given.get(image.image_id, ()))]
     for images in _bar([*_batches(wanted, batch_size)], progress):
@@ -233,7 +240,7 @@ def _given(
     )
 
 
-def _label_of(detector: Detector, data: DetectionSet) -> Tensor:
+def label_of(detector: Detector, data: DetectionSet) -> Tensor:
     """Label of every column, -1 for those that the set does not have, ``(columns,)``."""
     columns = columns_for(detector, data.names)
     label = torch.full((len(detector.columns),), -1, dtype=torch.long)

@@ -10,23 +10,16 @@ from torch import Tensor
 
 from ebm.boxes import box_iou, rect_to_rel, rel_to_rect
 from ebm.density import GridDensity, ImportanceDensity
+from ebm.density.corners import Corner, corner_density
 from ebm.exceptions import ShapeError
 from ebm.lookup import lookup
 from pytracking.tracker.common.box_gaussian import ShapedProposal, find_mode, laplace_covariance
 from pytracking.tracker.common.relative_energy import RelativeEnergy
 
-__all__ = ["CORNERS", "BoxDensity", "Corner", "Tempered"]
+__all__ = ["BoxDensity", "Tempered"]
 
 Array = NDArray[np.float64]
-Corner = Literal["top-left", "top-right", "bottom-left", "bottom-right"]
-CORNERS: dict[str, tuple[int, int]] = {  # which side of the box, (x, y): 1 is right and bottom
-    "top-left": (0, 0),
-    "top-right": (1, 0),
-    "bottom-left": (0, 1),
-    "bottom-right": (1, 1),
-}
 GOOD_OVERLAP = 0.5  # what the confidence is the probability of
-CORE = (0.002, 0.998)  # quantiles of a corner's place between which a grid is finer
 
 
 class Tempered(NamedTuple):
@@ -191,30 +184,14 @@ class BoxDensity(ImportanceDensity):
         Raises:
             UnknownNameError: for another corner.
         """
-        right, bottom = lookup("corner", corner, CORNERS)
-        box, sides = torch.from_numpy(self.box), (right, bottom)
-        fixed = torch.stack([box[k] + (1 - sides[k]) * box[2 + k] for k in (0, 1)])
-        sign = torch.tensor([1.0 if side else -1.0 for side in sides], dtype=torch.float64)
-        longest = box[2:] * min(float(np.exp(self.energy.reach)), 1 + 2 * self.energy.reach)
-        shortest = box[2:] * max(float(np.exp(-self.energy.reach)), 1 - 2 * self.energy.reach)
-        axes = []
-        for k in (0, 1):
-            low, high = sorted(float(fixed[k] + sign[k] * side) for side in (shortest[k], longest[k]))
-            axes.append(torch.linspace(low, high, points - points // 2, dtype=torch.float64))
-
-        def score(place: Tensor) -> Tensor:
-            size = (place - fixed) * sign
-            corner_of = torch.minimum(place, fixed)
-            boxes = torch.cat((corner_of, size.clamp(min=1e-6)), dim=-1)
-            rel = rect_to_rel(boxes, self.energy.size)
-            return self.energy(rel) - rel[..., 2:].sum(-1)
-
-        coarse = GridDensity(score, axes, batch_size=1, bounded=True)
-        for k in (0, 1):
-            low, high = coarse.quantile(CORE, k)[0].tolist()
-            fine = torch.linspace(low, high, points // 2, dtype=torch.float64)
-            axes[k] = torch.cat((axes[k], fine)).unique()
-        return GridDensity(score, axes, batch_size=1, bounded=True)
+        size = self.energy.size
+        return corner_density(
+            lambda boxes: self.energy(rect_to_rel(boxes, size)),
+            torch.from_numpy(self.box),
+            corner,
+            reach=self.energy.reach,
+            points=points,
+        )
 
     @property
     def _sampled_boxes(self) -> Tensor:

@@ -9,8 +9,9 @@ from torch import Tensor
 
 from ebm.boxes import box_iou, rect_to_rel
 from ebm.density import Density
+from ebm.density.corners import CORNERS
 from ebm.exceptions import DomainError, ShapeError, UnknownNameError
-from pytracking.tracker.common.box_density import CORNERS, BoxDensity
+from pytracking.tracker.common.box_density import BoxDensity
 from pytracking.tracker.common.box_gaussian import gaussian_shape, laplace_covariance
 from pytracking.tracker.common.geometry import CropView
 from pytracking.tracker.common.relative_energy import RelativeEnergy, relative_jacobian

@@ -75,8 +75,8 @@ def test_bad_rows_are_counted_and_the_first_is_named(
         ([9, 9, -3, -4], "boxes without area, or with both sides negative, which count as wrong"),
         ([640, 2, 3, 4], "boxes outside their picture, which count as wrong"),
         ([-3, 2, 3, 4], "boxes outside their picture, which count as wrong"),
-        ([1, 2, -3, 4], "boxes with a negative side or of over 1e10 px^2, which count as neither"),
-        ([0, 0, 1e20, 1e9], "boxes with a negative side or of over 1e10 px^2, which count as neither"),
+        ([1, 2, -3, 4], "boxes of a negative area or over 1e10 px^2, which count as neither"),
+        ([0, 0, 1e20, 1e9], "boxes of a negative area or over 1e10 px^2, which count as neither"),
     ],
 )
 def test_what_can_be_scored_is_kept_and_named(tmp_path: Path, bbox: list[float], kind: str) -> None:

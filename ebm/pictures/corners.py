@@ -1,4 +1,4 @@
-"""The papers' picture: the density of a box's corner over the frame, the opposite corner fixed."""
+"""The papers' picture: the density of a box's corner over the picture, the opposite corner fixed."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ebm.density import GridDensity
+from ebm.density.corners import CORNERS, Corner
+from ebm.pictures.boxes import EDGE, draw_box, show_picture
 from ebm.pictures.curves import Curves
 from ebm.pictures.style import INK, OKABE_ITO, new_figure, styled
-from pytracking.tracker.common.box_density import CORNERS, BoxDensity, Corner
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,25 +22,19 @@ __all__ = ["LEVELS", "corner_curves", "draw_corner_density"]
 LEVELS: Mapping[float, Any] = MappingProxyType({0.5: "solid", 0.95: "dotted"})  # of regions, and their lines
 _FOUND, _TRUTH = OKABE_ITO["blue"], "white"
 _ZOOM = 0.5  # margin around box and regions, as a share of the longer side
-_EDGE = 0.5  # pixel i reaches from i - 1/2 to i + 1/2, and a box begins at the edge of its first one
 
 
-def corner_curves(density: BoxDensity, corner: Corner = "bottom-right", points: int = 96) -> Curves:
+def corner_curves(grid: GridDensity, corner: Corner) -> Curves:
     """The numbers of the picture.
 
     Args:
-        density: of the frame's box.
-        corner: whose places are shown.
-        points: along x and along y.
+        grid: of `ebm.density.corners.corner_density`.
+        corner: whose places it is over.
 
     Returns:
-        Columns ``x`` and ``y`` (of the corner, frame px), ``density`` (per px^2) and, for each of `LEVELS`,
+        Columns ``x`` and ``y`` (of the corner, px), ``density`` (per px^2) and, for each of `LEVELS`,
         whether the place lies in the smallest region that holds as much; a line a place, y running fastest.
-
-    Raises:
-        UnknownNameError: for another corner.
     """
-    grid: GridDensity = density.corner_density(corner, points)
     x, y = (axis.points[0].numpy() for axis in grid.axes)
     places = np.stack(np.meshgrid(x, y, indexing="ij"), -1).reshape(-1, 2)
     widths = np.outer(*(axis.widths[0].numpy() for axis in grid.axes)).reshape(-1)
@@ -57,17 +52,17 @@ def corner_curves(density: BoxDensity, corner: Corner = "bottom-right", points: 
 @styled
 def draw_corner_density(
     frame: NDArray[np.uint8],
-    density: BoxDensity,
+    box: NDArray[np.float64],
     curves: Curves,
     *,
     truth: NDArray[np.float64] | None = None,
     title: str = "",
 ) -> "Figure":
-    """Draw the numbers of `corner_curves` over their frame: the whole of it, and the place enlarged.
+    """Draw the numbers of `corner_curves` over their picture: the whole of it, and the place enlarged.
 
     Args:
         frame: uint8 RGB ``[H, W, 3]``.
-        density: of the frame's box.
+        box: the one found, x, y, w, h ``[4]``, px.
         curves: its corner's.
         truth: the annotated box x, y, w, h ``[4]``, px, if there is one.
         title: above the picture.
@@ -80,18 +75,13 @@ def draw_corner_density(
     figure = new_figure(7.4, 0.6 + 3.6 * min(max(height / width, 0.5), 1.2))
     whole, near = figure.subplots(1, 2)
     for axes, line in ((whole, 0.8), (near, 1.4)):
-        axes.imshow(frame, interpolation="nearest")
-        axes.set_facecolor("0.3")  # beyond the frame; white lines are seen on it
+        show_picture(axes, frame)
         _draw_heat(axes, curves, outlined=axes is near)
-        _draw_box(axes, density.box, _FOUND, line)
+        draw_box(axes, box, _FOUND, line)
         if annotated:
-            _draw_box(axes, truth, _TRUTH, line, dashed=True)
-        axes.set_xticks([])
-        axes.set_yticks([])
-    whole.set_xlim(-_EDGE, width - _EDGE)
-    whole.set_ylim(height - _EDGE, -_EDGE)
-    _zoom(near, curves, density.box, height / width)
-    x, y = _fixed_corner(density.box, curves.labels["corner"])
+            draw_box(axes, truth, _TRUTH, line, "dashed")
+    _zoom(near, curves, box, height / width)
+    x, y = _fixed_corner(box, curves.labels["corner"])
     dot: Any = {"marker": "o", "markersize": 5, "markeredgecolor": "white", "linestyle": "none", "zorder": 6}
     near.plot([x], [y], color=_FOUND, **dot)
     whole.set_title(title, loc="left", color=INK)
@@ -124,10 +114,10 @@ def _draw_heat(axes: "Axes", curves: Curves, *, outlined: bool) -> None:
     height = curves["density"].reshape(len(x), len(y)).T
     shades = [(1.0, 0.8, 0.0, 0.0), (1.0, 0.7, 0.0, 0.85), (0.9, 0.2, 0.0, 0.95), (0.5, 0.0, 0.1, 1.0)]
     colours = LinearSegmentedColormap.from_list("heat", shades)
-    extent = (x[0] - _EDGE, x[-1] - _EDGE, y[0] - _EDGE, y[-1] - _EDGE)
+    extent = (x[0] - EDGE, x[-1] - EDGE, y[0] - EDGE, y[-1] - EDGE)
     heat = NonUniformImage(axes, interpolation="bilinear", cmap=colours, extent=extent, zorder=2)
     heat.set_clim(0, 1)
-    heat.set_data(x - _EDGE, y - _EDGE, height / height.max())
+    heat.set_data(x - EDGE, y - EDGE, height / height.max())
     heat.set_in_layout(False)  # it reaches far beyond what is shown of it
     axes.add_image(heat)
     if not outlined:
@@ -135,26 +125,14 @@ def _draw_heat(axes: "Axes", curves: Curves, *, outlined: bool) -> None:
     for level, style in LEVELS.items():
         inside = curves[f"inside_{level:g}"].reshape(len(x), len(y)).T
         options: Any = {"colors": "white", "linewidths": 1.0, "linestyles": style, "zorder": 3}
-        axes.contour(x - _EDGE, y - _EDGE, inside, levels=[0.5], **options)
-
-
-def _draw_box(axes: "Axes", box: Any, colour: str, line: float, *, dashed: bool = False) -> None:
-    """A box with a dark rim, seen on any ground."""
-    from matplotlib.patches import Rectangle
-
-    corner = (float(box[0]) - _EDGE, float(box[1]) - _EDGE)
-    dark: Any = {"linewidth": line + 1.2, "edgecolor": "0.15", "fill": False, "zorder": 4}
-    axes.add_patch(Rectangle(corner, float(box[2]), float(box[3]), **dark))
-    style = "dashed" if dashed else "solid"
-    drawn: Any = {"linewidth": line, "edgecolor": colour, "fill": False, "linestyle": style, "zorder": 5}
-    axes.add_patch(Rectangle(corner, float(box[2]), float(box[3]), **drawn))
+        axes.contour(x - EDGE, y - EDGE, inside, levels=[0.5], **options)
 
 
 def _fixed_corner(box: NDArray[np.float64], corner: str) -> tuple[float, float]:
     """(x, y) in the picture of the corner opposite `corner`."""
     right, bottom = CORNERS[corner]
     x, y = float(box[0] + (1 - right) * box[2]), float(box[1] + (1 - bottom) * box[3])
-    return x - _EDGE, y - _EDGE
+    return x - EDGE, y - EDGE
 
 
 def _zoom(axes: "Axes", curves: Curves, box: NDArray[np.float64], shape: float) -> None:
