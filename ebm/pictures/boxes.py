@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 __all__ = ["EDGE", "draw_box", "draw_intervals", "show_picture"]
 
 EDGE = 0.5  # pixel i reaches from i - 1/2 to i + 1/2, and a box begins at the edge of its first one
+_BAR = 0.12  # share of a side that its interval's bar takes: boxes lie over one another, bars seldom
 
 
 def show_picture(axes: "Axes", frame: NDArray[np.uint8]) -> None:
@@ -36,20 +37,21 @@ def draw_box(axes: "Axes", box: Any, colour: str, line: float, style: str = "sol
 
 
 def draw_intervals(axes: "Axes", box: Any, ends: NDArray[np.float64], colour: str) -> None:
-    """Bands along the sides of a box x, y, w, h: each as wide as the interval that its side is in.
+    """Bars across the middles of a box's sides, each from end to end of the interval that the side is in.
 
     Args:
         axes: with the picture.
-        box: px.
+        box: x, y, w, h, px.
         ends: of left, top, right and bottom, px, ``[4, 2]``.
-        colour: of the bands.
+        colour: of the bars.
     """
     from matplotlib.patches import Rectangle
 
     x, y, w, h = (float(value) for value in box)
     for side, (low, high) in enumerate(np.asarray(ends, dtype=np.float64).tolist()):
         if side % 2 == 0:
-            corner, size = (low - EDGE, y - EDGE), (high - low, h)
+            corner, size = (low, y + 0.5 * (1 - _BAR) * h), (high - low, _BAR * h)
         else:
-            corner, size = (x - EDGE, low - EDGE), (w, high - low)
-        axes.add_patch(Rectangle(corner, *size, facecolor=colour, edgecolor="none", alpha=0.35, zorder=3))
+            corner, size = (x + 0.5 * (1 - _BAR) * w, low), (_BAR * w, high - low)
+        corner = (corner[0] - EDGE, corner[1] - EDGE)
+        axes.add_patch(Rectangle(corner, *size, facecolor=colour, edgecolor="white", alpha=0.6, zorder=3))

@@ -109,6 +109,7 @@ def _draw_heat(axes: "Axes", curves: Curves, *, outlined: bool) -> None:
     """The density, the more opaque the higher, and the outlines of its regions."""
     from matplotlib.colors import LinearSegmentedColormap
     from matplotlib.image import NonUniformImage
+    from matplotlib.patches import Rectangle
 
     x, y = np.unique(curves["x"]), np.unique(curves["y"])
     height = curves["density"].reshape(len(x), len(y)).T
@@ -119,6 +120,8 @@ def _draw_heat(axes: "Axes", curves: Curves, *, outlined: bool) -> None:
     heat.set_clim(0, 1)
     heat.set_data(x - EDGE, y - EDGE, height / height.max())
     heat.set_in_layout(False)  # it reaches far beyond what is shown of it
+    low, high = (x[0] - EDGE, y[0] - EDGE), (x[-1] - x[0], y[-1] - y[0])
+    heat.set_clip_path(Rectangle(low, *high, transform=axes.transData))  # else its border goes on for ever
     axes.add_image(heat)
     if not outlined:
         return

@@ -130,7 +130,7 @@ def opened(
 
 
 def loaded(args: argparse.Namespace) -> "tuple[Saved, Any]":
-    """The branch and the detector that ``--branch``, ``--detector`` and ``--device`` name, fit for each other.
+    """The branch and the detector that ``--branch`` and ``--detector`` name, on ``--device``.
 
     Raises:
         InputError: if a file cannot be used, or the branch was trained on another detector.

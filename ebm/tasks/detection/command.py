@@ -29,7 +29,7 @@ VERBS: dict[str, Verb] = {
     ),
     "show": Verb(
         "ebm.tasks.detection.show_command",
-        "draw what a branch does to the boxes of one picture, and how sure",
+        "draw what a branch does to the boxes of one picture",
     ),
     "table": Verb(
         "ebm.tasks.detection.table_command", "the papers' table: every method, tuned, over several seeds"

@@ -4,7 +4,8 @@ from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +14,15 @@ from ebm.lookup import unknown_name
 from ebm.tasks.detection.data.training import Resizing
 from ebm.tasks.detection.pyramid import LevelRule, Pyramid
 
-__all__ = ["Detector", "FasterRCNNDetector", "Hypotheses", "ImageBatch", "OneStageDetector", "columns_for"]
+__all__ = [
+    "Detector",
+    "FasterRCNNDetector",
+    "Hypotheses",
+    "ImageBatch",
+    "OneStageDetector",
+    "Regions",
+    "columns_for",
+]
 
 MIN_PROBABILITY = 0.05
 
@@ -150,6 +159,27 @@ class TorchvisionDetector(ABC):
         return ImageList(batch.tensors, list(batch.sizes))
 
 
+class Regions(NamedTuple):
+    """What a Faster R-CNN makes of the proposals of a batch.
+
+    Attributes:
+        boxes: regions of every image, xyxy px of the batch, ``(R, 4)`` each.
+        features: of the box head, ``(sum of R, F)``.
+        probability: of every class, ``(sum of R, K)``.
+        deltas: its own regression, ``(sum of R, 4 K)``.
+    """
+
+    boxes: list[Tensor]
+    features: Tensor
+    probability: Tensor
+    deltas: Tensor
+
+    @property
+    def counts(self) -> list[int]:
+        """R of every image."""
+        return [len(own) for own in self.boxes]
+
+
 class FasterRCNNDetector(TorchvisionDetector):
     """A Faster R-CNN of torchvision: every (proposal, class) pair is a hypothesis.
 
@@ -164,6 +194,7 @@ class FasterRCNNDetector(TorchvisionDetector):
     def __init__(self, model: Any, columns: Sequence[str], rule: LevelRule | None = None) -> None:
         names = model.roi_heads.box_roi_pool.featmap_names
         super().__init__(model, columns, names, rule or LevelRule((4, 8, 16, 32)))
+        self._regions: WeakKeyDictionary[Pyramid, Regions] = WeakKeyDictionary()
 
     def head_layers(self) -> tuple[nn.Linear, nn.Linear] | None:
         """See `Detector`."""
@@ -188,12 +219,22 @@ class FasterRCNNDetector(TorchvisionDetector):
         embedded: Tensor = heads.box_head(heads.box_roi_pool(dict(pyramid.maps), boxes, list(batch.sizes)))
         return embedded
 
+    @torch.no_grad()
+    def regions(self, batch: ImageBatch, pyramid: Pyramid) -> Regions:
+        """Proposals and what the box head makes of them, once for a pyramid, whoever asks for them."""
+        found = self._regions.get(pyramid)
+        if found is None:
+            boxes = self.proposals(batch, pyramid)
+            features = self.embed(batch, pyramid, boxes)
+            logits, deltas = self.model.roi_heads.box_predictor(features)
+            found = self._regions[pyramid] = Regions(boxes, features, logits.softmax(-1), deltas)
+        return found
+
     def _found(self, batch: ImageBatch, pyramid: Pyramid) -> list[Hypotheses]:
-        heads, proposals = self.model.roi_heads, self.proposals(batch, pyramid)
-        logits, deltas = heads.box_predictor(self.embed(batch, pyramid, proposals))
-        decoded = heads.box_coder.decode(deltas, proposals)  # (R, columns, 4)
-        counts = [len(own) for own in proposals]
-        parts = zip(logits.softmax(-1).split(counts), decoded.split(counts), batch.sizes)
+        regions = self.regions(batch, pyramid)
+        decoded = self.model.roi_heads.box_coder.decode(regions.deltas, regions.boxes)  # (R, columns, 4)
+        counts = regions.counts
+        parts = zip(regions.probability.split(counts), decoded.split(counts), batch.sizes)
         return [self.pairs(probability, boxes, size) for probability, boxes, size in parts]
 
     @staticmethod

@@ -71,15 +71,14 @@ def head_hypotheses(
     head: Baseline, detector: FasterRCNNDetector, batch: ImageBatch, pyramid: Pyramid
 ) -> list[Hypotheses]:
     """Hypotheses whose boxes are the means of the head's densities; their classes are the detector's own."""
-    heads, proposals = detector.model.roi_heads, detector.proposals(batch, pyramid)
-    features = detector.embed(batch, pyramid, proposals)
-    probability = heads.box_predictor(features)[0].softmax(-1)
-    found, first = [], 0
-    for regions, size in zip(proposals, batch.sizes):
-        rows = slice(first, first + len(regions))
-        first += len(regions)
-        boxes = _boxes(head, detector, features[rows], probability[rows], regions)
-        found.append(detector.pairs(probability[rows], boxes, size))
+    regions = detector.regions(batch, pyramid)
+    counts = regions.counts
+    found = []
+    for boxes, features, probability, size in zip(
+        regions.boxes, regions.features.split(counts), regions.probability.split(counts), batch.sizes
+    ):
+        refined = _boxes(head, detector, features, probability, boxes)
+        found.append(detector.pairs(probability, refined, size))
     return found
 
 

@@ -19,7 +19,7 @@ MOST = len(_COLOURS)  # boxes that can be told apart
 
 @styled
 def draw_boxes(shown: Shown) -> "Figure":
-    """Boxes before and after refinement over their picture, bands where their sides are with 95 %.
+    """Boxes before and after refinement over their picture, bars where their sides are with 95 %.
 
     Raises:
         MissingPackageError: if matplotlib is not installed.
@@ -34,7 +34,7 @@ def draw_boxes(shown: Shown) -> "Figure":
         colour = _COLOURS[place % MOST]
         if shown.ends is not None:
             draw_intervals(axes, shown.path[-1, place], shown.ends[place], colour)
-        draw_box(axes, shown.path[0, place], colour, 1.0, "dotted")
+        draw_box(axes, shown.path[0, place], colour, 1.2, "dotted")
         draw_box(axes, shown.path[-1, place], colour, 1.6)
         _name(axes, shown, place, colour)
     axes.set_title(f"Picture {shown.image_id}, its {len(shown.names)} surest boxes", loc="left", color=INK)
@@ -68,7 +68,7 @@ def _handles(shown: Shown) -> list[Any]:
     lines += [("dashed", "annotated (white)")] if len(shown.truth) else []
     handles: list[Any] = [Line2D([], [], color="0.4", linestyle=style, label=text) for style, text in lines]
     if shown.ends is not None:
-        handles.append(Patch(facecolor="0.4", alpha=0.35, label="95 % interval of a side"))
+        handles.append(Patch(facecolor="0.4", alpha=0.6, label="95 % interval of a side"))
     return handles
 
 
@@ -93,5 +93,7 @@ def draw_ascent(shown: Shown) -> "Figure":
         axes.set_xlabel("step")
         axes.xaxis.get_major_locator().set_params(integer=True)
     handles, _ = panels[0].get_legend_handles_labels()
-    figure.legend(handles=handles, loc="outside lower center", ncols=MOST, frameon=False, fontsize=8)
+    figure.legend(
+        handles=handles, loc="outside lower center", ncols=MOST if known else 3, frameon=False, fontsize=8
+    )
     return figure

@@ -41,8 +41,7 @@ class Seen:
         pyramid: features.
         hypotheses: of categories that are looked for.
         label: of every column, -1 for those that are not.
-        seconds: that the features took.
-        seconds_more: that the hypotheses took.
+        seconds: that features and hypotheses took.
     """
 
     batch: ImageBatch
@@ -50,7 +49,6 @@ class Seen:
     hypotheses: list[Hypotheses]
     label: Tensor
     seconds: float
-    seconds_more: float
 
     def known(self, found: Hypotheses) -> Hypotheses:
         """Those of categories that are looked for."""
@@ -68,11 +66,9 @@ def see(detector: Detector, pictures: Sequence[Tensor], label: Tensor) -> Seen:
     start = time.perf_counter()
     batch = detector.prepare(pictures)
     pyramid = detector.features(batch)
-    seconds = time.perf_counter() - start
-    seen = Seen(batch, pyramid, [], label, seconds, 0.0)
-    start = time.perf_counter()
-    hypotheses = [seen.known(own) for own in detector.hypotheses(batch, pyramid)]
-    return replace(seen, hypotheses=hypotheses, seconds_more=time.perf_counter() - start)
+    hypotheses = detector.hypotheses(batch, pyramid)
+    seen = Seen(batch, pyramid, [], label, time.perf_counter() - start)
+    return replace(seen, hypotheses=[seen.known(own) for own in hypotheses])
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +104,7 @@ class HeadWay:
     recipe: HeadRecipe
 
     def __call__(self, detector: Detector, seen: Seen) -> Found:
-        """Detections of a batch; the hypotheses of the detector itself are not looked at.
+        """Detections of a batch; of the detector's hypotheses the regions are looked at, not the boxes.
 
         Raises:
             InputError: if the detector is no Faster R-CNN.
@@ -180,7 +176,6 @@ def run_set(
             way, start = ways.get(name), time.perf_counter()
             found = plain_detections(seen.hypotheses) if way is None else way(detector, seen)
             run.seconds += seen.seconds + time.perf_counter() - start
-            run.seconds += 0.0 if isinstance(way, HeadWay) else seen.seconds_more
             run.images += len(images)
             _note(run, found, samples, label, seen.pyramid, way)
     return runs

@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ebm.command import local_path, run_command
 from ebm.exceptions import InputError
@@ -24,10 +24,10 @@ _EXAMPLES = """\
       --detector runs/detect/detector.pt --image 000012.jpg --out shown
   ebmtrack detect show coco2017 --split val --branch nce+.pt --image 139 --box 2 --corner top-left
 
-In DIR: boxes.png, where the surest boxes were and are, with bands in which their sides lie with 95 %;
+In DIR: boxes.png, where the surest boxes were and are, with bars in which their sides lie with 95 %;
 ascent.png, f and the overlap with the annotated box step by step; corner.png, the density of one corner of
 one box, the opposite corner fixed; and the numbers of each as CSV. IoU-Net's f is no log-density: of it
-there are no bands and no corner.png.
+there are no bars and no corner.png.
 """
 
 
@@ -39,11 +39,9 @@ def build_parser() -> argparse.ArgumentParser:
         "--branch", type=local_path, required=True, metavar="FILE", help="what 'detect train' wrote"
     )
     add_detector(parser)
+    parser.add_argument("--image", metavar="ID|NAME", help="id or file name (default: the first)")
     parser.add_argument(
-        "--image", metavar="ID|NAME", help="id or file name of the picture (default: the first)"
-    )
-    parser.add_argument(
-        "--boxes", type=int, default=5, metavar="N", help="the surest, 1 to 5 (default: %(default)s)"
+        "--boxes", type=int, default=3, metavar="N", help="the surest, 1 to 5 (default: %(default)s)"
     )
     parser.add_argument(
         "--box", type=int, default=1, metavar="K", help="whose corner is drawn; 1 is the surest (default)"
@@ -88,6 +86,7 @@ def _show(args: argparse.Namespace) -> int:
         return _shown(args)
 
 
+FEW = 5  # effective draws, below which an interval is mostly that of a few boxes
 _NAMES, _ENDS = ("boxes", "ascent", "corner"), (".png", ".csv")
 
 
@@ -128,21 +127,22 @@ def _drawn(shown: "Shown", box: int, corner: str) -> "Iterator[tuple[str, Figure
     yield "ascent", draw_ascent(shown), shown.ascent_curves()
     if shown.ends is not None:
         curves = corner_curves(shown.corner(box, corner), corner)  # type: ignore[arg-type]  # was looked up
-        figure = draw_corner_density(
-            shown.frame, shown.path[-1, box], curves, title=f"Box {shown.label(box)}"
-        )
-        yield "corner", figure, curves
+        drawn: Any = {"truth": shown.nearest[box], "title": f"Box {shown.label(box)}"}
+        yield "corner", draw_corner_density(shown.frame, shown.path[-1, box], curves, **drawn), curves
 
 
 def _told(shown: "Shown") -> Iterator[str]:
     for place in range(len(shown.names)):
         before, after = shown.energy[0, place], shown.energy[-1, place]
         line = f"{shown.label(place)}: f {before:.2f} to {after:.2f}"
-        if shown.overlap[0, place] == shown.overlap[0, place]:
-            line += f", IoU with the annotated box {shown.overlap[0, place]:.2f} to {shown.overlap[-1, place]:.2f}"
-        if shown.ends is not None:
+        before, after = shown.overlap[0, place], shown.overlap[-1, place]
+        if before == before:  # not NaN
+            line += f", IoU with the annotated box {before:.2f} to {after:.2f}"
+        if shown.ends is not None and shown.effective is not None:
             widths = shown.ends[place, :, 1] - shown.ends[place, :, 0]
             line += ", 95 % intervals of " + ", ".join(f"{width:.0f}" for width in widths) + " px"
+            if shown.effective[place] < FEW:
+                line += f" (too narrow: {shown.effective[place]:.1f} draws carry them)"
         yield line
 
 

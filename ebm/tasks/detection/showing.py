@@ -40,11 +40,13 @@ class Shown:
         scores: probabilities of these, ``[R]``.
         path: boxes after 0 to T steps, ``[T + 1, R, 4]``.
         energy: f of these, ``[T + 1, R]``.
-        overlap: their IoU with the annotated box of the class that the start overlaps most, NaN where there
-            is none, ``[T + 1, R]``.
+        nearest: the annotated boxes of their classes that their starts overlap most, NaN where there is
+            none, ``[R, 4]``.
+        overlap: their IoU with these, ``[T + 1, R]``.
         truth: annotated boxes, crowds left out, ``[N, 4]``.
         ends: 95 % credible intervals of left, top, right and bottom at the end, px, ``[R, 4, 2]``; None
             where f is no log-density.
+        effective: number of draws that carry these, ``[R]``.
         score_of: f of boxes ``(M, 4)``, px of the picture, in the class of the box of a number.
     """
 
@@ -54,9 +56,11 @@ class Shown:
     scores: Array
     path: Array
     energy: Array
+    nearest: Array
     overlap: Array
     truth: Array
     ends: Array | None
+    effective: Array | None
     score_of: Callable[[Tensor, int], Tensor]
 
     def label(self, box: int) -> str:
@@ -148,10 +152,11 @@ def look_at(
     path, energy = _ascent(model, recipe, found)
     scale = sample.scale.to(path).repeat(2)
     boxes = rects_of(path / scale).double().cpu()
-    ends = None
+    ends = effective = None
     if recipe.method.iou_criterion is None:  # an overlap is no log-density
         at_end = replace(found, boxes=path[-1])
-        ends = uncertainty_of(model, at_end, scale[:2].expand(len(found.image), 2)).interval.double().cpu()
+        sure = uncertainty_of(model, at_end, scale[:2].expand(len(found.image), 2))
+        ends, effective = (own.double().cpu().numpy() for own in (sure.interval, sure.effective))
 
     def score_of(rects: Tensor, box: int) -> Tensor:
         parts = [
@@ -161,6 +166,7 @@ def look_at(
         return torch.cat(parts).double().cpu() if parts else rects.new_zeros(0)
 
     labels = label[found.column.cpu()]
+    nearest = _nearest(boxes[0], labels.numpy(), image)
     return Shown(
         frame=load_sample(image).picture.mul(255).round().byte().permute(1, 2, 0).numpy(),
         image_id=image.image_id,
@@ -168,9 +174,11 @@ def look_at(
         scores=found.scores.double().cpu().numpy(),
         path=boxes.numpy(),
         energy=energy.double().cpu().numpy(),
-        overlap=_overlap(boxes, labels.numpy(), image),
+        nearest=nearest.numpy(),
+        overlap=box_iou(boxes, nearest).where(nearest.isfinite().all(-1), torch.nan).numpy(),
         truth=_rects(image.boxes[~image.crowd]),
-        ends=None if ends is None else ends.numpy(),
+        ends=ends,
+        effective=effective,
         score_of=torch.no_grad()(score_of),
     )
 
@@ -186,13 +194,12 @@ def _ascent(model: PyramidEnergy, recipe: BranchRecipe, found: Found) -> tuple[T
     return torch.stack(boxes), torch.stack(scores)
 
 
-def _overlap(path: Tensor, labels: NDArray[np.int64], image: DetectionImage) -> Array:
-    result = np.full(path.shape[:2], np.nan)
+def _nearest(starts: Tensor, labels: NDArray[np.int64], image: DetectionImage) -> Tensor:
+    result = torch.full_like(starts, torch.nan)
     for box, label in enumerate(labels):
         truth = torch.from_numpy(_rects(image.boxes[(image.labels == label) & ~image.crowd]))
         if len(truth):
-            nearest = truth[box_iou(path[0, box], truth).argmax()]
-            result[:, box] = box_iou(path[:, box], nearest).numpy()
+            result[box] = truth[box_iou(starts[box], truth).argmax()]
     return result
 
 

@@ -78,6 +78,29 @@ def test_other_orders_and_scores(place: Path, branch: Path, option: list[str]) -
     assert rows_of(place / "other.json")
 
 
+def test_a_picture_is_shown(place: Path, branch: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("matplotlib")
+    out = place / "shown"
+    given = ["--branch", str(branch), "--detector", str(place / "detector.pt"), "--out", str(out)]
+    assert main(["show", str(place / "data"), *given, "--image", "3", "--box", "2", "--boxes", "2"]) == 0
+    printed = capsys.readouterr().out
+    assert "picture 3, 2.png" in printed
+    assert printed.count("95 % intervals of") == 2
+    files = sorted(file.name for file in out.iterdir())
+    assert files == [f"{name}.{end}" for name in ("ascent", "boxes", "corner") for end in ("csv", "png")]
+    assert all((out / name).read_bytes()[:4] == b"\x89PNG" for name in files if name.endswith("png"))
+    assert len((out / "boxes.csv").read_text().splitlines()) == 3
+    assert len((out / "ascent.csv").read_text().splitlines()) == 1 + 2 * 11
+    for wrong, words in (
+        (["--boxes", "6"], "--boxes must be 1 to 5"),
+        (["--box", "4"], "--box must be one of the 3 that are drawn"),
+        (["--corner", "left"], "did you mean"),
+        (["--image", "77"], "none of the 6 pictures"),
+    ):
+        assert main(["show", str(place / "data"), *given, *wrong]) == 2
+        assert words in capsys.readouterr().err
+
+
 def row_of(image: Any, **changes: Any) -> dict[str, Any]:
     row = {"image_id": image, "category_id": 10, "bbox": [10, 10, 30, 30], "score": 0.5}
     return {**row, **changes}
