@@ -1,5 +1,6 @@
 """Detectors of torchvision behind one protocol: what they find is what torchvision finds."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -8,7 +9,8 @@ from torch import Tensor
 
 from ebm.exceptions import InputError, UnknownNameError
 from ebm.tasks.detection.detectors import OneStageDetector, TorchvisionDetector, columns_for
-from ebm.tasks.detection.heads import HEADS
+from ebm.tasks.detection.head_training import head_hypotheses
+from ebm.tasks.detection.heads import HEADS, build_head
 from ebm.tasks.detection.loading import TORCHVISION, fresh, load_detector
 from ebm.tasks.detection.methods import train_method
 from ebm.tasks.detection.prediction import plain_detections
@@ -151,3 +153,29 @@ def test_weights_that_cannot_be_had_are_told_in_a_line(
             load_detector(name)
     with pytest.raises(UnknownNameError, match="did you mean 'fcos_resnet50_fpn'"):
         load_detector("fcos_resnet50")
+
+
+def test_regions_are_looked_at_once_whoever_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A baseline's head and the detector itself share a pass of region proposals and of the box head."""
+    detector = small_detector()
+    calls: list[str] = []
+    heads = detector.model.roi_heads
+    monkeypatch.setattr(detector.model.rpn, "forward", counted(detector.model.rpn.forward, "rpn", calls))
+    monkeypatch.setattr(heads.box_head, "forward", counted(heads.box_head.forward, "head", calls))
+    batch = detector.prepare([torch.rand(3, 64, 96, generator=torch.Generator().manual_seed(0))])
+    pyramid = detector.features(batch)
+    own = detector.hypotheses(batch, pyramid)
+    head = build_head("gaussian", detector.embedding, len(detector.columns))
+    (other,) = head_hypotheses(head, detector, batch, pyramid)
+    assert calls == ["rpn", "head"]
+    assert torch.equal(other.column.unique(), own[0].column.unique())
+    detector.hypotheses(batch, detector.features(batch))
+    assert calls == ["rpn", "head"] * 2
+
+
+def counted(function: Callable[..., Any], name: str, calls: list[str]) -> Callable[..., Any]:
+    def call(*args: Any, **options: Any) -> Any:
+        calls.append(name)
+        return function(*args, **options)
+
+    return call

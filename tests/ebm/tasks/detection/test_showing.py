@@ -43,7 +43,7 @@ def branch_of(recipe: BranchRecipe, detector: FasterRCNNDetector) -> ConfidenceB
     """A branch whose f is steep enough that boxes move."""
     branch = build_branch(recipe, detector, 0).eval()
     with torch.no_grad():
-        branch.fc_conf.weight.mul_(100)
+        branch.fc_conf.weight.mul_(1e4)
     return branch
 
 
@@ -66,7 +66,7 @@ def test_the_ascent_ends_where_refinement_does(
     np.testing.assert_allclose(shown.scores, found.scores[:3], rtol=1e-6)
     assert shown.ends is not None
     ends = [row["interval95"] for row in run.more[data.images[1].image_id][:3]]
-    assert np.abs(shown.path[-1] - shown.path[0]).max() > 0.02  # they have moved
+    assert np.abs(shown.path[-1] - shown.path[0]).max() > 0.1  # they have moved
     assert (np.diff(shown.energy, axis=0) >= 0).all()  # and S1 never falls
     width = shown.ends[..., 1] - shown.ends[..., 0]
     assert (width >= 0).all()
