@@ -64,7 +64,7 @@ def _handles(shown: Shown) -> list[Any]:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
-    lines = [("dotted", "before"), ("solid", "after refinement")]
+    lines: list[tuple[Any, str]] = [("dotted", "before"), ("solid", "after refinement")]
     lines += [("dashed", "annotated (white)")] if len(shown.truth) else []
     handles: list[Any] = [Line2D([], [], color="0.4", linestyle=style, label=text) for style, text in lines]
     if shown.ends is not None:

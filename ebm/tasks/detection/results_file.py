@@ -156,7 +156,8 @@ class _Rows:
         x, y, w, h, _ = numbers.T
         width, height = sizes.reshape(-1, 2)[image].T
         with np.errstate(invalid="ignore", over="ignore"):
-            good = (np.abs(numbers) < (_FLOAT if self._to_score else LARGEST)).all(axis=1)
+            most = _FLOAT if self._to_score else LARGEST
+            good: NDArray[np.bool_] = np.all(np.abs(numbers) < most, axis=1)
             solid = good & (w > 0) & (h > 0)
             unsized = good & ((w * h < 0) | (w * h > _VAST))
             outside = solid & ((x >= width) | (y >= height) | (x + w <= 0) | (y + h <= 0))
