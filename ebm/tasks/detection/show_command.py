@@ -79,11 +79,14 @@ def _show(args: argparse.Namespace) -> int:
     if not 1 <= args.box <= args.boxes:
         raise InputError(f"--box must be one of the {args.boxes} that are drawn, got {args.box}.")
     lookup("corner", args.corner, CORNERS)
-    outputs = [Output(name="--out", path=args.out / f"{name}{end}") for name in _NAMES for end in _ENDS]
     inputs = {"--branch": args.branch, "--detector": Path(args.detector), "DATA": args.data}
-    require_outputs(outputs, inputs)
+    require_outputs(_outputs(args), inputs)
     with using_threads(args.threads or core_limit()):
         return _shown(args)
+
+
+def _outputs(args: argparse.Namespace) -> list[Output]:
+    return [Output(name="--out", path=args.out / f"{name}{end}") for name in _NAMES for end in _ENDS]
 
 
 FEW = 5  # effective draws, below which an interval is mostly that of a few boxes
@@ -102,6 +105,8 @@ def _shown(args: argparse.Namespace) -> int:
     if not (isinstance(saved.net, ConfidenceBranch) and isinstance(saved.recipe, BranchRecipe)):
         raise InputError(f"{args.branch} is a head, which scores no boxes: name a branch.")
     data, problems = opened(args.data, args.split, args.limit)
+    overwritten = [output for output in _outputs(args) if output.path.exists()]
+    require_outputs(overwritten, {"a picture": [own.path for own in data.images]})
     image = find_image(data, args.image)
     shown = look_at(detector, saved.net, saved.recipe, data, image, args.boxes)
     if args.box > len(shown.names):

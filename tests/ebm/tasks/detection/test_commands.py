@@ -96,6 +96,7 @@ def test_a_picture_is_shown(place: Path, branch: Path, capsys: pytest.CaptureFix
         (["--box", "4"], "--box must be one of the 3 that are drawn"),
         (["--corner", "left"], "did you mean"),
         (["--image", "77"], "none of the 6 pictures"),
+        (["--out", str(place / "data")], "--out"),
     ):
         assert main(["show", str(place / "data"), *given, *wrong]) == 2
         assert words in capsys.readouterr().err
