@@ -13,9 +13,19 @@ from typing import Any, TextIO
 from ebm.exceptions import EBMError
 from ebm.extras import EXTRA_OF, explain_missing
 from ebm.files import expanded
+from ebm.number_texts import parse_whole
 from ebm.threads import sleep_when_idle
 
-__all__ = ["CommandParser", "local_path", "run_command", "run_guarded", "script_imports"]
+__all__ = [
+    "CommandParser",
+    "at_least",
+    "counting_number",
+    "local_path",
+    "run_command",
+    "run_guarded",
+    "script_imports",
+    "whole_number",
+]
 
 _OWN_PACKAGES = ("ebm", "ltr", "pytracking")
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/+[^/]")
@@ -45,6 +55,26 @@ def local_path(text: str) -> Path:
     if _ADDRESS.match(text) and not Path(text).exists():
         raise argparse.ArgumentTypeError(f"{text} is an address; download it and name the file")
     return expanded(text)
+
+
+def whole_number(text: str) -> int:
+    """A number of at least 0, for argparse."""
+    return at_least(0, text)
+
+
+def counting_number(text: str) -> int:
+    """A number of at least 1, for argparse."""
+    return at_least(1, text)
+
+
+def at_least(least: int, text: str) -> int:
+    """A whole number of at least `least`, for argparse."""
+    value = parse_whole(text.removeprefix("-"))
+    if value is None:
+        raise argparse.ArgumentTypeError(f"expected a whole number, got {text!r}")
+    if text.startswith("-") or value < least:
+        raise argparse.ArgumentTypeError(f"must be at least {least}, got {text}")
+    return value
 
 
 def run_command(

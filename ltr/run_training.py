@@ -9,7 +9,14 @@ from pathlib import Path
 if __name__ == "__main__":  # the packages beside this file, whatever else of these names is on the path
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from ebm.command import CommandParser, local_path, run_command, script_imports
+from ebm.command import (
+    CommandParser,
+    counting_number,
+    local_path,
+    run_command,
+    script_imports,
+    whole_number,
+)
 
 with script_imports(__name__):
     from ltr.admin.workspace_option import add_workspace_option
@@ -38,20 +45,6 @@ examples:
 
 Running the command again goes on from the newest checkpoint. Ctrl-C stops after a checkpoint.
 """
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, got {value}")
-    return value
-
-
-def _not_negative(text: str) -> int:
-    value = int(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"must not be negative, got {value}")
-    return value
 
 
 def _names(text: str) -> list[str]:
@@ -83,9 +76,9 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _add_recipe_options(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--epochs", type=_positive, metavar="N", help="epochs of the run")
-    group.add_argument("--samples", type=_positive, metavar="N", help="samples an epoch")
-    group.add_argument("--batch-size", type=_positive, metavar="N", help="samples a step")
+    group.add_argument("--epochs", type=counting_number, metavar="N", help="epochs of the run")
+    group.add_argument("--samples", type=counting_number, metavar="N", help="samples an epoch")
+    group.add_argument("--batch-size", type=counting_number, metavar="N", help="samples a step")
     group.add_argument(
         "--scale-lr", action="store_true", help="multiply learning rates by --batch-size / the setting's"
     )
@@ -93,7 +86,7 @@ def _add_recipe_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--precision", choices=("fp32", "bf16", "fp16"), help="of the network; fp16 is for GPUs"
     )
-    group.add_argument("--seed", type=_not_negative, metavar="N", help="seed of weights and data")
+    group.add_argument("--seed", type=whole_number, metavar="N", help="seed of weights and data")
     group.add_argument(
         "--datasets",
         type=_names,
@@ -116,14 +109,14 @@ def _add_run_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps (default: auto)")
     group.add_argument(
         "--micro-batch",
-        type=_positive,
+        type=counting_number,
         metavar="N",
         help="samples computed at once, gradients added up to the batch (default: what memory allows)",
     )
-    group.add_argument("--threads", type=_positive, metavar="N", help="CPU threads of the network")
+    group.add_argument("--threads", type=counting_number, metavar="N", help="CPU threads of the network")
     group.add_argument(
         "--processes",
-        type=_positive,
+        type=counting_number,
         default=1,
         metavar="N",
         help="processes that share every batch; for a small network on a CPU, as many as cores (default: 1)",
@@ -151,7 +144,7 @@ def _add_run_options(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_loading_options(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--workers", type=_not_negative, metavar="N", help="processes that load data")
+    group.add_argument("--workers", type=whole_number, metavar="N", help="processes that load data")
     group.add_argument(
         "--decoder",
         default="auto",
@@ -165,7 +158,7 @@ def _add_loading_options(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--unreadable",
-        type=_not_negative,
+        type=whole_number,
         default=0,
         metavar="N",
         help="go on past N images that are missing or corrupt, by name; another sequence takes the place of "
@@ -210,7 +203,7 @@ def _add_file_options(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--keep",
-        type=_positive,
+        type=counting_number,
         default=3,
         metavar="K",
         help="checkpoints to keep, beside the best (default: 3)",

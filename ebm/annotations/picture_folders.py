@@ -40,9 +40,11 @@ def find_pictures(file: Path, names: Iterable[str]) -> Path:
         names: of pictures, as in the file; some of the first are looked for.
 
     Raises:
-        InputError: if none of these is in any of the usual folders.
+        InputError: if there are no names, or none of these is in any of the usual folders.
     """
     tried = list(islice(names, _TRIED))
+    if not tried:
+        raise InputError(f"{file} has no images.")
     folders = list(picture_folders(file))
     for name in tried:
         with suppress(OSError, ValueError):  # a name that is too long, or has a zero byte
@@ -50,6 +52,6 @@ def find_pictures(file: Path, names: Iterable[str]) -> Path:
                 if (folder / name).is_file():
                     return folder
     raise InputError(
-        f"{file}: its first image, {tried[0][:200] if tried else '(none)'}, is in none of "
+        f"{file}: its first image, {tried[0][:200]}, is in none of "
         f"{', '.join(map(str, folders))}. Put the images beside the file, or in images/ there."
     )

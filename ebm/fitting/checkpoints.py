@@ -191,7 +191,7 @@ def _read(path: Path) -> dict[str, Any]:
     except InputError as error:
         raise InputError(f"checkpoint: {error} {left}") from error
     if not isinstance(fields, Mapping) or fields.get("format") != FORMAT:
-        raise InputError(f"{path} is there already, and is no checkpoint of ebm.fit. {left}")
+        raise InputError(f"{path} is there already, and is no checkpoint of a training. {left}")
     if fields.get("version") != VERSION:
         raise InputError(
             f"{path} is a checkpoint of version {fields.get('version')!r}, this release reads {VERSION}. "

@@ -47,7 +47,8 @@ def build_backbone(name: str, weights: str | Path | None = None) -> tuple[Backbo
             state, origin = dict(_read(expanded(str(weights)))), str(weights)
     except InputError as error:
         raise InputError(
-            f"the backbone {name} has no weights: {error}. Or give a state dict: weights=FILE (--weights)."
+            f"the backbone {name} has no weights: {str(error).removesuffix('.')}. Or give a state dict: "
+            "weights=FILE (--weights)."
         ) from error
     load_weights(backbone, state, origin)
     return backbone.eval(), origin

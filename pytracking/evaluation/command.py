@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ebm.command import local_path
-from ebm.number_texts import parse_whole
+from ebm.command import at_least, counting_number, local_path, whole_number
 from ltr.admin.workspace_option import add_workspace_option
 from pytracking.inference.options import PRECISIONS
 
@@ -187,26 +186,6 @@ def cluster_options(args: argparse.Namespace) -> "ClusterOptions | None":
     from pytracking.evaluation.cluster import ClusterOptions
 
     return ClusterOptions(args.cluster, args.gpus_per_sequence, args.threads)
-
-
-def whole_number(text: str) -> int:
-    """A number of at least 0, for argparse."""
-    return at_least(0, text)
-
-
-def counting_number(text: str) -> int:
-    """A number of at least 1, for argparse."""
-    return at_least(1, text)
-
-
-def at_least(least: int, text: str) -> int:
-    """A whole number of at least `least`, for argparse."""
-    value = parse_whole(text.removeprefix("-"))
-    if value is None:
-        raise argparse.ArgumentTypeError(f"expected a whole number, got {text!r}")
-    if text.startswith("-") or value < least:
-        raise argparse.ArgumentTypeError(f"must be at least {least}, got {text}")
-    return value
 
 
 def _names_of(options: list[str] | None) -> list[str] | None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ebm.command import CommandParser, local_path
+from ebm.command import CommandParser, counting_number, local_path, whole_number
 from ebm.exceptions import InputError
 
 if TYPE_CHECKING:
@@ -22,9 +22,11 @@ __all__ = [
     "add_detector",
     "add_run",
     "add_setting",
+    "files_of",
     "loaded",
     "new_parser",
     "opened",
+    "opened_for_training",
     "tell_dry_run",
 ]
 
@@ -47,12 +49,12 @@ def new_parser(verb: str, summary: str, examples: str) -> CommandParser:
     )
 
 
-def add_data(parser: argparse.ArgumentParser, split: str | None, *, wanted: bool = True) -> None:
+def add_data(parser: argparse.ArgumentParser, split: str, *, wanted: bool = True) -> None:
     """The pictures: a place, and a part of it.
 
     Args:
         parser: of the verb.
-        split: the default part.
+        split: the part that is meant where none is named.
         wanted: whether the place must be named.
     """
     parser.add_argument(
@@ -62,8 +64,8 @@ def add_data(parser: argparse.ArgumentParser, split: str | None, *, wanted: bool
         nargs=None if wanted else "?",
         help="instances json in the manner of COCO, or a folder of COCO, Pascal VOC or YOLO",
     )
-    parser.add_argument("--split", default=split, help="part of a folder (default: %(default)s)")
-    parser.add_argument("--limit", type=int, metavar="N", help="use the first N pictures")
+    parser.add_argument("--split", metavar="NAME", help=f"part of a folder that has some (default: {split})")
+    parser.add_argument("--limit", type=counting_number, metavar="N", help="use the first N pictures")
 
 
 def add_detector(parser: argparse.ArgumentParser) -> None:
@@ -80,19 +82,30 @@ def add_detector(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="of torchvision's detector; left out: its COCO weights, downloaded once; random: for trying out",
     )
-    parser.add_argument("--short-side", type=int, metavar="PX", help="to which pictures are resized")
-    parser.add_argument("--long-side", type=int, metavar="PX", help="that they may have")
+    parser.add_argument(
+        "--short-side",
+        type=counting_number,
+        metavar="PX",
+        help="to which pictures are resized for torchvision's detector; a trained file knows its own",
+    )
+    parser.add_argument(
+        "--long-side", type=counting_number, metavar="PX", help="that they may have; likewise"
+    )
 
 
 def add_run(parser: argparse.ArgumentParser, *, workers: bool = True) -> None:
     """How the command is carried out."""
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N (default: %(default)s)")
-    parser.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: cores)")
+    parser.add_argument("--threads", type=counting_number, metavar="N", help="CPU threads (default: cores)")
     if workers:
         parser.add_argument(
-            "--workers", type=int, default=0, metavar="N", help="processes that read pictures (default: 0)"
+            "--workers",
+            type=whole_number,
+            default=0,
+            metavar="N",
+            help="processes that read pictures (default: 0)",
         )
-        parser.add_argument("--seed", type=int, default=0, metavar="N", help="of all that is drawn")
+        parser.add_argument("--seed", type=whole_number, default=0, metavar="N", help="of all that is drawn")
 
 
 def add_setting(parser: argparse.ArgumentParser) -> None:
@@ -104,7 +117,9 @@ def add_setting(parser: argparse.ArgumentParser) -> None:
         metavar="KEY=VALUE",
         help="any field of the recipe, as --show names it, or @FILE with such lines; may be repeated",
     )
-    parser.add_argument("--iterations", type=int, metavar="N", help="steps; where the rate drops moves along")
+    parser.add_argument(
+        "--iterations", type=counting_number, metavar="N", help="steps; where the rate drops moves along"
+    )
     parser.add_argument("--show", action="store_true", help="print the recipe and stop")
     parser.add_argument(
         "--dry-run", action="store_true", help=f"make {DRY_STEPS} steps, say what they took, write nothing"
@@ -112,21 +127,60 @@ def add_setting(parser: argparse.ArgumentParser) -> None:
 
 
 def opened(
-    place: Path, split: str | None, limit: int | None = None, **options: Any
+    place: Path, split: str | None, usual: str | None = None, limit: int | None = None
 ) -> "tuple[DetectionSet, Problems]":
-    """A detection set, or its first pictures; options as `open_detection_set`.
+    """A detection set, or its first pictures.
+
+    Args:
+        place: what the user has named.
+        split: part that the user has named.
+        usual: part that is meant otherwise, of a set that has parts.
+        limit: pictures at most.
 
     Raises:
-        InputError: if it cannot be opened.
+        InputError: if it cannot be opened, or a part is named of a file that has none.
     """
-    from ebm.checks import require_count
-    from ebm.tasks.detection.data.opening import detection_format, open_detection_set
+    from ebm.tasks.detection.data.opening import has_splits, open_detection_set
 
-    single = detection_format(place) in ("coco", "yolo") and place.is_file()
-    found, problems = open_detection_set(place, None if single else split, **options)
-    if limit is not None:
-        found = found.chosen(range(min(require_count("--limit", limit), len(found))))
-    return found, problems
+    parts = has_splits(place)
+    if split is not None and not parts and place.is_file():
+        raise InputError(f"{place} is one file, of one part: leave the split out.")
+    found, problems = open_detection_set(place, split or (usual if parts else None))
+    return (found if limit is None else found.chosen(range(min(limit, len(found))))), problems
+
+
+def opened_for_training(args: argparse.Namespace) -> "tuple[DetectionSet, int]":
+    """What of the pictures can be trained on; names on standard error what was left out.
+
+    Returns:
+        The set; and the exit code that a command ends with.
+
+    Raises:
+        InputError: if it cannot be opened, nothing can be trained on, or two categories have one name.
+    """
+    from ebm.tasks.detection.detectors import require_different
+    from ebm.tasks.detection.problems import tell_left_out
+
+    found, problems = opened(args.data, args.split, "train", args.limit)
+    code = tell_left_out({str(args.data): problems})
+    require_different(found.names)
+    data = found.for_training()
+    if not data.images:
+        raise InputError(
+            f"{args.data} has {len(found)} pictures, none with an object that can be trained on (crowds and "
+            "boxes outside their picture cannot)."
+        )
+    return data, code
+
+
+def files_of(args: argparse.Namespace) -> dict[str, Path | list[Path] | None]:
+    """What the command reads beside the pictures, by the names of arguments."""
+    detector, weights = getattr(args, "detector", None), args.weights
+    return {
+        "--detector": None if detector is None else Path(detector),
+        "--weights": None if weights is None else Path(weights),
+        "--set": [Path(text[1:]) for text in args.set if text.startswith("@")],
+    }
 
 
 def loaded(args: argparse.Namespace) -> "tuple[Saved, Any]":

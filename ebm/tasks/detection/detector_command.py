@@ -4,23 +4,23 @@ import argparse
 import shlex
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ebm.command import local_path, run_command
-from ebm.outputs import Output, require_outputs
 from ebm.tasks.detection.arguments import (
     DRY_STEPS,
     add_data,
     add_run,
     add_setting,
+    files_of,
     new_parser,
-    opened,
+    opened_for_training,
     rescaled,
     tell_dry_run,
 )
-from ebm.threads import core_limit, using_threads
+from ebm.threads import core_limit, in_words, using_threads
 
 if TYPE_CHECKING:
     from ebm.tasks.detection.detector_training import DetectorRecipe
@@ -80,41 +80,33 @@ def _trained(args: argparse.Namespace, command: str, recipe: "DetectorRecipe") -
     import torch
 
     from ebm.devices import resolve_device
-    from ebm.files import require_writable_folder, write_json
     from ebm.tasks.detection.detector_training import train_detector
     from ebm.tasks.detection.light import build_light
     from ebm.tasks.detection.loading import save_light
-    from ebm.tasks.detection.problems import tell_left_out
+    from ebm.tasks.detection.outcome import Outcome
     from ebm.training.iterations import tell_in_lines
 
-    out = args.out
+    outcome = Outcome(args.out, "detector")
     if not args.dry_run:
-        require_outputs([Output(name="--out", path=out, folder=True)], {"DATA": args.data})
-    found, problems = opened(args.data, args.split, args.limit)
-    data = found.for_training()
+        outcome.require({"DATA": args.data, **files_of(args)})
+    data, code = opened_for_training(args)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(args.seed)
         model, origin = build_light(recipe.network, data.names, args.weights)
     model.to(resolve_device(args.device))
-    print(f"{len(data)} pictures, {', '.join(data.names[:8])}; backbone: {origin}", file=sys.stderr)
+    pictures = in_words(len(data), "picture")
+    print(f"{pictures}, {', '.join(data.names[:8])}; backbone: {origin}", file=sys.stderr)
     if args.dry_run:
         short = replace(recipe, optimisation=replace(recipe.optimisation, iterations=DRY_STEPS))
         run = lambda: train_detector(model, short, data, seed=args.seed, workers=args.workers)  # noqa: E731
-        return tell_dry_run(run, {"iterations in all": recipe.optimisation.iterations})
-    require_writable_folder(out)
-    checkpoint = out / "detector.checkpoint"
-    trained = train_detector(
-        model, recipe, data, seed=args.seed, workers=args.workers, checkpoint=checkpoint, tell=tell_in_lines
-    )
+        return tell_dry_run(run, {"iterations in all": recipe.optimisation.iterations}) or code
+    kept = {"checkpoint": outcome.checkpoint, "tell": tell_in_lines}
+    trained = train_detector(model, recipe, data, seed=args.seed, workers=args.workers, **kept)
     if trained.exit_code:
-        print(f"stopped after {trained.iterations} steps; the same command goes on", file=sys.stderr)
-        return trained.exit_code
-    save_light(out / "detector.pt", model, recipe.network, data.names)
-    record = {"command": command, "recipe": recipe.plain(), "pictures": len(data)}
-    write_json(out / "detector.json", record | {"training": asdict(trained)})
-    checkpoint.unlink(missing_ok=True)
-    print(f"detector.pt is in {out}", file=sys.stderr)
-    return tell_left_out({str(args.data): problems})
+        return outcome.tell_stopped(trained)
+    save_light(outcome.trained, model, recipe.network, data.names)
+    outcome.record(command, recipe, data, trained)
+    return code
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from ebm.fitting.checkpoints import Call, Checkpoint, digest
 from ebm.tasks.detection.data.records import DetectionSet
 from ebm.tasks.detection.data.training import Resizing, TrainingPictures
 from ebm.tasks.detection.light import LightRecipe
+from ebm.tasks.detection.recipes import require_batches
 from ebm.tasks.detection.training import Samples, data_digest, noise_of
 from ebm.training.iterations import Optimisation, Tell, Trained, train
 from ebm.training.settable import Settable
@@ -27,6 +28,9 @@ class DetectorRecipe:
         optimisation: how weights move.
         batch_size: pictures in a batch.
         flip: probability that a picture is mirrored.
+
+    Raises:
+        DomainError: (a ValueError) for a number out of its domain.
     """
 
     network: LightRecipe = field(default_factory=LightRecipe)
@@ -35,6 +39,10 @@ class DetectorRecipe:
     )
     batch_size: int = 8
     flip: float = 0.5
+
+    def __post_init__(self) -> None:
+        """Refuse numbers out of their domain."""
+        require_batches(self.batch_size, self.flip)
 
     def plain(self) -> dict[str, Any]:
         """The recipe as nested dictionaries, lists, strings and numbers."""

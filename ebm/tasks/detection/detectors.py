@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor, nn
 
+from ebm.exceptions import InputError
 from ebm.lookup import unknown_name
 from ebm.tasks.detection.data.training import Resizing
 from ebm.tasks.detection.pyramid import LevelRule, Pyramid
@@ -91,12 +92,25 @@ class Detector(Protocol):
         """The two hidden layers that it reads pooled features with, None where it has none."""
 
 
+def require_different(names: Sequence[str]) -> None:
+    """Refuse classes of one name: a detector and its branches know classes by their names.
+
+    Raises:
+        InputError: naming the first that is given twice.
+    """
+    twice = next((name for place, name in enumerate(names) if name in names[:place]), None)
+    if twice is not None:
+        raise InputError(f"two categories are called {twice!r}: give each a name of its own.")
+
+
 def columns_for(detector: Detector, names: Sequence[str]) -> Tensor:
     """The detector's column of each class of a data set, ``(C,)`` int64.
 
     Raises:
+        InputError: if two classes have one name, which the detector could not tell apart.
         UnknownNameError: (a ValueError) if the detector knows no class of that name.
     """
+    require_different(names)
     place = {name: column for column, name in enumerate(detector.columns) if name}
     for name in names:
         if name not in place:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ebm.command import CommandParser, local_path, run_command
+from ebm.exceptions import InputError
 from ebm.outputs import Output, require_outputs
 
 if TYPE_CHECKING:
@@ -73,14 +74,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _evaluate(args: argparse.Namespace) -> int:
-    from ebm.tasks.detection.data.opening import open_detection_set
+    from ebm.tasks.detection.data.opening import has_splits, open_detection_set
     from ebm.tasks.detection.problems import tell_left_out
     from ebm.tasks.detection.score_tables import category_table, score_table
 
     files = {"before": args.before, "after": args.results}
     if args.out is not None:
-        require_outputs(list(_outputs(args.out)), {"a file of results": [f for f in files.values() if f]})
-        require_outputs(list(_outputs(args.out)), {"the annotations": args.annotations})
+        results = [file for file in files.values() if file is not None]
+        inputs = {"a file of results": results, "the annotations": args.annotations}
+        require_outputs(_outputs(args.out), inputs)
+    if args.split is not None and args.annotations.is_file() and not has_splits(args.annotations):
+        raise InputError(f"{args.annotations} is one file, of one part: leave --split out.")
     truth, left_out = open_detection_set(args.annotations, args.split, require_pictures=False)
     faults = {str(args.annotations): left_out}
     named = {}

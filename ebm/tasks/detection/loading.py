@@ -28,6 +28,8 @@ __all__ = [
     "TORCHVISION",
     "Saved",
     "fresh",
+    "is_detector_file",
+    "is_detector_file",
     "load_detector",
     "load_trained",
     "recipe_from",
@@ -61,6 +63,11 @@ TORCHVISION: Mapping[str, _Known] = MappingProxyType(
 )
 
 
+def is_detector_file(name: str) -> bool:
+    """Whether a detector is named by a file, not as one of torchvision's."""
+    return name not in TORCHVISION and bool(Path(name).suffix or Path(name).exists())
+
+
 def load_detector(
     name: str, weights: str | None = None, *, short_side: int | None = None, long_side: int | None = None
 ) -> TorchvisionDetector:
@@ -74,17 +81,22 @@ def load_detector(
         long_side: that they may have, px; likewise.
 
     Raises:
-        InputError: if a file or weights cannot be had; says what to do.
+        InputError: if a file or weights cannot be had, or weights or sides are given beside a file.
         UnknownNameError: (a ValueError) for another name.
         MissingPackageError: if torchvision is not installed.
     """
-    if Path(name).suffix or Path(name).exists():
+    sides = {"min_size": short_side, "max_size": long_side}
+    options = {key: side for key, side in sides.items() if side is not None}
+    if is_detector_file(name):
+        if weights is not None or options:
+            raise InputError(
+                f"--weights, --short-side and --long-side are of torchvision's detectors; {name} has weights "
+                "and sides of its own."
+            )
         return _light(Path(name))
     known = lookup("detector", name, TORCHVISION)
     library = _torchvision()
     chosen = getattr(library, known.weights).COCO_V1
-    sides = {"min_size": short_side, "max_size": long_side}
-    options = {key: side for key, side in sides.items() if side is not None}
     columns = [_column(text) for text in chosen.meta["categories"]]
     if weights == RANDOM:
         model = getattr(library, known.builder)(weights=None, weights_backbone=None, **options)

@@ -1,11 +1,13 @@
 """A method, whatever its kind: how it is trained, and how it detects."""
 
+from dataclasses import replace
 from typing import Any
 
 from ebm.baselines.base import Baseline
 from ebm.tasks.detection.branch import ConfidenceBranch
 from ebm.tasks.detection.data.records import DetectionSet
 from ebm.tasks.detection.detectors import FasterRCNNDetector
+from ebm.tasks.detection.files import weights_of
 from ebm.tasks.detection.head_training import train_head
 from ebm.tasks.detection.loading import Saved
 from ebm.tasks.detection.recipes import BranchRecipe, HeadRecipe, Recipe
@@ -24,6 +26,8 @@ def train_method(
     options: TrainingOptions,
 ) -> Trained:
     """Train what `ebm.tasks.detection.loading.fresh` has built; see `train_on_features`."""
+    on = {"detector": weights_of(detector.model.state_dict()), "sides": repr(detector.resizing)}
+    options = replace(options, settings=on | dict(options.settings))
     if isinstance(recipe, BranchRecipe):
         assert isinstance(net, ConfidenceBranch)
         return train_branch(net, recipe, detector, data, options)

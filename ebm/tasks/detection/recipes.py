@@ -24,6 +24,7 @@ __all__ = [
     "Prediction",
     "Recipe",
     "find_recipe",
+    "require_batches",
 ]
 
 Order = Literal["before", "after"]
@@ -85,7 +86,7 @@ class BranchRecipe:
         """Refuse numbers out of their domain."""
         for name in ("hidden", "bins", "rois_per_pass"):
             require_count(name, getattr(self, name))
-        _check(self)
+        require_batches(self.batch_size, self.flip)
         if self.method.layout != "box" or self.method.refine is None:
             raise DomainError("the method must be one on boxes, with a refinement.")
 
@@ -124,7 +125,7 @@ class HeadRecipe:
 
     def __post_init__(self) -> None:
         """Refuse numbers out of their domain."""
-        _check(self)
+        require_batches(self.batch_size, self.flip)
 
     def plain(self) -> dict[str, Any]:
         """The recipe as nested dictionaries, lists, strings and numbers."""
@@ -138,10 +139,15 @@ class HeadRecipe:
 Recipe = BranchRecipe | HeadRecipe
 
 
-def _check(recipe: Recipe) -> None:
-    require_count("batch_size", recipe.batch_size)
-    if not 0 <= recipe.flip <= 1:
-        raise DomainError(f"flip must lie in [0, 1], got {recipe.flip!r}.")
+def require_batches(batch_size: int, flip: float) -> None:
+    """Refuse batches without pictures, and what is no probability of mirroring them.
+
+    Raises:
+        DomainError: (a ValueError) for a number out of its domain.
+    """
+    require_count("batch_size", batch_size)
+    if not 0 <= flip <= 1:
+        raise DomainError(f"flip must lie in [0, 1], got {flip!r}.")
 
 
 _PAPER = Optimisation(rate=1e-3, iterations=60_000, drops=(40_000, 50_000), warmup=500)

@@ -3,13 +3,20 @@
 import argparse
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from ebm.command import local_path, run_command
+from ebm.command import counting_number, local_path, run_command
 from ebm.exceptions import InputError
 from ebm.outputs import Output, require_outputs
-from ebm.tasks.detection.arguments import add_data, add_detector, add_run, loaded, new_parser, opened
+from ebm.tasks.detection.arguments import (
+    add_data,
+    add_detector,
+    add_run,
+    files_of,
+    loaded,
+    new_parser,
+    opened,
+)
 from ebm.threads import core_limit, using_threads
 
 if TYPE_CHECKING:
@@ -80,9 +87,15 @@ def build_parser() -> argparse.ArgumentParser:
         help="add to every row: covariance of the sides (px^2), their 95%% credible intervals (px)",
     )
     parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="e.g. method.refine.steps=5"
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="a field of prediction or method.refine, e.g. method.refine.steps=5",
     )
-    parser.add_argument("--batch-size", type=int, default=4, metavar="N", help="pictures at a time")
+    parser.add_argument(
+        "--batch-size", type=counting_number, default=4, metavar="N", help="pictures at a time"
+    )
     add_run(parser, workers=False)
     return parser
 
@@ -96,22 +109,21 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _refine(args: argparse.Namespace) -> int:
-    from ebm.checks import require_count
-
-    require_count("--batch-size", args.batch_size)
     if (args.data is None) == (args.images is None):
         raise InputError("name either DATA, pictures with annotations, or --images, a folder of pictures.")
     if args.detections is not None:
         for name in ("order", "score", "before"):
             if getattr(args, name) is not None:
                 raise InputError(f"--{name} is about detecting; with --detections boxes are refined alone.")
-    files = {"--branch": args.branch, "--detections": args.detections, "--detector": Path(args.detector)}
-    inputs = files | {"DATA": args.data, "--images": args.images}
-    outputs = [Output(name="--out", path=args.out)]
-    outputs += [Output(name="--before", path=args.before)] if args.before is not None else []
-    require_outputs(outputs, inputs)
+    files = {"--branch": args.branch, "--detections": args.detections, **files_of(args)}
+    require_outputs(_outputs(args), files | {"DATA": args.data, "--images": args.images})
     with using_threads(args.threads or core_limit()):
         return _refined(args)
+
+
+def _outputs(args: argparse.Namespace) -> list[Output]:
+    named = {"--out": args.out, "--before": args.before}
+    return [Output(name=name, path=path) for name, path in named.items() if path is not None]
 
 
 def _refined(args: argparse.Namespace) -> int:
@@ -121,9 +133,11 @@ def _refined(args: argparse.Namespace) -> int:
     from ebm.tasks.detection.running import DETECTOR, Way, refine_given, run_set
 
     saved, detector = loaded(args)
-    data, left_out = _pictures(args, saved)
-    faults = {str(args.data or args.images): left_out}
     saved = replace(saved, recipe=_recipe(args, saved))
+    data, left_out = _pictures(args, saved)
+    overwritten = [output for output in _outputs(args) if output.path.exists()]
+    require_outputs(overwritten, {"a picture": [image.path for image in data.images]})
+    faults = {str(args.data or args.images): left_out}
     way = way_of(saved, args.density)
     if args.density and not isinstance(way, Way):
         raise InputError(f"{args.branch} is a head, which scores no boxes: name a branch.")
@@ -145,9 +159,16 @@ def _refined(args: argparse.Namespace) -> int:
 
 
 def _recipe(args: argparse.Namespace, saved: "Saved") -> "Recipe":
-    from ebm.tasks.detection.recipes import SETTABLE
+    from ebm.tasks.detection.recipes import SETTABLE, BranchRecipe
 
     recipe = SETTABLE.set_fields(saved.recipe, args.set)
+    used: dict[str, Any] = {"prediction": recipe.prediction}
+    if isinstance(recipe, BranchRecipe) and isinstance(saved.recipe, BranchRecipe):
+        used["method"] = replace(saved.recipe.method, refine=recipe.method.refine)
+    if recipe != replace(saved.recipe, **used):
+        raise InputError(
+            "--set changes how the branch was trained: only prediction and method.refine count from here on."
+        )
     rule = recipe.prediction
     rule = replace(rule, order=args.order or rule.order, score=args.score or rule.score)
     return replace(recipe, prediction=rule)
@@ -158,7 +179,7 @@ def _pictures(args: argparse.Namespace, saved: "Saved") -> "tuple[DetectionSet, 
     from ebm.tasks.detection.problems import Problems
 
     if args.images is None:
-        return opened(args.data, args.split, args.limit)
+        return opened(args.data, args.split, "val", args.limit)
     return read_folder(args.images, saved.categories), Problems()
 
 

@@ -80,7 +80,7 @@ def read_detections(
 
     Raises:
         InputError: if the file is missing, cut off or no list in JSON, or all of its rows are of pictures
-            that the set does not have.
+            or categories that the set does not have.
     """
     rows, problems = _Rows(detection_set, to_score), Problems()
     count = 0
@@ -89,10 +89,10 @@ def read_detections(
         fault = rows.add(entry)
         if fault:
             problems.add(fault, f"row {count}{_shown(entry)}")
-    foreign = next((problem for problem in problems if problem.kind == _UNKNOWN_IMAGE), None)
-    if foreign is not None and foreign.count == count:
+    foreign = next((problem for problem in problems if problem.count == count), None)
+    if foreign is not None and foreign.kind in _OF_ANOTHER_SET:
         raise InputError(
-            f"{file}: all of its {count} rows are of images that the annotations do not have "
+            f"{file}: all of its {count} rows are {foreign.kind}, which the annotations do not have "
             f"({foreign.first}). Results and annotations are of different sets or splits."
         )
     return rows.grouped(problems), problems
@@ -102,6 +102,7 @@ _UNKNOWN_IMAGE = "detections of unknown images"
 _UNKNOWN_CATEGORY = "detections of unknown categories"
 _VAST = 1e10  # px^2; COCO's evaluation looks at detections of areas from 0 to this
 _FLOAT = 1e30  # whose differences are numbers in float32 too
+_OF_ANOTHER_SET = (_UNKNOWN_IMAGE, _UNKNOWN_CATEGORY)
 _SHAPELESS = "rows without image_id, category_id, a bbox of four numbers and a score"
 
 

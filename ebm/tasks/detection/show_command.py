@@ -104,7 +104,7 @@ def _shown(args: argparse.Namespace) -> int:
     saved, detector = loaded(args)
     if not (isinstance(saved.net, ConfidenceBranch) and isinstance(saved.recipe, BranchRecipe)):
         raise InputError(f"{args.branch} is a head, which scores no boxes: name a branch.")
-    data, problems = opened(args.data, args.split, args.limit)
+    data, problems = opened(args.data, args.split, "val", args.limit)
     overwritten = [output for output in _outputs(args) if output.path.exists()]
     require_outputs(overwritten, {"a picture": [own.path for own in data.images]})
     image = find_image(data, args.image)

@@ -53,7 +53,7 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; `argv` are its arguments, ``sys.argv[1:]`` where left out.
 
-    Returns: 0; 2 for an input that cannot be used; 130 after Ctrl-C.
+    Returns: 0; 1 where rows of the data were left out; 2 for an input that cannot be used; 130 after Ctrl-C.
     """
     command = shlex.join(["ebmtrack", "detect", "sweep", *(sys.argv[1:] if argv is None else argv)])
     return run_command(
@@ -78,7 +78,7 @@ def _swept(args: argparse.Namespace, command: str) -> int:
     from ebm.tasks.detection.report import means_of, sweep_table
 
     key, *values = args.vary
-    study = open_study(args)
+    study, code = open_study(args)
     if args.on == "tuning":
         study.parts = replace(study.parts, report=study.parts.tune)
     cells = [
@@ -98,7 +98,7 @@ def _swept(args: argparse.Namespace, command: str) -> int:
     write_json(args.out / "sweep.json", {"command": command, "cells": cells})
     print(table)
     print(f"sweep.md and sweep.csv are in {args.out}", file=sys.stderr)
-    return 0
+    return code
 
 
 if __name__ == "__main__":

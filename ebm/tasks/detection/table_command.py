@@ -1,19 +1,21 @@
 """``ebmtrack detect table``: the papers' table on pictures of one's own."""
 
 import argparse
+import os
 import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ebm.command import local_path, run_command
+from ebm.command import counting_number, local_path, run_command
 from ebm.exceptions import InputError
 from ebm.outputs import Output, require_outputs
 from ebm.tasks.detection.arguments import add_detector, add_run, new_parser, opened
 from ebm.threads import core_limit, using_threads
 
 if TYPE_CHECKING:
+    from ebm.tasks.detection.data.records import DetectionSet
     from ebm.tasks.detection.study import Study
 
 __all__ = ["add_study", "build_parser", "main", "open_study"]
@@ -66,16 +68,18 @@ def add_study(parser: argparse.ArgumentParser, out: str) -> None:
     )
     parser.add_argument(
         "--tuning",
-        type=int,
+        type=counting_number,
         default=150,
         metavar="N",
         help="pictures of the training split that settings are chosen on (default: %(default)s)",
     )
     add_detector(parser)
     parser.add_argument("--schedule", choices=("paper", "light"), default="light", help="default: light")
-    parser.add_argument("--iterations", type=int, metavar="N", help="of every training")
-    parser.add_argument("--seeds", type=int, default=3, metavar="N", help="default: %(default)s")
-    parser.add_argument("--limit", type=int, metavar="N", help="use the first N pictures of both splits")
+    parser.add_argument("--iterations", type=counting_number, metavar="N", help="of every training")
+    parser.add_argument("--seeds", type=counting_number, default=3, metavar="N", help="default: %(default)s")
+    parser.add_argument(
+        "--limit", type=counting_number, metavar="N", help="use the first N pictures of both splits"
+    )
     parser.add_argument(
         "--out", type=local_path, default=Path(out), metavar="DIR", help="default: %(default)s"
     )
@@ -85,7 +89,7 @@ def add_study(parser: argparse.ArgumentParser, out: str) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; `argv` are its arguments, ``sys.argv[1:]`` where left out.
 
-    Returns: 0; 2 for an input that cannot be used; 130 after Ctrl-C.
+    Returns: 0; 1 where rows of the data were left out; 2 for an input that cannot be used; 130 after Ctrl-C.
     """
     command = shlex.join(["ebmtrack", "detect", "table", *(sys.argv[1:] if argv is None else argv)])
     return run_command(
@@ -96,24 +100,30 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
 
 
-def open_study(args: argparse.Namespace) -> "Study":
-    """Detector and pictures as the arguments say.
+def open_study(args: argparse.Namespace) -> "tuple[Study, int]":
+    """Detector and pictures as the arguments say, and the exit code: 1 where rows of them were left out.
 
     Raises:
-        InputError: if something cannot be opened.
+        InputError: if something cannot be opened, or a picture is in both parts.
     """
-    from ebm.checks import require_count
     from ebm.devices import resolve_device
     from ebm.files import require_writable_folder
+    from ebm.tasks.detection.data.opening import has_splits
     from ebm.tasks.detection.loading import load_detector
+    from ebm.tasks.detection.problems import tell_left_out
     from ebm.tasks.detection.study import Study, divided
 
-    require_count("--seeds", args.seeds)
     inputs = {"DATA": args.data, "--detector": Path(args.detector)}
     require_outputs([Output(name="--out", path=args.out, folder=True)], inputs)
-    data, _ = opened(args.data, args.train_split, args.limit)
-    report, _ = opened(args.data, args.report_split, args.limit)
-    if not 0 < require_count("--tuning", args.tuning) < len(data):
+    if args.data.is_file() and not has_splits(args.data):
+        raise InputError(f"{args.data} is one file, of one part: name a folder that has two.")
+    data, left = opened(args.data, args.train_split, limit=args.limit)
+    report, more = opened(args.data, args.report_split, limit=args.limit)
+    _require_apart(data, report)
+    code = tell_left_out(
+        {f"{args.data}, {args.train_split}": left, f"{args.data}, {args.report_split}": more}
+    )
+    if args.tuning >= len(data):
         raise InputError(f"--tuning {args.tuning} leaves none of {len(data)} pictures to train on.")
     detector = load_detector(
         args.detector, args.weights, short_side=args.short_side, long_side=args.long_side
@@ -121,7 +131,22 @@ def open_study(args: argparse.Namespace) -> "Study":
     detector.model.to(resolve_device(args.device))
     require_writable_folder(args.out)
     parts = divided(data, report, args.tuning)
-    return Study(detector, parts, args.out, args.schedule, args.iterations, args.workers, _say)
+    return Study(detector, parts, args.out, args.schedule, args.iterations, args.workers, _say), code
+
+
+def _require_apart(data: "DetectionSet", report: "DetectionSet") -> None:
+    """Refuse a picture in both parts: scores on what was trained on say nothing.
+
+    Raises:
+        InputError: naming the first of them.
+    """
+    known = {os.path.realpath(image.path) for image in data.images}
+    both = [image.path for image in report.images if os.path.realpath(image.path) in known]
+    if both:
+        raise InputError(
+            f"{len(both)} pictures are in both splits, first {both[0]}: scores on what was trained on say "
+            "nothing. Name another --train-split or --report-split."
+        )
 
 
 def _table(args: argparse.Namespace, command: str) -> int:
@@ -135,7 +160,7 @@ def _tabled(args: argparse.Namespace, command: str, changes: dict[str, list[str]
     from ebm.tasks.detection.report import claims, means_of, published_table, save_plot, study_table
     from ebm.tasks.detection.running import DETECTOR
 
-    study = open_study(args)
+    study, code = open_study(args)
     cells: list[dict[str, Any]] = [study.cell(DETECTOR, 0)]
     for seed in range(args.seeds):
         for name in args.methods:
@@ -152,7 +177,7 @@ def _tabled(args: argparse.Namespace, command: str, changes: dict[str, list[str]
     print("\n".join(held))
     save_plot(means, args.out / "table.png")
     print(f"table.md, table.csv and table.png are in {args.out}", file=sys.stderr)
-    return 0
+    return code
 
 
 def _changes(args: argparse.Namespace) -> dict[str, list[str]]:

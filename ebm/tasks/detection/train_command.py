@@ -4,20 +4,20 @@ import argparse
 import shlex
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ebm.command import local_path, run_command
-from ebm.outputs import Output, require_outputs
 from ebm.tasks.detection.arguments import (
     DRY_STEPS,
     add_data,
     add_detector,
     add_run,
     add_setting,
+    files_of,
     new_parser,
-    opened,
+    opened_for_training,
     rescaled,
     tell_dry_run,
 )
@@ -77,10 +77,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _train(args: argparse.Namespace, command: str) -> int:
+    from ebm.tasks.detection.loading import is_detector_file
     from ebm.tasks.detection.recipes import SETTABLE, find_recipe
     from ebm.training.shown import show_plain
 
-    schedule = args.schedule or ("light" if Path(args.detector).suffix else "paper")
+    schedule = args.schedule or ("light" if is_detector_file(args.detector) else "paper")
     origin = find_recipe(args.method, schedule)
     recipe = SETTABLE.set_fields(origin, args.set)
     recipe = replace(recipe, optimisation=rescaled(recipe.optimisation, args.iterations))
@@ -93,18 +94,16 @@ def _train(args: argparse.Namespace, command: str) -> int:
 
 def _trained(args: argparse.Namespace, command: str, recipe: "Recipe") -> int:
     from ebm.devices import resolve_device
-    from ebm.files import require_writable_folder, write_json
     from ebm.tasks.detection.loading import fresh, load_detector, save_trained
     from ebm.tasks.detection.methods import train_method
-    from ebm.tasks.detection.problems import tell_left_out
+    from ebm.tasks.detection.outcome import Outcome
     from ebm.tasks.detection.training import TrainingOptions
     from ebm.training.iterations import tell_in_lines
 
+    outcome = Outcome(args.out, recipe.name)
     if not args.dry_run:
-        inputs = {"DATA": args.data, "--detector": Path(args.detector)}
-        require_outputs([Output(name="--out", path=args.out / f"{recipe.name}.pt")], inputs)
-    found, problems = opened(args.data, args.split, args.limit)
-    data = found.for_training()
+        outcome.require({"DATA": args.data, **files_of(args)})
+    data, code = opened_for_training(args)
     detector = load_detector(
         args.detector, args.weights, short_side=args.short_side, long_side=args.long_side
     )
@@ -114,20 +113,14 @@ def _trained(args: argparse.Namespace, command: str, recipe: "Recipe") -> int:
     if args.dry_run:
         short = replace(recipe, optimisation=replace(recipe.optimisation, iterations=DRY_STEPS))
         run = lambda: train_method(net, short, detector, data, options)  # noqa: E731
-        return tell_dry_run(run, {"iterations in all": recipe.optimisation.iterations})
-    require_writable_folder(args.out)
-    checkpoint = args.out / f"{recipe.name}.checkpoint"
-    options = replace(options, checkpoint=checkpoint, tell=tell_in_lines)
+        return tell_dry_run(run, {"iterations in all": recipe.optimisation.iterations}) or code
+    options = replace(options, checkpoint=outcome.checkpoint, tell=tell_in_lines)
     trained = train_method(net, recipe, detector, data, options)
     if trained.exit_code:
-        print(f"stopped after {trained.iterations} steps; the same command goes on", file=sys.stderr)
-        return trained.exit_code
-    save_trained(args.out / f"{recipe.name}.pt", net, recipe, detector, data)
-    record = {"command": command, "recipe": recipe.plain(), "pictures": len(data)}
-    write_json(args.out / f"{recipe.name}.json", record | {"training": asdict(trained)})
-    checkpoint.unlink(missing_ok=True)
-    print(f"{recipe.name}.pt is in {args.out}", file=sys.stderr)
-    return tell_left_out({str(args.data): problems})
+        return outcome.tell_stopped(trained)
+    save_trained(outcome.trained, net, recipe, detector, data)
+    outcome.record(command, recipe, data, trained)
+    return code
 
 
 if __name__ == "__main__":

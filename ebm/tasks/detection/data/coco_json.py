@@ -50,7 +50,7 @@ def coco_set(
     """As `read_coco`, of what has been read from the file already."""
     try:
         plain_ids(content)
-        categories = tuple(Category(_whole(kind["id"]), str(kind["name"])) for kind in content["categories"])
+        categories = tuple(map(_category, content["categories"]))
         folder = _folder(file, content["images"], pictures, require_pictures)
         return _read(content, folder, categories)
     except InputError as error:
@@ -122,6 +122,13 @@ def _image(entry: Mapping[str, Any], folder: Path, rows: list[Row], problems: Pr
     if "\0" in entry["file_name"]:
         raise InputError(f"image {entry['id']} has a file_name that no file can have.")
     return image_of(_image_id(entry["id"]), path, size, rows, problems)
+
+
+def _category(kind: Mapping[str, Any]) -> Category:
+    name = kind["name"]
+    if not isinstance(name, str | int | float):
+        raise InputError(f"category {kind['id']} has the name {str(name)[:80]}; it must be a text.")
+    return Category(_whole(kind["id"]), str(name))
 
 
 def _image_id(value: Any) -> int | str:

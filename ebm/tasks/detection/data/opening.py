@@ -6,21 +6,17 @@ from ebm.exceptions import InputError
 from ebm.files import expanded
 from ebm.tasks.detection.data.coco_json import read_coco
 from ebm.tasks.detection.data.records import DetectionSet
-from ebm.tasks.detection.data.voc_xml import is_voc, read_voc
-from ebm.tasks.detection.data.yolo_txt import is_yolo, read_yolo
+from ebm.tasks.detection.data.voc_xml import has_voc_splits, is_voc, read_voc
+from ebm.tasks.detection.data.yolo_txt import is_yolo, read_yolo, yolo_splits
 from ebm.tasks.detection.problems import Problems
 
-__all__ = ["FORMATS", "detection_format", "open_detection_set"]
+__all__ = ["FORMATS", "detection_format", "has_splits", "open_detection_set"]
 
 FORMATS = ("coco", "voc", "yolo")
 # Where tools leave a json in the manner of COCO in a folder that they export.
 _JSONS = ("annotations/instances_{split}*.json", "{split}/_annotations.coco.json", "annotations/{split}.json")
-_ANY = (
-    "annotations/instances_*.json",
-    "*/_annotations.coco.json",
-    "_annotations.coco.json",
-    "annotations.json",
-)
+_OF_SPLITS = ("annotations/instances_*.json", "*/_annotations.coco.json")
+_ANY = (*_OF_SPLITS, "_annotations.coco.json", "annotations.json")
 
 
 def detection_format(path: Path) -> str | None:
@@ -37,6 +33,20 @@ def detection_format(path: Path) -> str | None:
     if is_voc(path):
         return "voc"
     return "yolo" if is_yolo(path) else None
+
+
+def has_splits(path: Path) -> bool:
+    """Whether a set has parts that are named: a folder of COCO, lists of Pascal VOC, folders of YOLO.
+
+    Raises:
+        InputError: if what lists the parts of YOLO cannot be read.
+    """
+    found = detection_format(path)
+    if found == "yolo":
+        return bool(yolo_splits(path))
+    if found == "voc":
+        return has_voc_splits(path)
+    return path.is_dir() and any(next(path.glob(pattern), None) for pattern in _OF_SPLITS)
 
 
 def open_detection_set(

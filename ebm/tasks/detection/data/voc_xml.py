@@ -15,7 +15,7 @@ from ebm.tasks.detection.data.records import Category, DetectionImage, Detection
 from ebm.tasks.detection.data.rows import Row, image_of
 from ebm.tasks.detection.problems import Problems
 
-__all__ = ["VOC_NAMES", "is_voc", "read_voc", "write_voc"]
+__all__ = ["VOC_NAMES", "has_voc_splits", "is_voc", "read_voc", "write_voc"]
 
 CLASSES = "classes.txt"
 VOC_NAMES = (
@@ -41,6 +41,15 @@ def is_voc(folder: Path) -> bool:
         next(folder.glob("Annotations/*.xml"), None) is not None
         or next(folder.glob("*.xml"), None) is not None
     )
+
+
+def has_voc_splits(root: Path) -> bool:
+    """Whether lists in ``ImageSets/Main`` divide a folder; programs for drawing boxes write none."""
+    return next(_lists(root).glob("*.txt"), None) is not None
+
+
+def _lists(root: Path) -> Path:
+    return root / "ImageSets" / "Main"
 
 
 def read_voc(root: Path, split: str | None = None) -> tuple[DetectionSet, Problems]:
@@ -118,7 +127,7 @@ def _names(root: Path, files: dict[str, _File]) -> Sequence[str]:
 
 def _listed(root: Path, split: str, files: dict[str, _File], problems: Problems) -> list[str]:
     """The files of a split, in the order of its list."""
-    place = root / "ImageSets" / "Main" / f"{split}.txt"
+    place = _lists(root) / f"{split}.txt"
     if not place.is_file():
         there = sorted(file.stem for file in place.parent.glob("*.txt") if "_" not in file.stem)
         raise InputError(f"{place} is missing; there is {', '.join(there) or 'no list of a split'}.")
@@ -171,7 +180,7 @@ def write_voc(root: Path, detection_set: DetectionSet, names: Sequence[str], spl
     Raises:
         OSError: if a file cannot be written.
     """
-    annotations, lists = root / "Annotations", root / "ImageSets" / "Main"
+    annotations, lists = root / "Annotations", _lists(root)
     for folder in (annotations, lists):
         folder.mkdir(parents=True, exist_ok=True)
     for image, name in zip(detection_set.images, names, strict=True):
