@@ -8,10 +8,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from traceback import extract_tb
 from types import ModuleType
 from typing import Any
 
-from ebm.exceptions import InputError
+from ebm.exceptions import EBMError, InputError
 from ebm.lookup import unknown_name
 
 __all__ = [
@@ -106,11 +107,11 @@ def read_experiment(module: str, name: str) -> Experiment:
             tracker is a `Tracker` or a text for `parse_tracker`; a dataset is its name.
 
     Raises:
-        InputError: if the file is not there or what the function returns is none of these.
+        InputError: if the file is not there, it or the function fails, or what that returns is none of these.
         UnknownNameError: if there is no such module, function or dataset.
     """
     file = Path(module if module.endswith(".py") else f"{module}.py")
-    with _importable(file.parent, Path()):
+    with _importable(file.parent, Path()), _faults_named(module):
         found = _file(file) if module.endswith(".py") or file.is_file() else _module(module)
         answer = _answer(found, module, name)
     if not isinstance(answer, tuple) or len(answer) != 2:
@@ -134,6 +135,22 @@ def _importable(*folders: Path) -> Iterator[None]:
     finally:
         for folder in added:
             sys.path.remove(folder)
+
+
+@contextmanager
+def _faults_named(module: str) -> Iterator[None]:
+    """Have what goes wrong in the user's own code end as an input that cannot be used, with its place."""
+    try:
+        yield
+    except EBMError:
+        raise
+    except SyntaxError as error:
+        raise InputError(f"{error.filename}, line {error.lineno}: {error.msg}.") from error
+    except Exception as error:
+        last = extract_tb(error.__traceback__)[-1]
+        raise InputError(
+            f"{module} fails: {type(error).__name__}: {error} ({last.filename}, line {last.lineno})."
+        ) from error
 
 
 def _answer(found: ModuleType, module: str, name: str) -> Any:
@@ -170,16 +187,18 @@ def _tracker(item: Any) -> Tracker:
 def _file(path: Path) -> ModuleType:
     if not path.is_file():
         raise InputError(f"{path} is not there; an experiment is a function of a Python file.")
-    spec = importlib.util.spec_from_file_location(path.stem, path)
+    # Its own name might be that of a module that it imports; what it defines is looked up by its name.
+    spec = importlib.util.spec_from_file_location(f"_experiments_of_{path.stem}", path)
     assert spec is not None
     assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
 def _module(name: str) -> ModuleType:
-    for full in (f"{_BUILT_IN}.{name}", name):
+    named = all(part.isidentifier() for part in name.split("."))
+    for full in (f"{_BUILT_IN}.{name}", name) if named else ():
         try:
             return importlib.import_module(full)
         except ModuleNotFoundError as error:

@@ -183,3 +183,29 @@ def test_as_pytrackings_users_type_it(data: Path) -> None:
     done = subprocess.run(command, cwd=data, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     assert "first_box/default, run 1 on otb" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("def mine(:\n    pass", "own.py, line 1: "),
+        ("import not_installed_here", "No module named 'not_installed_here'"),
+        ("def mine():\n    raise ValueError('of mine')", r"ValueError: of mine \(.*own.py, line 2\)"),
+        ("def mine(which): ...", "missing 1 required positional argument"),
+    ],
+)
+def test_faults_of_a_users_file_are_told_with_their_place(tmp_path: Path, text: str, words: str) -> None:
+    (tmp_path / "own.py").write_text(text)
+    with pytest.raises(InputError, match=words):
+        read_experiment(str(tmp_path / "own"), "mine")
+    with pytest.raises(UnknownNameError):
+        read_experiment("..", "mine")
+
+
+def test_a_users_file_may_hold_dataclasses_and_be_called_as_a_module(tmp_path: Path) -> None:
+    lines = ["from __future__ import annotations", "import json", "from dataclasses import dataclass", ""]
+    lines += ["@dataclass", "class Kind:", "    name: str = json.dumps('first_box/default')[1:-1]", ""]
+    lines += ["def mine():", "    return Kind().name, 'otb'"]
+    (tmp_path / "json.py").write_text("\n".join(lines))
+    found = read_experiment(str(tmp_path / "json.py"), "mine")
+    assert found == Experiment((parse_tracker("first_box/default"),), ("otb",))
