@@ -28,7 +28,7 @@ examples:
   ebmtrack dataset check folder:/data/my_videos
       a folder of videos of your own, a .csv table or a .json file in the manner of COCO
   ebmtrack dataset check VOC2007 --split train
-      pictures with boxes: a folder of Pascal VOC or YOLO, or COCO's json as above
+      pictures with boxes: a folder of Pascal VOC, of YOLO, or with a split of COCO; or COCO's json as above
   ebmtrack dataset pack lasot --out /ssd/lasot
       check, and copy the images into a few large files, which are read faster; then set
       lasot = "/ssd/lasot"
@@ -135,7 +135,8 @@ def _locate(name: str, root: Path | None, split: str | None) -> tuple[Path, str 
     if name in KINDS:
         return require_dataset_root(name, root), name
     path = expanded(name.removeprefix("folder:"))
-    if split and detection_format(path) not in ("voc", "yolo"):
+    parts = ("coco", "voc", "yolo") if path.is_dir() else ("yolo",)
+    if split and detection_format(path) not in parts:
         raise InputError(f"--split goes with a dataset's name, one of {', '.join(WITH_SPLITS)}.")
     if root is not None:
         raise InputError(
@@ -224,7 +225,7 @@ def _convert(options: argparse.Namespace) -> int:
     if pictures or options.to or options.split:
         from ebm.tasks.detection.data.converting import convert_set
 
-        told = convert_set(
+        converted = convert_set(
             options.source,
             options.out,
             options.to,
@@ -232,8 +233,8 @@ def _convert(options: argparse.Namespace) -> int:
             pictures=options.images,
             copy=options.copy,
         )
-        print(told)
-        return 0
+        print(converted)
+        return 1 if len(converted.problems) else 0
     print(convert(options.source, options.out, options.images, options.copy))
     return 0
 
@@ -242,7 +243,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command.
 
     Returns:
-        0; 1 if a check found faults, 2 for an input that cannot be used, 130 after Ctrl-C.
+        0; 1 if a check found faults or rows could not be converted, 2 for an input that cannot be used, 130
+        after Ctrl-C.
     """
     return run_command(
         build_parser(), _run, argv, interrupted="the same command goes on with what was packed."

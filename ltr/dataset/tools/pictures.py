@@ -20,16 +20,22 @@ _OF_VIDEOS = {"video_id", "video", "frame_id", "frame_index"}
 _OF_TRACKS = {"track_id", "instance_id"}
 
 
-def holds_pictures(path: Path) -> bool:
+def holds_pictures(path: Path, split: str | None = None) -> bool:
     """Whether a path is a set of single pictures with boxes and no videos: of VOC, of YOLO, or COCO's json.
+
+    A folder of COCO is one if a split of it is named; trackers learn from the whole.
+
+    Args:
+        path: a folder or file.
+        split: part of it, None: all.
 
     Raises:
         InputError: if a json cannot be read.
     """
     found = detection_format(path)
-    return found in ("voc", "yolo") or (
-        found == "coco" and path.is_file() and _is_of_pictures(read_json(path))
-    )
+    if found == "coco":
+        return split is not None if path.is_dir() else _is_of_pictures(read_json(path))
+    return found is not None
 
 
 def _is_of_pictures(content: Any) -> bool:

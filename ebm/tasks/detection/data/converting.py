@@ -4,6 +4,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from ebm.exceptions import InputError
@@ -13,9 +14,22 @@ from ebm.tasks.detection.data.coco_json import write_coco
 from ebm.tasks.detection.data.opening import FORMATS, detection_format, open_detection_set
 from ebm.tasks.detection.data.records import DetectionSet
 from ebm.tasks.detection.data.voc_xml import write_voc
-from ebm.tasks.detection.data.yolo_txt import write_yolo
+from ebm.tasks.detection.data.yolo_txt import write_yolo, yolo_splits
+from ebm.tasks.detection.problems import Problems
 
-__all__ = ["convert_set"]
+__all__ = ["Converted", "convert_set"]
+
+
+@dataclass(frozen=True)
+class Converted:
+    """What a conversion has written, and what it has left out: `problems` of rows that cannot be used."""
+
+    told: str
+    problems: Problems
+
+    def __str__(self) -> str:
+        lines = [self.told, *(f"left out: {problem}" for problem in self.problems)]
+        return "\n".join(lines)
 
 
 def convert_set(
@@ -26,7 +40,7 @@ def convert_set(
     *,
     pictures: Path | None = None,
     copy: bool = False,
-) -> str:
+) -> Converted:
     """Write a detection set anew in another form, pictures and all.
 
     Args:
@@ -36,12 +50,12 @@ def convert_set(
             ``images/<split>``, ``labels/<split>`` and ``data.yaml``.
         target: ``"coco"``, ``"voc"`` or ``"yolo"``; None: COCO's for the other two.
         split: part of the source, and the new one's name; None: that of the file, as in
-            ``instances_val.json``, or ``train``.
+            ``instances_val.json``, the only one of YOLO, or ``train``.
         pictures: where COCO's file names count from; None: where they usually lie.
         copy: copy pictures instead of linking to them.
 
     Returns:
-        What was written and what was left out, for the user.
+        What was written and what was left out; its text is for the user.
 
     Raises:
         InputError: if the source is no such set or pictures of it are missing; if `out` is there already or
@@ -73,20 +87,19 @@ def convert_set(
             f"{out} cannot be written ({error.strerror or error}). Choose another place."
         ) from error
     objects, kinds = sum(map(len, detection_set.images)) - left, len(detection_set.categories)
-    lines = [f"{out}: {len(detection_set)} pictures with {objects} objects of {kinds} kinds."]
-    lines += [f"left out: {problem}" for problem in problems]
+    told = f"{out}: {len(detection_set)} pictures with {objects} objects of {kinds} kinds."
     if left:
-        lines.append(
-            f"left out: {left} objects, crowds or outside their picture, which {target} cannot hold."
-        )
-    return "\n".join(lines)
+        told += f"\nleft out: {left} objects, crowds or outside their picture, which {target} cannot hold."
+    return Converted(told, problems)
 
 
 _PICTURES = {"coco": "{split}", "voc": "JPEGImages", "yolo": "images/{split}"}
 
 
 def _split_name(source: Path, split: str | None) -> str:
-    name = split or (source.stem.partition("_")[2] if source.is_file() else "") or "train"
+    parts = yolo_splits(source) if detection_format(source) == "yolo" else []
+    own = parts[0] if parts else source.stem.partition("_")[2] * source.is_file()
+    name = split or own or "train"
     if Path(name).name != name:
         raise InputError(f"{name!r} is no name of a split: no folders.")
     return name

@@ -101,7 +101,10 @@ def test_rows_that_are_no_objects_are_named(tmp_path: Path, row: Any) -> None:
 
 def test_results_of_another_set_are_refused(tmp_path: Path) -> None:
     rows = [{**GOOD, "image_id": k} for k in range(100, 103)]
-    with pytest.raises(InputError, match="all of its 3 rows are detections of unknown images, which the annotations do not have"):
+    with pytest.raises(
+        InputError,
+        match="all of its 3 rows are detections of unknown images, which the annotations do not have",
+    ):
         read_detections(write(tmp_path, *rows), SET)
     found, problems = read_detections(write(tmp_path), SET)
     assert (len(problems), sum(map(len, found.values()))) == (0, 0)

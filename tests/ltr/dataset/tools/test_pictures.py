@@ -84,3 +84,21 @@ def test_real_photos_are_whole(test_data: Path, name: str) -> None:
     assert not report.faults
     assert report.counted == ("picture", "object")
     assert report.sequences in (150, 400)
+
+
+def test_a_split_of_a_folder_of_coco_is_of_pictures(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [*content_of()["annotations"], {"id": 9, "image_id": 7, "category_id": 10, "bbox": [5, 5, -2, 3]}]
+    write_set(tmp_path, "train")
+    file = write_set(tmp_path, "val", annotations=rows)
+    assert main(["check", str(tmp_path), "--split", "train"]) == 0
+    assert "2 pictures, 3 objects" in capsys.readouterr().out
+    assert main(["check", str(tmp_path), "--split", "val"]) == 1
+    assert main(["check", str(file), "--split", "val"]) == 2
+    out = tmp_path.parent / f"{tmp_path.name}_yolo"
+    assert main(["convert", str(tmp_path), "--split", "val", "--to", "yolo", "--out", str(out)]) == 1
+    assert "left out: 1 boxes without area" in capsys.readouterr().out
+    again = tmp_path.parent / f"{tmp_path.name}_again"
+    assert main(["convert", str(out), "--out", str(again)]) == 0
+    assert (again / "annotations" / "instances_val.json").is_file()

@@ -19,7 +19,7 @@ def test_there_and_back(tmp_path: Path, form: str, real: bool, request: pytest.F
     if real:
         file = request.getfixturevalue("test_data") / "coco/tiny_coco/annotations/instances_val2017.json"
     before, _ = open_detection_set(file)
-    told = convert_set(file, tmp_path / form, form)
+    told = str(convert_set(file, tmp_path / form, form))
     assert f"{len(before)} pictures" in told
     assert ("crowds" in told) == (form == "yolo")
     convert_set(tmp_path / form, tmp_path / "coco", copy=True)
