@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -22,6 +23,13 @@ from hypothesis import strategies as st
 from ebm.exceptions import EBMError, InputError
 from ebm.files import write_atomic
 from ebm.fitting.loading import load_fitted
+from ebm.tasks.detection.branch import ConfidenceBranch
+from ebm.tasks.detection.data.records import DetectionSet
+from ebm.tasks.detection.loading import Saved
+from ebm.tasks.detection.recipes import find_recipe
+from ebm.tasks.detection.results_file import Detections
+from ebm.tasks.detection.running import DETECTOR as DETECTED
+from ebm.tasks.detection.running import Run
 from ltr.admin.checkpoint_io import read_checkpoint
 from ltr.dataset.annotations import read_boxes
 from ltr.dataset.opening import open_path
@@ -80,6 +88,28 @@ def check(data: str, out: str, _: str | None) -> Call:
     return Call(["dataset", "check", f"folder:{data}", "--json", out], (data,), (out,))
 
 
+def convert(data: str, out: str, _: str | None) -> Call:
+    argv = ["dataset", "convert", data, "--to", "voc", "--split", "train", "--out", out]
+    return Call(argv, (data, "coco/pictures"), folders=(out,))
+
+
+def refine(data: str, out: str, detections: str | None) -> Call:
+    argv = ["detect", "refine", data, "--detector", DETECTOR, "--branch", BRANCH, "--out", out]
+    more = [] if detections is None else ["--detections", detections]
+    named = (data, "coco/pictures", DETECTOR, BRANCH)
+    return Call([*argv, *more], named if detections is None else (*named, detections), (out,))
+
+
+def score(results: str, out: str, before: str | None) -> Call:
+    argv = ["detect", "evaluate", results, "--annotations", "coco/train.json", "--out", out]
+    more = [] if before is None else ["--before", before]
+    tables = tuple(
+        f"{out}/{name}{end}" for name in ("scores", "categories") for end in (".csv", ".md", ".tex")
+    )
+    inputs = ("coco/train.json", results)
+    return Call([*argv, *more], inputs if before is None else (*inputs, before), tables)
+
+
 def pack(data: str, out: str, _: str | None) -> Call:
     return Call(
         ["dataset", "pack", f"folder:{data}", "--out", out, "--no-progress", "--skip-broken"],
@@ -126,6 +156,8 @@ def doctor(_: str, __: str, ___: str | None) -> Call:
     return Call(["doctor"])
 
 
+COCO, FOUND = ("coco/train.json",), ("coco/found.json", "to_found.json")
+DETECTOR, BRANCH = "net/X_ep0001.safetensors", "net/X_ep0001.json"
 VIDEOS, DATA, NET = ("clip.mp4", "frames", "to_frames"), ("otb", "to_otb"), "net/X_ep0001.safetensors"
 COMMANDS: dict[Callable[[str, str, str | None], Call], tuple[int, tuple[str, ...]]] = {
     # how many mixtures of paths are tried, and what the command can read in earnest: every second time
@@ -135,6 +167,9 @@ COMMANDS: dict[Callable[[str, str, str | None], Call], tuple[int, tuple[str, ...
     evaluate: (80, DATA),
     export: (100, (NET, "to_net/X_ep0001.safetensors", "net/X_ep0001.pth.tar")),
     check: (100, (*DATA, "frames")),
+    convert: (40, (*COCO, "coco")),
+    refine: (80, COCO),
+    score: (40, FOUND),
     pack: (60, (*DATA, "frames")),
     sheet: (80, ("frames", "to_frames")),
     generate: (60, ("frames", "ws")),
@@ -172,6 +207,20 @@ def instead_of_a_study(folder: Path) -> None:
     raise InputError("no study here")
 
 
+def a_branch() -> Saved:
+    recipe = find_recipe("nce+")
+    return Saved(ConfidenceBranch(2, 1, hidden=2, bins=1), recipe, ("", "cat"), (), "")
+
+
+def nothing_in(data: DetectionSet) -> Run:
+    none = Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int64))
+    return Run({image.image_id: none for image in data.images}, images=len(data))
+
+
+def instead_of_detecting(_: Any, ways: Any, data: DetectionSet, **__: Any) -> dict[str, Run]:
+    return {name: nothing_in(data) for name in (DETECTED, *ways)}
+
+
 def instead_of_a_picture(file: Path, **_: Any) -> Path:
     write_atomic(file, b"a picture")
     return file
@@ -203,6 +252,11 @@ def cheap() -> Iterator[None]:
             ("ltr.train_settings.session.run_output", instead_of_training),
             ("ltr.dataset.generated.sheet.contact_sheet", instead_of_a_picture),
             ("ltr.dataset.generated.workspace.ensure_generated", instead_of_drawing),
+            ("ebm.tasks.detection.loading.load_trained", lambda _: a_branch()),
+            ("ebm.tasks.detection.loading.load_detector", lambda *_, **__: mock.Mock()),
+            ("ebm.tasks.detection.loading.Saved.require_detector", lambda *_: None),
+            ("ebm.tasks.detection.running.refine_given", lambda _, __, data, *___, **____: nothing_in(data)),
+            ("ebm.tasks.detection.running.run_set", instead_of_detecting),
             (study, lambda plan, folder, show: instead_of_a_study(folder)),
             ("ebm.tasks.toy1d.study.run_study", lambda jobs, store, *_: instead_of_a_study(store.folder)),
             ("pytracking.demo.short.unpacked", lambda folder, *_: instead_of_a_study(folder)),

@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import json
 import os
 import shutil
 from collections.abc import Iterable, Iterator
@@ -14,6 +15,7 @@ from ltr.admin.checkpoint_io import write_checkpoint
 from ltr.admin.exported import write_export
 from ltr.admin.model_constructor import NetConstructor
 from pytracking.evaluation.video_io import VideoWriter, open_video
+from tests.ebm.tasks.detection.sets import content_of, draw
 from tests.pytracking.evaluation.tiny import boxes_of, draw_frames, write_otb
 
 __all__ = ["NAMES", "RUN", "Tree", "build_tree"]
@@ -22,10 +24,11 @@ RUN = "checkpoints/ltr/dimp/dimp_nce_plus_small"
 FILES = ("clip.mp4", "frames/0001.jpg", "frames/0003.jpg", "otb/Walk/groundtruth_rect.txt")
 FILES += ("otb/Walk/img/0002.jpg", "results/Walk.txt", "table.csv", "net/X_ep0001.safetensors")
 FILES += ("net/X_ep0001.json", "net/X_ep0001.pth.tar", "notes.txt", "ws/RUN/resnet.pth")
+FILES += ("coco/train.json", "coco/found.json", "coco/pictures/a.jpg")
 FILES = tuple(name.replace("RUN", RUN) for name in FILES)
-FOLDERS = ("ws", "frames", "otb", "otb/Walk/img", "results", "net", "out", ".")
+FOLDERS = ("ws", "frames", "otb", "otb/Walk/img", "results", "net", "out", "coco", "coco/pictures", ".")
 LINKS = ("to_clip.mp4", "to_frames", "to_frame.csv", "hard_frame.csv", "hard_clip.mp4", "to_nothing.mp4")
-LINKS += ("to_otb", "to_frames/0002.jpg", "loop", "to_net/X_ep0001.json")
+LINKS += ("to_found.json", "to_picture.json", "to_otb", "to_frames/0002.jpg", "loop", "to_net/X_ep0001.json")
 SPELLINGS = ("./clip.mp4", "out/../clip.mp4", "frames/../frames/0001.jpg", "otb/./Walk", "out//../frames")
 MISSING = ("new.mp4", "new.csv", "new", "out/new.mp4", "out/deep/er.mp4", "frames/new.mp4", "frames/9.jpg")
 MISSING += ("otb/new", "otb/Walk/img/new.csv", "to_frames/new.csv", "clip.mp4/below.mp4", "new.mp4/new.csv")
@@ -49,6 +52,7 @@ def build_tree(root: Path) -> Path:
     write_checkpoint(root / "net/X_ep0001.pth.tar", fields)
     write_export(root / "net", fields, "X_ep0001.pth.tar")
     shutil.copy(root / "otb/Walk/groundtruth_rect.txt", root / "results/Walk.txt")
+    _write_coco(root / "coco")
     (root / "table.csv").write_text("a table of the user's\n")
     (root / "notes.txt").write_text("notes\n")
     for name, target in (
@@ -57,11 +61,26 @@ def build_tree(root: Path) -> Path:
         ("to_frame.csv", "frames/0001.jpg"),
         ("to_nothing.mp4", "frames/nothing.mp4"),
         ("to_otb", "otb"),
+        ("to_found.json", "coco/found.json"),
+        ("to_picture.json", "coco/pictures/a.jpg"),
         ("to_net", "net"),
         ("loop", "loop"),
     ):
         (root / name).symlink_to(target)
     return root
+
+
+def _write_coco(folder: Path) -> None:
+    """Two pictures with boxes, and what a detector has found in them."""
+    for seed, name in enumerate(("a.jpg", "b.jpg")):
+        draw(folder / "pictures" / name, 40, 30, seed)
+    images = [
+        {"id": k, "file_name": f"pictures/{name}.jpg", "width": 40, "height": 30}
+        for k, name in ((7, "a"), (8, "b"))
+    ]
+    (folder / "train.json").write_text(json.dumps(content_of(images=images)))
+    row = {"image_id": 7, "category_id": 20, "bbox": [5, 6, 10, 12], "score": 0.9}
+    (folder / "found.json").write_text(json.dumps([row]))
 
 
 def _inodes(path: Path) -> Iterator[Inode]:
