@@ -28,7 +28,15 @@ FILES += ("coco/train.json", "coco/found.json", "coco/pictures/a.jpg")
 FILES = tuple(name.replace("RUN", RUN) for name in FILES)
 FOLDERS = ("ws", "frames", "otb", "otb/Walk/img", "results", "net", "out", "coco", "coco/pictures", ".")
 LINKS = ("to_clip.mp4", "to_frames", "to_frame.csv", "hard_frame.csv", "hard_clip.mp4", "to_nothing.mp4")
-LINKS += ("to_found.json", "to_picture.json", "to_otb", "to_frames/0002.jpg", "loop", "to_net/X_ep0001.json")
+LINKS += (
+    "to_found.json",
+    "to_picture.json",
+    "coco/scores.csv",
+    "to_otb",
+    "to_frames/0002.jpg",
+    "loop",
+    "to_net/X_ep0001.json",
+)
 SPELLINGS = ("./clip.mp4", "out/../clip.mp4", "frames/../frames/0001.jpg", "otb/./Walk", "out//../frames")
 MISSING = ("new.mp4", "new.csv", "new", "out/new.mp4", "out/deep/er.mp4", "frames/new.mp4", "frames/9.jpg")
 MISSING += ("otb/new", "otb/Walk/img/new.csv", "to_frames/new.csv", "clip.mp4/below.mp4", "new.mp4/new.csv")
@@ -62,6 +70,7 @@ def build_tree(root: Path) -> Path:
         ("to_nothing.mp4", "frames/nothing.mp4"),
         ("to_otb", "otb"),
         ("to_found.json", "coco/found.json"),
+        ("coco/scores.csv", "found.json"),
         ("to_picture.json", "coco/pictures/a.jpg"),
         ("to_net", "net"),
         ("loop", "loop"),

@@ -71,6 +71,16 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--before", type=local_path, metavar="FILE", help="write what the detector itself has found, too"
     )
+    _add_rules(parser)
+    parser.add_argument(
+        "--batch-size", type=counting_number, default=4, metavar="N", help="pictures at a time"
+    )
+    add_run(parser, workers=False)
+    return parser
+
+
+def _add_rules(parser: argparse.ArgumentParser) -> None:
+    """How boxes are chosen, refined and written."""
     parser.add_argument(
         "--order",
         choices=("before", "after"),
@@ -93,11 +103,6 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="KEY=VALUE",
         help="a field of prediction or method.refine, e.g. method.refine.steps=5",
     )
-    parser.add_argument(
-        "--batch-size", type=counting_number, default=4, metavar="N", help="pictures at a time"
-    )
-    add_run(parser, workers=False)
-    return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:

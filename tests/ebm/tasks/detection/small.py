@@ -11,6 +11,7 @@ from tests.ebm.tasks.detection.sets import draw, image_of, set_of
 
 SMALL = LightRecipe(channels=8, hidden=16, short_side=64, long_side=96, canonical_size=32.0)
 NAMES = ("cat", "dog")
+FEW = ["--iterations", "2", "--threads", "1"]
 
 
 def small_detector(seed: int = 0) -> FasterRCNNDetector:
