@@ -100,8 +100,10 @@ def _trained(args: argparse.Namespace, command: str, recipe: "DetectorRecipe") -
         short = replace(recipe, optimisation=replace(recipe.optimisation, iterations=DRY_STEPS))
         run = lambda: train_detector(model, short, data, seed=args.seed, workers=args.workers)  # noqa: E731
         return tell_dry_run(run, {"iterations in all": recipe.optimisation.iterations}) or code
-    kept = {"checkpoint": outcome.checkpoint, "tell": tell_in_lines}
-    trained = train_detector(model, recipe, data, seed=args.seed, workers=args.workers, **kept)
+    kept = outcome.checkpoint
+    trained = train_detector(
+        model, recipe, data, seed=args.seed, workers=args.workers, checkpoint=kept, tell=tell_in_lines
+    )
     if trained.exit_code:
         return outcome.tell_stopped(trained)
     save_light(outcome.trained, model, recipe.network, data.names)
