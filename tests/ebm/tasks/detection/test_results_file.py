@@ -106,6 +106,8 @@ def test_results_of_another_set_are_refused(tmp_path: Path) -> None:
         match="all of its 3 rows are detections of unknown images, which the annotations do not have",
     ):
         read_detections(write(tmp_path, *rows), SET)
+    with pytest.raises(InputError, match="all of its 2 rows are detections of unknown categories"):
+        read_detections(write(tmp_path, *2 * [{**GOOD, "category_id": 99}]), SET)
     found, problems = read_detections(write(tmp_path), SET)
     assert (len(problems), sum(map(len, found.values()))) == (0, 0)
 

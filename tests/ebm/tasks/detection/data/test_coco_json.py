@@ -76,6 +76,8 @@ def test_rows_that_cannot_be_used_are_left_out_and_named(
         ({"images": [{"id": 7, "file_name": "a.jpg", "width": 10**400, "height": 4}]}, "width and height"),
         ({"images": [{"id": 7, "file_name": "a.jpg"}, {"id": 8, "file_name": "\0"}]}, "is missing"),
         ({"images": [{"id": 7, "file_name": "nowhere.jpg"}]}, r"nowhere\.jpg, is in none of"),
+        ({"images": [], "annotations": []}, "has no images"),
+        ({"categories": [{"id": 10, "name": None}]}, "category 10 has the name None"),
         ({"images": 5}, "is no JSON file in the manner of COCO"),
     ],
 )
