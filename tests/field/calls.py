@@ -124,6 +124,6 @@ def doctor(_: str, __: str, ___: str | None) -> Call:
     return Call(["doctor"])
 
 
-COCO, FOUND = ("coco/train.json",), ("coco/found.json", "to_found.json")
+COCO, FOUND = ("coco/train.json",), ("coco/found.json",)
 DETECTOR, BRANCH = "net/X_ep0001.safetensors", "net/X_ep0001.json"
 VIDEOS, DATA, NET = ("clip.mp4", "frames", "to_frames"), ("otb", "to_otb"), "net/X_ep0001.safetensors"

@@ -73,7 +73,7 @@ COMMANDS: dict[Callable[[str, str, str | None], Call], tuple[int, tuple[str, ...
     check: (100, (*DATA, "frames")),
     convert: (40, (*COCO, "coco")),
     refine: (80, COCO),
-    score: (40, FOUND),
+    score: (60, FOUND),
     pack: (60, (*DATA, "frames")),
     sheet: (80, ("frames", "to_frames")),
     generate: (60, ("frames", "ws")),
