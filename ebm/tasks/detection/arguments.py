@@ -27,6 +27,7 @@ __all__ = [
     "new_parser",
     "opened",
     "opened_for_training",
+    "rescaled",
     "tell_dry_run",
 ]
 

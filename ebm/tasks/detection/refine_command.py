@@ -146,20 +146,27 @@ def _refined(args: argparse.Namespace) -> int:
     way = way_of(saved, args.density)
     if args.density and not isinstance(way, Way):
         raise InputError(f"{args.branch} is a head, which scores no boxes: name a branch.")
+    how = {"batch_size": args.batch_size, "skip_broken": True, "progress": True}
     if args.detections is not None:
         if not isinstance(way, Way):
             raise InputError(f"{args.branch} is a head, which refines no boxes of others: name a branch.")
         before, faults[str(args.detections)] = read_detections(args.detections, data, progress=True)
-        run = refine_given(detector, way, data, before, batch_size=args.batch_size, progress=True)
+        run = refine_given(detector, way, data, before, **how)
     else:
-        runs = run_set(detector, {"refined": way}, data, batch_size=args.batch_size, progress=True)
+        runs = run_set(detector, {"refined": way}, data, **how)
         run, before = runs["refined"], runs[DETECTOR].detections
+    for why in run.unread.values():
+        left_out.add("pictures that cannot be read", why)
+    if run.unread and not run.images:
+        raise InputError(f"none of the pictures can be read; the first: {next(iter(run.unread.values()))}")
     write_detections(args.out, run.detections, data, run.more or None)
     if args.before is not None:
         write_detections(args.before, before, data)
     count = sum(map(len, run.detections.values()))
     print(f"{count} boxes in {run.images} pictures, {run.rate:.1f} pictures a second; {args.out}")
-    _tell_scores(data, before, run.detections)
+    read = data.chosen(i for i, image in enumerate(data.images) if image.image_id not in run.unread)
+    known = {image_id: found for image_id, found in before.items() if image_id not in run.unread}
+    _tell_scores(read, known, run.detections)
     return tell_left_out(faults)
 
 

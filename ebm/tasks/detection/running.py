@@ -13,7 +13,7 @@ from ebm.baselines.base import Baseline
 from ebm.exceptions import InputError
 from ebm.tasks.detection.branch import ConfidenceBranch, PyramidEnergy
 from ebm.tasks.detection.data.records import DetectionImage, DetectionSet, ImageId
-from ebm.tasks.detection.data.training import Sample, load_sample
+from ebm.tasks.detection.data.training import Sample, load_samples
 from ebm.tasks.detection.detectors import (
     Detector,
     FasterRCNNDetector,
@@ -129,10 +129,12 @@ class Run:
         seconds: of wall time, reading the pictures left out; those of the detector are part of all.
         images: pictures.
         more: what else is known of each detection, as fields for a file of results.
+        unread: pictures that could not be read, and why.
     """
 
     detections: dict[ImageId, Detections] = field(default_factory=dict)
     more: dict[ImageId, list[dict[str, Any]]] = field(default_factory=dict)
+    unread: dict[ImageId, str] = field(default_factory=dict)
     seconds: float = 0.0
     images: int = 0
 
@@ -149,6 +151,7 @@ def run_set(
     data: DetectionSet,
     *,
     batch_size: int = 4,
+    skip_broken: bool = False,
     progress: bool = False,
 ) -> dict[str, Run]:
     """Detections of the detector itself and of every way of refining them, from the same hypotheses.
@@ -158,25 +161,29 @@ def run_set(
         ways: by name.
         data: the pictures; its categories are those looked for.
         batch_size: pictures at a time.
+        skip_broken: go on without pictures that cannot be read; `Run.unread` names them.
         progress: show a bar, where the output is a terminal.
 
     Returns:
         `DETECTOR` and every name -> what was found.
 
     Raises:
-        InputError: if a picture cannot be read.
+        InputError: if a picture cannot be read, without `skip_broken`.
         UnknownNameError: if the detector does not know a category.
     """
     label = label_of(detector, data)
-    runs = {name: Run() for name in (DETECTOR, *ways)}
+    unread: dict[ImageId, str] = {}
+    runs = {name: Run(unread=unread) for name in (DETECTOR, *ways)}
     for images in _bar([*_batches(data.images, batch_size)], progress):
-        samples = [load_sample(image, detector.resizing) for image in images]
+        samples = load_samples(images, detector.resizing, unread if skip_broken else None)
+        if not samples:
+            continue
         seen = see(detector, [sample.picture for sample in samples], label)
         for name, run in runs.items():
             way, start = ways.get(name), time.perf_counter()
             found = plain_detections(seen.hypotheses) if way is None else way(detector, seen)
             run.seconds += seen.seconds + time.perf_counter() - start
-            run.images += len(images)
+            run.images += len(samples)
             _note(run, found, samples, label, seen.pyramid, way)
     return runs
 
@@ -189,6 +196,7 @@ def refine_given(
     given: Mapping[ImageId, Detections],
     *,
     batch_size: int = 4,
+    skip_broken: bool = False,
     progress: bool = False,
 ) -> Run:
     """Refine the boxes that some other detector has found; their scores stay.
@@ -199,23 +207,26 @@ def refine_given(
         data: the pictures.
         given: detections by picture; of pictures that are not among them nothing is read.
         batch_size: pictures at a time.
+        skip_broken: go on without pictures that cannot be read; `Run.unread` names them.
         progress: show a bar.
 
     Raises:
-        InputError: if a picture cannot be read.
+        InputError: if a picture cannot be read, without `skip_broken`.
         UnknownNameError: if the detector does not know a category.
     """
     label, run = label_of(detector, data), Run()
     columns = columns_for(detector, data.names)
     wanted = [image for image in data.images if len(given.get(image.image_id, ()))]
     for images in _bar([*_batches(wanted, batch_size)], progress):
-        samples = [load_sample(image, detector.resizing) for image in images]
+        samples = load_samples(images, detector.resizing, run.unread if skip_broken else None)
+        if not samples:
+            continue
         start = time.perf_counter()
         pyramid = detector.features(detector.prepare([sample.picture for sample in samples]))
         found = _given(samples, given, columns, pyramid.device)
         found = ascended(PyramidEnergy(way.branch, pyramid), way.recipe, found)
         run.seconds += time.perf_counter() - start
-        run.images += len(images)
+        run.images += len(samples)
         _note(run, found, samples, label, pyramid, way)
     return run
 

@@ -15,13 +15,14 @@ __all__ = ["build_parser", "main"]
 
 _EXAMPLES = """\
   ebmtrack detect sweep photos/voc2007_5cls --detector runs/detect/detector.pt \\
-      --methods nce nce+ ml-is --vary method.num_samples 1 16 127
+      --methods nce nce+ ml-is --vary method.num_samples 1 16 127 --on report
       who trains with one sample a label?
   ebmtrack detect sweep photos/voc2007_5cls --detector runs/detect/detector.pt --methods nce+ \\
-      --vary method.sigmas "((0.075,0.075),)" "((0.3,0.3),)" "((0.075,0.075),(0.15,0.15),(0.3,0.3))"
+      --vary method.sigmas "((0.075,0.075),)" "((0.3,0.3),)" "((0.075,0.075),(0.15,0.15),(0.3,0.3))" \\
+      --on report
       a narrow width, a wide one, all three
   ebmtrack detect sweep photos/voc2007_5cls --detector runs/detect/detector.pt --methods dsm \\
-      --vary optimisation.rate 1e-4 1e-3 1e-2 --on tuning
+      --vary optimisation.rate 1e-4 1e-3 1e-2
       choose a learning rate, on pictures that are not reported on
 """
 
@@ -42,8 +43,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--on",
         choices=("report", "tuning"),
-        default="report",
-        help="score the reported part, or the tuning part, to choose a value by (default: %(default)s)",
+        default="tuning",
+        help="score the tuning part, to choose a value by, or the reported part (default: %(default)s)",
     )
     parser.add_argument("--tune", action="store_true", help="tune the step length of every training")
     add_study(parser, "runs/detect/sweep")

@@ -19,7 +19,15 @@ from ebm.exceptions import DomainError, InputError
 from ebm.images.reading import read_whole
 from ebm.tasks.detection.data.records import DetectionImage, DetectionSet, ImageId
 
-__all__ = ["Batches", "Resizing", "Sample", "TrainingPictures", "load_sample", "training_loader"]
+__all__ = [
+    "Batches",
+    "Resizing",
+    "Sample",
+    "TrainingPictures",
+    "load_sample",
+    "load_samples",
+    "training_loader",
+]
 
 _FLIP, _ORDER = 0, 1  # streams of draws
 
@@ -107,6 +115,30 @@ def load_sample(image: DetectionImage, resizing: Resizing | None = None, *, flip
     return Sample(
         picture.contiguous(), boxes, torch.from_numpy(image.labels), image.image_id, scale, flipped=flip
     )
+
+
+def load_samples(
+    images: Sequence[DetectionImage], resizing: Resizing | None, unread: dict[ImageId, str] | None = None
+) -> list[Sample]:
+    """Read pictures.
+
+    Args:
+        images: which.
+        resizing: None: their own sizes.
+        unread: takes what is wrong with pictures that cannot be read, which are left out then.
+
+    Raises:
+        InputError: if one cannot be read and `unread` is None.
+    """
+    samples = []
+    for image in images:
+        try:
+            samples.append(load_sample(image, resizing))
+        except InputError as error:
+            if unread is None:
+                raise
+            unread[image.image_id] = str(error)
+    return samples
 
 
 def _resized(pixels: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:

@@ -1,6 +1,7 @@
 """``ebmtrack detect`` from pictures to a table, at the smallest size."""
 
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -76,6 +77,33 @@ def test_a_picture_is_shown(place: Path, branch: Path, capsys: pytest.CaptureFix
     ):
         assert main(["show", str(place / "data"), *given, *wrong]) == 2
         assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("foreign", [False, True])
+def test_a_picture_that_cannot_be_read_costs_itself_alone(
+    place: Path, branch: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], foreign: bool
+) -> None:
+    data, out = shutil.copytree(place / "data", tmp_path / "data"), tmp_path / "refined.json"
+    (broken,) = data.rglob("val/2.png")
+    pictures = sorted(broken.parent.glob("*.png"))
+    broken.write_bytes(broken.read_bytes()[:60])
+    given = ["--branch", str(branch), "--detector", str(place / "detector.pt"), "--out", str(out)]
+    if foreign:
+        rows = [row_of(image, category_id=10) for image in range(1, 7)]
+        (tmp_path / "foreign.json").write_text(json.dumps(rows))
+        given += ["--detections", str(tmp_path / "foreign.json")]
+    assert main(["refine", str(data), *given]) == 1
+    answer = capsys.readouterr()
+    assert "1 pictures that cannot be read, first:" in answer.err
+    assert "2.png" in answer.err
+    assert "in 5 pictures" in answer.out
+    assert {row["image_id"] for row in rows_of(out)} == {1, 2, 4, 5, 6}
+    out.unlink()
+    for picture in pictures:
+        picture.write_bytes(b"no picture")
+    assert main(["refine", str(data), *given]) == 2
+    assert "none of the pictures can be read" in capsys.readouterr().err
+    assert not out.exists()
 
 
 def row_of(image: Any, **changes: Any) -> dict[str, Any]:
