@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,10 @@ def expanded(path: str | Path) -> Path:
     return Path(os.path.expanduser(path))
 
 
-def write_atomic(path: Path, content: str | bytes) -> None:
-    """Write a file under a temporary name, flush and rename it: readers see all of it or nothing.
+def write_atomic(path: Path, content: str | bytes | Sequence[bytes | memoryview]) -> None:
+    """Write a file, or the parts of it in turn, under a temporary name, flush and rename it.
+
+    Readers see all of it or nothing.
 
     A device or a pipe (``/dev/stdout``) is written to, not replaced by a file.
 
@@ -30,12 +33,13 @@ def write_atomic(path: Path, content: str | bytes) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         data = content.encode() if isinstance(content, str) else content
+        parts = [data] if isinstance(data, bytes) else data
         if path.exists() and not (path.is_file() or path.is_dir()):
             with path.open("wb") as stream:
-                stream.write(data)
+                stream.writelines(parts)
             return
         with temporary.open("wb") as file:
-            file.write(data)
+            file.writelines(parts)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)

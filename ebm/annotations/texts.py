@@ -6,7 +6,7 @@ from typing import Any
 
 from ebm.exceptions import InputError
 
-__all__ = ["CONVERT", "read_json", "read_text"]
+__all__ = ["CONVERT", "read_data", "read_json", "read_text", "text_of"]
 
 CONVERT = "ebmtrack dataset convert"
 
@@ -21,12 +21,29 @@ def read_text(file: Path, what: str) -> str:
     Raises:
         InputError: if it is missing or not text in UTF-8.
     """
+    return text_of(read_data(file, what), file, what)
+
+
+def read_data(file: Path, what: str) -> bytes:
+    """The bytes of a file, for `text_of`; arguments as `read_text`.
+
+    Raises:
+        InputError: if it cannot be read.
+    """
     try:
-        data = file.read_bytes()
+        return file.read_bytes()
     except OSError as error:
         raise InputError(
             f"{what} {file} cannot be read ({error.strerror}). Extract it again, or leave it out."
         ) from error
+
+
+def text_of(data: bytes, file: Path, what: str) -> str:
+    """The text that the bytes of a file are, as `read_text`.
+
+    Raises:
+        InputError: if they are not text in UTF-8.
+    """
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise InputError(
             f"{what} {file} is text in UTF-16, as Windows programs save it; save it as UTF-8, or convert it: "

@@ -6,13 +6,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ebm.annotations.texts import read_text
+from ebm.annotations.texts import read_data, read_text, text_of
 from ebm.exceptions import InputError
+from ebm.number_rows import plain_rows
 from ebm.number_texts import parse_number, parse_whole
 from ltr.data.video import Annotation
 from ltr.dataset.foreign import explain_lines, fields_of
 
-__all__ = ["make_annotation", "read_boxes", "read_flags", "read_levels"]
+__all__ = ["boxes_of", "make_annotation", "read_boxes", "read_flags", "read_levels"]
 
 _SEPARATORS = re.compile(r"\s*[,;]\s*|\s+")
 
@@ -46,10 +47,18 @@ def read_boxes(file: str | Path) -> npt.NDArray[np.float64]:
             names file, line and, for formats that are known, the command that converts them.
     """
     file = Path(file)
-    lines = read_text(file, "annotation file").rstrip().splitlines()
+    return boxes_of(read_data(file, "annotation file"), file)
+
+
+def boxes_of(data: bytes, file: Path) -> npt.NDArray[np.float64]:
+    """The boxes, ``[N, 4]``, that the bytes of a text file are; errors as `read_boxes`."""
+    # A plain file at once, any regular one in microseconds a line; the slow path only finds the odd line.
+    boxes = plain_rows(data)
+    if boxes is not None and boxes.shape[1] == 4:
+        return _in_pixels(file, boxes)
+    lines = text_of(data, file, "annotation file").rstrip().splitlines()
     if not lines:
         raise InputError(f"{file} holds no boxes: expected one line x,y,w,h for every frame.")
-    # The whole file at once where it is regular (microseconds a line); the slow path only finds the odd line.
     separator = "," if "," in lines[0] else None
     try:
         boxes = np.loadtxt(lines, delimiter=separator, ndmin=2, comments=None, dtype=np.float64)

@@ -47,20 +47,27 @@ def write_arrays(path: Path, meta: Mapping[str, Any], arrays: Mapping[str, npt.N
     Raises:
         InputError: if it cannot be written, e.g. because the disk is full.
     """
-    table, blobs, at = {}, [], 0
+    table: dict[str, dict[str, Any]] = {}
+    parts: list[bytes | memoryview] = []
+    at = 0
     for name, array in arrays.items():
-        blob = np.ascontiguousarray(array).tobytes()
+        raw = _raw(np.ascontiguousarray(array))
         table[name] = {
             "dtype": array.dtype.str,
             "shape": list(array.shape),
             "offset": at,
-            "crc": zlib.crc32(blob),
+            "crc": zlib.crc32(raw),
         }
-        blobs.append(blob.ljust(_padded(len(blob)), b"\0"))
-        at += len(blobs[-1])
+        parts += [raw, bytes(_padded(len(raw)) - len(raw))]
+        at += _padded(len(raw))
     header = json.dumps({"meta": meta, "arrays": table, "size": at}, ensure_ascii=False).encode()
     start = _MAGIC + len(header).to_bytes(4, "little") + zlib.crc32(header).to_bytes(4, "little") + header
-    write_atomic(path, b"".join([start.ljust(_padded(len(start)), b"\0"), *blobs]))
+    write_atomic(path, [start.ljust(_padded(len(start)), b"\0"), *parts])
+
+
+def _raw(array: npt.NDArray[Any]) -> memoryview:
+    """The bytes of a contiguous array, not copied."""
+    return array.reshape(-1).view(np.uint8).data
 
 
 def _header(path: Path) -> tuple[dict[str, Any], int]:
@@ -86,9 +93,9 @@ def _header(path: Path) -> tuple[dict[str, Any], int]:
 
 def _crc(array: npt.NDArray[Any]) -> int:
     """Checksum of an array, read piece by piece so that a mapped one does not fill memory."""
-    raw, crc = array.reshape(-1).view(np.uint8), 0
+    raw, crc = _raw(array), 0
     for at in range(0, len(raw), _CHUNK):
-        crc = zlib.crc32(raw[at : at + _CHUNK].data, crc)
+        crc = zlib.crc32(raw[at : at + _CHUNK], crc)
     return crc
 
 

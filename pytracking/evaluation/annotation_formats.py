@@ -1,13 +1,14 @@
 """Annotation files of benchmarks that are not rows of x, y, w, h: polygons of VOT, rows of NFS."""
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 
-from ebm.annotations.texts import read_text
+from ebm.annotations.texts import read_data, read_text, text_of
 from ebm.exceptions import InputError
-from ltr.dataset.annotations import read_boxes
+from ltr.dataset.annotations import boxes_of, read_boxes
 from ltr.dataset.foreign import fields_of
 
 __all__ = ["FORMATS", "bounding_boxes", "read_polygons", "read_vatic"]
@@ -27,9 +28,11 @@ def read_polygons(file: Path) -> np.ndarray:
     Raises:
         InputError: if it is neither.
     """
-    if _fields_of_first_line(file) in (0, 4):
-        return read_boxes(file)
-    lines = read_text(file, "annotation file").replace(",", " ").replace(";", " ").rstrip().splitlines()
+    data = read_data(file, "annotation file")
+    if _fields_of_first_line(data) in (0, 4):
+        return boxes_of(data, file)
+    text = text_of(data, file, "annotation file")
+    lines = text.replace(",", " ").replace(";", " ").rstrip().splitlines()
     try:
         rows = np.loadtxt(lines, ndmin=2, comments=None, dtype=np.float64)
     except ValueError as error:
@@ -39,12 +42,12 @@ def read_polygons(file: Path) -> np.ndarray:
     return bounding_boxes(rows)
 
 
-def _fields_of_first_line(file: Path) -> int:
-    """How many numbers a file starts with; 4 where it cannot be read, which `read_boxes` explains."""
+def _fields_of_first_line(data: bytes) -> int:
+    """How many numbers a file starts with; 4 where it is no text, which `boxes_of` explains."""
+    line = re.split(rb"[\r\n]", data[:4096], maxsplit=1)[0]
     try:
-        with file.open(encoding="utf-8-sig") as stream:
-            return len(fields_of(stream.readline(4096)))
-    except (OSError, UnicodeDecodeError):
+        return len(fields_of(line.decode("utf-8-sig")))
+    except UnicodeDecodeError:
         return 4
 
 
