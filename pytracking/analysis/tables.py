@@ -111,13 +111,13 @@ def _latex(table: Table) -> str:
         return "  " + " & ".join(cell.translate(_LATEX_ESCAPES) for cell in row) + r" \\"
 
     columns = "l" + "r" * (len(table.header) - 1)
-    notes = " ".join(table.notes).translate(_LATEX_ESCAPES)
+    caption = " ".join([f"{table.title}.", *table.notes]).translate(_LATEX_ESCAPES)
     return "\n".join(
         [
             r"% needs \usepackage{booktabs}",
             r"\begin{table}",
             r"  \centering",
-            rf"  \caption{{{table.title.translate(_LATEX_ESCAPES)}. {notes}}}",
+            rf"  \caption{{{caption}}}",
             rf"  \begin{{tabular}}{{{columns}}}",
             r"  \toprule",
             line(table.header),

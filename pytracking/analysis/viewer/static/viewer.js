@@ -85,7 +85,7 @@
       const values = names.map((short) => mean(meta.sequences.map((name, k) => (has(name, short) ? t.per_sequence.auc[k] : null))));
       return { type: "scatterpolar", r: [...values, values[0]], theta: [...names, names[0]], name: t.label, line: { color: colour(i), width: 2 } };
     });
-    Plotly.newPlot("attributes", lines, { ...small, margin: { l: 40, r: 40, t: 40, b: 24 }, title: { text: "AUC by attribute", font: { size: 13 } }, polar: { radialaxis: { rangemode: "tozero" } } }, config);
+    Plotly.newPlot("attributes", lines, { ...small, margin: { l: 40, r: 40, t: 40, b: 24 }, title: { text: "AUC by attribute", font: { size: 13 } }, polar: { radialaxis: { rangemode: "tozero", nticks: 5, tickangle: 0 } } }, config);
   }
 
   function has(name, short) { return ((meta.attributes.sequences || {})[name] || "").split(" ").includes(short); }
