@@ -126,7 +126,7 @@ def against_first(where: str, boxes: np.ndarray, init: np.ndarray) -> Finding | 
         return None
     first, given = (",".join(f"{value:g}" for value in box) for box in (boxes[0], init))
     if away <= _NEAR:
-        what = f"the first line is {first}, the initial box without its decimals ({given})."
+        what = f"the first line is {first}, within a pixel of the initial box {given}: rounded?"
         return Finding("first-rounded", where, what, fatal=False)
     corners = np.array([*init[:2], *(init[:2] + init[2:])])
     hint = ""

@@ -66,18 +66,22 @@ def pack_results(
                 for name, text in _files(sources, server, sequence, tracker, shared_times, repair):
                     archive.writestr(archive_entry(name), text)
                 on_sequence()
-        report = _looked_at(temporary, server, targets_of(server, sequences))
+        report = _looked_at(temporary, server, targets_of(server, sequences), repair)
         os.replace(temporary, out)
     finally:
         temporary.unlink(missing_ok=True)
     return report
 
 
-def _looked_at(path: Path, server: Server, targets: Sequence[Target]) -> Report:
+def _looked_at(path: Path, server: Server, targets: Sequence[Target], repaired: bool) -> Report:
     report = check_archive(path, server, targets)
     if is_rejected(report.findings):
         lines = "\n  ".join(said(report.findings))
-        raise InputError(f"{server.title} would reject these results:\n  {lines}\nNothing was written.")
+        no_area = not repaired and any(finding.code == "no-area" for finding in report.findings)
+        raise InputError(
+            f"{server.title} would reject these results:\n  {lines}\nNothing was written."
+            + (" --repair repeats the box before one without area." if no_area else "")
+        )
     return report
 
 
