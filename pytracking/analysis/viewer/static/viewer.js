@@ -123,7 +123,7 @@
   }
 
   function start() {
-    byId("play").textContent = "\u23F8";
+    byId("play").textContent = "\u275A\u275A";
     let begun = performance.now(), from = frame >= meta.frame_counts[current] - 1 ? 0 : frame;
     timer = setInterval(() => {
       const next = from + Math.floor((performance.now() - begun) / 1000 * Number(byId("speed").value));
