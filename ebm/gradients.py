@@ -1,15 +1,23 @@
 """Scores together with their gradient in y, and models whose parameters stand still meanwhile."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
 from ebm.exceptions import DomainError, ShapeError
 
-__all__ = ["ScoreFunction", "ScoreWithGradient", "ScoredPoint", "frozen_parameters", "score_and_gradient"]
+__all__ = [
+    "ScoreFunction",
+    "ScoreWithArrays",
+    "ScoreWithGradient",
+    "ScoredPoint",
+    "frozen_parameters",
+    "score_and_gradient",
+]
 
 ScoreFunction = Callable[[Tensor], Tensor]
 
@@ -23,6 +31,17 @@ class ScoreWithGradient(Protocol):
 
     def value_and_gradient(self, y: Tensor) -> tuple[Tensor, Tensor]:
         """Scores ``(*)`` of targets ``(*, D)``, and their gradient ``(*, D)``."""
+
+
+class ScoreWithArrays(ABC):
+    """A `ScoreWithGradient` that can also be had for numpy's arrays; ascents of a few numbers ask for that."""
+
+    @abstractmethod
+    def on_arrays(self, y: Tensor) -> Any:
+        """The same score and gradient, of and as numpy arrays of the shape and the dtype of targets `y`.
+
+        None where it cannot be had, or where torch's operations on so many numbers are the faster ones.
+        """
 
 
 class ScoredPoint(NamedTuple):

@@ -81,9 +81,13 @@ def gradient_ascent(
         lam = step_lengths(step_length, y)
         ascent = Ascent(score_fn=score_fn, decay=decay, accept_ties=accept_ties, validate=validate)
         if backtrack:
-            return ascent.backtrack(y, lam, steps)
-        result = ascent.keep_all(y, lam, steps)
-        return replace(result, score=ascent.score_at(result.y))
+            return ascent.run(lambda own, y, lam: own.backtrack(y, lam, steps), y, lam)
+
+        def keep_all(own: Ascent, y: Any, lam: Any) -> RefineResult:
+            result = own.keep_all(y, lam, steps)
+            return replace(result, score=own.score_at(result.y))
+
+        return ascent.run(keep_all, y, lam)
 
 
 def gradient_ascent_early_stop(
@@ -129,14 +133,12 @@ def gradient_ascent_early_stop(
     with torch.inference_mode(False):  # an outer inference mode would forbid gradients
         y = _starts(init, validate)
         ascent = Ascent(score_fn=score_fn, decay=1.0, validate=validate)
-        return ascent.stop_early(
-            y,
-            step_lengths(step_length, y),
-            steps,
-            improve=tol_improve,
-            degenerate=tol_degenerate,
-            revert=revert_on_degeneration,
-        )
+        tolerances = {"improve": tol_improve, "degenerate": tol_degenerate}
+
+        def stop_early(own: Ascent, y: Any, lam: Any) -> RefineResult:
+            return own.stop_early(y, lam, steps, revert=revert_on_degeneration, **tolerances)
+
+        return ascent.run(stop_early, y, step_lengths(step_length, y))
 
 
 METHODS: Mapping[str, Callable[..., RefineResult]] = MappingProxyType(

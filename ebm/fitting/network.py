@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, cast
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ebm.baselines.base import BaselineEnergy, DensityBaseline
@@ -16,7 +18,8 @@ from ebm.lookup import lookup
 from ebm.losses.base import LossOutput
 from ebm.models import EnergyModel, Features
 from ebm.nn import ConditionalEBM, MLPEnergyHead, mlp
-from ebm.nn.layers import as_network, require_candidates
+from ebm.nn.layers import require_candidates
+from ebm.nn.scores import HeadArrays, HeadScore
 
 __all__ = [
     "ACTIVATIONS",
@@ -83,26 +86,52 @@ class AnchoredEBM(ConditionalEBM):
         return (y.abs() - FAR * self.anchor).clamp(min=0)
 
 
-@dataclass(frozen=True)
-class _AnchoredScore:
-    """The score of an `AnchoredEBM` at features, with its gradient; an `ebm.gradients.ScoreWithGradient`."""
+class _AnchoredScore(HeadScore):
+    """The score of an `AnchoredEBM` at features, with its gradient."""
 
-    model: AnchoredEBM
-    head: MLPEnergyHead
-    features: Features
-
-    def __call__(self, y: Tensor) -> Tensor:
-        return self.model.score(self.features, y)
+    def __init__(self, model: AnchoredEBM, head: MLPEnergyHead, features: Features) -> None:
+        super().__init__(model, head, features)
+        self.anchored = model
 
     def value_and_gradient(self, y: Tensor) -> tuple[Tensor, Tensor]:
-        """Scores ``(B, M)`` and their gradient ``(B, M, D)``."""
-        model = self.model
-        require_candidates(self.features, y, model.target_dim)
-        z = as_network(self.head, (model.near(y) - model.y_shift) / model.y_scale)
-        score, slope = self.head.value_and_gradient(self.features, z)
+        """See `HeadScore`."""
+        model = self.anchored
+        score, slope = super().value_and_gradient(model.near(y))
         pull = y / model.anchor**2
         # What is beyond counts by log(1 + beyond), whose slope is 1 / (1 + beyond).
-        return score - 0.5 * (pull * y).sum(-1), slope / (model.y_scale * (1 + model.beyond(y))) - pull
+        return score - 0.5 * (pull * y).sum(-1), slope / (1 + model.beyond(y)) - pull
+
+    def on_arrays(self, y: Tensor) -> "_AnchoredArrays | None":
+        """See `HeadScore`."""
+        head = super().on_arrays(y)
+        return None if head is None else _AnchoredArrays(head, self.anchored.anchor)
+
+
+@dataclass(frozen=True)
+class _AnchoredArrays:
+    """`_AnchoredScore` on numpy's arrays."""
+
+    head: HeadArrays
+    anchor: float
+
+    def __call__(self, y: NDArray[Any]) -> NDArray[Any]:
+        near, _ = self._near(y)
+        return self.head(near) - 0.5 / self.anchor**2 * np.square(y).sum(-1)
+
+    def value_and_gradient(self, y: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+        """See `HeadArrays`."""
+        near, steepness = self._near(y)
+        score, slope = self.head.value_and_gradient(near)
+        pull = y / self.anchor**2
+        return score - 0.5 * (pull * y).sum(-1), slope * steepness - pull
+
+    def _near(self, y: NDArray[Any]) -> tuple[NDArray[Any], Any]:
+        """`AnchoredEBM.near` and its slope."""
+        far = FAR * self.anchor
+        if all(-far <= one <= far for one in y.ravel().tolist()):
+            return y, 1
+        over = np.maximum(np.abs(y) - far, 0)
+        return y - np.sign(y) * (over - np.log1p(over)), 1 / (1 + over)
 
 
 def features_energy(

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from ebm.checks import require_count, require_last_dim
 from ebm.exceptions import ShapeError
 from ebm.models import EnergyModel, Features
+from ebm.nn.arrays import LARGEST, ArrayHead
 from ebm.nn.layers import (
     Activation,
     SplitLinear,
@@ -20,6 +21,7 @@ from ebm.nn.layers import (
     mlp,
     require_candidates,
 )
+from ebm.nn.scores import HeadScore
 
 __all__ = ["ConditionalEBM", "EnergyHead", "MLPEnergyHead"]
 
@@ -99,19 +101,42 @@ class MLPEnergyHead(EnergyHead):
         Autograd's own work is most of what a few targets through small layers cost.
         """
         act, slope_of = _WITH_SLOPES[self._activation]
-        first = self.joint.first
-        layers = [(layer.weight, layer.bias) for layer in self.y_net if isinstance(layer, nn.Linear)]
-        layers.append((first.weight[:, first.x_dim :], projected[:, None]))
-        layers += [(layer.weight, layer.bias) for layer in self.joint.rest if isinstance(layer, nn.Linear)]
+        layers = self._layers()
         sums: list[Tensor] = []  # before the activations
         with torch.no_grad():
             for weight, bias in layers:
-                sums.append(F.linear(act(sums[-1]) if sums else y, weight).add_(bias))
+                share = projected[:, None] if bias is None else bias
+                sums.append(F.linear(act(sums[-1]) if sums else y, weight).add_(share))
             score = sums.pop()[..., 0]
             gradient = layers.pop()[0].expand(*sums[-1].shape)
             for (weight, _), before in zip(reversed(layers), reversed(sums)):
                 gradient = slope_of(gradient, before) @ weight
         return score, gradient
+
+    def on_arrays(self, projected: Tensor) -> ArrayHead | None:
+        """The head for a single target of one input by numpy, ``(1, joint_dims[0])``.
+
+        None if it is not on the CPU in one precision that numpy has, or if a layer is too large to gain.
+        """
+        layers = [(weight, projected[0] if bias is None else bias) for weight, bias in self._layers()]
+        tensors = [tensor for layer in layers for tensor in layer]
+        if torch.compiler.is_compiling() or torch.is_autocast_enabled("cpu"):
+            return None
+        if not all(t.device.type == "cpu" and t.dtype == projected.dtype for t in tensors):
+            return None
+        if projected.dtype not in (torch.float32, torch.float64) or max(t.numel() for t in tensors) > LARGEST:
+            return None
+        arrays = [(weight.detach().numpy(), bias.detach().numpy()) for weight, bias in layers]
+        return ArrayHead(arrays, smooth=self._activation is nn.SiLU)
+
+    def _layers(self) -> list[tuple[Tensor, Tensor | None]]:
+        """Weights and biases from a target to its score; None stands for the share of the features."""
+        first = self.joint.first
+        before, after = (
+            [(layer.weight, layer.bias) for layer in part if isinstance(layer, nn.Linear)]
+            for part in (self.y_net, self.joint.rest)
+        )
+        return [*before, (first.weight[:, first.x_dim :], None), *after]
 
 
 class ConditionalEBM(EnergyModel):
@@ -158,3 +183,10 @@ class ConditionalEBM(EnergyModel):
         """f(x, y), ``(B, M, D) -> (B, M)``."""
         require_candidates(features, y, self.target_dim)
         return cast(Tensor, self.head(features, as_network(self.head, (y - self.y_shift) / self.y_scale)))
+
+    def score_function(self, features: Features) -> Callable[[Tensor], Tensor]:
+        """See `EnergyModel.score_function`; a subclass has a score of its own."""
+        head = self.head
+        if type(self) is ConditionalEBM and isinstance(head, MLPEnergyHead) and head.knows_gradient:
+            return HeadScore(self, head, features)
+        return super().score_function(features)
