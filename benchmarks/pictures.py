@@ -3,7 +3,7 @@
 Run: ``OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE python benchmarks/pictures.py [--rounds 20] [--full]``.
 
 - refined prediction beside the direct one: pixels to backbone to head, and Algorithm S2 on the same features;
-- an energy of 1024 targets beside one of a single target, pixels included;
+- energies of 1024 targets beside that of one, pixels included: every picture's own, and a grid they share;
 - the feature cache beside bare loops over the decoder and the backbone, on files that are written first.
 
 ``--full`` takes one step of the papers' recipes (ResNet-50, batches of 32, M = 1024): seconds and memory.
@@ -22,6 +22,7 @@ import warnings
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -83,12 +84,17 @@ def predictions(extractor: Extractor, rounds: int) -> None:
             # All five steps are taken: none ends for want of improvement.
             return refine(energy, x, start, method="s2", steps=5, step_length=0.03, tol_improve=0.0).y
 
-        def many(targets: int, count: int = count) -> Tensor:
+        own = torch.randn(count, 1024, 1, generator=torch.Generator().manual_seed(0))
+        grid = torch.linspace(-3, 3, 1024)[:, None].repeat(count, 1, 1)
+
+        def energies(targets: Tensor) -> Tensor:
             with torch.no_grad():
-                return energy.score(energy.extract(features()), torch.zeros(count, targets, 1))
+                return energy.score(energy.extract(features()), targets)
 
         told(f"refined beside direct, batch {count}", ratio(refined, plain, rounds))
-        told(f"1024 targets beside one, batch {count}", ratio(lambda: many(1024), lambda: many(1), rounds))
+        for name, targets in (("1024 targets of its own", own), ("a grid of 1024 targets", grid)):
+            found = ratio(partial(energies, targets), partial(energies, own[:, :1]), rounds)
+            told(f"{name} beside one, batch {count}", found)
 
 
 def cache(extractor: Extractor, folder: Path, count: int, rounds: int) -> None:

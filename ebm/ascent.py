@@ -277,7 +277,7 @@ def step_lengths(step_length: StepLength, y: Tensor) -> Tensor:
         ShapeError: if the shapes do not fit.
     """
     lam = number_tensor("step_length", step_length, y.dtype)
-    if checks_values(lam, None) and not bool((lam.isfinite() & (lam > 0)).all()):
+    if checks_values(lam, None) and not bool(((lam > 0) & (lam < torch.inf)).all()):
         raise DomainError(f"step_length must be finite and > 0, got {step_length!r}.")
     if lam.ndim == 2 and y.ndim == 3:
         lam = lam[:, None]

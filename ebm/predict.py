@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import fields, replace
 from functools import partial
 from types import MappingProxyType
@@ -208,16 +209,17 @@ def refine(
     k = require_count("k", k)
     if select == "topk_mean" and k > starts.shape[1]:
         raise DomainError(f"k = {k} starts cannot be averaged: init has S = {starts.shape[1]} per input.")
-    with torch.inference_mode(False), frozen_parameters(model):  # inference mode would forbid gradients
+    with torch.inference_mode(False):  # inference mode would forbid gradients
         with torch.no_grad():
             features = map_tensors(_plain, model.extract(x))
         require_fitting_features(features, init)
         require_working_dtype(model, features, "init", init)
         score_fn = model.score_function(features)
-        result = ascend(score_fn, starts)
-        if select == "all":
-            return _at_start(result, lambda field: field[:, 0]) if init.ndim == 2 else result
-        return _best(score_fn, result, k if select == "topk_mean" else 1)
+        with nullcontext() if isinstance(score_fn, ScoreWithGradient) else frozen_parameters(model):
+            result = ascend(score_fn, starts)
+        if init.ndim == 2 or (select != "all" and starts.shape[1] == 1):
+            return _at_start(result, lambda field: field[:, 0])
+        return result if select == "all" else _best(score_fn, result, k if select == "topk_mean" else 1)
 
 
 def _method(method: str, options: dict[str, Any]) -> Callable[..., RefineResult]:

@@ -5,6 +5,7 @@ to torch: numpy's may go to threads of its own, whose number nobody has said.
 """
 
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -34,10 +35,13 @@ class ArrayHead:
         self._weights = [np.ascontiguousarray(weight) for weight, _ in layers]
         self._biases = [-bias for _, bias in layers]
         self._smooth = smooth
-        ends = np.cumsum([len(bias) for bias in self._biases[:-1]])
+        ends = list(accumulate(len(bias) for bias in self._biases[:-1]))
         # Before the activations, exp + 1, after them, slopes: of all layers side by side.
-        self._all = [np.empty(ends[-1], self._weights[0].dtype) for _ in range(4)]
-        self._layers = list(zip(self._weights, self._biases, *(np.split(one, ends[:-1]) for one in self._all)))
+        self._all = np.empty((4, ends[-1]), self._weights[0].dtype)
+        parts = [self._all[:, start:end] for start, end in zip((0, *ends), ends)]
+        self._layers = [
+            (weight, bias, *part) for weight, bias, part in zip(self._weights, self._biases, parts)
+        ]
         self._last, self._bias = self._weights[-1][0], self._biases[-1][0]
         self._one = np.ones((), self._last.dtype)  # an integer would be converted every time
 

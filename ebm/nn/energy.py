@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, cast
 
 import torch
@@ -21,6 +22,7 @@ from ebm.nn.layers import (
     mlp,
     require_candidates,
 )
+from ebm.nn.parts import PART, is_plain, scores_in_parts
 from ebm.nn.scores import HeadScore
 
 __all__ = ["ConditionalEBM", "EnergyHead", "MLPEnergyHead"]
@@ -29,6 +31,10 @@ __all__ = ["ConditionalEBM", "EnergyHead", "MLPEnergyHead"]
 _WITH_SLOPES: Mapping[Activation, tuple[Callable[[Tensor], Tensor], Callable[[Tensor, Tensor], Tensor]]] = {
     nn.ReLU: (F.relu, lambda gradient, x: torch.ops.aten.threshold_backward(gradient, x, 0)),
     nn.SiLU: (F.silu, torch.ops.aten.silu_backward),
+}
+_IN_PLACE: Mapping[Activation, Callable[[Tensor], Tensor]] = {
+    nn.ReLU: torch.relu_,
+    nn.SiLU: partial(F.silu, inplace=True),
 }
 
 
@@ -76,6 +82,7 @@ class MLPEnergyHead(EnergyHead):
         if not joint_dims:
             raise ShapeError("joint_dims must hold at least one hidden layer.")
         self._activation = activation
+        self._width = max(*y_dims, *joint_dims)
         self.y_net = mlp((target_dim, *y_dims), activation)
         self.joint = SplitMLP(feature_dim, (target_dim, *y_dims)[-1], (*joint_dims, 1), activation)
 
@@ -85,8 +92,25 @@ class MLPEnergyHead(EnergyHead):
         return self.joint.project(features)
 
     def forward(self, projected: Features, y: Tensor) -> Tensor:
-        """Scores, ``(B, joint_dims[0])`` and ``(B, M, D) -> (B, M)``."""
+        """Scores, ``(B, joint_dims[0])`` and ``(B, M, D) -> (B, M)``.
+
+        Many are computed in parts where no graph is recorded; of targets that all inputs share, as those of a
+        grid, what does not depend on the input is computed once.
+        """
+        if self._in_parts(projected, y):
+            return scores_in_parts(self._layers(), _IN_PLACE[self._activation], projected, y)
         return cast(Tensor, self.joint(projected, self.y_net(y)))[..., 0]
+
+    def _in_parts(self, projected: Tensor, y: Tensor) -> bool:
+        """Whether `scores_in_parts` takes these and gains; nothing is looked at while a graph grows."""
+        if y.device.type != "cpu" or y.shape[0] * y.shape[1] * self._width <= PART:
+            return False
+        if torch.compiler.is_compiling() or torch.is_autocast_enabled("cpu") or not self.knows_gradient:
+            return False
+        fed = (projected, y, *self.parameters())
+        if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in fed):
+            return False
+        return all(tensor.dtype == y.dtype for tensor in fed) and is_plain(projected, y)
 
     @property
     def knows_gradient(self) -> bool:
@@ -136,7 +160,7 @@ class MLPEnergyHead(EnergyHead):
             [(layer.weight, layer.bias) for layer in part if isinstance(layer, nn.Linear)]
             for part in (self.y_net, self.joint.rest)
         )
-        return [*before, (first.weight[:, first.x_dim :], None), *after]
+        return [*before, (first.candidates_weight, None), *after]
 
 
 class ConditionalEBM(EnergyModel):

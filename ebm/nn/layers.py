@@ -69,7 +69,12 @@ class SplitLinear(nn.Linear):
     def join(self, projected: Tensor, y: Tensor) -> Tensor:
         """`projected` ``(B, out_dim)`` plus the candidates' share, ``(B, M, y_dim) -> (B, M, out_dim)``."""
         # In place: nothing needs the product without the sum, and M times B rows are what costs memory.
-        return F.linear(y, self.weight[:, self.x_dim :]).add_(projected[:, None])
+        return F.linear(y, self.candidates_weight).add_(projected[:, None])
+
+    @property
+    def candidates_weight(self) -> Tensor:
+        """What the candidates are multiplied by, ``(out_dim, y_dim)``."""
+        return self.weight[:, self.x_dim :]
 
 
 class SplitMLP(nn.Module):
