@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -77,7 +76,9 @@ class Ascent:
     accept_ties: bool = False
     validate: bool | None = None
 
-    def run(self, rule: Callable[["Ascent", Array, Array], RefineResult], y: Tensor, lam: Tensor) -> RefineResult:
+    def run(
+        self, rule: Callable[["Ascent", Array, Array], RefineResult], y: Tensor, lam: Tensor
+    ) -> RefineResult:
         """What `rule` makes of starts and step lengths ``(*, D)``; by numpy where the score offers that.
 
         A step has some thirty operations on a few numbers; what torch needs to begin one takes numpy a third.
@@ -189,7 +190,8 @@ class Ascent:
     def score_at(self, y: Array) -> Array:
         """Scores ``(*)`` at `y` ``(*, D)``, without a gradient."""
         if isinstance(y, np.ndarray):
-            return self.score_fn(y)
+            on_arrays: Any = self.score_fn
+            return on_arrays(y)
         with torch.no_grad():
             return self._checked(self.score_fn(self.decode(y)), y)
 
@@ -207,7 +209,8 @@ class Ascent:
     def _evaluate(self, y: Array) -> tuple[Array, Array]:
         """Score ``(*)`` and gradient ``(*, D)`` at `y`, also where the caller has switched gradients off."""
         if isinstance(y, np.ndarray):
-            return self.score_fn.value_and_gradient(y)
+            on_arrays: Any = self.score_fn
+            return on_arrays.value_and_gradient(y)
         if isinstance(self.score_fn, ScoreWithGradient):
             with torch.no_grad():
                 decoded = self.decode(y)

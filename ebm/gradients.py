@@ -34,7 +34,7 @@ class ScoreWithGradient(Protocol):
 
 
 class ScoreWithArrays(ABC):
-    """A `ScoreWithGradient` that can also be had for numpy's arrays; ascents of a few numbers ask for that."""
+    """A `ScoreWithGradient` that can be had for numpy's arrays too; ascents of a few numbers ask for that."""
 
     @abstractmethod
     def on_arrays(self, y: Tensor) -> Any:

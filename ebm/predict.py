@@ -23,7 +23,7 @@ from ebm.ascent import (
 from ebm.box_ascent import BoxSpace, refine_boxes
 from ebm.checks import float_dtype, require_count, require_finite, require_from_zero, require_last_dim
 from ebm.exceptions import DomainError, ShapeError
-from ebm.gradients import frozen_parameters
+from ebm.gradients import ScoreWithArrays, frozen_parameters
 from ebm.lookup import lookup, unknown_name
 from ebm.models import EnergyModel, map_tensors, require_fitting_features, require_working_dtype
 from ebm.numbers import require_number
@@ -215,7 +215,8 @@ def refine(
         require_fitting_features(features, init)
         require_working_dtype(model, features, "init", init)
         score_fn = model.score_function(features)
-        with nullcontext() if isinstance(score_fn, ScoreWithGradient) else frozen_parameters(model):
+        closed = isinstance(score_fn, ScoreWithArrays | ScoreWithGradient)  # no graph then, nothing to freeze
+        with nullcontext() if closed else frozen_parameters(model):
             result = ascend(score_fn, starts)
         if init.ndim == 2 or (select != "all" and starts.shape[1] == 1):
             return _at_start(result, lambda field: field[:, 0])

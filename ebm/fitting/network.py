@@ -1,25 +1,22 @@
 """The energy that `ebm.fit` trains: a feature network, an energy head and a wide Gaussian as anchor."""
 
 import copy
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, cast
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ebm.baselines.base import BaselineEnergy, DensityBaseline
 from ebm.baselines.build import build_baseline
 from ebm.exceptions import InputError, ShapeError
+from ebm.fitting.anchored import AnchoredEBM
 from ebm.lookup import lookup
 from ebm.losses.base import LossOutput
 from ebm.models import EnergyModel, Features
 from ebm.nn import ConditionalEBM, MLPEnergyHead, mlp
 from ebm.nn.layers import require_candidates
-from ebm.nn.scores import HeadArrays, HeadScore
 
 __all__ = [
     "ACTIVATIONS",
@@ -37,101 +34,11 @@ __all__ = [
     "features_energy",
 ]
 
-FAR = 10.0
 # The submodules that may be networks of the user's own, of any kind.
 OWN = ("feature_net", "pilot.feature_net")
 # What a density in closed form that an energy corrects is called, behind its own name.
 CORRECTED = "+energy"
 ACTIVATIONS: Mapping[str, type[nn.Module]] = MappingProxyType({"relu": nn.ReLU, "silu": nn.SiLU})
-
-
-class AnchoredEBM(ConditionalEBM):
-    """A `ConditionalEBM` times a wide Gaussian, so that p(y|x) can be normalised over all of R^D.
-
-    Where no training sample ever falls, nothing but the Gaussian shapes f: mass cannot hide there.
-
-    Args:
-        feature_net: inputs to features ``(B, feature_dim)``.
-        head: scores of standardised targets.
-        target_dim: D.
-        anchor: standard deviation of the Gaussian, in standard deviations of the targets.
-    """
-
-    def __init__(self, feature_net: nn.Module, head: nn.Module, target_dim: int, anchor: float) -> None:
-        super().__init__(feature_net, head, target_dim)
-        self.anchor = anchor
-
-    def score(self, features: Features, y: Tensor) -> Tensor:
-        """f(x, y) of standardised targets, ``(B, M, D) -> (B, M)``."""
-        return super().score(features, self.near(y)) - (0.5 / self.anchor**2) * y.square().sum(-1)
-
-    def score_function(self, features: Features) -> Callable[[Tensor], Tensor]:
-        """See `EnergyModel.score_function`; a subclass has a score of its own."""
-        head = self.head
-        if type(self) is AnchoredEBM and isinstance(head, MLPEnergyHead) and head.knows_gradient:
-            return _AnchoredScore(self, head, features)
-        return super().score_function(features)
-
-    def near(self, y: Tensor) -> Tensor:
-        """Targets as the head sees them: as they are up to `FAR` anchors, from there on by their logarithm.
-
-        One wrong row, a thousand deviations out, would else drive the activations, and with them the weights,
-        a thousand times as far as any other.
-        """
-        over = self.beyond(y)
-        return y - y.sign() * (over - over.log1p())
-
-    def beyond(self, y: Tensor) -> Tensor:
-        """How far targets lie beyond `FAR` anchors, in standardised units; 0 within."""
-        return (y.abs() - FAR * self.anchor).clamp(min=0)
-
-
-class _AnchoredScore(HeadScore):
-    """The score of an `AnchoredEBM` at features, with its gradient."""
-
-    def __init__(self, model: AnchoredEBM, head: MLPEnergyHead, features: Features) -> None:
-        super().__init__(model, head, features)
-        self.anchored = model
-
-    def value_and_gradient(self, y: Tensor) -> tuple[Tensor, Tensor]:
-        """See `HeadScore`."""
-        model = self.anchored
-        score, slope = super().value_and_gradient(model.near(y))
-        pull = y / model.anchor**2
-        # What is beyond counts by log(1 + beyond), whose slope is 1 / (1 + beyond).
-        return score - 0.5 * (pull * y).sum(-1), slope / (1 + model.beyond(y)) - pull
-
-    def on_arrays(self, y: Tensor) -> "_AnchoredArrays | None":
-        """See `HeadScore`."""
-        head = super().on_arrays(y)
-        return None if head is None else _AnchoredArrays(head, self.anchored.anchor)
-
-
-@dataclass(frozen=True)
-class _AnchoredArrays:
-    """`_AnchoredScore` on numpy's arrays."""
-
-    head: HeadArrays
-    anchor: float
-
-    def __call__(self, y: NDArray[Any]) -> NDArray[Any]:
-        near, _ = self._near(y)
-        return self.head(near) - 0.5 / self.anchor**2 * np.square(y).sum(-1)
-
-    def value_and_gradient(self, y: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-        """See `HeadArrays`."""
-        near, steepness = self._near(y)
-        score, slope = self.head.value_and_gradient(near)
-        pull = y / self.anchor**2
-        return score - 0.5 * (pull * y).sum(-1), slope * steepness - pull
-
-    def _near(self, y: NDArray[Any]) -> tuple[NDArray[Any], Any]:
-        """`AnchoredEBM.near` and its slope."""
-        far = FAR * self.anchor
-        if all(-far <= one <= far for one in y.ravel().tolist()):
-            return y, 1
-        over = np.maximum(np.abs(y) - far, 0)
-        return y - np.sign(y) * (over - np.log1p(over)), 1 / (1 + over)
 
 
 def features_energy(

@@ -1,6 +1,6 @@
-"""An energy head at one target by numpy, for ascents of one start: all that counts there is how operations begin.
+"""An energy head at one target by numpy, for ascents of one start.
 
-At so few numbers an operation of numpy takes a third of torch's time. A product of several targets is left
+At so few numbers an operation of numpy takes a third of torch's time. Products of several targets are left
 to torch: numpy's may go to threads of its own, whose number nobody has said.
 """
 

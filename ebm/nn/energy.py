@@ -142,13 +142,13 @@ class MLPEnergyHead(EnergyHead):
 
         None if it is not on the CPU in one precision that numpy has, or if a layer is too large to gain.
         """
+        dtype = projected.dtype
+        if dtype not in (torch.float32, torch.float64) or torch.is_autocast_enabled("cpu"):
+            return None
         layers = [(weight, projected[0] if bias is None else bias) for weight, bias in self._layers()]
-        tensors = [tensor for layer in layers for tensor in layer]
-        if torch.compiler.is_compiling() or torch.is_autocast_enabled("cpu"):
-            return None
-        if not all(t.device.type == "cpu" and t.dtype == projected.dtype for t in tensors):
-            return None
-        if projected.dtype not in (torch.float32, torch.float64) or max(t.numel() for t in tensors) > LARGEST:
+        if torch.compiler.is_compiling() or any(
+            t.device.type != "cpu" or t.dtype != dtype or t.numel() > LARGEST for pair in layers for t in pair
+        ):
             return None
         arrays = [(weight.detach().numpy(), bias.detach().numpy()) for weight, bias in layers]
         return ArrayHead(arrays, smooth=self._activation is nn.SiLU)

@@ -55,10 +55,13 @@ class _Parts:
         self._columns = min(rows, y.shape[1])
         self._inputs = max(1, rows // y.shape[1])
         most = self._columns * self._inputs
-        with_room = [(weight.t(), bias, y.new_empty(most, len(weight))) for weight, bias in layers]
         joint = [bias is None for _, bias in layers].index(True)
-        self._before, self._after = with_room[:joint], with_room[joint + 1 :]
-        self._joint, _, self._room = with_room[joint]
+        self._before, self._after = (
+            [(w.t(), bias, y.new_empty(most, len(w))) for w, bias in part if bias is not None]
+            for part in (layers[:joint], layers[joint + 1 :])
+        )
+        weight = layers[joint][0]
+        self._joint, self._room = weight.t(), y.new_empty(most, len(weight))
         self._shared = len(y) > 1 and torch.equal(y[0], y[1]) and bool((y == y[0]).all())
 
     def scores(self) -> Tensor:
@@ -82,7 +85,13 @@ class _Parts:
         return x
 
     def _sums(self, y: Tensor, projected: Tensor, shares: Tensor | None) -> Tensor:
-        """What the joint layer gives for candidates ``(b, m, D)`` of inputs ``(b, out)``, ``(b * m, out)``."""
+        """What the joint layer gives for candidates ``(b, m, D)`` of inputs ``(b, out)``: ``(b * m, out)``.
+
+        Args:
+            y: candidates.
+            projected: the share of their inputs.
+            shares: that of the candidates, ``(m, out)``, where all inputs have the same.
+        """
         size = y.shape[:2]
         sums = self._room[: size.numel()]
         if shares is not None:

@@ -45,14 +45,18 @@ class HeadScore(ScoreWithArrays):
 
     def on_arrays(self, y: Tensor) -> "HeadArrays | None":
         """See `ScoreWithArrays`; of a single target of one input."""
+        head = self.head_on_arrays(y)
+        return None if head is None else HeadArrays(self.model, head)
+
+    def head_on_arrays(self, y: Tensor) -> ArrayHead | None:
+        """The head for targets like `y` ``(B, M, D)``, where there is one and numpy the faster."""
         require_candidates(self.features, y, self.model.target_dim)
         alone = y.shape[:2] == (1, 1) and y.device.type == "cpu" and y.dtype == self.features.dtype
-        head = self.head.on_arrays(self.features) if alone else None
-        return None if head is None else HeadArrays(self.model, head)
+        return self.head.on_arrays(self.features) if alone else None
 
 
 class HeadArrays:
-    """`HeadScore` on numpy's arrays.
+    """`HeadScore` on numpy's arrays; a subclass says in `value` and `both` what it adds to the head.
 
     Args:
         model: whose score it is.
@@ -65,12 +69,24 @@ class HeadArrays:
 
     def __call__(self, y: Array) -> Array:
         """The score ``(1, 1)`` of a target ``(1, 1, D)``."""
-        return np.full((1, 1), self._head.value(self._standard(y)), y.dtype)
+        return _alone(self.value(y[0, 0]), y)
 
     def value_and_gradient(self, y: Array) -> tuple[Array, Array]:
         """The score ``(1, 1)`` of a target ``(1, 1, D)`` and its gradient ``(1, 1, D)``."""
-        score, slope = self._head.value_and_gradient(self._standard(y))
-        return np.full((1, 1), score, y.dtype), (slope / self._scale)[None, None]
+        score, slope = self.both(y[0, 0])
+        return _alone(score, y), slope[None, None]
 
-    def _standard(self, y: Array) -> Array:
-        return (y[0, 0] - self._shift) / self._scale
+    def value(self, y: Array) -> Any:
+        """The score ``()`` of a raw target ``(D,)``."""
+        return self._head.value((y - self._shift) / self._scale)
+
+    def both(self, y: Array) -> tuple[Any, Array]:
+        """The score ``()`` of a raw target ``(D,)`` and its gradient ``(D,)``."""
+        score, slope = self._head.value_and_gradient((y - self._shift) / self._scale)
+        return score, slope / self._scale
+
+
+def _alone(score: Any, y: Array) -> Array:
+    shaped = np.empty((1, 1), y.dtype)
+    shaped[0, 0] = score
+    return shaped

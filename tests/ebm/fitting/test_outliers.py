@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 import ebm
 from ebm.exceptions import OutlierWarning
+from ebm.fitting.anchored import FAR
 from ebm.fitting.criterion import BACKGROUND, held_out_nll
 from ebm.fitting.data import measure
 from ebm.fitting.moments import moments
-from ebm.fitting.network import FAR, build_model
+from ebm.fitting.network import build_model
 from ebm.fitting.rows import Rows, prepare_rows
 from ebm.fitting.splits import split_rows
 from ebm.gradients import ScoreWithGradient
