@@ -55,7 +55,7 @@ class ArrayHead:
                 np.add(grown, self._one, grown)
                 np.divide(before, grown, after)
             else:
-                np.minimum(before, 0, after)
+                np.minimum(before, 0, out=after)
             out = after
         return -(self._last.dot(out) + self._bias)
 
@@ -69,7 +69,7 @@ class ArrayHead:
             np.add(slopes, self._one, slopes)
             np.divide(slopes, grown, slopes)
         else:
-            np.less(before, 0, slopes)
+            np.less(before, 0, out=slopes)
         gradient = self._last
         for weight, *_, slope in reversed(self._layers):
             gradient = np.multiply(gradient, slope, slope).dot(weight)
