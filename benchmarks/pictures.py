@@ -3,6 +3,7 @@
 Run: ``OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE python benchmarks/pictures.py [--rounds 20] [--full]``.
 
 - refined prediction beside the direct one: pixels to backbone to head, and Algorithm S2 on the same features;
+  of it, what the energy's first product with these features takes alone;
 - energies of 1024 targets beside that of one, pixels included: every picture's own, and a grid they share;
 - the feature cache beside bare loops over the decoder and the backbone, on files that are written first.
 
@@ -84,6 +85,11 @@ def predictions(extractor: Extractor, rounds: int) -> None:
             # All five steps are taken: none ends for want of improvement.
             return refine(energy, x, start, method="s2", steps=5, step_length=0.03, tol_improve=0.0).y
 
+        def joined() -> None:
+            x = features()
+            with torch.no_grad():
+                direct.predict(x), energy.extract(x)
+
         own = torch.randn(count, 1024, 1, generator=torch.Generator().manual_seed(0))
         grid = torch.linspace(-3, 3, 1024)[:, None].repeat(count, 1, 1)
 
@@ -92,9 +98,10 @@ def predictions(extractor: Extractor, rounds: int) -> None:
                 return energy.score(energy.extract(features()), targets)
 
         told(f"refined beside direct, batch {count}", ratio(refined, plain, rounds))
+        told(f"of that, the features' product, batch {count}", ratio(joined, plain, rounds))
         for name, targets in (("1024 targets of its own", own), ("a grid of 1024 targets", grid)):
             found = ratio(partial(energies, targets), partial(energies, own[:, :1]), rounds)
-            told(f"{name} beside one, batch {count}", found)
+            told(f"{name}, beside one, batch {count}", found)
 
 
 def cache(extractor: Extractor, folder: Path, count: int, rounds: int) -> None:

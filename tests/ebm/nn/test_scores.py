@@ -82,7 +82,7 @@ def test_the_slope_is_finite_where_an_exponential_overflows() -> None:
 class Plain(nn.Module):
     """A head that nothing is known of, with the scores of one that knows its slope."""
 
-    def __init__(self, head: MLPEnergyHead) -> None:
+    def __init__(self, head: Any) -> None:
         super().__init__()
         self.inner = head
 
@@ -98,15 +98,12 @@ def test_an_ascent_by_numpy_goes_where_one_through_autograd_goes(
     method: Any, anchor: float, length: float
 ) -> None:
     model = model_of(2, anchor=anchor).double()
-    other = AnchoredEBM(nn.Identity(), Plain(model.head), 2, anchor) if anchor else ConditionalEBM(  # type: ignore[arg-type]
-        nn.Identity(), Plain(model.head), 2, y_scale=2.0, y_shift=0.5  # type: ignore[arg-type]
-    )  # fmt: skip
+    other = model_of(2, anchor=anchor).double()
+    other.head = Plain(other.head)
     x, start = torch.randn(1, 5).double(), torch.full((1, 2), 2 * FAR, dtype=torch.float64)
     assert score_of(model).on_arrays(start[None]) is not None
     for init in (start, start[:, None] / 20):
-        ours, theirs = (
-            refine(one, x, init, method=method, step_length=length) for one in (model, other.double())
-        )
+        ours, theirs = (refine(one, x, init, method=method, step_length=length) for one in (model, other))
         for field in fields(ours):
             torch.testing.assert_close(getattr(ours, field.name), getattr(theirs, field.name))
 
