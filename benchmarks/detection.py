@@ -32,7 +32,7 @@ from ebm.tasks.detection.light import LightRecipe, build_light
 from ebm.tasks.detection.loading import load_detector
 from ebm.tasks.detection.prediction import Found, ascended, plain_detections, refined
 from ebm.tasks.detection.recipes import BranchRecipe, find_recipe
-from ebm.tasks.detection.running import see
+from ebm.tasks.detection.sights import see
 from ebm.tasks.detection.training import Labels, build_branch, gradient_of, noise_of
 
 NAMES = ("car", "person", "cat", "train", "bus")

@@ -1,74 +1,29 @@
 """A detector and the branches on its features run over the pictures of a set."""
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ebm.bars import terminal_bar
 from ebm.baselines.base import Baseline
 from ebm.exceptions import InputError
 from ebm.tasks.detection.branch import ConfidenceBranch, PyramidEnergy
-from ebm.tasks.detection.data.records import DetectionImage, DetectionSet, ImageId
+from ebm.tasks.detection.data.records import DetectionSet, ImageId
 from ebm.tasks.detection.data.training import Sample, load_samples
-from ebm.tasks.detection.detectors import (
-    Detector,
-    FasterRCNNDetector,
-    Hypotheses,
-    ImageBatch,
-    columns_for,
-)
+from ebm.tasks.detection.detectors import Detector, FasterRCNNDetector, columns_for
 from ebm.tasks.detection.head_training import head_hypotheses
 from ebm.tasks.detection.prediction import Found, ascended, plain_detections, refined, uncertainty_of
 from ebm.tasks.detection.pyramid import Pyramid
 from ebm.tasks.detection.recipes import BranchRecipe, HeadRecipe
 from ebm.tasks.detection.results_file import Detections
+from ebm.tasks.detection.sights import Seen, Sights, alike_batches, label_of
 
-__all__ = ["DETECTOR", "HeadWay", "Run", "Seen", "Way", "label_of", "refine_given", "run_set", "see"]
+__all__ = ["DETECTOR", "HeadWay", "Run", "Way", "refine_given", "run_set", "run_sights"]
 
 DETECTOR = "detector"
-
-
-@dataclass(frozen=True, eq=False)
-class Seen:
-    """A batch as the detector sees it.
-
-    Attributes:
-        batch: of pictures.
-        pyramid: features.
-        hypotheses: of categories that are looked for.
-        label: of every column, -1 for those that are not.
-        seconds: that features and hypotheses took.
-    """
-
-    batch: ImageBatch
-    pyramid: Pyramid
-    hypotheses: list[Hypotheses]
-    label: Tensor
-    seconds: float
-
-    def known(self, found: Hypotheses) -> Hypotheses:
-        """Those of categories that are looked for."""
-        return found.chosen(self.label.to(found.column.device)[found.column] >= 0)
-
-
-def see(detector: Detector, pictures: Sequence[Tensor], label: Tensor) -> Seen:
-    """A batch as a detector sees it.
-
-    Args:
-        detector: frozen.
-        pictures: ``(3, H, W)`` each, of the size that it takes them in.
-        label: of its columns, see `label_of`.
-    """
-    start = time.perf_counter()
-    batch = detector.prepare(pictures)
-    pyramid = detector.features(batch)
-    hypotheses = detector.hypotheses(batch, pyramid)
-    seen = Seen(batch, pyramid, [], label, time.perf_counter() - start)
-    return replace(seen, hypotheses=[seen.known(own) for own in hypotheses])
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,7 +99,6 @@ class Run:
         return self.images / max(self.seconds, 1e-9)
 
 
-@torch.no_grad()
 def run_set(
     detector: Detector,
     ways: Mapping[str, Way | HeadWay],
@@ -171,20 +125,21 @@ def run_set(
         InputError: if a picture cannot be read, without `skip_broken`.
         UnknownNameError: if the detector does not know a category.
     """
-    label = label_of(detector, data)
-    unread: dict[ImageId, str] = {}
-    runs = {name: Run(unread=unread) for name in (DETECTOR, *ways)}
-    for images in _bar([*_batches(data.images, batch_size)], progress):
-        samples = load_samples(images, detector.resizing, unread if skip_broken else None)
-        if not samples:
-            continue
-        seen = see(detector, [sample.picture for sample in samples], label)
+    sights = Sights(detector, data, batch_size=batch_size, skip_broken=skip_broken, progress=progress)
+    return run_sights(sights, ways)
+
+
+@torch.no_grad()
+def run_sights(sights: Sights, ways: Mapping[str, Way | HeadWay]) -> dict[str, Run]:
+    """`run_set` on a set that the detector may have seen before."""
+    runs = {name: Run(unread=sights.unread) for name in (DETECTOR, *ways)}
+    for samples, seen in sights:
         for name, run in runs.items():
             way, start = ways.get(name), time.perf_counter()
-            found = plain_detections(seen.hypotheses) if way is None else way(detector, seen)
+            found = plain_detections(seen.hypotheses) if way is None else way(sights.detector, seen)
             run.seconds += seen.seconds + time.perf_counter() - start
             run.images += len(samples)
-            _note(run, found, samples, label, seen.pyramid, way)
+            _note(run, found, samples, sights.label, seen.pyramid, way)
     return runs
 
 
@@ -217,7 +172,7 @@ def refine_given(
     label, run = label_of(detector, data), Run()
     columns = columns_for(detector, data.names)
     wanted = [image for image in data.images if len(given.get(image.image_id, ()))]
-    for images in _bar([*_batches(wanted, batch_size)], progress):
+    for images in alike_batches(wanted, batch_size, progress):
         samples = load_samples(images, detector.resizing, run.unread if skip_broken else None)
         if not samples:
             continue
@@ -246,14 +201,6 @@ def _given(
     )
 
 
-def label_of(detector: Detector, data: DetectionSet) -> Tensor:
-    """Label of every column, -1 for those that the set does not have, ``(columns,)``."""
-    columns = columns_for(detector, data.names)
-    label = torch.full((len(detector.columns),), -1, dtype=torch.long)
-    label[columns] = torch.arange(len(columns))
-    return label
-
-
 def _note(
     run: Run,
     found: Found,
@@ -276,14 +223,3 @@ def _note(
         )
         if rows:
             run.more[sample.image_id] = [rows[row] for row in own.tolist()]
-
-
-def _batches(images: Sequence[DetectionImage], size: int) -> Iterator[list[DetectionImage]]:
-    """Pictures of alike shapes together."""
-    order = sorted(range(len(images)), key=lambda place: images[place].height > images[place].width)
-    for start in range(0, len(order), size):
-        yield [images[place] for place in order[start : start + size]]
-
-
-def _bar(batches: list[list[DetectionImage]], progress: bool) -> Iterable[list[DetectionImage]]:
-    return terminal_bar(batches, desc="detect", unit="batch") if progress else batches

@@ -20,7 +20,7 @@ from ebm.tasks.detection.data.training import load_sample
 from ebm.tasks.detection.detectors import Detector
 from ebm.tasks.detection.prediction import Found, ascended, suppressed, uncertainty_of, whole_of
 from ebm.tasks.detection.recipes import BranchRecipe
-from ebm.tasks.detection.running import label_of, see
+from ebm.tasks.detection.sights import label_of, see
 
 __all__ = ["Shown", "find_image", "look_at"]
 

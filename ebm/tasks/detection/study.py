@@ -9,16 +9,18 @@ from typing import Any
 
 import torch
 
-from ebm.tasks.cells import Record, read_records, run_cells
+from ebm.tasks.cells import Record, Work, read_records, run_cells
 from ebm.tasks.detection.arguments import rescaled
 from ebm.tasks.detection.data.records import DetectionSet
 from ebm.tasks.detection.detectors import TorchvisionDetector
 from ebm.tasks.detection.files import weights_of
 from ebm.tasks.detection.loading import Saved, fresh, load_trained, save_trained
+from ebm.tasks.detection.memory import FeatureMemory
 from ebm.tasks.detection.methods import train_method, way_of
 from ebm.tasks.detection.recipes import SETTABLE, BranchRecipe, Recipe, find_recipe
-from ebm.tasks.detection.running import DETECTOR, Run, run_set
+from ebm.tasks.detection.running import DETECTOR, Run, run_sights
 from ebm.tasks.detection.scoring import score_detections
+from ebm.tasks.detection.sights import Sights
 from ebm.tasks.detection.training import TrainingOptions, data_digest
 from ebm.training.iterations import tell_in_lines
 
@@ -70,6 +72,8 @@ class Study:
         schedule: ``"light"`` or ``"paper"``.
         iterations: of a training; None for the schedule's.
         workers: processes that read pictures.
+        room: bytes for what the light detector has seen, see `FeatureMemory` and `Sights`; with the papers'
+            schedule nothing is kept.
         say: takes sentences for the user.
     """
 
@@ -79,7 +83,17 @@ class Study:
     schedule: str
     iterations: int | None = None
     workers: int = 0
+    room: float = 0.0
     say: Callable[[str], None] = lambda words: None
+
+    def __post_init__(self) -> None:
+        """Divide the room: half for training, and a quarter for each set of pictures to score on."""
+        light, quarter = self.schedule == "light", self.room / 4
+        self._memory = FeatureMemory(self.detector, 2 * quarter) if light else None
+        parts = {"tune": self.parts.tune, "report": self.parts.report}
+        self._sights = {
+            name: Sights(self.detector, part, room=quarter if light else 0) for name, part in parts.items()
+        }
 
     @property
     def results(self) -> Path:
@@ -101,10 +115,17 @@ class Study:
         found["detector"] = weights_of(self.detector.model.state_dict())
         if method != DETECTOR:
             found["recipe"] = self.recipe(method, changes).fingerprint()
+            found["features"] = "batch" if self._memory is None else "alone, half precision"
         return found
 
-    def run(self, cells: Sequence[dict[str, Any]]) -> list[Record]:
-        """The records of cells; what is there already is not computed again."""
+    def run(self, cells: Sequence[dict[str, Any]], jobs: int = 1, work: Work | None = None) -> list[Record]:
+        """The records of cells; what is there already is not computed again.
+
+        Args:
+            cells: of `cell`.
+            jobs: processes; first the cells of seed 0, of which the others take their step lengths.
+            work: for several jobs a function of a module that computes a cell as `work` here does.
+        """
 
         def report(done: int, total: int, record: Record | None) -> None:
             if record is not None:
@@ -112,19 +133,33 @@ class Study:
                 name = f"{record['cell']['method']}, seed {record['cell']['seed']}"
                 self.say(f"{done} of {total}: {name}: AP {values['AP']:.2f}, AP75 {values['AP75']:.2f}")
 
-        return run_cells(cells, self.results, self.work, report=report)
+        def computed(some: Sequence[dict[str, Any]]) -> list[Record]:
+            # The longest first: so no process waits long at the end.
+            some = sorted(some, key=self._length, reverse=True) if jobs > 1 else some
+            return run_cells(some, self.results, work or self.work, jobs=jobs, report=report)
+
+        for own in ([cell for cell in cells if cell["seed"] == 0], [cell for cell in cells if cell["seed"]]):
+            computed(own)
+        return computed(cells)
+
+    def _length(self, cell: dict[str, Any]) -> int:
+        """About how long a cell takes, in steps of scoring boxes."""
+        recipe = None if cell["method"] == DETECTOR else self.recipe(cell["method"], cell["changes"])
+        if not isinstance(recipe, BranchRecipe):
+            return 0
+        return 1 + recipe.method.langevin_steps + 2 * (recipe.method.loss == "dsm")
 
     def work(self, cell: dict[str, Any]) -> dict[str, Any]:
         """Train, tune and score a cell."""
         if cell["method"] == DETECTOR:
-            return self._scored(DETECTOR, run_set(self.detector, {}, self.parts.report)[DETECTOR])
+            return self._scored(DETECTOR, run_sights(self._sights["report"], {})[DETECTOR])
         recipe = self.recipe(cell["method"], cell["changes"])
         saved, cost = self._trained(recipe, cell)
         chosen: dict[str, Any] = {}
         if cell["tune"] and isinstance(saved.recipe, BranchRecipe):
             saved, chosen = self._tuned(saved, cell)
         name = cell["method"]
-        run = run_set(self.detector, {name: way_of(saved)}, self.parts.report)[name]
+        run = run_sights(self._sights["report"], {name: way_of(saved)})[name]
         return self._scored(name, run) | cost | chosen
 
     def _scored(self, name: str, run: Run) -> dict[str, Any]:
@@ -139,7 +174,11 @@ class Study:
         self.say(f"training {recipe.name}, seed {cell['seed']}")
         net = fresh(recipe, self.detector, cell["seed"])
         options = TrainingOptions(
-            seed=cell["seed"], workers=self.workers, checkpoint=checkpoint, tell=tell_in_lines
+            seed=cell["seed"],
+            workers=self.workers,
+            checkpoint=checkpoint,
+            memory=self._memory,
+            tell=tell_in_lines,
         )
         start = time.perf_counter()
         trained = train_method(net, recipe, self.detector, self.parts.train, options)
@@ -179,7 +218,7 @@ class Study:
 
     def _of_step(self, saved: Saved, recipe: BranchRecipe) -> float:
         """AP on the tuning part, in percent."""
-        run = run_set(self.detector, {"tuned": way_of(replace(saved, recipe=recipe))}, self.parts.tune)
+        run = run_sights(self._sights["tune"], {"tuned": way_of(replace(saved, recipe=recipe))})
         return 100 * score_detections(run["tuned"].detections, self.parts.tune)["AP"]
 
 

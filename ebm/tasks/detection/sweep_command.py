@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from ebm.command import run_command
 from ebm.exceptions import InputError
 from ebm.tasks.detection.arguments import new_parser
-from ebm.tasks.detection.table_command import add_study, open_study
+from ebm.tasks.detection.table_command import add_study, open_study, run_study
 from ebm.threads import core_limit, using_threads
 
 __all__ = ["build_parser", "main"]
@@ -73,22 +73,18 @@ def _sweep(args: argparse.Namespace, command: str) -> int:
 
 
 def _swept(args: argparse.Namespace, command: str) -> int:
-    from dataclasses import replace
-
     from ebm.files import write_atomic, write_json
     from ebm.tasks.detection.report import means_of, sweep_table
 
     key, *values = args.vary
     study, code = open_study(args)
-    if args.on == "tuning":
-        study.parts = replace(study.parts, report=study.parts.tune)
     cells = [
         study.cell(name, seed, [f"{key}={value}"], tune=args.tune)
         for name in args.methods
         for value in values
         for seed in range(args.seeds)
     ]
-    records = study.run(cells)
+    records = run_study(study, cells, args)
     for record in records:
         record["cell"] = record["cell"] | {
             "row": f"{record['cell']['method']}, {record['cell']['changes'][0].partition('=')[2]}"

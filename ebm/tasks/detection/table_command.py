@@ -5,20 +5,23 @@ import os
 import shlex
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ebm.command import counting_number, local_path, run_command
+from ebm.command import counting_number, local_path, run_command, whole_number
 from ebm.exceptions import InputError
 from ebm.outputs import Output, require_outputs
 from ebm.tasks.detection.arguments import add_detector, add_run, new_parser, opened
 from ebm.threads import core_limit, using_threads
 
 if TYPE_CHECKING:
+    from ebm.tasks.cells import Record
     from ebm.tasks.detection.data.records import DetectionSet
     from ebm.tasks.detection.study import Study
 
-__all__ = ["add_study", "build_parser", "main", "open_study"]
+__all__ = ["add_study", "build_parser", "main", "open_study", "run_study"]
 
 _EXAMPLES = """\
   ebmtrack detect table photos/voc2007_5cls --detector runs/detect/detector.pt --seeds 3
@@ -78,6 +81,20 @@ def add_study(parser: argparse.ArgumentParser, out: str) -> None:
     parser.add_argument("--iterations", type=counting_number, metavar="N", help="of every training")
     parser.add_argument("--seeds", type=counting_number, default=3, metavar="N", help="default: %(default)s")
     parser.add_argument(
+        "--jobs",
+        type=counting_number,
+        default=1,
+        metavar="N",
+        help="processes that train, each with one thread (default: 1)",
+    )
+    parser.add_argument(
+        "--keep",
+        type=whole_number,
+        default=3,
+        metavar="GB",
+        help="memory of each process for what the light detector has seen (default: %(default)s)",
+    )
+    parser.add_argument(
         "--limit", type=counting_number, metavar="N", help="use the first N pictures of both splits"
     )
     parser.add_argument(
@@ -100,8 +117,28 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
 
 
-def open_study(args: argparse.Namespace) -> "tuple[Study, int]":
+def run_study(study: "Study", cells: "Sequence[dict[str, Any]]", args: argparse.Namespace) -> "list[Record]":
+    """The records of a study's cells, computed in ``--jobs`` processes."""
+    return study.run(cells, args.jobs, None if args.jobs == 1 else partial(_work, args))
+
+
+_STUDIES: "dict[str, Study]" = {}  # of a process that computes cells: one, opened with its first cell
+
+
+def _work(args: argparse.Namespace, cell: dict[str, Any]) -> dict[str, Any]:
+    """A cell's record, computed by a process of several."""
+    key = repr(vars(args))
+    if key not in _STUDIES:
+        _STUDIES[key], _ = open_study(args, tell=False)
+    return _STUDIES[key].work(cell)
+
+
+def open_study(args: argparse.Namespace, *, tell: bool = True) -> "tuple[Study, int]":
     """Detector and pictures as the arguments say, and the exit code: 1 where rows of them were left out.
+
+    Args:
+        args: of `add_study`; ``on="tuning"`` reports on the tuning part.
+        tell: name on standard error what was left out.
 
     Raises:
         InputError: if something cannot be opened, or a picture is in both parts.
@@ -120,9 +157,8 @@ def open_study(args: argparse.Namespace) -> "tuple[Study, int]":
     data, left = opened(args.data, args.train_split, limit=args.limit)
     report, more = opened(args.data, args.report_split, limit=args.limit)
     _require_apart(data, report)
-    code = tell_left_out(
-        {f"{args.data}, {args.train_split}": left, f"{args.data}, {args.report_split}": more}
-    )
+    left_out = {f"{args.data}, {args.train_split}": left, f"{args.data}, {args.report_split}": more}
+    code = tell_left_out(left_out) if tell else 0
     if args.tuning >= len(data):
         raise InputError(f"--tuning {args.tuning} leaves none of {len(data)} pictures to train on.")
     detector = load_detector(
@@ -131,7 +167,10 @@ def open_study(args: argparse.Namespace) -> "tuple[Study, int]":
     detector.model.to(resolve_device(args.device))
     require_writable_folder(args.out)
     parts = divided(data, report, args.tuning)
-    return Study(detector, parts, args.out, args.schedule, args.iterations, args.workers, _say), code
+    if getattr(args, "on", None) == "tuning":
+        parts = replace(parts, report=parts.tune)
+    room = 1e9 * args.keep
+    return Study(detector, parts, args.out, args.schedule, args.iterations, args.workers, room, _say), code
 
 
 def _require_apart(data: "DetectionSet", report: "DetectionSet") -> None:
@@ -165,7 +204,7 @@ def _tabled(args: argparse.Namespace, command: str, changes: dict[str, list[str]
     for seed in range(args.seeds):
         for name in args.methods:
             cells.append(study.cell(name, seed, changes.get(name, ()), tune=not args.no_tuning))
-    means = means_of(study.run(cells))
+    means = means_of(run_study(study, cells, args))
     ours, published = study_table(means), published_table(list(means))
     held = claims(means)
     text = f"{ours.markdown()}\n{published.markdown()}\n" + "".join(f"- {line}\n" for line in held)

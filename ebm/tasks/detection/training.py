@@ -15,6 +15,7 @@ from ebm.tasks.detection.branch import ConfidenceBranch, PyramidEnergy
 from ebm.tasks.detection.data.records import DetectionSet
 from ebm.tasks.detection.data.training import Batches, Sample, TrainingPictures, training_loader
 from ebm.tasks.detection.detectors import Detector, ImageBatch, columns_for
+from ebm.tasks.detection.memory import FeatureMemory
 from ebm.tasks.detection.pyramid import Pyramid
 from ebm.tasks.detection.recipes import BranchRecipe, Recipe
 from ebm.training.iterations import Tell, Trained, train
@@ -67,6 +68,7 @@ class TrainingOptions:
         workers: processes that read pictures.
         checkpoint: a file to go on from; the rest of a killed training is the same to the bit.
         settings: what else the result depends on, plain values.
+        memory: of the features of the set's pictures; None computes them batch by batch.
         tell: see `ebm.training.iterations.train`.
     """
 
@@ -74,6 +76,7 @@ class TrainingOptions:
     workers: int = 0
     checkpoint: Path | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
+    memory: FeatureMemory | None = None
     tell: Tell | None = None
 
 
@@ -152,13 +155,13 @@ def train_on_features(
         UnknownNameError: if the detector does not know a class of the data.
         NumericalError: if a loss is not finite.
     """
-    columns, seed = columns_for(detector, data.names), options.seed
+    columns, seed, memory = columns_for(detector, data.names), options.seed, options.memory
     pictures = TrainingPictures(data, detector.resizing, flip=recipe.flip, seed=seed)
     stream = Samples(pictures, recipe.batch_size, options.workers)
     kept = None
     if options.checkpoint is not None:
         call = Call(
-            settings={"recipe": recipe.fingerprint(), "seed": seed, **options.settings},
+            settings=_settings_of(recipe, options),
             rows=data_digest(data),
             weights=digest(net.state_dict().values()),
         )
@@ -169,13 +172,20 @@ def train_on_features(
         batch = detector.prepare([sample.picture for sample in samples])
         labels = labels_of(samples, columns, batch.tensors.device)
         noise = noise_of(seed, iteration, batch.tensors.device)
-        return gradient(batch, detector.features(batch), labels, noise)
+        pyramid = detector.features(batch) if memory is None else memory.features(samples, batch)
+        return gradient(batch, pyramid, labels, noise)
 
     net.train()
     try:
         return train(net, step, recipe.optimisation, checkpoint=kept, tell=options.tell)
     finally:
         net.eval()
+
+
+def _settings_of(recipe: Recipe, options: TrainingOptions) -> dict[str, Any]:
+    """What a checkpoint belongs to."""
+    kept = {} if options.memory is None else {"features": "each picture alone, in half precision"}
+    return {"recipe": recipe.fingerprint(), "seed": options.seed, **kept, **options.settings}
 
 
 def train_branch(
