@@ -195,7 +195,8 @@ class Study:
     def _tuned(self, saved: Saved, cell: dict[str, Any]) -> tuple[Saved, dict[str, Any]]:
         """The branch with the step length that has the best AP on the tuning part, chosen for seed 0.
 
-        Source: Gustafsson et al., BMVC 2020, appendix B: doubled while AP rises, position to size 1 to 4.
+        Source: Gustafsson et al., BMVC 2020, appendix B: doubled while AP rises, position to size 1 to 4;
+        halved where the first step is too long already.
         """
         recipe = saved.recipe
         assert isinstance(recipe, BranchRecipe)
@@ -205,16 +206,26 @@ class Study:
             return replace(saved, recipe=_with_step(recipe, step)), {"step": step}
         pair = isinstance(recipe.refine.step_length, tuple)
         tried = {0.0: self._of_step(saved, SETTABLE.set_fields(recipe, ["method.refine.steps=0"]))}
-        step = FIRST_STEP if pair else FIRST_PLAIN_STEP
-        for _ in range(MOST_DOUBLINGS):
-            tried[step] = self._of_step(saved, _with_step(recipe, step))
-            self.say(f"  step {step:g}: AP {tried[step]:.2f} (unrefined {tried[0.0]:.2f})")
-            if tried[step] < tried.get(step / 2, -math.inf):
+        start = FIRST_STEP if pair else FIRST_PLAIN_STEP
+        for factor in (2.0, 0.5):  # longer while AP rises; if not even the second did, shorter
+            self._search(saved, start, factor, tried)
+            if len(tried) > 3:
                 break
-            step *= 2
         best = max((known for known in tried if known > 0), key=tried.__getitem__)
         told = {f"{known:g}": value for known, value in tried.items()}
         return replace(saved, recipe=_with_step(recipe, best)), {"step": best, "tuning": told}
+
+    def _search(self, saved: Saved, step: float, factor: float, tried: dict[float, float]) -> None:
+        """Try steps, each `factor` times the one before, until AP falls; adds them to what was tried."""
+        recipe = saved.recipe
+        assert isinstance(recipe, BranchRecipe)
+        for _ in range(MOST_DOUBLINGS):
+            if step not in tried:
+                tried[step] = self._of_step(saved, _with_step(recipe, step))
+                self.say(f"  step {step:g}: AP {tried[step]:.2f} (unrefined {tried[0.0]:.2f})")
+            if tried[step] < tried.get(step / factor, -math.inf):
+                break
+            step *= factor
 
     def _of_step(self, saved: Saved, recipe: BranchRecipe) -> float:
         """AP on the tuning part, in percent."""
