@@ -28,6 +28,9 @@ _EXAMPLES = """\
   ebmtrack detect table photos/voc2007_5cls --detector runs/detect/detector.pt --methods nce+ iou-net \\
       --iterations 300 --seeds 1
       two methods, quickly
+  ebmtrack detect table photos/voc2007_5cls --detector runs/detect/detector.pt --jobs 4 \\
+      --seeds-of ml-mcmc-8=1
+      the costliest method once
 
 Finished trainings stay in the output folder; the same command again runs only what is missing.
 """
@@ -52,6 +55,13 @@ def build_parser() -> argparse.ArgumentParser:
         default=[],
         metavar="METHOD:KEY=VALUE",
         help="change a method's recipe, e.g. dsm:optimisation.rate=1e-3",
+    )
+    parser.add_argument(
+        "--seeds-of",
+        action="append",
+        default=[],
+        metavar="METHOD=N",
+        help="seeds of a method that takes long, e.g. ml-mcmc-8=1; may be repeated",
     )
     parser.add_argument(
         "--no-tuning", action="store_true", help="keep the papers' step lengths instead of tuning them"
@@ -189,20 +199,22 @@ def _require_apart(data: "DetectionSet", report: "DetectionSet") -> None:
 
 
 def _table(args: argparse.Namespace, command: str) -> int:
-    changes = _changes(args)
+    changes, seeds = _changes(args), _seeds(args)
     with using_threads(args.threads or core_limit()):
-        return _tabled(args, command, changes)
+        return _tabled(args, command, changes, seeds)
 
 
-def _tabled(args: argparse.Namespace, command: str, changes: dict[str, list[str]]) -> int:
+def _tabled(
+    args: argparse.Namespace, command: str, changes: dict[str, list[str]], seeds: dict[str, int]
+) -> int:
     from ebm.files import write_atomic, write_json
     from ebm.tasks.detection.report import claims, means_of, published_table, save_plot, study_table
     from ebm.tasks.detection.running import DETECTOR
 
     study, code = open_study(args)
     cells: list[dict[str, Any]] = [study.cell(DETECTOR, 0)]
-    for seed in range(args.seeds):
-        for name in args.methods:
+    for seed in range(max(seeds.values())):
+        for name in (name for name in args.methods if seed < seeds[name]):
             cells.append(study.cell(name, seed, changes.get(name, ()), tune=not args.no_tuning))
     means = means_of(run_study(study, cells, args))
     ours, published = study_table(means), published_table(list(means))
@@ -238,6 +250,23 @@ def _changes(args: argparse.Namespace) -> dict[str, list[str]]:
             raise InputError(f"--set takes METHOD:KEY=VALUE here, got {text!r}.")
         lookup("method", name, RECIPES)
         found.setdefault(name, []).append(change)
+    return found
+
+
+def _seeds(args: argparse.Namespace) -> dict[str, int]:
+    """How many seeds every method has.
+
+    Raises:
+        InputError: if a text is not METHOD=N of a method of the table.
+    """
+    found = dict.fromkeys(args.methods, args.seeds)
+    for text in args.seeds_of:
+        name, _, number = text.partition("=")
+        if name not in found or not (number.isdecimal() and int(number)):
+            raise InputError(
+                f"--seeds-of takes METHOD=N, N of at least 1, of a method of the table; got {text!r}."
+            )
+        found[name] = int(number)
     return found
 
 

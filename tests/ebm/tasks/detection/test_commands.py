@@ -193,6 +193,19 @@ def test_a_table_and_a_sweep(place: Path, capsys: pytest.CaptureFixture[str]) ->
     assert "nce, 4" in capsys.readouterr().out
 
 
+def test_a_method_may_have_seeds_of_its_own(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("faster_coco_eval")
+    out = place / "seeds"
+    given = [str(place / "data"), "--detector", str(place / "detector.pt"), "--tuning", "2", *FEW]
+    given += ["--methods", "gaussian", "laplace", "--seeds", "2", "--out", str(out)]
+    assert main(["table", *given, "--seeds-of", "laplace=1"]) == 0
+    found = [(own["cell"]["method"], own["cell"]["seed"]) for own in read_records(out / "results.json")]
+    assert found == [("detector", 0), ("gaussian", 0), ("laplace", 0), ("gaussian", 1)]
+    for wrong in ("laplace", "laplace=0", "nce=1", "laplace=x"):
+        assert main(["table", *given, "--seeds-of", wrong]) == 2
+        assert "--seeds-of takes METHOD=N" in capsys.readouterr().err
+
+
 def test_two_processes_find_what_one_finds(place: Path) -> None:
     pytest.importorskip("faster_coco_eval")
     given = [str(place / "data"), "--detector", str(place / "detector.pt"), "--tuning", "2", *FEW]
