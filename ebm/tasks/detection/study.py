@@ -216,14 +216,15 @@ class Study:
         return replace(saved, recipe=_with_step(recipe, best)), {"step": best, "tuning": told}
 
     def _search(self, saved: Saved, step: float, factor: float, tried: dict[float, float]) -> None:
-        """Try steps, each `factor` times the one before, until AP falls; adds them to what was tried."""
+        """Try steps, each `factor` times the one before, until AP falls, or shorter ones change nothing."""
         recipe = saved.recipe
         assert isinstance(recipe, BranchRecipe)
         for _ in range(MOST_DOUBLINGS):
             if step not in tried:
                 tried[step] = self._of_step(saved, _with_step(recipe, step))
                 self.say(f"  step {step:g}: AP {tried[step]:.2f} (unrefined {tried[0.0]:.2f})")
-            if tried[step] < tried.get(step / factor, -math.inf):
+            before = tried.get(step / factor, -math.inf)
+            if tried[step] < before or (factor < 1 and tried[step] == before):
                 break
             step *= factor
 
