@@ -39,7 +39,7 @@ class Parts:
 
     Attributes:
         train: to train on.
-        tune: to choose settings on; none of `train` or `report`.
+        tune: to choose settings on; none of the others.
         report: to report on.
     """
 
@@ -48,17 +48,22 @@ class Parts:
     report: DetectionSet
 
 
-def divided(data: DetectionSet, report: DetectionSet, tuning: int) -> Parts:
-    """Pictures to choose settings on, taken by lot from those to train on.
+def divided(data: DetectionSet, report: DetectionSet, tuning: int, *, of_report: bool) -> Parts:
+    """Pictures to choose settings on, taken by lot from the reported ones or from those to train on.
 
     Args:
         data: of the training.
-        report: the pictures that are reported on.
+        report: of the report.
         tuning: how many are taken.
+        of_report: take them from `report`. A detector that was trained on `data` knows these boxes: there it
+            needs no refinement, and settings would be chosen for a detector better than it is.
     """
-    order = torch.randperm(len(data), generator=torch.Generator().manual_seed(0)).tolist()
-    kept, taken = sorted(order[tuning:]), sorted(order[:tuning])
-    return Parts(data.chosen(kept).for_training(), data.chosen(taken), report)
+    source = report if of_report else data
+    order = torch.randperm(len(source), generator=torch.Generator().manual_seed(0)).tolist()
+    kept, taken = source.chosen(sorted(order[tuning:])), source.chosen(sorted(order[:tuning]))
+    if of_report:
+        return Parts(data.for_training(), taken, kept)
+    return Parts(kept.for_training(), taken, report)
 
 
 @dataclass(eq=False)

@@ -82,9 +82,16 @@ def add_study(parser: argparse.ArgumentParser, out: str) -> None:
     parser.add_argument(
         "--tuning",
         type=counting_number,
-        default=150,
+        default=100,
         metavar="N",
-        help="pictures of the training split that settings are chosen on (default: %(default)s)",
+        help="pictures that settings are chosen on, and nothing else (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--tuning-from",
+        choices=("report", "train"),
+        default="report",
+        help="split that they are taken from by lot (default: %(default)s; train: if the detector has not "
+        "been trained on it)",
     )
     add_detector(parser)
     parser.add_argument("--schedule", choices=("paper", "light"), default="light", help="default: light")
@@ -169,14 +176,16 @@ def open_study(args: argparse.Namespace, *, tell: bool = True) -> "tuple[Study, 
     _require_apart(data, report)
     left_out = {f"{args.data}, {args.train_split}": left, f"{args.data}, {args.report_split}": more}
     code = tell_left_out(left_out) if tell else 0
-    if args.tuning >= len(data):
-        raise InputError(f"--tuning {args.tuning} leaves none of {len(data)} pictures to train on.")
+    of_report = args.tuning_from == "report"
+    source, what = (report, "report") if of_report else (data, "train")
+    if args.tuning >= len(source):
+        raise InputError(f"--tuning {args.tuning} leaves none of {len(source)} pictures to {what} on.")
     detector = load_detector(
         args.detector, args.weights, short_side=args.short_side, long_side=args.long_side
     )
     detector.model.to(resolve_device(args.device))
     require_writable_folder(args.out)
-    parts = divided(data, report, args.tuning)
+    parts = divided(data, report, args.tuning, of_report=of_report)
     if getattr(args, "on", None) == "tuning":
         parts = replace(parts, report=parts.tune)
     room = 1e9 * args.keep
