@@ -1,6 +1,7 @@
 """A study's cells, each computed once and kept in one sealed file, so that a study can go on later."""
 
 import multiprocessing
+import os
 import signal
 from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -92,7 +93,7 @@ def _computed(cells: Sequence[dict[str, Any]], work: Work, jobs: int) -> Generat
     context = multiprocessing.get_context("spawn")  # a fork would copy torch's threads half
     others = set(multiprocessing.active_children())
     with ProcessPoolExecutor(min(jobs, len(cells)), context, initializer=_begin) as pool:
-        futures = [pool.submit(_record, work, cell) for cell in cells]
+        futures = [pool.submit(_record_or_end, work, cell) for cell in cells]
         try:
             for future in as_completed(futures):
                 yield future.result()
@@ -109,6 +110,14 @@ def _computed(cells: Sequence[dict[str, Any]], work: Work, jobs: int) -> Generat
 
 def _record(work: Work, cell: Mapping[str, Any]) -> Record:
     return {"cell": dict(cell), **work(dict(cell))}
+
+
+def _record_or_end(work: Work, cell: Mapping[str, Any]) -> Record:
+    """A record; a process that was asked to stop ends, or it would begin with the next cell."""
+    try:
+        return _record(work, cell)
+    except KeyboardInterrupt:
+        os._exit(128 + signal.SIGINT)
 
 
 def _begin() -> None:

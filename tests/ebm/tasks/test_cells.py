@@ -10,6 +10,7 @@ import pytest
 
 from ebm.exceptions import EBMError
 from ebm.tasks.cells import read_records, run_cells
+from ebm.training.stopping import StopRequest
 
 
 def square(cell: dict[str, Any]) -> dict[str, Any]:
@@ -49,6 +50,26 @@ def test_an_interruption_ends_the_processes_and_keeps_what_was_finished(tmp_path
     while multiprocessing.active_children() and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not multiprocessing.active_children()
+
+
+def fail_or_train(cell: dict[str, Any]) -> dict[str, Any]:
+    Path(cell["begun"]).touch()
+    if cell["n"] == 0:
+        while not Path(cell["other"]).exists():
+            time.sleep(0.01)
+        raise ValueError("no such picture")
+    with StopRequest() as stop:  # as a training does, which ends after a step
+        while stop.signum is None:
+            time.sleep(0.01)
+    raise KeyboardInterrupt
+
+
+def test_after_a_failure_no_other_cell_is_begun(tmp_path: Path) -> None:
+    begun = [tmp_path / f"begun{n}" for n in range(8)]
+    cells = [{"n": n, "begun": str(path), "other": str(begun[1])} for n, path in enumerate(begun)]
+    with pytest.raises(ValueError, match="no such picture"):
+        run_cells(cells, tmp_path / "cells.json", fail_or_train, jobs=2)
+    assert not all(path.exists() for path in begun[2:])
 
 
 def test_a_process_that_dies_is_said_and_what_was_finished_is_kept(tmp_path: Path) -> None:
