@@ -58,8 +58,9 @@ def fail_or_train(cell: dict[str, Any]) -> dict[str, Any]:
         while not Path(cell["other"]).exists():
             time.sleep(0.01)
         raise ValueError("no such picture")
+    end = time.monotonic() + 20
     with StopRequest() as stop:  # as a training does, which ends after a step
-        while stop.signum is None:
+        while stop.signum is None and time.monotonic() < end:
             time.sleep(0.01)
     raise KeyboardInterrupt
 
@@ -69,7 +70,7 @@ def test_after_a_failure_no_other_cell_is_begun(tmp_path: Path) -> None:
     cells = [{"n": n, "begun": str(path), "other": str(begun[1])} for n, path in enumerate(begun)]
     with pytest.raises(ValueError, match="no such picture"):
         run_cells(cells, tmp_path / "cells.json", fail_or_train, jobs=2)
-    assert not all(path.exists() for path in begun[2:])
+    assert sum(path.exists() for path in begun) <= 3  # the third: before the failure was known
 
 
 def test_a_process_that_dies_is_said_and_what_was_finished_is_kept(tmp_path: Path) -> None:
