@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from ebm.exceptions import EBMError
-from ebm.tasks.cells import read_records, run_cells
-from ebm.training.stopping import StopRequest
+from ebm.tasks.cells import _record_or_end, read_records, run_cells
 
 
 def square(cell: dict[str, Any]) -> dict[str, Any]:
@@ -52,25 +51,15 @@ def test_an_interruption_ends_the_processes_and_keeps_what_was_finished(tmp_path
     assert not multiprocessing.active_children()
 
 
-def fail_or_train(cell: dict[str, Any]) -> dict[str, Any]:
-    Path(cell["begun"]).touch()
-    if cell["n"] == 0:
-        while not Path(cell["other"]).exists():
-            time.sleep(0.01)
-        raise ValueError("no such picture")
-    end = time.monotonic() + 20
-    with StopRequest() as stop:  # as a training does, which ends after a step
-        while stop.signum is None and time.monotonic() < end:
-            time.sleep(0.01)
-    raise KeyboardInterrupt
+def interrupted(cell: dict[str, Any]) -> dict[str, Any]:
+    raise KeyboardInterrupt  # as a training ends that was asked to stop
 
 
-def test_after_a_failure_no_other_cell_is_begun(tmp_path: Path) -> None:
-    begun = [tmp_path / f"begun{n}" for n in range(8)]
-    cells = [{"n": n, "begun": str(path), "other": str(begun[1])} for n, path in enumerate(begun)]
-    with pytest.raises(ValueError, match="no such picture"):
-        run_cells(cells, tmp_path / "cells.json", fail_or_train, jobs=2)
-    assert sum(path.exists() for path in begun) <= 3  # the third: before the failure was known
+def test_a_process_that_was_asked_to_stop_does_not_take_another_cell() -> None:
+    process = multiprocessing.get_context("spawn").Process(target=_record_or_end, args=(interrupted, {}))
+    process.start()
+    process.join(120)
+    assert process.exitcode == 130
 
 
 def test_a_process_that_dies_is_said_and_what_was_finished_is_kept(tmp_path: Path) -> None:
