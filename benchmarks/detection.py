@@ -29,7 +29,7 @@ from ebm.tasks.detection.data.opening import open_detection_set
 from ebm.tasks.detection.data.training import load_sample
 from ebm.tasks.detection.detectors import FasterRCNNDetector, TorchvisionDetector
 from ebm.tasks.detection.light import LightRecipe, build_light
-from ebm.tasks.detection.loading import load_detector
+from ebm.tasks.detection.loading import is_detector_file, load_detector
 from ebm.tasks.detection.prediction import Found, ascended, plain_detections, refined
 from ebm.tasks.detection.recipes import BranchRecipe, find_recipe
 from ebm.tasks.detection.sights import see
@@ -166,7 +166,8 @@ def opened(args: argparse.Namespace) -> tuple[TorchvisionDetector, list[Tensor]]
             build_light(recipe, NAMES, "random")[0], ("", *NAMES), recipe.rule
         )
     else:
-        detector = load_detector(str(args.detector), "random")
+        name = str(args.detector)
+        detector = load_detector(name, None if is_detector_file(name) else "random")
     if args.data is None:
         sides = detector.resizing.size(4 * 160, 4 * 120)[::-1]
         return detector, [torch.rand(3, *sides) for _ in range(2)]

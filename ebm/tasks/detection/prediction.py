@@ -14,6 +14,7 @@ from ebm.nms import guided_nms
 from ebm.proposals import GaussianMixtureProposal
 from ebm.tasks.detection.branch import ConfidenceBranch, Problems, PyramidEnergy, corners_of, rects_of
 from ebm.tasks.detection.detectors import Hypotheses
+from ebm.tasks.detection.near import MOST_BOXES, NearEnergy
 from ebm.tasks.detection.pyramid import Pyramid
 from ebm.tasks.detection.recipes import BranchRecipe
 
@@ -147,11 +148,12 @@ def ascended(model: PyramidEnergy, recipe: BranchRecipe, found: Found) -> Found:
     """The same detections, their boxes where the ascent of f ends."""
     if not len(found.image):
         return replace(found, energy=found.scores)
-    ends = []
-    for rows in _passes(found, recipe):
+    ends, near = [], NearEnergy.fits(model)
+    for rows in _passes(found, recipe, MOST_BOXES if near else None):
         own = found.chosen(rows)
         rects = rects_of(own.boxes)
-        score = model.of_boxes(own.image, own.column)
+        of = own.image, own.column
+        score = NearEnergy(model, *of) if near else model.of_boxes(*of)
         boxes, energy = recipe.refine.refine(score, rects, sizes=rects[:, 2:])
         ends.append(replace(own, boxes=corners_of(boxes), energy=energy))
     return _joined(ends)
@@ -243,9 +245,10 @@ def uncertainty_of(
     return Uncertainty(covariance, interval, density.log_prob(at), density.effective_sample_size())
 
 
-def _passes(found: Found, recipe: BranchRecipe) -> tuple[Tensor, ...]:
-    """Rows to score at once."""
-    return torch.arange(len(found.image), device=found.image.device).split(recipe.rois_per_pass)
+def _passes(found: Found, recipe: BranchRecipe, most: int | None = None) -> tuple[Tensor, ...]:
+    """Rows to score at once, not more than `most`."""
+    size = min(recipe.rois_per_pass, most or recipe.rois_per_pass)
+    return torch.arange(len(found.image), device=found.image.device).split(size)
 
 
 def _joined(parts: list[Found]) -> Found:

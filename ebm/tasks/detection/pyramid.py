@@ -116,3 +116,32 @@ class Pyramid:
                 pooled.append(prroi_pool2d(self._last[name], rois, bins, 1 / stride, validate=False))
                 order.append(rows)
         return pooled[0] if len(pooled) == 1 else torch.cat(pooled)[torch.cat(order).argsort()]
+
+    def crop(self, level: Tensor, image: Tensor, first: Tensor, size: tuple[int, int]) -> Tensor:
+        """Pieces of the maps, all of one size, zeros outside of the maps.
+
+        Args:
+            level: place in `names` of the map that each piece is of, ``(R,)`` int64.
+            image: which image, ``(R,)`` int64.
+            first: column and row of its first cell, ``(R, 2)`` int64; may lie outside.
+            size: rows and columns.
+
+        Returns:
+            ``(R, rows, columns, C)``.
+        """
+        down, right = (torch.arange(side, device=first.device) for side in size)
+        pieces = []
+        for place, name in enumerate(self.names):
+            rows = (level == place).nonzero()[:, 0]
+            if len(rows):
+                maps = self._last[name].permute(0, 2, 3, 1)
+                height, width, channels = maps.shape[1:]
+                x, y = first[rows, :1] + right, first[rows, 1:] + down
+                inside = ((y >= 0) & (y < height))[:, :, None] & ((x >= 0) & (x < width))[:, None]
+                line = image[rows, None] * height + y.clamp(0, height - 1)
+                index = line[:, :, None] * width + x.clamp(0, width - 1)[:, None]
+                found = maps.reshape(-1, channels)[index]
+                pieces.append((rows, found * inside[..., None]))
+        if len(pieces) == 1:
+            return pieces[0][1]
+        return torch.cat([found for _, found in pieces])[torch.cat([rows for rows, _ in pieces]).argsort()]

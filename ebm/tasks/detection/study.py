@@ -138,14 +138,11 @@ class Study:
                 name = f"{record['cell']['method']}, seed {record['cell']['seed']}"
                 self.say(f"{done} of {total}: {name}: AP {values['AP']:.2f}, AP75 {values['AP75']:.2f}")
 
-        def computed(some: Sequence[dict[str, Any]]) -> list[Record]:
-            # The longest first: so no process waits long at the end.
-            some = sorted(some, key=self._length, reverse=True) if jobs > 1 else some
-            return run_cells(some, self.results, work or self.work, jobs=jobs, report=report)
-
         for own in ([cell for cell in cells if cell["seed"] == 0], [cell for cell in cells if cell["seed"]]):
-            computed(own)
-        return computed(cells)
+            # The longest first: so no process waits long at the end.
+            own = sorted(own, key=self._length, reverse=True) if jobs > 1 else own
+            run_cells(own, self.results, work or self.work, jobs=jobs, report=report)
+        return run_cells(cells, self.results, self.work)
 
     def _length(self, cell: dict[str, Any]) -> int:
         """About how long a cell takes, in steps of scoring boxes."""
