@@ -11,7 +11,16 @@ from ebm.tasks.cells import Record
 from ebm.tasks.detection.published import PUBLISHED
 from ebm.tasks.detection.running import DETECTOR
 
-__all__ = ["Means", "claims", "means_of", "published_table", "save_plot", "study_table", "sweep_table"]
+__all__ = [
+    "Means",
+    "claims",
+    "means_of",
+    "published_table",
+    "runs_table",
+    "save_plot",
+    "study_table",
+    "sweep_table",
+]
 
 Mean = tuple[float, float]
 Means = Mapping[str, Mapping[str, Mean]]
@@ -44,6 +53,18 @@ def study_table(means: Means) -> Table:
         rows.append((name, *cells, gain, "-" if cost is None else f"{cost[0]:.2f}", f"{speed:.1f}"))
     head = ("method", *SHOWN, "gain", "s / iteration", "pictures / s")
     return Table(head, tuple(rows), "AP in percent; mean over seeds ± its standard error.")
+
+
+def runs_table(records: Sequence[Record]) -> Table:
+    """A row for each cell: scores in percent, the step length that was chosen, cost."""
+    columns = ("AP", "AP50", "AP75", "AP90", "APs", "APm", "APl")
+    more = ("step", "seconds_per_iteration", "images_per_second", "loss")
+    rows = []
+    for record in records:
+        values = [record["scores"].get(name) for name in columns] + [record.get(name) for name in more]
+        told = ("" if value is None else f"{value:.5g}" for value in values)
+        rows.append((str(record["cell"]["method"]), str(record["cell"]["seed"]), *told))
+    return Table(("method", "seed", *columns, *more), tuple(rows), "")
 
 
 def published_table(names: Sequence[str]) -> Table:

@@ -217,7 +217,14 @@ def _tabled(
     args: argparse.Namespace, command: str, changes: dict[str, list[str]], seeds: dict[str, int]
 ) -> int:
     from ebm.files import write_atomic, write_json
-    from ebm.tasks.detection.report import claims, means_of, published_table, save_plot, study_table
+    from ebm.tasks.detection.report import (
+        claims,
+        means_of,
+        published_table,
+        runs_table,
+        save_plot,
+        study_table,
+    )
     from ebm.tasks.detection.running import DETECTOR
 
     study, code = open_study(args)
@@ -225,12 +232,14 @@ def _tabled(
     for seed in range(max(seeds.values())):
         for name in (name for name in args.methods if seed < seeds[name]):
             cells.append(study.cell(name, seed, changes.get(name, ()), tune=not args.no_tuning))
-    means = means_of(run_study(study, cells, args))
+    records = run_study(study, cells, args)
+    means = means_of(records)
     ours, published = study_table(means), published_table(list(means))
     held = claims(means)
     text = f"{ours.markdown()}\n{published.markdown()}\n" + "".join(f"- {line}\n" for line in held)
     write_atomic(args.out / "table.md", text)
     write_atomic(args.out / "table.csv", ours.csv())
+    write_atomic(args.out / "runs.csv", runs_table(records).csv())
     write_json(args.out / "study.json", {"command": command, "cells": cells})
     print(ours)
     print(f"\n{published}\n")

@@ -183,6 +183,9 @@ def test_a_table_and_a_sweep(place: Path, capsys: pytest.CaptureFixture[str]) ->
     printed = capsys.readouterr().out
     assert "As published" in printed
     assert "nce+ gains more AP75 than AP50" in printed
+    rows = (out / "runs.csv").read_text().splitlines()
+    assert rows[0].startswith("method,seed,AP,AP50,AP75,AP90,APs,APm,APl,step")
+    assert [row.split(",")[:2] for row in rows[1:4]] == [["detector", "0"], ["gaussian", "0"], ["nce+", "0"]]
     assert {"table.md", "table.csv", "table.png", "study.json", "results.json"} <= {
         file.name for file in out.iterdir()
     }
