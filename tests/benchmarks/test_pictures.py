@@ -15,5 +15,5 @@ def test_every_line_has_a_ratio(
     )
     pictures.main()
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 6
+    assert len(lines) == 10
     assert all(float(line.split()[-1]) > 0 for line in lines[1:])
