@@ -29,7 +29,6 @@ __all__ = [
     "Saved",
     "fresh",
     "is_detector_file",
-    "is_detector_file",
     "load_detector",
     "load_trained",
     "recipe_from",

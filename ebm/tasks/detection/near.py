@@ -32,6 +32,8 @@ class _Cells:
         self._pyramid, self._image, self._bins = pyramid, image, bins
         self._scales = 1 / torch.tensor(pyramid.rule.strides, dtype=torch.float32)
         self._parts = torch.linspace(0, 1, bins + 1)
+        sizes = [pyramid.maps[name].shape[:1:-1] for name in pyramid.names]
+        self._most = torch.tensor(sizes, dtype=torch.float32) - 1  # last column and row of every level
         self._level = torch.full_like(image, -1)
         self._first = self._last = torch.zeros(len(image), 2)  # columns and rows of the first and last cell
         self._scale = torch.ones(len(image), 1)
@@ -77,14 +79,15 @@ class _Cells:
     def _gather(self, corners: Tensor) -> None:
         """Gather the cells of boxes that have left theirs; those of all if there is no room."""
         level = self._pyramid.rule.assign(corners)
-        cells = corners * self._scale
-        inside = (cells[:, :2] >= self._first) & (cells[:, 2:] <= self._last)
-        gone = (level != self._level) | ~inside.all(-1)
+        scale, most = self._scales[level][:, None], self._most[level]
+        # Outside of the map there is nothing to gather, however large a box.
+        low, high = (own * scale for own in corners.split(2, -1))
+        low, high = (torch.minimum(own.clamp(min=0), most) for own in (low.floor(), high.ceil()))
+        gone = (level != self._level) | ~((low >= self._first) & (high <= self._last)).all(-1)
         if not bool(gone.any()):
             return
-        scale = self._scales[level][:, None]
-        first = (corners[:, :2] * scale).floor() - MARGIN
-        needed = (corners[:, 2:] * scale).ceil() + MARGIN - first + 1
+        first = low - MARGIN
+        needed = high + MARGIN - first + 1
         width, height = map(int, needed[gone].amax(0).tolist())
         if height > self._maps.shape[1] or width > self._maps.shape[2]:
             width, height = map(int, needed.amax(0).tolist())
@@ -154,7 +157,8 @@ class NearEnergy:
     def _evaluated(self, rects: Tensor) -> tuple[Tensor, _Seen] | None:
         """f and what its gradient needs; None for boxes without area or with numbers that are not finite."""
         corners = corners_of(rects)
-        if not len(rects) or not bool(((corners[:, 2:] > corners[:, :2]) & rects.isfinite()[:, :2]).all()):
+        sound = (corners[:, 2:] > corners[:, :2]).all() & corners.isfinite().all()
+        if not len(rects) or not bool(sound):
             return None
         if self._order is None:
             self._divide(corners)

@@ -6,6 +6,8 @@ import pytest
 
 from ebm.tasks.detection.command import main
 from ebm.tasks.detection.data.coco_json import write_coco
+from ebm.tasks.detection.data.records import DetectionSet
+from ebm.tasks.detection.detectors import FasterRCNNDetector
 from ebm.tasks.detection.loading import save_light
 from tests.ebm.tasks.detection.small import FEW, NAMES, SMALL, small_detector, small_set
 
@@ -29,3 +31,15 @@ def branch(place: Path) -> Path:
     given = ["nce+", str(place / "data"), "--detector", str(place / "detector.pt"), "--out", str(place)]
     assert main(["train", *given, *sizes, *FEW]) == 0
     return place / "nce+.pt"
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> DetectionSet:
+    """Four pictures of noise."""
+    return small_set(tmp_path_factory.mktemp("pictures"))
+
+
+@pytest.fixture(scope="module")
+def detector() -> FasterRCNNDetector:
+    """Random weights."""
+    return small_detector()

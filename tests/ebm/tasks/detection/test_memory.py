@@ -11,17 +11,6 @@ from ebm.tasks.detection.detectors import FasterRCNNDetector
 from ebm.tasks.detection.memory import FeatureMemory
 from ebm.tasks.detection.running import DETECTOR, run_set, run_sights
 from ebm.tasks.detection.sights import Sights
-from tests.ebm.tasks.detection.small import small_detector, small_set
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> DetectionSet:
-    return small_set(tmp_path_factory.mktemp("pictures"))
-
-
-@pytest.fixture(scope="module")
-def detector() -> FasterRCNNDetector:
-    return small_detector()
 
 
 def samples_of(data: DetectionSet, detector: FasterRCNNDetector, flips: list[bool]) -> list[Sample]:

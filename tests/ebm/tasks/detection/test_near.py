@@ -83,6 +83,27 @@ def test_boxes_without_area_score_as_they_do_elsewhere() -> None:
     require_same(near, model, rects, image, column)
 
 
+def test_a_box_of_any_size_takes_no_more_than_the_map() -> None:
+    model = energy()
+    rects, image, column = boxes(4)
+    rects[1] = torch.tensor([-1e6, -2e6, 3e6, 4e6])  # cells around all of it would take terabytes
+    rects[2] = torch.tensor([5e5, 5e5, 40, 30])  # nowhere near the picture
+    near = NearEnergy(model, image, column)
+    expected = score_and_gradient(model.of_boxes(image, column), rects)
+    value, gradient = near.value_and_gradient(rects)
+    torch.testing.assert_close(value, expected.score, rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(gradient, expected.gradient, rtol=1e-3, atol=1e-5)
+
+
+def test_numbers_that_are_not_finite_score_as_they_do_elsewhere() -> None:
+    model = energy()
+    rects, image, column = boxes(3)
+    rects[0, 2] = torch.inf
+    value = NearEnergy(model, image, column).value_and_gradient(rects)[0]
+    expected = score_and_gradient(model.of_boxes(image, column), rects).score
+    torch.testing.assert_close(value, expected, equal_nan=True)
+
+
 def test_an_ascent_ends_where_it_did(monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = find_recipe("nce+", "light")
     assert isinstance(recipe, BranchRecipe)

@@ -18,17 +18,7 @@ from ebm.tasks.detection.methods import train_method
 from ebm.tasks.detection.recipes import SETTABLE, Recipe, find_recipe
 from ebm.tasks.detection.training import TrainingOptions
 from ebm.training.iterations import Optimisation
-from tests.ebm.tasks.detection.small import NAMES, SMALL, small_detector, small_set
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> DetectionSet:
-    return small_set(tmp_path_factory.mktemp("pictures"))
-
-
-@pytest.fixture(scope="module")
-def detector() -> FasterRCNNDetector:
-    return small_detector()
+from tests.ebm.tasks.detection.small import NAMES, SMALL
 
 
 def recipe_of(method: str, *changes: str) -> Recipe:
