@@ -24,10 +24,11 @@ import torch
 from torch import Tensor
 
 from ebm.boxes import rect_to_rel, rel_to_rect
-from ebm.tasks.detection.branch import ConfidenceBranch, PyramidEnergy, rects_of
+from ebm.tasks.detection.branch import ConfidenceBranch, rects_of
 from ebm.tasks.detection.data.opening import open_detection_set
 from ebm.tasks.detection.data.training import load_sample
 from ebm.tasks.detection.detectors import FasterRCNNDetector, TorchvisionDetector
+from ebm.tasks.detection.energy import PyramidEnergy
 from ebm.tasks.detection.light import LightRecipe, build_light
 from ebm.tasks.detection.loading import is_detector_file, load_detector
 from ebm.tasks.detection.prediction import Found, ascended, plain_detections, refined

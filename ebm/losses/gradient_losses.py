@@ -67,7 +67,7 @@ class MLMCMCLoss(EnergyLoss):
         start = label.expand(-1, self.num_samples, -1)
         still = map_tensors(torch.Tensor.detach, features)
         with frozen_parameters(model):
-            chain = self.dynamics.run(lambda u: model.score(still, u), start, self.steps, generator=generator)
+            chain = self.dynamics.run(model.score_function(still), start, self.steps, generator=generator)
         f_label, f_chain = model.score(features, label), model.score(features, chain.y)
         if self.check_finite:
             require_finite_scores(f_label, labels=1)

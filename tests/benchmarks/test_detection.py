@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 import torch
 
-from ebm.tasks.detection.branch import PyramidEnergy, rects_of
+from ebm.tasks.detection.branch import rects_of
+from ebm.tasks.detection.energy import PyramidEnergy
 from ebm.tasks.detection.prediction import ascended
 from ebm.tasks.detection.recipes import SETTABLE, BranchRecipe
 from ebm.tasks.detection.training import build_branch

@@ -1,18 +1,15 @@
 """The energy branch: how well does a box of a class fit, read from the features of a frozen detector."""
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from ebm.baselines.base import PAPER_STD
-from ebm.boxes import rect_to_rel, rel_to_rect
 from ebm.checks import require_count
-from ebm.models import EnergyModel, Features
 from ebm.tasks.detection.pyramid import Pyramid
 
-__all__ = ["ConfidenceBranch", "Problems", "PyramidEnergy", "corners_of", "rects_of"]
+__all__ = ["ConfidenceBranch", "box_scores", "corners_of", "rects_of"]
 
 
 class ConfidenceBranch(nn.Module):
@@ -63,72 +60,16 @@ class ConfidenceBranch(nn.Module):
         return torch.linalg.vecdot(hidden, self.fc_conf.weight[column]) + self.fc_conf.bias[column]
 
 
-class Problems(NamedTuple):
-    """Regression problems of a batch of images: one for every labelled box, or detection.
+def box_scores(
+    branch: ConfidenceBranch, pyramid: Pyramid, image: Tensor, column: Tensor
+) -> Callable[[Tensor], Tensor]:
+    """f of boxes xywh, px ``(R, 4) -> (R,)``, each in its own image and class, differentiable."""
 
-    Attributes:
-        image: which image of the batch, ``(B,)`` int64.
-        column: of the class, ``(B,)`` int64.
-        size: reference width and height, px of the image that was fed, ``(B, 2)``.
-    """
+    def scores(rects: Tensor) -> Tensor:
+        found: Tensor = branch(pyramid.pool(image, corners_of(rects), branch.bins), column)
+        return found
 
-    image: Tensor
-    column: Tensor
-    size: Tensor
-
-
-class PyramidEnergy(EnergyModel):
-    """f of boxes in relative coordinates, given the feature maps of a batch of images.
-
-    Args:
-        branch: is trained.
-        pyramid: features of the batch; no gradient flows into them.
-    """
-
-    target_dim = 4
-
-    def __init__(self, branch: ConfidenceBranch, pyramid: Pyramid) -> None:
-        super().__init__()
-        self.branch, self.pyramid = branch, pyramid
-
-    def extract(self, x: Problems) -> Features:
-        """The problems themselves."""
-        return x
-
-    def score(self, features: Features, y: Tensor) -> Tensor:
-        """f of relative boxes ``(B, M, 4) -> (B, M)``, differentiable in them."""
-        problems = Problems(*features)
-        rects = rel_to_rect(y, problems.size[:, None])
-        image, column = (own[:, None].expand(y.shape[:2]).flatten() for own in problems[:2])
-        pooled = self.pyramid.pool(image, corners_of(rects.flatten(0, 1)), self.branch.bins)
-        return self.branch(pooled, column).view(y.shape[:2])
-
-    def labels(self, image: Tensor, column: Tensor, boxes: Tensor) -> tuple[Problems, Tensor]:
-        """The problems that labelled boxes pose, and their labels.
-
-        Args:
-            image: ``(B,)``.
-            column: ``(B,)``.
-            boxes: xyxy, px of the images that were fed, ``(B, 4)``.
-
-        Returns:
-            Problems whose reference sizes are the boxes' own, and relative boxes ``(B, 4)``.
-
-        Raises:
-            DomainError: if a box has no area.
-        """
-        rects = rects_of(boxes)
-        problems = Problems(image, column, rects[:, 2:])
-        return problems, rect_to_rel(rects, problems.size)
-
-    def of_boxes(self, image: Tensor, column: Tensor) -> Callable[[Tensor], Tensor]:
-        """f of boxes xywh, px ``(R, 4) -> (R,)``, each in its own image and class."""
-
-        def scores(rects: Tensor) -> Tensor:
-            found: Tensor = self.branch(self.pyramid.pool(image, corners_of(rects), self.branch.bins), column)
-            return found
-
-        return scores
+    return scores
 
 
 def corners_of(rects: Tensor) -> Tensor:

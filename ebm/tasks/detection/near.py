@@ -1,142 +1,93 @@
-"""f of boxes that move little, with its gradient: an ascent on a CPU in a few products a step."""
+"""f of boxes that move little, with its gradient: an ascent or a chain on a CPU in a few products a step."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn.functional import linear
 
-from ebm.gradients import score_and_gradient
-from ebm.tasks.detection.branch import ConfidenceBranch, PyramidEnergy, corners_of
+from ebm.boxes import rel_to_rect
+from ebm.gradients import ScoreFunction, score_and_gradient
+from ebm.tasks.detection.branch import ConfidenceBranch, box_scores, corners_of
+from ebm.tasks.detection.near_cells import NearCells
 from ebm.tasks.detection.pyramid import Pyramid
 
-__all__ = ["MOST_BOXES", "NearEnergy"]
+__all__ = ["MOST_BOXES", "NearEnergy", "SharedEnergy", "fits_near"]
 
-MARGIN = 2  # cells that a box may move before others are gathered
 MOST_BOXES = 256  # at once: the cells around them take some ten MB
 GROUP = 24  # boxes whose cells are gathered in one tensor
 
 
-class _Cells:
-    """Pooling of a few boxes from the cells around them, gathered once, and its gradient in closed form.
-
-    Boxes that leave their cells, or their level, have others gathered.
-
-    Args:
-        pyramid: the maps.
-        image: of each box, ``(R,)`` int64.
-        bins: cells per side of what is pooled.
-    """
-
-    def __init__(self, pyramid: Pyramid, image: Tensor, bins: int) -> None:
-        self._pyramid, self._image, self._bins = pyramid, image, bins
-        self._scales = 1 / torch.tensor(pyramid.rule.strides, dtype=torch.float32)
-        self._parts = torch.linspace(0, 1, bins + 1)
-        sizes = [pyramid.maps[name].shape[:1:-1] for name in pyramid.names]
-        self._most = torch.tensor(sizes, dtype=torch.float32) - 1  # last column and row of every level
-        self._level = torch.full_like(image, -1)
-        self._first = self._last = torch.zeros(len(image), 2)  # columns and rows of the first and last cell
-        self._scale = torch.ones(len(image), 1)
-        self._maps = torch.zeros(len(image), 0, 0, 0)  # (R, H, W, C)
-
-    def pool(self, corners: Tensor) -> Tensor:
-        """Boxes xyxy ``(R, 4)``, px, with an area, to ``(R, bins, bins, C)``."""
-        self._gather(corners)
-        count, height, width, channels = self._maps.shape
-        low = corners[:, :2] * self._scale - self._first
-        extent = (corners[:, 2:] - corners[:, :2]) * self._scale
-        edges = torch.addcmul(low[..., None], extent[..., None], self._parts)
-        # Up to a constant, t - t|t|/2 is the integral of the hat 1 - |t|, see `ebm.ops.roi_windows`.
-        t = (edges[..., None] - torch.arange(max(height, width), dtype=edges.dtype)).clamp_(-1, 1)
-        self._hats, self._step = 1 - t.abs(), extent / self._bins
-        self._weights = (t * (0.5 + 0.5 * self._hats)).diff(dim=-2) / self._step[..., None, None]
-        half = torch.bmm(self._weights[:, 1, :, :height], self._maps.view(count, height, width * channels))
-        self._half = half.view(count * self._bins, width, channels)
-        pooled = torch.bmm(self._columns(width), self._half)
-        return pooled.view(count, self._bins, self._bins, channels)
-
-    def slopes(self, pooled: Tensor) -> tuple[Tensor, Tensor]:
-        """Of a gradient in what was pooled last, ``(R, bins, bins, C)``, that in low and high corners, px."""
-        count, height, width, channels = self._maps.shape
-        bins, pooled = self._bins, pooled.reshape(count * self._bins, self._bins, channels)
-        slope = torch.zeros(count, 2, bins, max(height, width))  # in the weights
-        columns = torch.bmm(pooled, self._half.transpose(1, 2)).view(count, bins, bins, width)
-        torch.sum(columns, 1, out=slope[:, 0, :, :width])
-        half = torch.bmm(self._columns(width).transpose(1, 2), pooled).view(count, bins, width * channels)
-        flat = self._maps.view(count, height, width * channels).transpose(1, 2)
-        slope[:, 1, :, :height] = torch.bmm(half, flat)
-        # A weight is an integral from edge to edge, divided by the step between them.
-        own = (slope * self._weights).sum(-1)
-        start = own - (slope * self._hats[..., :-1, :]).sum(-1)
-        end = (slope * self._hats[..., 1:, :]).sum(-1) - own
-        high = (start @ self._parts[:-1] + end @ self._parts[1:]) / self._step
-        whole = (start.sum(-1) + end.sum(-1)) / self._step
-        return (whole - high) * self._scale, high * self._scale
-
-    def _columns(self, width: int) -> Tensor:
-        return self._weights[:, 0, :, :width].repeat_interleave(self._bins, 0)
-
-    def _gather(self, corners: Tensor) -> None:
-        """Gather the cells of boxes that have left theirs; those of all if there is no room."""
-        level = self._pyramid.rule.assign(corners)
-        scale, most = self._scales[level][:, None], self._most[level]
-        # Outside of the map there is nothing to gather, however large a box.
-        low, high = (own * scale for own in corners.split(2, -1))
-        low, high = (torch.minimum(own.clamp(min=0), most) for own in (low.floor(), high.ceil()))
-        gone = (level != self._level) | ~((low >= self._first) & (high <= self._last)).all(-1)
-        if not bool(gone.any()):
-            return
-        first = low - MARGIN
-        needed = high + MARGIN - first + 1
-        width, height = map(int, needed[gone].amax(0).tolist())
-        if height > self._maps.shape[1] or width > self._maps.shape[2]:
-            width, height = map(int, needed.amax(0).tolist())
-            self._level, self._first, self._scale = level, first, scale
-            self._maps = self._pyramid.crop(level, self._image, first.long(), (height, width))
-        else:
-            rows, (_, height, width, _) = gone.nonzero()[:, 0], self._maps.shape
-            self._level, self._first = level, torch.where(gone[:, None], first, self._first)
-            self._scale = scale
-            self._maps[rows] = self._pyramid.crop(
-                level[rows], self._image[rows], first[rows].long(), (height, width)
-            )
-        self._last = self._first + torch.tensor([width - 1.0, height - 1.0])
+def fits_near(branch: ConfidenceBranch, pyramid: Pyramid) -> bool:
+    """Whether it is the right way: on a CPU, for the branch as it is, in single precision."""
+    plain = type(branch) is ConfidenceBranch and branch.fc6.weight.dtype == torch.float32
+    return plain and pyramid.device.type == "cpu" and not torch.is_autocast_enabled("cpu")
 
 
 class _Seen(NamedTuple):
-    """What an evaluation leaves for the gradient."""
+    """What an evaluation leaves for the gradient: units of both hidden layers, ``(R, hidden)``."""
 
-    groups: list[_Cells]
     first: Tensor
     second: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class _Layers:
+    """A branch on boxes whose classes are known.
+
+    Attributes:
+        branch: its layers.
+        weight: the last layer's of every box, ``(R, hidden)``.
+        bias: likewise, ``(R,)``.
+    """
+
+    branch: ConfidenceBranch
+    weight: Tensor
+    bias: Tensor
+
+    @classmethod
+    def of(cls, branch: ConfidenceBranch, column: Tensor) -> "_Layers":
+        """For boxes of the classes ``(R,)``."""
+        own = torch.zeros_like(column) if branch.columns == 1 else column
+        return cls(branch, branch.fc_conf.weight.detach()[own], branch.fc_conf.bias.detach()[own])
+
+    def score(self, pooled: Tensor) -> tuple[Tensor, _Seen]:
+        """f ``(R,)`` of pooled boxes ``(R, bins, bins, C)``."""
+        fc6, fc7 = self.branch.fc6, self.branch.fc7
+        first = linear(pooled.permute(0, 3, 1, 2).flatten(1), fc6.weight, fc6.bias).relu_()
+        second = linear(first, fc7.weight, fc7.bias).relu_()
+        return torch.linalg.vecdot(second, self.weight) + self.bias, _Seen(first, second)
+
+    def gradient(self, seen: _Seen) -> Tensor:
+        """Of f in what was pooled, ``(R, bins, bins, C)``."""
+        branch = self.branch
+        inner = ((self.weight * (seen.second > 0)) @ branch.fc7.weight) * (seen.first > 0)
+        pooled = (inner @ branch.fc6.weight).view(len(inner), branch.channels, branch.bins, branch.bins)
+        return pooled.permute(0, 2, 3, 1)
 
 
 class NearEnergy:
     """f of boxes xywh px ``(R, 4)``, each in its own image and class; knows its gradient.
 
-    The values are those of `PyramidEnergy.of_boxes`, which pools every box anew from the whole maps, level by
-    level: some hundred operations for an evaluation, and twice as many for its gradient, whatever the number
-    of boxes. Here the cells around every box are gathered once, and the gradient is written out. It is an
-    `ebm.gradients.ScoreWithGradient`.
+    The values are those of `ebm.tasks.detection.branch.box_scores`, which pools every box anew from the whole
+    maps, level by level: some hundred operations for an evaluation, and twice as many for its gradient,
+    whatever the number of boxes. Here the cells around every box are gathered once, and the gradient is
+    written out. It is an `ebm.gradients.ScoreWithGradient`.
 
     Args:
-        model: the branch on a batch.
+        branch: that scores; with the pyramid it must be `fits_near`.
+        pyramid: the maps.
         image: of each box, ``(R,)`` int64.
         column: of its class, ``(R,)`` int64.
     """
 
-    def __init__(self, model: PyramidEnergy, image: Tensor, column: Tensor) -> None:
-        self._model, self._image, self._column = model, image, column
+    def __init__(self, branch: ConfidenceBranch, pyramid: Pyramid, image: Tensor, column: Tensor) -> None:
+        self._branch, self._pyramid, self._image, self._column = branch, pyramid, image, column
+        self._plainly = box_scores(branch, pyramid, image, column)
         self._order: Tensor | None = None
-        self._groups: list[_Cells] = []
-
-    @classmethod
-    def fits(cls, model: PyramidEnergy) -> bool:
-        """Whether it is the right way: on a CPU, for energy and branch as they are, in single precision."""
-        branch = model.branch
-        plain = type(model) is PyramidEnergy and type(branch) is ConfidenceBranch
-        plain = plain and branch.fc6.weight.dtype == torch.float32
-        return plain and model.pyramid.device.type == "cpu" and not torch.is_autocast_enabled("cpu")
+        self._groups: list[NearCells] = []
 
     def __call__(self, rects: Tensor) -> Tensor:
         """f ``(R,)``."""
@@ -149,48 +100,99 @@ class NearEnergy:
         if found is None:
             point = score_and_gradient(self._plainly, rects)
             return point.score, point.gradient
-        return found[0], self._gradient(found[1])
-
-    def _plainly(self, rects: Tensor) -> Tensor:
-        return self._model.of_boxes(self._image, self._column)(rects)
+        parts = zip(self._groups, self._layers.gradient(found[1]).split(GROUP))
+        return found[0], torch.cat([_rect_slopes(group, own) for group, own in parts])[self._back]
 
     def _evaluated(self, rects: Tensor) -> tuple[Tensor, _Seen] | None:
         """f and what its gradient needs; None for boxes without area or with numbers that are not finite."""
         corners = corners_of(rects)
-        sound = (corners[:, 2:] > corners[:, :2]).all() & corners.isfinite().all()
-        if not len(rects) or not bool(sound):
+        if not len(rects) or not bool(_sound(corners).all()):
             return None
         if self._order is None:
             self._divide(corners)
-        corners = corners[self._order]
-        parts = zip(self._groups, corners.split(GROUP))
-        pooled = torch.cat([group.pool(own) for group, own in parts])
-        branch = self._model.branch
-        first = linear(pooled.permute(0, 3, 1, 2).flatten(1), branch.fc6.weight, branch.fc6.bias).relu_()
-        second = linear(first, branch.fc7.weight, branch.fc7.bias).relu_()
-        score = torch.linalg.vecdot(second, self._weight) + self._bias
-        return score[self._back], _Seen(self._groups, first, second)
-
-    def _gradient(self, seen: _Seen) -> Tensor:
-        """In boxes xywh, ``(R, 4)``."""
-        branch = self._model.branch
-        inner = ((self._weight * (seen.second > 0)) @ branch.fc7.weight) * (seen.first > 0)
-        pooled = (inner @ branch.fc6.weight).view(len(inner), branch.channels, branch.bins, branch.bins)
-        parts = zip(seen.groups, pooled.permute(0, 2, 3, 1).split(GROUP))
-        slopes = [
-            torch.cat((low + high, high), -1) for low, high in (group.slopes(own) for group, own in parts)
-        ]
-        return torch.cat(slopes)[self._back]
+        parts = zip(self._groups, corners[self._order].split(GROUP))
+        score, seen = self._layers.score(torch.cat([group.pool(own) for group, own in parts]))
+        return score[self._back], seen
 
     def _divide(self, corners: Tensor) -> None:
         """Divide the boxes into groups of about as many cells."""
-        pyramid, branch = self._model.pyramid, self._model.branch
-        strides = torch.tensor(pyramid.rule.strides)
+        strides = torch.tensor(self._pyramid.rule.strides)
         extent = (corners[:, 2:] - corners[:, :2]).amax(-1)
-        self._order = (extent / strides[pyramid.rule.assign(corners)]).argsort()
+        self._order = (extent / strides[self._pyramid.rule.assign(corners)]).argsort()
         self._back = self._order.argsort()
         image = self._image[self._order].split(GROUP)
-        self._groups = [_Cells(pyramid, own, branch.bins) for own in image]
-        column = torch.zeros_like(self._column) if branch.columns == 1 else self._column
-        own = column[self._order]
-        self._weight, self._bias = branch.fc_conf.weight[own], branch.fc_conf.bias[own]
+        self._groups = [NearCells(self._pyramid, own, self._branch.bins) for own in image]
+        self._layers = _Layers.of(self._branch, self._column[self._order])
+
+
+class SharedEnergy:
+    """f of M boxes around each of B labels, relative coordinates ``(B, M, 4) -> (B, M)``; knows its gradient.
+
+    The boxes of a label are pooled from the same piece of a map. It is an `ebm.gradients.ScoreWithGradient`,
+    for chains; where a label's boxes are on several levels, or have no area, autograd finds its gradient.
+
+    Args:
+        branch: that scores; with the pyramid it must be `fits_near`.
+        pyramid: the maps.
+        plainly: the same score by differentiable operations, of some labels ``(b,)`` int64.
+        image: of each label, ``(B,)`` int64.
+        column: of its class, ``(B,)`` int64.
+        size: reference width and height, px, ``(B, 2)``.
+    """
+
+    def __init__(
+        self,
+        branch: ConfidenceBranch,
+        pyramid: Pyramid,
+        plainly: Callable[[Tensor], ScoreFunction],
+        image: Tensor,
+        column: Tensor,
+        size: Tensor,
+    ) -> None:
+        self._branch, self._pyramid, self._plainly = branch, pyramid, plainly
+        self._image, self._column, self._size = image, column, size
+
+    def __call__(self, y: Tensor) -> Tensor:
+        """f ``(B, M)``."""
+        return self._plainly(torch.arange(len(y)))(y)
+
+    def value_and_gradient(self, y: Tensor) -> tuple[Tensor, Tensor]:
+        """f ``(B, M)`` and its gradient ``(B, M, 4)``."""
+        value, gradient = y.new_empty(y.shape[:2]), torch.empty_like(y)
+        corners = corners_of(rel_to_rect(y, self._size[:, None]))
+        level = self._pyramid.rule.assign(corners.flatten(0, 1)).view(y.shape[:2])
+        near = ((level == level[:, :1]) & _sound(corners)).all(1)
+        rows, others = near.nonzero()[:, 0], (~near).nonzero()[:, 0]
+        if len(others):
+            point = score_and_gradient(self._plainly(others), y[others])
+            value[others], gradient[others] = point.score, point.gradient
+        if len(rows) and y.shape[1]:
+            value[rows], slopes = self._near(rows, corners[rows])
+            with torch.enable_grad():
+                at = y[rows].requires_grad_()
+                rects = rel_to_rect(at, self._size[rows, None])
+            (gradient[rows],) = torch.autograd.grad(rects, at, slopes)
+        return value, gradient
+
+    def _near(self, rows: Tensor, corners: Tensor) -> tuple[Tensor, Tensor]:
+        """f ``(b, M)`` of boxes of some labels, each label's on one level, and its gradient in rects."""
+        count = corners.shape[1]
+        layers = _Layers.of(self._branch, self._column[rows].repeat_interleave(count))
+        pieces = [
+            NearCells(self._pyramid, image, self._branch.bins, count) for image in self._image[rows].split(1)
+        ]
+        score, seen = layers.score(torch.cat([piece.pool(own) for piece, own in zip(pieces, corners)]))
+        pooled = layers.gradient(seen).split(count)
+        slopes = torch.stack([_rect_slopes(piece, own) for piece, own in zip(pieces, pooled)])
+        return score.view(-1, count), slopes
+
+
+def _sound(corners: Tensor) -> Tensor:
+    """Which boxes xyxy ``(..., 4)`` have an area and are finite."""
+    return (corners[..., 2:] > corners[..., :2]).all(-1) & corners.isfinite().all(-1)
+
+
+def _rect_slopes(cells: NearCells, pooled: Tensor) -> Tensor:
+    """Of a gradient in what cells pooled last, that in the boxes xywh, ``(R, 4)``."""
+    low, high = cells.slopes(pooled)
+    return torch.cat((low + high, high), -1)

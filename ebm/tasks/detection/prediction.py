@@ -12,9 +12,10 @@ from ebm.density.importance import ImportanceDensity
 from ebm.exceptions import EffectiveSampleSizeWarning
 from ebm.nms import guided_nms
 from ebm.proposals import GaussianMixtureProposal
-from ebm.tasks.detection.branch import ConfidenceBranch, Problems, PyramidEnergy, corners_of, rects_of
+from ebm.tasks.detection.branch import ConfidenceBranch, corners_of, rects_of
 from ebm.tasks.detection.detectors import Hypotheses
-from ebm.tasks.detection.near import MOST_BOXES, NearEnergy
+from ebm.tasks.detection.energy import Problems, PyramidEnergy
+from ebm.tasks.detection.near import MOST_BOXES, NearEnergy, fits_near
 from ebm.tasks.detection.pyramid import Pyramid
 from ebm.tasks.detection.recipes import BranchRecipe
 
@@ -148,12 +149,13 @@ def ascended(model: PyramidEnergy, recipe: BranchRecipe, found: Found) -> Found:
     """The same detections, their boxes where the ascent of f ends."""
     if not len(found.image):
         return replace(found, energy=found.scores)
-    ends, near = [], NearEnergy.fits(model)
+    parts = model.branch, model.pyramid
+    ends, near = [], type(model) is PyramidEnergy and fits_near(*parts)
     for rows in _passes(found, recipe, MOST_BOXES if near else None):
         own = found.chosen(rows)
         rects = rects_of(own.boxes)
         of = own.image, own.column
-        score = NearEnergy(model, *of) if near else model.of_boxes(*of)
+        score = NearEnergy(*parts, *of) if near else model.of_boxes(*of)
         boxes, energy = recipe.refine.refine(score, rects, sizes=rects[:, 2:])
         ends.append(replace(own, boxes=corners_of(boxes), energy=energy))
     return _joined(ends)

@@ -53,14 +53,14 @@ class LevelRule:
     def assign(self, boxes: Tensor) -> Tensor:
         """Places in `strides`, ``(R,)`` int64, of boxes xyxy ``(R, 4)``, px of the image that was fed.
 
-        A box without area is on the finest level. Nothing is differentiated.
+        A box without area is on the finest level, and one that is not a number. Nothing is differentiated.
         """
         require_last_dim("boxes", boxes, 4, "(R, 4)", rank=2)
         extent = (boxes.detach()[:, 2:] - boxes.detach()[:, :2]).clamp(min=0)
         ratio = extent.prod(-1).sqrt() / self.canonical_size
         level = torch.floor(self.canonical_level + torch.log2(ratio + ROUNDING))
         lowest = int(math.log2(self.strides[0]))
-        return level.clamp(lowest, lowest + len(self.strides) - 1).long() - lowest
+        return level.nan_to_num(lowest).clamp(lowest, lowest + len(self.strides) - 1).long() - lowest
 
 
 @dataclass(frozen=True, eq=False)

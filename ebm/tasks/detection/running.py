@@ -10,10 +10,11 @@ from torch import Tensor
 
 from ebm.baselines.base import Baseline
 from ebm.exceptions import InputError
-from ebm.tasks.detection.branch import ConfidenceBranch, PyramidEnergy
+from ebm.tasks.detection.branch import ConfidenceBranch
 from ebm.tasks.detection.data.records import DetectionSet, ImageId
 from ebm.tasks.detection.data.training import Sample, load_samples
 from ebm.tasks.detection.detectors import Detector, FasterRCNNDetector, columns_for
+from ebm.tasks.detection.energy import PyramidEnergy
 from ebm.tasks.detection.head_training import head_hypotheses
 from ebm.tasks.detection.prediction import Found, ascended, plain_detections, refined, uncertainty_of
 from ebm.tasks.detection.pyramid import Pyramid

@@ -14,10 +14,11 @@ from ebm.density import GridDensity
 from ebm.density.corners import Corner, corner_density
 from ebm.exceptions import InputError
 from ebm.pictures.curves import Curves
-from ebm.tasks.detection.branch import ConfidenceBranch, PyramidEnergy, rects_of
+from ebm.tasks.detection.branch import ConfidenceBranch, rects_of
 from ebm.tasks.detection.data.records import DetectionImage, DetectionSet
 from ebm.tasks.detection.data.training import load_sample
 from ebm.tasks.detection.detectors import Detector
+from ebm.tasks.detection.energy import PyramidEnergy
 from ebm.tasks.detection.prediction import Found, ascended, suppressed, uncertainty_of, whole_of
 from ebm.tasks.detection.recipes import BranchRecipe
 from ebm.tasks.detection.sights import label_of, see

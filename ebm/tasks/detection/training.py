@@ -11,10 +11,11 @@ from torch import Tensor, nn
 
 from ebm.fitting.checkpoints import Call, Checkpoint, digest
 from ebm.losses.base import EnergyLoss
-from ebm.tasks.detection.branch import ConfidenceBranch, PyramidEnergy
+from ebm.tasks.detection.branch import ConfidenceBranch
 from ebm.tasks.detection.data.records import DetectionSet
 from ebm.tasks.detection.data.training import Batches, Sample, TrainingPictures, training_loader
 from ebm.tasks.detection.detectors import Detector, ImageBatch, columns_for
+from ebm.tasks.detection.energy import PyramidEnergy
 from ebm.tasks.detection.memory import FeatureMemory
 from ebm.tasks.detection.pyramid import Pyramid
 from ebm.tasks.detection.recipes import BranchRecipe, Recipe

@@ -6,7 +6,8 @@ import torch
 from torch import nn
 
 from ebm.presets import preset
-from ebm.tasks.detection.branch import ConfidenceBranch, PyramidEnergy, corners_of, rects_of
+from ebm.tasks.detection.branch import ConfidenceBranch, corners_of, rects_of
+from ebm.tasks.detection.energy import PyramidEnergy
 from ebm.tasks.detection.pyramid import LevelRule, Pyramid
 from ebm.tasks.detection.training import Labels, gradient_of
 from ebm.training.iterations import Optimisation, train

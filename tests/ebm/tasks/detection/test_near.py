@@ -1,5 +1,7 @@
 """f of boxes that move little: the values and gradients that autograd finds on the whole maps."""
 
+import copy
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -7,8 +9,11 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from ebm.gradients import ScoreWithGradient, score_and_gradient
-from ebm.tasks.detection.branch import ConfidenceBranch, PyramidEnergy
-from ebm.tasks.detection.near import NearEnergy
+from ebm.losses.gradient_losses import MLMCMCLoss
+from ebm.tasks.detection import prediction
+from ebm.tasks.detection.branch import ConfidenceBranch, corners_of
+from ebm.tasks.detection.energy import Problems, PyramidEnergy
+from ebm.tasks.detection.near import NearEnergy, SharedEnergy, fits_near
 from ebm.tasks.detection.prediction import Found, ascended
 from ebm.tasks.detection.pyramid import LevelRule, Pyramid
 from ebm.tasks.detection.recipes import BranchRecipe, find_recipe
@@ -54,9 +59,9 @@ def require_same(
 def test_values_and_gradients_are_those_of_autograd(count: int, columns: int) -> None:
     model = energy(columns)
     rects, image, column = boxes(count)
-    near = NearEnergy(model, image, column)
+    near = NearEnergy(model.branch, model.pyramid, image, column)
     assert isinstance(near, ScoreWithGradient)
-    assert NearEnergy.fits(model)
+    assert fits_near(model.branch, model.pyramid)
     require_same(near, model, rects, image, column)
 
 
@@ -66,7 +71,7 @@ def test_boxes_may_go_wherever_they_like(seed: int, far: float) -> None:
     """Out of their cells, onto another level, off the picture, to another size: others are gathered."""
     model = energy()
     rects, image, column = boxes(9, seed)
-    near = NearEnergy(model, image, column)
+    near = NearEnergy(model.branch, model.pyramid, image, column)
     noise = torch.Generator().manual_seed(seed)
     for _ in range(4):
         require_same(near, model, rects, image, column)
@@ -78,7 +83,7 @@ def test_boxes_may_go_wherever_they_like(seed: int, far: float) -> None:
 def test_boxes_without_area_score_as_they_do_elsewhere() -> None:
     model = energy()
     rects, image, column = boxes(5)
-    near = NearEnergy(model, image, column)
+    near = NearEnergy(model.branch, model.pyramid, image, column)
     rects[2, 3] = 0
     require_same(near, model, rects, image, column)
 
@@ -88,7 +93,7 @@ def test_a_box_of_any_size_takes_no_more_than_the_map() -> None:
     rects, image, column = boxes(4)
     rects[1] = torch.tensor([-1e6, -2e6, 3e6, 4e6])  # cells around all of it would take terabytes
     rects[2] = torch.tensor([5e5, 5e5, 40, 30])  # nowhere near the picture
-    near = NearEnergy(model, image, column)
+    near = NearEnergy(model.branch, model.pyramid, image, column)
     expected = score_and_gradient(model.of_boxes(image, column), rects)
     value, gradient = near.value_and_gradient(rects)
     torch.testing.assert_close(value, expected.score, rtol=1e-3, atol=1e-4)
@@ -99,7 +104,7 @@ def test_numbers_that_are_not_finite_score_as_they_do_elsewhere() -> None:
     model = energy()
     rects, image, column = boxes(3)
     rects[0, 2] = torch.inf
-    value = NearEnergy(model, image, column).value_and_gradient(rects)[0]
+    value = NearEnergy(model.branch, model.pyramid, image, column).value_and_gradient(rects)[0]
     expected = score_and_gradient(model.of_boxes(image, column), rects).score
     torch.testing.assert_close(value, expected, equal_nan=True)
 
@@ -112,7 +117,7 @@ def test_an_ascent_ends_where_it_did(monkeypatch: pytest.MonkeyPatch) -> None:
     corners = torch.cat((rects[:, :2], rects[:, :2] + rects[:, 2:]), 1)
     found = Found(image, corners, torch.ones(30), column)
     near = ascended(model, recipe, found)
-    monkeypatch.setattr(NearEnergy, "fits", classmethod(lambda cls, model: False))
+    monkeypatch.setattr(prediction, "fits_near", lambda *parts: False)
     plain = ascended(model, recipe, found)
     assert not torch.equal(near.boxes, corners)
     torch.testing.assert_close(near.boxes, plain.boxes, rtol=1e-4, atol=1e-2)
@@ -127,8 +132,59 @@ def test_other_branches_are_not_taken_for_it() -> None:
             return pooled.mean((1, 2, 3))
 
     model = energy()
-    assert not NearEnergy.fits(PyramidEnergy(Own(6, 3, hidden=16), model.pyramid))
+    assert not fits_near(Own(6, 3, hidden=16), model.pyramid)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        assert not NearEnergy.fits(model)
+        assert not fits_near(model.branch, model.pyramid)
     model.branch.double()
-    assert not NearEnergy.fits(model)
+    assert not fits_near(model.branch, model.pyramid)
+
+
+def labelled(seed: int, spread: float, count: int = 6) -> tuple[PyramidEnergy, Problems, Tensor]:
+    """Relative boxes around five labels, ``(5, count, 4)``."""
+    model = energy()
+    rects, image, column = boxes(5, seed)
+    problems, y = model.labels(image, column, corners_of(rects))
+    noise = torch.randn(5, count, 4, generator=torch.Generator().manual_seed(seed))
+    return model, problems, y[:, None] + spread * noise
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 10_000), spread=st.sampled_from([0.005, 0.1, 0.6]))
+def test_boxes_around_labels_have_the_gradients_of_autograd(seed: int, spread: float) -> None:
+    """Also where those of a label are on several levels."""
+    model, problems, y = labelled(seed, spread)
+    shared = model.score_function(problems)
+    assert isinstance(shared, SharedEnergy)
+    expected = score_and_gradient(lambda u: model.score(problems, u), y)
+    found = score_and_gradient(shared, y)
+    torch.testing.assert_close(found.score, expected.score, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(found.gradient, expected.gradient, rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(shared(y), expected.score)
+
+
+@pytest.mark.parametrize("broken", ["no label", "no box", "no area", "not finite"])
+def test_boxes_around_labels_may_be_what_they_like(broken: str) -> None:
+    model, problems, y = labelled(0, 0.01)
+    if broken == "no label":
+        problems, y = Problems(*(own[:0] for own in problems)), y[:0]
+    elif broken == "no box":
+        y = y[:, :0]
+    else:
+        y[2, 1, 2] = -200.0 if broken == "no area" else torch.nan
+    expected = model.score(problems, y)
+    value, gradient = model.score_function(problems).value_and_gradient(y)  # type: ignore[attr-defined]
+    torch.testing.assert_close(value, expected, rtol=1e-4, atol=1e-4, equal_nan=True)
+    assert gradient.shape == y.shape
+
+
+def test_chains_end_where_autograd_leads_them() -> None:
+    model, problems, y = labelled(3, 0.0)
+    loss = MLMCMCLoss(4, 6, 4, 0.02)
+    plain = copy.copy(model)
+    plain.score_function = lambda features: lambda u: model.score(features, u)  # type: ignore[method-assign]
+    outs = [
+        loss(own, problems, y[:, 0], generator=torch.Generator().manual_seed(0)) for own in (model, plain)
+    ]
+    torch.testing.assert_close(outs[0].per_item, outs[1].per_item, rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(outs[0].aux, outs[1].aux, rtol=1e-3, atol=1e-4)
+    assert float(outs[0].aux["grad_norm"]) > 0
