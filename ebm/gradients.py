@@ -14,9 +14,11 @@ __all__ = [
     "ScoreFunction",
     "ScoreWithArrays",
     "ScoreWithGradient",
+    "ScoreWithTrainedGradient",
     "ScoredPoint",
     "frozen_parameters",
     "score_and_gradient",
+    "score_and_trained_gradient",
 ]
 
 ScoreFunction = Callable[[Tensor], Tensor]
@@ -31,6 +33,17 @@ class ScoreWithGradient(Protocol):
 
     def value_and_gradient(self, y: Tensor) -> tuple[Tensor, Tensor]:
         """Scores ``(*)`` of targets ``(*, D)``, and their gradient ``(*, D)``."""
+
+
+@runtime_checkable
+class ScoreWithTrainedGradient(Protocol):
+    """A score function whose gradient in y can be had differentiable in parameters, though not in y again."""
+
+    def __call__(self, y: Tensor) -> Tensor:
+        """Scores ``(*)`` of targets ``(*, D)``."""
+
+    def value_and_trained_gradient(self, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Scores ``(*)`` of targets ``(*, D)``, detached, and their gradient ``(*, D)``."""
 
 
 class ScoreWithArrays(ABC):
@@ -87,6 +100,24 @@ def score_and_gradient(score_fn: ScoreFunction, y: Tensor, *, create_graph: bool
         if slope is None:
             raise DomainError("the score does not depend on y through differentiable operations.")
     return ScoredPoint(at, score if create_graph else score.detach(), slope)
+
+
+def score_and_trained_gradient(score_fn: ScoreFunction, y: Tensor) -> ScoredPoint:
+    """f and grad f at `y`, grad f differentiable in parameters; nothing else needs to be.
+
+    Args:
+        score_fn: ``(*, D) -> (*)``, twice differentiable, or a `ScoreWithTrainedGradient`.
+        y: targets ``(*, D)``; no gradient flows into them.
+
+    Raises:
+        ShapeError: if the scores' shape is not ``(*)``.
+        DomainError: if the scores do not depend on y.
+    """
+    if not isinstance(score_fn, ScoreWithTrainedGradient):
+        return score_and_gradient(score_fn, y, create_graph=True)
+    score, gradient = score_fn.value_and_trained_gradient(y)
+    _require_shape(score, y)
+    return ScoredPoint(y, score, gradient)
 
 
 @contextmanager

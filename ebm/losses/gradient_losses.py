@@ -160,7 +160,7 @@ class DenoisingScoreMatchingLoss(EnergyLoss):
         batch = DenoisingBatch.draw(y, self.sigma, self.num_samples, generator=generator, chunk=self.chunk)
         weigh = lambda rows: reduce(rows, "mean", weights)  # noqa: E731
         if len(batch.slices) == 1 or not torch.is_grad_enabled():
-            per_item = batch.per_item(lambda u: model.score(features, u))
+            per_item = batch.per_item(model.score_function(features))
             loss = weigh(per_item)
         else:
             loss = _accumulated(batch, model, features, weigh)
@@ -181,7 +181,7 @@ def _accumulated(
     cut = map_tensors(lambda t: t.detach().requires_grad_(t.requires_grad), features)
     own = [parameter for parameter in model.parameters() if parameter.requires_grad]
     inputs = [tensor for tensor in tensors_of(cut) if tensor.requires_grad] + own
-    return batch.accumulated(lambda u: model.score(cut, u), weigh, inputs, (*live, *own))
+    return batch.accumulated(model.score_function(cut), weigh, inputs, (*live, *own))
 
 
 def _require_finite_gradient(what: str, gradient: Tensor, score: Tensor) -> None:

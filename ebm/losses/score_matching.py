@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ebm.checks import float_dtype, require_count, require_finite, require_generator, require_positive
 from ebm.exceptions import DomainError, ShapeError
-from ebm.gradients import ScoreFunction, score_and_gradient
+from ebm.gradients import ScoreFunction, score_and_gradient, score_and_trained_gradient
 from ebm.losses.accumulate import accumulate, leaves_of
 from ebm.losses.reduction import Reduction, reduce
 from ebm.numbers import number_tensor
@@ -231,7 +231,8 @@ class DenoisingBatch:
     def _pass(self, score_fn: ScoreFunction, part: slice) -> tuple[Tensor, Tensor]:
         """The share of some noisy labels in the loss per item ``(B,)``, and the leaf that holds these."""
         noisy = self.noisy[:, part]
-        point = score_and_gradient(score_fn, noisy, create_graph=torch.is_grad_enabled())
+        trained = torch.is_grad_enabled()
+        point = (score_and_trained_gradient if trained else score_and_gradient)(score_fn, noisy)
         residual = (noisy - self.y[:, None]).div_(self.variance).add_(point.gradient)
         # The norm makes no squares of the size of the residual.
         rows = torch.linalg.vector_norm(residual.flatten(1), dim=1).square() / self.noisy.shape[1]

@@ -9,8 +9,9 @@ from torch import Tensor
 from ebm.boxes import rect_to_rel, rel_to_rect
 from ebm.models import EnergyModel, Features
 from ebm.tasks.detection.branch import ConfidenceBranch, box_scores, rects_of
-from ebm.tasks.detection.near import SharedEnergy, fits_near
+from ebm.tasks.detection.near import fits_near
 from ebm.tasks.detection.pyramid import Pyramid
+from ebm.tasks.detection.shared import SharedEnergy
 
 __all__ = ["Problems", "PyramidEnergy"]
 
@@ -49,21 +50,20 @@ class PyramidEnergy(EnergyModel):
 
     def score(self, features: Features, y: Tensor) -> Tensor:
         """f of relative boxes ``(B, M, 4) -> (B, M)``, differentiable in them."""
-        problems = Problems(*features)
-        rects = rel_to_rect(y, problems.size[:, None])
-        image, column = (own[:, None].expand(y.shape[:2]).flatten() for own in problems[:2])
-        return self.of_boxes(image, column)(rects.flatten(0, 1)).view(y.shape[:2])
+        return self.score_function(features)(y)
 
     def score_function(self, features: Features) -> Callable[[Tensor], Tensor]:
         """See `EnergyModel.score_function`; on a CPU it knows its gradient."""
         problems = Problems(*features)
+        plainly = partial(self._plainly, problems)
         if type(self) is not PyramidEnergy or not fits_near(self.branch, self.pyramid):
-            return super().score_function(problems)
-
-        def plainly(rows: Tensor) -> Callable[[Tensor], Tensor]:
-            return partial(self.score, Problems(*(own[rows] for own in problems)))
-
+            return plainly
         return SharedEnergy(self.branch, self.pyramid, plainly, *problems)
+
+    def _plainly(self, problems: Problems, y: Tensor) -> Tensor:
+        rects = rel_to_rect(y, problems.size[:, None])
+        image, column = (own[:, None].expand(y.shape[:2]).flatten() for own in problems[:2])
+        return self.of_boxes(image, column)(rects.flatten(0, 1)).view(y.shape[:2])
 
     def labels(self, image: Tensor, column: Tensor, boxes: Tensor) -> tuple[Problems, Tensor]:
         """The problems that labelled boxes pose, and their labels.

@@ -1,6 +1,5 @@
 """f of boxes that move little, with its gradient: an ascent or a chain on a CPU in a few products a step."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -8,13 +7,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import linear
 
-from ebm.boxes import rel_to_rect
-from ebm.gradients import ScoreFunction, score_and_gradient
+from ebm.gradients import score_and_gradient
 from ebm.tasks.detection.branch import ConfidenceBranch, box_scores, corners_of
 from ebm.tasks.detection.near_cells import NearCells
 from ebm.tasks.detection.pyramid import Pyramid
 
-__all__ = ["MOST_BOXES", "NearEnergy", "SharedEnergy", "fits_near"]
+__all__ = ["MOST_BOXES", "Layers", "NearEnergy", "Units", "are_sound", "fits_near"]
 
 MOST_BOXES = 256  # at once: the cells around them take some ten MB
 GROUP = 24  # boxes whose cells are gathered in one tensor
@@ -26,7 +24,7 @@ def fits_near(branch: ConfidenceBranch, pyramid: Pyramid) -> bool:
     return plain and pyramid.device.type == "cpu" and not torch.is_autocast_enabled("cpu")
 
 
-class _Seen(NamedTuple):
+class Units(NamedTuple):
     """What an evaluation leaves for the gradient: units of both hidden layers, ``(R, hidden)``."""
 
     first: Tensor
@@ -34,7 +32,7 @@ class _Seen(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class _Layers:
+class Layers:
     """A branch on boxes whose classes are known.
 
     Attributes:
@@ -48,19 +46,19 @@ class _Layers:
     bias: Tensor
 
     @classmethod
-    def of(cls, branch: ConfidenceBranch, column: Tensor) -> "_Layers":
+    def of(cls, branch: ConfidenceBranch, column: Tensor) -> "Layers":
         """For boxes of the classes ``(R,)``."""
         own = torch.zeros_like(column) if branch.columns == 1 else column
         return cls(branch, branch.fc_conf.weight.detach()[own], branch.fc_conf.bias.detach()[own])
 
-    def score(self, pooled: Tensor) -> tuple[Tensor, _Seen]:
+    def score(self, pooled: Tensor) -> tuple[Tensor, Units]:
         """f ``(R,)`` of pooled boxes ``(R, bins, bins, C)``."""
         fc6, fc7 = self.branch.fc6, self.branch.fc7
         first = linear(pooled.permute(0, 3, 1, 2).flatten(1), fc6.weight, fc6.bias).relu_()
         second = linear(first, fc7.weight, fc7.bias).relu_()
-        return torch.linalg.vecdot(second, self.weight) + self.bias, _Seen(first, second)
+        return torch.linalg.vecdot(second, self.weight) + self.bias, Units(first, second)
 
-    def gradient(self, seen: _Seen) -> Tensor:
+    def gradient(self, seen: Units) -> Tensor:
         """Of f in what was pooled, ``(R, bins, bins, C)``."""
         branch = self.branch
         inner = ((self.weight * (seen.second > 0)) @ branch.fc7.weight) * (seen.first > 0)
@@ -101,12 +99,12 @@ class NearEnergy:
             point = score_and_gradient(self._plainly, rects)
             return point.score, point.gradient
         parts = zip(self._groups, self._layers.gradient(found[1]).split(GROUP))
-        return found[0], torch.cat([_rect_slopes(group, own) for group, own in parts])[self._back]
+        return found[0], torch.cat([group.rect_slopes(own) for group, own in parts])[self._back]
 
-    def _evaluated(self, rects: Tensor) -> tuple[Tensor, _Seen] | None:
+    def _evaluated(self, rects: Tensor) -> tuple[Tensor, Units] | None:
         """f and what its gradient needs; None for boxes without area or with numbers that are not finite."""
         corners = corners_of(rects)
-        if not len(rects) or not bool(_sound(corners).all()):
+        if not len(rects) or not bool(are_sound(corners).all()):
             return None
         if self._order is None:
             self._divide(corners)
@@ -122,77 +120,9 @@ class NearEnergy:
         self._back = self._order.argsort()
         image = self._image[self._order].split(GROUP)
         self._groups = [NearCells(self._pyramid, own, self._branch.bins) for own in image]
-        self._layers = _Layers.of(self._branch, self._column[self._order])
+        self._layers = Layers.of(self._branch, self._column[self._order])
 
 
-class SharedEnergy:
-    """f of M boxes around each of B labels, relative coordinates ``(B, M, 4) -> (B, M)``; knows its gradient.
-
-    The boxes of a label are pooled from the same piece of a map. It is an `ebm.gradients.ScoreWithGradient`,
-    for chains; where a label's boxes are on several levels, or have no area, autograd finds its gradient.
-
-    Args:
-        branch: that scores; with the pyramid it must be `fits_near`.
-        pyramid: the maps.
-        plainly: the same score by differentiable operations, of some labels ``(b,)`` int64.
-        image: of each label, ``(B,)`` int64.
-        column: of its class, ``(B,)`` int64.
-        size: reference width and height, px, ``(B, 2)``.
-    """
-
-    def __init__(
-        self,
-        branch: ConfidenceBranch,
-        pyramid: Pyramid,
-        plainly: Callable[[Tensor], ScoreFunction],
-        image: Tensor,
-        column: Tensor,
-        size: Tensor,
-    ) -> None:
-        self._branch, self._pyramid, self._plainly = branch, pyramid, plainly
-        self._image, self._column, self._size = image, column, size
-
-    def __call__(self, y: Tensor) -> Tensor:
-        """f ``(B, M)``."""
-        return self._plainly(torch.arange(len(y)))(y)
-
-    def value_and_gradient(self, y: Tensor) -> tuple[Tensor, Tensor]:
-        """f ``(B, M)`` and its gradient ``(B, M, 4)``."""
-        value, gradient = y.new_empty(y.shape[:2]), torch.empty_like(y)
-        corners = corners_of(rel_to_rect(y, self._size[:, None]))
-        level = self._pyramid.rule.assign(corners.flatten(0, 1)).view(y.shape[:2])
-        near = ((level == level[:, :1]) & _sound(corners)).all(1)
-        rows, others = near.nonzero()[:, 0], (~near).nonzero()[:, 0]
-        if len(others):
-            point = score_and_gradient(self._plainly(others), y[others])
-            value[others], gradient[others] = point.score, point.gradient
-        if len(rows) and y.shape[1]:
-            value[rows], slopes = self._near(rows, corners[rows])
-            with torch.enable_grad():
-                at = y[rows].requires_grad_()
-                rects = rel_to_rect(at, self._size[rows, None])
-            (gradient[rows],) = torch.autograd.grad(rects, at, slopes)
-        return value, gradient
-
-    def _near(self, rows: Tensor, corners: Tensor) -> tuple[Tensor, Tensor]:
-        """f ``(b, M)`` of boxes of some labels, each label's on one level, and its gradient in rects."""
-        count = corners.shape[1]
-        layers = _Layers.of(self._branch, self._column[rows].repeat_interleave(count))
-        pieces = [
-            NearCells(self._pyramid, image, self._branch.bins, count) for image in self._image[rows].split(1)
-        ]
-        score, seen = layers.score(torch.cat([piece.pool(own) for piece, own in zip(pieces, corners)]))
-        pooled = layers.gradient(seen).split(count)
-        slopes = torch.stack([_rect_slopes(piece, own) for piece, own in zip(pieces, pooled)])
-        return score.view(-1, count), slopes
-
-
-def _sound(corners: Tensor) -> Tensor:
+def are_sound(corners: Tensor) -> Tensor:
     """Which boxes xyxy ``(..., 4)`` have an area and are finite."""
     return (corners[..., 2:] > corners[..., :2]).all(-1) & corners.isfinite().all(-1)
-
-
-def _rect_slopes(cells: NearCells, pooled: Tensor) -> Tensor:
-    """Of a gradient in what cells pooled last, that in the boxes xywh, ``(R, 4)``."""
-    low, high = cells.slopes(pooled)
-    return torch.cat((low + high, high), -1)

@@ -71,6 +71,26 @@ class NearCells:
         scale = self._each(self._scale)
         return (whole - high) * scale, high * scale
 
+    def rect_slopes(self, pooled: Tensor) -> Tensor:
+        """Of a gradient in what was pooled last, that in boxes xywh, px, ``(R, 4)``."""
+        low, high = self.slopes(pooled)
+        return torch.cat((low + high, high), -1)
+
+    def turned(self, low: Tensor, high: Tensor) -> Tensor:
+        """How what was pooled last changes where corners move by `low` and `high`, px, ``(R, 2)`` each."""
+        pieces, height, width, channels = self._maps.shape
+        scale = self._each(self._scale)
+        low, high = low * scale, high * scale
+        edges = torch.addcmul(low[..., None], (high - low)[..., None], self._parts)
+        moved = (self._hats * edges[..., None]).diff(dim=-2)
+        moved -= self._weights * ((high - low) / self._bins)[..., None, None]
+        moved /= self._step[..., None, None]
+        rows = moved[:, 1, :, :height].reshape(pieces, -1, height)
+        half = torch.bmm(rows, self._maps.view(pieces, height, width * channels)).view(-1, width, channels)
+        pooled = torch.bmm(self._columns(width), half)
+        pooled += torch.bmm(moved[:, 0, :, :width].repeat_interleave(self._bins, 0), self._half)
+        return pooled.view(-1, self._bins, self._bins, channels)
+
     def _each(self, values: Tensor) -> Tensor:
         """Of every box what its piece has."""
         return values if self._share == 1 else values.repeat_interleave(self._share, 0)

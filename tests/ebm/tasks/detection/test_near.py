@@ -1,7 +1,5 @@
 """f of boxes that move little: the values and gradients that autograd finds on the whole maps."""
 
-import copy
-
 import pytest
 import torch
 from hypothesis import given, settings
@@ -9,39 +7,13 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from ebm.gradients import ScoreWithGradient, score_and_gradient
-from ebm.losses.gradient_losses import MLMCMCLoss
 from ebm.tasks.detection import prediction
-from ebm.tasks.detection.branch import ConfidenceBranch, corners_of
-from ebm.tasks.detection.energy import Problems, PyramidEnergy
-from ebm.tasks.detection.near import NearEnergy, SharedEnergy, fits_near
+from ebm.tasks.detection.branch import ConfidenceBranch
+from ebm.tasks.detection.energy import PyramidEnergy
+from ebm.tasks.detection.near import NearEnergy, fits_near
 from ebm.tasks.detection.prediction import Found, ascended
-from ebm.tasks.detection.pyramid import LevelRule, Pyramid
 from ebm.tasks.detection.recipes import BranchRecipe, find_recipe
-
-RULE = LevelRule((4, 8, 16, 32), 112.0)
-NAMES = ("0", "1", "2", "3")
-
-
-def energy(columns: int = 3) -> PyramidEnergy:
-    noise = torch.Generator().manual_seed(0)
-    maps = {
-        name: torch.randn(2, 6, 128 // stride, 160 // stride, generator=noise)
-        for name, stride in zip(NAMES, RULE.strides)
-    }
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        branch = ConfidenceBranch(6, columns, hidden=16)
-        torch.nn.init.normal_(branch.fc_conf.weight)
-    return PyramidEnergy(branch.requires_grad_(False), Pyramid(maps, NAMES, RULE))
-
-
-def boxes(count: int, seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:
-    """Rects xywh, some of them over the border, images and columns."""
-    noise = torch.Generator().manual_seed(seed)
-    corner = 160 * torch.rand(count, 2, generator=noise) - 30
-    sides = 3 + 150 * torch.rand(count, 2, generator=noise).square()
-    image, column = (torch.randint(size, (count,), generator=noise) for size in (2, 3))
-    return torch.cat((corner, sides), 1), image, column
+from tests.ebm.tasks.detection.energies import boxes, energy
 
 
 def require_same(
@@ -137,54 +109,3 @@ def test_other_branches_are_not_taken_for_it() -> None:
         assert not fits_near(model.branch, model.pyramid)
     model.branch.double()
     assert not fits_near(model.branch, model.pyramid)
-
-
-def labelled(seed: int, spread: float, count: int = 6) -> tuple[PyramidEnergy, Problems, Tensor]:
-    """Relative boxes around five labels, ``(5, count, 4)``."""
-    model = energy()
-    rects, image, column = boxes(5, seed)
-    problems, y = model.labels(image, column, corners_of(rects))
-    noise = torch.randn(5, count, 4, generator=torch.Generator().manual_seed(seed))
-    return model, problems, y[:, None] + spread * noise
-
-
-@settings(max_examples=20, deadline=None)
-@given(seed=st.integers(0, 10_000), spread=st.sampled_from([0.005, 0.1, 0.6]))
-def test_boxes_around_labels_have_the_gradients_of_autograd(seed: int, spread: float) -> None:
-    """Also where those of a label are on several levels."""
-    model, problems, y = labelled(seed, spread)
-    shared = model.score_function(problems)
-    assert isinstance(shared, SharedEnergy)
-    expected = score_and_gradient(lambda u: model.score(problems, u), y)
-    found = score_and_gradient(shared, y)
-    torch.testing.assert_close(found.score, expected.score, rtol=1e-4, atol=1e-4)
-    torch.testing.assert_close(found.gradient, expected.gradient, rtol=1e-3, atol=1e-3)
-    torch.testing.assert_close(shared(y), expected.score)
-
-
-@pytest.mark.parametrize("broken", ["no label", "no box", "no area", "not finite"])
-def test_boxes_around_labels_may_be_what_they_like(broken: str) -> None:
-    model, problems, y = labelled(0, 0.01)
-    if broken == "no label":
-        problems, y = Problems(*(own[:0] for own in problems)), y[:0]
-    elif broken == "no box":
-        y = y[:, :0]
-    else:
-        y[2, 1, 2] = -200.0 if broken == "no area" else torch.nan
-    expected = model.score(problems, y)
-    value, gradient = model.score_function(problems).value_and_gradient(y)  # type: ignore[attr-defined]
-    torch.testing.assert_close(value, expected, rtol=1e-4, atol=1e-4, equal_nan=True)
-    assert gradient.shape == y.shape
-
-
-def test_chains_end_where_autograd_leads_them() -> None:
-    model, problems, y = labelled(3, 0.0)
-    loss = MLMCMCLoss(4, 6, 4, 0.02)
-    plain = copy.copy(model)
-    plain.score_function = lambda features: lambda u: model.score(features, u)  # type: ignore[method-assign]
-    outs = [
-        loss(own, problems, y[:, 0], generator=torch.Generator().manual_seed(0)) for own in (model, plain)
-    ]
-    torch.testing.assert_close(outs[0].per_item, outs[1].per_item, rtol=1e-3, atol=1e-4)
-    torch.testing.assert_close(outs[0].aux, outs[1].aux, rtol=1e-3, atol=1e-4)
-    assert float(outs[0].aux["grad_norm"]) > 0
