@@ -15,7 +15,7 @@ from ebm.tasks.detection.pyramid import Pyramid
 __all__ = ["MOST_BOXES", "Layers", "NearEnergy", "Units", "are_sound", "fits_near"]
 
 MOST_BOXES = 256  # at once: the cells around them take some ten MB
-GROUP = 24  # boxes whose cells are gathered in one tensor
+GROUP = 16  # boxes whose cells are gathered in one tensor
 
 
 def fits_near(branch: ConfidenceBranch, pyramid: Pyramid) -> bool:
@@ -33,15 +33,17 @@ class Units(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Layers:
-    """A branch on boxes whose classes are known.
+    """A branch on boxes whose classes are known; without a graph.
 
     Attributes:
         branch: its layers.
+        first: weights of the first one, in the order of what is pooled, ``(hidden, bins * bins * C)``.
         weight: the last layer's of every box, ``(R, hidden)``.
         bias: likewise, ``(R,)``.
     """
 
     branch: ConfidenceBranch
+    first: Tensor
     weight: Tensor
     bias: Tensor
 
@@ -49,21 +51,21 @@ class Layers:
     def of(cls, branch: ConfidenceBranch, column: Tensor) -> "Layers":
         """For boxes of the classes ``(R,)``."""
         own = torch.zeros_like(column) if branch.columns == 1 else column
-        return cls(branch, branch.fc_conf.weight.detach()[own], branch.fc_conf.bias.detach()[own])
+        first = branch.fc6.weight.detach().unflatten(1, (branch.channels, -1)).transpose(1, 2).flatten(1)
+        return cls(branch, first, branch.fc_conf.weight.detach()[own], branch.fc_conf.bias.detach()[own])
 
     def score(self, pooled: Tensor) -> tuple[Tensor, Units]:
         """f ``(R,)`` of pooled boxes ``(R, bins, bins, C)``."""
         fc6, fc7 = self.branch.fc6, self.branch.fc7
-        first = linear(pooled.permute(0, 3, 1, 2).flatten(1), fc6.weight, fc6.bias).relu_()
+        first = linear(pooled.flatten(1), self.first, fc6.bias).relu_()
         second = linear(first, fc7.weight, fc7.bias).relu_()
         return torch.linalg.vecdot(second, self.weight) + self.bias, Units(first, second)
 
-    def gradient(self, seen: Units) -> Tensor:
+    def gradient(self, units: Units) -> Tensor:
         """Of f in what was pooled, ``(R, bins, bins, C)``."""
         branch = self.branch
-        inner = ((self.weight * (seen.second > 0)) @ branch.fc7.weight) * (seen.first > 0)
-        pooled = (inner @ branch.fc6.weight).view(len(inner), branch.channels, branch.bins, branch.bins)
-        return pooled.permute(0, 2, 3, 1)
+        inner = ((self.weight * (units.second > 0)) @ branch.fc7.weight) * (units.first > 0)
+        return (inner @ self.first).view(len(inner), branch.bins, branch.bins, branch.channels)
 
 
 class NearEnergy:
@@ -85,7 +87,6 @@ class NearEnergy:
         self._branch, self._pyramid, self._image, self._column = branch, pyramid, image, column
         self._plainly = box_scores(branch, pyramid, image, column)
         self._order: Tensor | None = None
-        self._groups: list[NearCells] = []
 
     def __call__(self, rects: Tensor) -> Tensor:
         """f ``(R,)``."""
@@ -98,8 +99,7 @@ class NearEnergy:
         if found is None:
             point = score_and_gradient(self._plainly, rects)
             return point.score, point.gradient
-        parts = zip(self._groups, self._layers.gradient(found[1]).split(GROUP))
-        return found[0], torch.cat([group.rect_slopes(own) for group, own in parts])[self._back]
+        return found[0], self._cells.rect_slopes(self._layers.gradient(found[1]))[self._back]
 
     def _evaluated(self, rects: Tensor) -> tuple[Tensor, Units] | None:
         """f and what its gradient needs; None for boxes without area or with numbers that are not finite."""
@@ -108,9 +108,8 @@ class NearEnergy:
             return None
         if self._order is None:
             self._divide(corners)
-        parts = zip(self._groups, corners[self._order].split(GROUP))
-        score, seen = self._layers.score(torch.cat([group.pool(own) for group, own in parts]))
-        return score[self._back], seen
+        score, units = self._layers.score(self._cells.pool(corners[self._order]))
+        return score[self._back], units
 
     def _divide(self, corners: Tensor) -> None:
         """Divide the boxes into groups of about as many cells."""
@@ -118,8 +117,8 @@ class NearEnergy:
         extent = (corners[:, 2:] - corners[:, :2]).amax(-1)
         self._order = (extent / strides[self._pyramid.rule.assign(corners)]).argsort()
         self._back = self._order.argsort()
-        image = self._image[self._order].split(GROUP)
-        self._groups = [NearCells(self._pyramid, own, self._branch.bins) for own in image]
+        groups = [(len(own), 1) for own in self._order.split(GROUP)]
+        self._cells = NearCells(self._pyramid, self._image[self._order], self._branch.bins, groups)
         self._layers = Layers.of(self._branch, self._column[self._order])
 
 

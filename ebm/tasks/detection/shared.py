@@ -24,14 +24,12 @@ class SharedPooling:
     """Boxes around labels, those of one label and level together, pooled from the same pieces of the maps.
 
     Attributes:
-        pieces: of the maps.
-        counts: boxes of each piece.
+        cells: of the pieces.
         order: of the boxes, piece by piece, ``(R,)`` int64.
         back: its inverse.
     """
 
-    pieces: list[NearCells]
-    counts: list[int]
+    cells: NearCells
     order: Tensor
     back: Tensor
 
@@ -43,31 +41,28 @@ class SharedPooling:
         key = label * levels + pyramid.rule.assign(flat)
         order = (flat[:, 2:] - flat[:, :2]).amax(-1).argsort()  # boxes of a size reach over as many cells
         order = order[key[order].argsort(stable=True)]
-        pieces, counts = [], []
-        for own, count in zip(
-            *(found.tolist() for found in key[order].unique_consecutive(return_counts=True))
-        ):
-            for start in range(0, count, PIECE):
-                counts.append(min(PIECE, count - start))
-                place = own // levels
-                pieces.append(NearCells(pyramid, image[place : place + 1], bins, counts[-1]))
-        return cls(pieces, counts, order, order.argsort())
+        keys, numbers = key[order].unique_consecutive(return_counts=True)
+        pieces = [
+            (own // levels, min(PIECE, count - start))
+            for own, count in zip(keys.tolist(), numbers.tolist())
+            for start in range(0, count, PIECE)
+        ]
+        owner = image[torch.tensor([place for place, _ in pieces])]
+        return cls(
+            NearCells(pyramid, owner, bins, [(1, share) for _, share in pieces]), order, order.argsort()
+        )
 
     def pool(self, corners: Tensor) -> Tensor:
         """Boxes ``(R, 4)`` in their own order to ``(R, bins, bins, C)`` in the order of the pieces."""
-        return torch.cat([cells.pool(own) for cells, own in self._with(corners[self.order])])
+        return self.cells.pool(corners[self.order])
 
     def slopes(self, pooled: Tensor) -> Tensor:
         """Of a gradient in what was pooled, that in boxes xywh, px, ``(R, 4)``, in their own order."""
-        return torch.cat([cells.rect_slopes(own) for cells, own in self._with(pooled)])[self.back]
+        return self.cells.rect_slopes(pooled)[self.back]
 
     def turned(self, moved: Tensor) -> Tensor:
         """How what was pooled changes where corners xyxy move so, ``(R, 4)``, in their own order."""
-        parts = self._with(moved[self.order])
-        return torch.cat([cells.turned(*own.split(2, -1)) for cells, own in parts])
-
-    def _with(self, values: Tensor) -> "zip[tuple[NearCells, Tensor]]":
-        return zip(self.pieces, values.split(self.counts))
+        return self.cells.turned(*moved[self.order].split(2, -1))
 
 
 class SharedEnergy:
@@ -183,11 +178,11 @@ class _Seen:
         return torch.cat((corner * self.size[:, None], (extent - 0.5 * corner) * self.extent), -1)
 
     def turned(self, moved: Tensor) -> Tensor:
-        """How pooled boxes ``(R, C * bins * bins)`` change where relative coordinates move so."""
+        """How pooled boxes ``(R, bins * bins * C)`` change where relative coordinates move so."""
         growth = moved[..., 2:] * self.extent
         low = moved[..., :2] * self.size[:, None] - 0.5 * growth
         corners = torch.cat((low, low + growth), -1).flatten(0, 1)
-        return self.pooling.turned(corners).permute(0, 3, 1, 2).flatten(1)
+        return self.pooling.turned(corners).flatten(1)
 
 
 class _TrainedGradient(Function):
@@ -208,14 +203,15 @@ class _TrainedGradient(Function):
     def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor | None, ...]:
         """In the weights; 0 in biases, as autograd has it: an optimiser lets them decay."""
         seen: _Seen = ctx.seen
-        first, second, last, *biases = ctx.saved_tensors
+        _, second, last, *biases = ctx.saved_tensors
         pooled = seen.turned(slopes[0])
         on, active = seen.units.second > 0, seen.units.first > 0
         outer = seen.layers.weight * on
         inner = (outer @ second) * active
-        hidden = (pooled @ first.T) * active
+        hidden = (pooled @ seen.layers.first.T) * active
         top = (hidden @ second.T) * on
         column = torch.zeros_like(seen.column) if len(last) == 1 else seen.column
         last_slope = torch.zeros_like(last).index_add_(0, column, top)
-        slopes_of_weights = inner.T @ pooled, outer.T @ hidden, last_slope
+        first_slope = (inner.T @ pooled).unflatten(1, (-1, seen.layers.branch.channels)).transpose(1, 2)
+        slopes_of_weights = first_slope.flatten(1), outer.T @ hidden, last_slope
         return None, *slopes_of_weights, *(torch.zeros_like(bias) for bias in biases)
