@@ -1,7 +1,7 @@
 """Detectors by name or file; branches and heads by file."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
@@ -126,6 +126,7 @@ class Saved:
         columns: names of the classes by column, as the detector has them.
         categories: of the data that it was trained on.
         detector: SHA-256 of the detector's weights, 16 digits.
+        made: what else is known of its training, plain values.
     """
 
     net: ConfidenceBranch | Baseline
@@ -133,6 +134,7 @@ class Saved:
     columns: tuple[str, ...]
     categories: tuple[Category, ...]
     detector: str
+    made: Mapping[str, Any] = field(default_factory=dict)
 
     def require_detector(self, detector: TorchvisionDetector, where: object) -> None:
         """Refuse a detector that it was not trained on.
@@ -164,9 +166,14 @@ def fresh(recipe: Recipe, detector: TorchvisionDetector, seed: int) -> Confidenc
 
 
 def save_trained(
-    path: Path, net: ConfidenceBranch | Baseline, recipe: Recipe, detector: Any, data: DetectionSet
+    path: Path,
+    net: ConfidenceBranch | Baseline,
+    recipe: Recipe,
+    detector: Any,
+    data: DetectionSet,
+    made: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write a branch or a head that was trained on a set.
+    """Write a branch or a head that was trained on a set; `made` is what else is known of it, plain values.
 
     Raises:
         InputError: if it cannot be written.
@@ -177,6 +184,7 @@ def save_trained(
         "categories": [[own.category_id, own.name] for own in data.categories],
         "inputs": net.channels if isinstance(net, ConfidenceBranch) else detector.embedding,
         "detector": weights_of(detector.model.state_dict()),
+        "made": dict(made or {}),
         "state": net.state_dict(),
     }
     write_fields(path, BRANCH, fields)
@@ -195,13 +203,14 @@ def load_trained(path: Path) -> Saved:
         recipe = recipe_from(fields["recipe"])
         net = _network(recipe, fields["inputs"], len(fields["columns"]))
         categories = tuple(Category(int(number), str(name)) for number, name in fields["categories"])
+        made = dict(fields.get("made", {}))  # older files say nothing of it
     except (LookupError, TypeError, ValueError) as error:
         raise InputError(
-            f"{path} is damaged or was changed: its recipe is not readable ({error})."
+            f"{path} is damaged or was changed: its fields are not readable ({error})."
         ) from error
     load_state(net, fields["state"], path)
     net.eval().requires_grad_(False)
-    return Saved(net, recipe, tuple(map(str, fields["columns"])), categories, fields["detector"])
+    return Saved(net, recipe, tuple(map(str, fields["columns"])), categories, fields["detector"], made)
 
 
 def _network(recipe: Recipe, inputs: int, columns: int) -> ConfidenceBranch | Baseline:
@@ -226,9 +235,9 @@ def _rebuilt(like: Any, plain: Mapping[str, Any]) -> Any:
     from dataclasses import fields, is_dataclass, replace
 
     changed = {}
-    for field in fields(like):
-        old, value = getattr(like, field.name), plain[field.name]
-        changed[field.name] = _rebuilt(old, value) if is_dataclass(old) else _tupled(value)
+    for own in fields(like):
+        old, value = getattr(like, own.name), plain[own.name]
+        changed[own.name] = _rebuilt(old, value) if is_dataclass(old) else _tupled(value)
     return replace(like, **changed)
 
 

@@ -56,9 +56,9 @@ def study_table(means: Means) -> Table:
 
 
 def runs_table(records: Sequence[Record]) -> Table:
-    """A row for each cell: scores in percent, the step length that was chosen, cost."""
+    """A row for each cell: scores in percent, the step length that was chosen, the learning rate, cost."""
     columns = ("AP", "AP50", "AP75", "AP90", "APs", "APm", "APl")
-    more = ("step", "seconds_per_iteration", "images_per_second", "loss")
+    more = ("step", "rate", "seconds_per_iteration", "images_per_second", "loss")
     rows = []
     for record in records:
         values = [record["scores"].get(name) for name in columns] + [record.get(name) for name in more]

@@ -7,63 +7,25 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch
-
+from ebm.exceptions import NumericalError
 from ebm.tasks.cells import Record, Work, read_records, run_cells
 from ebm.tasks.detection.arguments import rescaled
-from ebm.tasks.detection.data.records import DetectionSet
 from ebm.tasks.detection.detectors import TorchvisionDetector
 from ebm.tasks.detection.files import weights_of
-from ebm.tasks.detection.loading import Saved, fresh, load_trained, save_trained
+from ebm.tasks.detection.loading import Saved
 from ebm.tasks.detection.memory import FeatureMemory
-from ebm.tasks.detection.methods import train_method, way_of
+from ebm.tasks.detection.methods import way_of
+from ebm.tasks.detection.parts import Parts
 from ebm.tasks.detection.recipes import SETTABLE, BranchRecipe, Recipe, find_recipe
 from ebm.tasks.detection.running import DETECTOR, Run, run_sights
 from ebm.tasks.detection.scoring import score_detections
 from ebm.tasks.detection.sights import Sights
-from ebm.tasks.detection.training import TrainingOptions, data_digest
-from ebm.training.iterations import tell_in_lines
+from ebm.tasks.detection.trainings import Trainings
+from ebm.tasks.detection.tuning import best_trial, rates_of, require_finite, tuned_step, with_rate, with_step
 
-__all__ = ["Parts", "Study", "divided"]
+__all__ = ["Study"]
 
-# Where the search for a step length begins: of positions in relative space, and of IoU-Net's own space.
-FIRST_STEP, FIRST_PLAIN_STEP = 1e-4, 0.0625
-MOST_DOUBLINGS = 8
-STEP_RATIO = 4.0
 COLUMNS = ("AP", "AP50", "AP75", "AP90", "APs", "APm", "APl")
-
-
-@dataclass(frozen=True, eq=False)
-class Parts:
-    """Pictures by what they are for.
-
-    Attributes:
-        train: to train on.
-        tune: to choose settings on; none of the others.
-        report: to report on.
-    """
-
-    train: DetectionSet
-    tune: DetectionSet
-    report: DetectionSet
-
-
-def divided(data: DetectionSet, report: DetectionSet, tuning: int, *, of_report: bool) -> Parts:
-    """Pictures to choose settings on, taken by lot from the reported ones or from those to train on.
-
-    Args:
-        data: of the training.
-        report: of the report.
-        tuning: how many are taken.
-        of_report: take them from `report`. A detector that was trained on `data` knows these boxes: there it
-            needs no refinement, and settings would be chosen for a detector better than it is.
-    """
-    source = report if of_report else data
-    order = torch.randperm(len(source), generator=torch.Generator().manual_seed(0)).tolist()
-    kept, taken = source.chosen(sorted(order[tuning:])), source.chosen(sorted(order[:tuning]))
-    if of_report:
-        return Parts(data.for_training(), taken, kept)
-    return Parts(kept.for_training(), taken, report)
 
 
 @dataclass(eq=False)
@@ -94,7 +56,16 @@ class Study:
     def __post_init__(self) -> None:
         """Divide the room: half for training, and a quarter for each set of pictures to score on."""
         light, quarter = self.schedule == "light", self.room / 4
-        self._memory = FeatureMemory(self.detector, 2 * quarter) if light else None
+        memory = FeatureMemory(self.detector, 2 * quarter) if light else None
+        self._trainings = Trainings(
+            detector=self.detector,
+            parts=self.parts,
+            folder=self.out,
+            results=self.results,
+            memory=memory,
+            workers=self.workers,
+            say=self.say,
+        )
         parts = {"tune": self.parts.tune, "report": self.parts.report}
         self._sights = {
             name: Sights(self.detector, part, room=quarter if light else 0) for name, part in parts.items()
@@ -112,37 +83,80 @@ class Study:
         return SETTABLE.set_fields(recipe, changes)
 
     def cell(
-        self, method: str, seed: int, changes: Sequence[str] = (), *, tune: bool = False
+        self,
+        method: str,
+        seed: int,
+        changes: Sequence[str] = (),
+        *,
+        tune: bool = False,
+        rates: Sequence[float] = (),
     ) -> dict[str, Any]:
-        """What a cell's result depends on; the step length is tuned on the tuning part where asked."""
-        of = {name: data_digest(getattr(self.parts, name))[:16] for name in ("train", "tune", "report")}
+        """What a cell's result depends on.
+
+        Args:
+            method: its name, or that of the detector itself.
+            seed: of the training.
+            changes: of the recipe, as ``--set`` takes them.
+            tune: choose the step length on the tuning part.
+            rates: factors on the recipe's learning rate, of which one is chosen on the tuning part.
+        """
+        of = {name: self.parts.digest(name) for name in ("train", "tune", "report")}
         found = {"method": method, "seed": seed, "changes": list(changes), "tune": tune, "pictures": of}
         found["detector"] = weights_of(self.detector.model.state_dict())
         if method != DETECTOR:
             found["recipe"] = self.recipe(method, changes).fingerprint()
-            found["features"] = "batch" if self._memory is None else "alone, half precision"
+            found["features"] = self._trainings.features
+        if rates:
+            found["rates"] = sorted(rates)
         return found
+
+    def trials(self, cell: dict[str, Any]) -> list[dict[str, Any]]:
+        """Cells of the trainings that a cell's learning rate is chosen from: of seed 0, one for each factor.
+
+        Raises:
+            InputError: if a factor makes of the rate no positive finite number.
+        """
+        same = {key: value for key, value in cell.items() if key != "rates"} | {"seed": 0}
+        same["pictures"] = {name: cell["pictures"][name] for name in ("train", "tune")}
+        own = self.recipe(cell["method"], cell["changes"])
+        return [
+            same | {"factor": factor, "recipe": with_rate(own, factor).fingerprint()}
+            for factor in cell.get("rates", ())
+        ]
 
     def run(self, cells: Sequence[dict[str, Any]], jobs: int = 1, work: Work | None = None) -> list[Record]:
         """The records of cells; what is there already is not computed again.
 
         Args:
             cells: of `cell`.
-            jobs: processes; first the cells of seed 0, of which the others take their step lengths.
+            jobs: processes; first the trials of learning rates, then the cells of seed 0, of which the others
+                take their step lengths.
             work: for several jobs a function of a module that computes a cell as `work` here does.
-        """
 
+        Raises:
+            NumericalError: if all learning rates of a method fail, or a training without a choice of them.
+        """
+        trials: list[dict[str, Any]] = []
+        for cell in cells:
+            trials += [trial for trial in self.trials(cell) if trial not in trials]
+        self._run(trials, jobs, work)
+        for cell in cells:
+            if "rates" in cell:
+                best_trial(self._trials_of(cell))  # better known now than after the other methods
+        # Where rates are tried, no cell waits for that of seed 0: rate and step are those of the best trial.
+        first = [cell for cell in cells if cell["seed"] == 0 or "rates" in cell]
+        self._run(first, jobs, work)
+        self._run([cell for cell in cells if cell not in first], jobs, work)
+        return run_cells(cells, self.results, self.work)
+
+    def _run(self, cells: Sequence[dict[str, Any]], jobs: int, work: Work | None) -> None:
         def report(done: int, total: int, record: Record | None) -> None:
             if record is not None:
-                values = record["scores"]
-                name = f"{record['cell']['method']}, seed {record['cell']['seed']}"
-                self.say(f"{done} of {total}: {name}: AP {values['AP']:.2f}, AP75 {values['AP75']:.2f}")
+                self.say(f"{done} of {total}: {_told(record)}")
 
-        for own in ([cell for cell in cells if cell["seed"] == 0], [cell for cell in cells if cell["seed"]]):
-            # The longest first: so no process waits long at the end.
-            own = sorted(own, key=self._length, reverse=True) if jobs > 1 else own
-            run_cells(own, self.results, work or self.work, jobs=jobs, report=report)
-        return run_cells(cells, self.results, self.work)
+        # The longest first: so no process waits long at the end.
+        cells = sorted(cells, key=self._length, reverse=True) if jobs > 1 else cells
+        run_cells(cells, self.results, work or self.work, jobs=jobs, report=report)
 
     def _length(self, cell: dict[str, Any]) -> int:
         """About how long a cell takes, in steps of scoring boxes."""
@@ -152,92 +166,87 @@ class Study:
         return 1 + recipe.method.langevin_steps + 2 * (recipe.method.loss == "dsm")
 
     def work(self, cell: dict[str, Any]) -> dict[str, Any]:
-        """Train, tune and score a cell."""
+        """Train, tune and score a cell; a trial is scored on the tuning part alone."""
+        if "factor" in cell:
+            return self._tried(cell)
         if cell["method"] == DETECTOR:
             return self._scored(DETECTOR, run_sights(self._sights["report"], {})[DETECTOR])
-        recipe = self.recipe(cell["method"], cell["changes"])
-        saved, cost = self._trained(recipe, cell)
-        chosen: dict[str, Any] = {}
-        if cell["tune"] and isinstance(saved.recipe, BranchRecipe):
-            saved, chosen = self._tuned(saved, cell)
+        chosen = self._chosen(cell)
+        recipe = with_rate(self.recipe(cell["method"], cell["changes"]), chosen.pop("factor", 1.0))
+        saved, cost = self._trainings.trained(recipe, cell["seed"])
+        chosen = chosen or self._tuned(saved, cell)
+        if "step" in chosen and isinstance(saved.recipe, BranchRecipe):
+            saved = replace(saved, recipe=with_step(saved.recipe, chosen["step"]))
         name = cell["method"]
         run = run_sights(self._sights["report"], {name: way_of(saved)})[name]
-        return self._scored(name, run) | cost | chosen
+        return self._scored(name, run) | cost | {"rate": recipe.optimisation.rate} | chosen
 
     def _scored(self, name: str, run: Run) -> dict[str, Any]:
         scores = score_detections(run.detections, self.parts.report)
         values = {column: 100 * scores[column] for column in COLUMNS if math.isfinite(scores[column])}
         return {"scores": values, "images_per_second": run.rate}
 
-    def _trained(self, recipe: Recipe, cell: dict[str, Any]) -> tuple[Saved, dict[str, Any]]:
-        """The branch or head of a cell, and what its training took."""
-        stem = f"{recipe.name}-{recipe.fingerprint()}-{cell['seed']}"
-        file, checkpoint = self.out / f"{stem}.pt", self.out / f"{stem}.checkpoint"
-        self.say(f"training {recipe.name}, seed {cell['seed']}")
-        net = fresh(recipe, self.detector, cell["seed"])
-        options = TrainingOptions(
-            seed=cell["seed"],
-            workers=self.workers,
-            checkpoint=checkpoint,
-            memory=self._memory,
-            tell=tell_in_lines,
-        )
+    def _tried(self, cell: dict[str, Any]) -> dict[str, Any]:
+        """Rate, step length and AP on the tuning part of a trial, or why it has none."""
+        recipe = with_rate(self.recipe(cell["method"], cell["changes"]), cell["factor"])
+        found: dict[str, Any] = {"rate": recipe.optimisation.rate}
         start = time.perf_counter()
-        trained = train_method(net, recipe, self.detector, self.parts.train, options)
-        if trained.exit_code:
-            raise KeyboardInterrupt(f"stopped in {recipe.name}; the same command goes on.")
-        save_trained(file, net, recipe, self.detector, self.parts.train)
-        checkpoint.unlink(missing_ok=True)
-        seconds = max(trained.seconds, time.perf_counter() - start)
-        last = trained.history[-1]["loss"] if trained.history else math.nan
-        cost = {"seconds_per_iteration": seconds / trained.iterations, "loss": last}
-        saved = load_trained(file)
-        return replace(saved, net=saved.net.to(self.detector.device)), cost
+        try:
+            saved, cost = self._trainings.trained(recipe, cell["seed"])
+            found |= cost
+            require_finite(saved)
+            found |= self._tuned(saved, cell)
+            ap = found["tuning"][f"{found['step']:g}"] if "step" in found else self._tuning_ap(saved)
+            if not math.isfinite(ap):
+                raise NumericalError("the tuning pictures give no AP.")
+            found["AP"] = ap
+        except NumericalError as error:
+            self._trainings.drop_checkpoint(recipe, cell["seed"])
+            found |= {"AP": None, "failed": str(error)}
+        return found | {"seconds": time.perf_counter() - start}
 
-    def _tuned(self, saved: Saved, cell: dict[str, Any]) -> tuple[Saved, dict[str, Any]]:
-        """The branch with the step length that has the best AP on the tuning part, chosen for seed 0.
+    def _trials_of(self, cell: dict[str, Any]) -> list[Record]:
+        """The records of a cell's trials, computed where there are none."""
+        known = read_records(self.results)
+        found = []
+        for trial in self.trials(cell):
+            own = next((record for record in known if record["cell"] == trial), None)
+            found.append(own or {"cell": trial, **self.work(trial)})
+        return found
 
-        Source: Gustafsson et al., BMVC 2020, appendix B: doubled while AP rises, position to size 1 to 4;
-        halved where the first step is too long already.
-        """
-        recipe = saved.recipe
-        assert isinstance(recipe, BranchRecipe)
-        first = [record for record in read_records(self.results) if record["cell"] == cell | {"seed": 0}]
-        if cell["seed"] > 0 and first:
-            step = first[0]["step"]
-            return replace(saved, recipe=_with_step(recipe, step)), {"step": step}
-        pair = isinstance(recipe.refine.step_length, tuple)
-        tried = {0.0: self._of_step(saved, SETTABLE.set_fields(recipe, ["method.refine.steps=0"]))}
-        start = FIRST_STEP if pair else FIRST_PLAIN_STEP
-        for factor in (2.0, 0.5):  # longer while AP rises; if not even the second did, shorter
-            self._search(saved, start, factor, tried)
-            if len(tried) > 3:
-                break
-        best = max((known for known in tried if known > 0), key=tried.__getitem__)
-        told = {f"{known:g}": value for known, value in tried.items()}
-        return replace(saved, recipe=_with_step(recipe, best)), {"step": best, "tuning": told}
+    def _chosen(self, cell: dict[str, Any]) -> dict[str, Any]:
+        """Factor on the rate and step length that were chosen for a cell before its own training, if any."""
+        if "rates" in cell:
+            trials = self._trials_of(cell)
+            best = best_trial(trials)
+            told = {"rates": rates_of(trials)} if cell["seed"] == 0 else {}
+            kept = ("step", "tuning") if cell["seed"] == 0 else ("step",)
+            return {"factor": best["cell"]["factor"]} | told | {key: best[key] for key in kept if key in best}
+        if cell["seed"] > 0:
+            for record in read_records(self.results):
+                if record["cell"] == cell | {"seed": 0} and "step" in record:
+                    return {"step": record["step"]}
+        return {}
 
-    def _search(self, saved: Saved, step: float, factor: float, tried: dict[float, float]) -> None:
-        """Try steps, each `factor` times the one before, until AP falls, or shorter ones change nothing."""
-        recipe = saved.recipe
-        assert isinstance(recipe, BranchRecipe)
-        for _ in range(MOST_DOUBLINGS):
-            if step not in tried:
-                tried[step] = self._of_step(saved, _with_step(recipe, step))
-                self.say(f"  step {step:g}: AP {tried[step]:.2f} (unrefined {tried[0.0]:.2f})")
-            before = tried.get(step / factor, -math.inf)
-            if tried[step] < before or (factor < 1 and tried[step] == before):
-                break
-            step *= factor
+    def _tuned(self, saved: Saved, cell: dict[str, Any]) -> dict[str, Any]:
+        """The step length of a branch that is to be tuned, and AP by step length."""
+        if not (cell["tune"] and isinstance(saved.recipe, BranchRecipe)):
+            return {}
+        step, tried = tuned_step(saved, saved.recipe, self._tuning_ap, self.say)
+        return {"step": step, "tuning": {f"{known:g}": value for known, value in tried.items()}}
 
-    def _of_step(self, saved: Saved, recipe: BranchRecipe) -> float:
+    def _tuning_ap(self, saved: Saved) -> float:
         """AP on the tuning part, in percent."""
-        run = run_sights(self._sights["tune"], {"tuned": way_of(replace(saved, recipe=recipe))})
-        return 100 * score_detections(run["tuned"].detections, self.parts.tune)["AP"]
+        run = run_sights(self._sights["tune"], {"tuned": way_of(saved)})["tuned"]
+        return 100 * score_detections(run.detections, self.parts.tune)["AP"]
 
 
-def _with_step(recipe: BranchRecipe, step: float) -> BranchRecipe:
-    """The recipe with a step length: of positions and, four times it, of sizes; or one of both."""
-    pair = isinstance(recipe.refine.step_length, tuple)
-    refine = replace(recipe.refine, step_length=(step, STEP_RATIO * step) if pair else step)
-    return replace(recipe, method=replace(recipe.method, refine=refine))
+def _told(record: Record) -> str:
+    """A record in a line."""
+    cell = record["cell"]
+    if "factor" in cell:
+        ap = record["AP"]
+        found = f"failed: {record['failed']}" if ap is None else f"AP {ap:.2f} on the tuning pictures"
+        return f"{cell['method']}, rate {record['rate']:g}: {found}"
+    values = record["scores"]
+    return f"{cell['method']}, seed {cell['seed']}: AP {values['AP']:.2f}, AP75 {values['AP75']:.2f}"

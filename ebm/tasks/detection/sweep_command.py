@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from ebm.command import run_command
 from ebm.exceptions import InputError
 from ebm.tasks.detection.arguments import new_parser
-from ebm.tasks.detection.table_command import add_study, open_study, run_study
+from ebm.tasks.detection.study_arguments import add_study, open_study, run_study
 from ebm.threads import core_limit, using_threads
 
 __all__ = ["build_parser", "main"]

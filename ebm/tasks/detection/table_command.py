@@ -1,27 +1,24 @@
 """``ebmtrack detect table``: the papers' table on pictures of one's own."""
 
 import argparse
-import os
+import math
 import shlex
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ebm.command import counting_number, local_path, run_command, whole_number
+from ebm.command import run_command
 from ebm.exceptions import InputError
-from ebm.outputs import Output, require_outputs
-from ebm.tasks.detection.arguments import add_detector, add_run, new_parser, opened
+from ebm.number_texts import parse_number
+from ebm.tasks.detection.arguments import new_parser
+from ebm.tasks.detection.study_arguments import add_study, open_study, run_study
 from ebm.threads import core_limit, using_threads
 
 if TYPE_CHECKING:
     from ebm.tasks.cells import Record
-    from ebm.tasks.detection.data.records import DetectionSet
-    from ebm.tasks.detection.study import Study
 
-__all__ = ["add_study", "build_parser", "main", "open_study", "run_study"]
+__all__ = ["build_parser", "main"]
 
 _EXAMPLES = """\
   ebmtrack detect table photos/voc2007_5cls --detector runs/detect/detector.pt --seeds 3
@@ -31,6 +28,9 @@ _EXAMPLES = """\
   ebmtrack detect table photos/voc2007_5cls --detector runs/detect/detector.pt --jobs 4 \\
       --seeds-of ml-mcmc-8=1
       the costliest method once
+  ebmtrack detect table photos/voc2007_5cls --detector runs/detect/detector.pt --rates 0.3 1 3 \\
+      --rates-of ml-mcmc-8=1
+      choose learning rates as well, but for the costliest method
 
 Finished trainings stay in the output folder; the same command again runs only what is missing.
 """
@@ -64,60 +64,26 @@ def build_parser() -> argparse.ArgumentParser:
         help="seeds of a method that takes long, e.g. ml-mcmc-8=1; may be repeated",
     )
     parser.add_argument(
+        "--rates",
+        nargs="+",
+        type=_factor,
+        default=[],
+        metavar="FACTOR",
+        help="positive factors on the learning rate of every recipe, each a training of seed 0: all seeds take "
+        "the one of the best AP on the tuning pictures (default: the recipe's own rate, with no choice)",
+    )
+    parser.add_argument(
+        "--rates-of",
+        action="append",
+        default=[],
+        metavar="METHOD=FACTOR[,FACTOR...]",
+        help="other factors for a method, e.g. ml-mcmc-8=1; may be repeated",
+    )
+    parser.add_argument(
         "--no-tuning", action="store_true", help="keep the papers' step lengths instead of tuning them"
     )
     add_study(parser, "runs/detect/table")
     return parser
-
-
-def add_study(parser: argparse.ArgumentParser, out: str) -> None:
-    """What `table` and `sweep` have in common."""
-    parser.add_argument(
-        "data", type=local_path, metavar="DATA", help="folder of pictures with boxes that has both splits"
-    )
-    parser.add_argument("--train-split", default="train", metavar="NAME", help="default: %(default)s")
-    parser.add_argument(
-        "--report-split", default="val", metavar="NAME", help="scores are of it (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--tuning",
-        type=counting_number,
-        default=100,
-        metavar="N",
-        help="pictures that settings are chosen on, and nothing else (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--tuning-from",
-        choices=("report", "train"),
-        default="report",
-        help="split that they are taken from by lot (default: %(default)s; train: if the detector has not "
-        "been trained on it)",
-    )
-    add_detector(parser)
-    parser.add_argument("--schedule", choices=("paper", "light"), default="light", help="default: light")
-    parser.add_argument("--iterations", type=counting_number, metavar="N", help="of every training")
-    parser.add_argument("--seeds", type=counting_number, default=3, metavar="N", help="default: %(default)s")
-    parser.add_argument(
-        "--jobs",
-        type=counting_number,
-        default=1,
-        metavar="N",
-        help="processes that train, each with one thread (default: 1)",
-    )
-    parser.add_argument(
-        "--keep",
-        type=whole_number,
-        default=3,
-        metavar="GB",
-        help="memory of each process for what the light detector has seen (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--limit", type=counting_number, metavar="N", help="use the first N pictures of both splits"
-    )
-    parser.add_argument(
-        "--out", type=local_path, default=Path(out), metavar="DIR", help="default: %(default)s"
-    )
-    add_run(parser)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -134,88 +100,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
 
 
-def run_study(study: "Study", cells: "Sequence[dict[str, Any]]", args: argparse.Namespace) -> "list[Record]":
-    """The records of a study's cells, computed in ``--jobs`` processes."""
-    return study.run(cells, args.jobs, None if args.jobs == 1 else partial(_work, args))
-
-
-_STUDIES: "dict[str, Study]" = {}  # of a process that computes cells: one, opened with its first cell
-
-
-def _work(args: argparse.Namespace, cell: dict[str, Any]) -> dict[str, Any]:
-    """A cell's record, computed by a process of several."""
-    key = repr(vars(args))
-    if key not in _STUDIES:
-        _STUDIES[key], _ = open_study(args, tell=False)
-    return _STUDIES[key].work(cell)
-
-
-def open_study(args: argparse.Namespace, *, tell: bool = True) -> "tuple[Study, int]":
-    """Detector and pictures as the arguments say, and the exit code: 1 where rows of them were left out.
-
-    Args:
-        args: of `add_study`; ``on="tuning"`` reports on the tuning part.
-        tell: name on standard error what was left out.
-
-    Raises:
-        InputError: if something cannot be opened, or a picture is in both parts.
-    """
-    from ebm.devices import resolve_device
-    from ebm.files import require_writable_folder
-    from ebm.tasks.detection.data.opening import has_splits
-    from ebm.tasks.detection.loading import load_detector
-    from ebm.tasks.detection.problems import tell_left_out
-    from ebm.tasks.detection.study import Study, divided
-
-    inputs = {"DATA": args.data, "--detector": Path(args.detector)}
-    require_outputs([Output(name="--out", path=args.out, folder=True)], inputs)
-    if args.data.is_file() and not has_splits(args.data):
-        raise InputError(f"{args.data} is one file, of one part: name a folder that has two.")
-    data, left = opened(args.data, args.train_split, limit=args.limit)
-    report, more = opened(args.data, args.report_split, limit=args.limit)
-    _require_apart(data, report)
-    left_out = {f"{args.data}, {args.train_split}": left, f"{args.data}, {args.report_split}": more}
-    code = tell_left_out(left_out) if tell else 0
-    of_report = args.tuning_from == "report"
-    source, what = (report, "report") if of_report else (data, "train")
-    if args.tuning >= len(source):
-        raise InputError(f"--tuning {args.tuning} leaves none of {len(source)} pictures to {what} on.")
-    detector = load_detector(
-        args.detector, args.weights, short_side=args.short_side, long_side=args.long_side
-    )
-    detector.model.to(resolve_device(args.device))
-    require_writable_folder(args.out)
-    parts = divided(data, report, args.tuning, of_report=of_report)
-    if getattr(args, "on", None) == "tuning":
-        parts = replace(parts, report=parts.tune)
-    room = 1e9 * args.keep
-    return Study(detector, parts, args.out, args.schedule, args.iterations, args.workers, room, _say), code
-
-
-def _require_apart(data: "DetectionSet", report: "DetectionSet") -> None:
-    """Refuse a picture in both parts: scores on what was trained on say nothing.
-
-    Raises:
-        InputError: naming the first of them.
-    """
-    known = {os.path.realpath(image.path) for image in data.images}
-    both = [image.path for image in report.images if os.path.realpath(image.path) in known]
-    if both:
-        raise InputError(
-            f"{len(both)} pictures are in both splits, first {both[0]}: scores on what was trained on say "
-            "nothing. Name another --train-split or --report-split."
-        )
-
-
 def _table(args: argparse.Namespace, command: str) -> int:
-    changes, seeds = _changes(args), _seeds(args)
+    changes, seeds, rates = _changes(args), _seeds(args), _rates(args)
     with using_threads(args.threads or core_limit()):
-        return _tabled(args, command, changes, seeds)
+        from ebm.tasks.detection.running import DETECTOR
+
+        study, code = open_study(args)
+        cells = [study.cell(DETECTOR, 0)]
+        for seed in range(max(seeds.values())):
+            for name in (name for name in args.methods if seed < seeds[name]):
+                own = changes.get(name, ())
+                cells.append(study.cell(name, seed, own, tune=not args.no_tuning, rates=rates[name]))
+        _write(run_study(study, cells, args), args.out, command)
+    return code
 
 
-def _tabled(
-    args: argparse.Namespace, command: str, changes: dict[str, list[str]], seeds: dict[str, int]
-) -> int:
+def _write(records: "list[Record]", out: Path, command: str) -> None:
+    """Print the table and write it in every form."""
     from ebm.files import write_atomic, write_json
     from ebm.tasks.detection.report import (
         claims,
@@ -225,28 +126,20 @@ def _tabled(
         save_plot,
         study_table,
     )
-    from ebm.tasks.detection.running import DETECTOR
 
-    study, code = open_study(args)
-    cells: list[dict[str, Any]] = [study.cell(DETECTOR, 0)]
-    for seed in range(max(seeds.values())):
-        for name in (name for name in args.methods if seed < seeds[name]):
-            cells.append(study.cell(name, seed, changes.get(name, ()), tune=not args.no_tuning))
-    records = run_study(study, cells, args)
     means = means_of(records)
     ours, published = study_table(means), published_table(list(means))
     held = claims(means)
     text = f"{ours.markdown()}\n{published.markdown()}\n" + "".join(f"- {line}\n" for line in held)
-    write_atomic(args.out / "table.md", text)
-    write_atomic(args.out / "table.csv", ours.csv())
-    write_atomic(args.out / "runs.csv", runs_table(records).csv())
-    write_json(args.out / "study.json", {"command": command, "cells": cells})
+    write_atomic(out / "table.md", text)
+    write_atomic(out / "table.csv", ours.csv())
+    write_atomic(out / "runs.csv", runs_table(records).csv())
+    write_json(out / "study.json", {"command": command, "cells": [record["cell"] for record in records]})
     print(ours)
     print(f"\n{published}\n")
     print("\n".join(held))
-    save_plot(means, args.out / "table.png")
-    print(f"table.md, table.csv and table.png are in {args.out}", file=sys.stderr)
-    return code
+    save_plot(means, out / "table.png")
+    print(f"table.md, table.csv and table.png are in {out}", file=sys.stderr)
 
 
 def _changes(args: argparse.Namespace) -> dict[str, list[str]]:
@@ -288,8 +181,51 @@ def _seeds(args: argparse.Namespace) -> dict[str, int]:
     return found
 
 
-def _say(words: str) -> None:
-    print(words, file=sys.stderr, flush=True)
+def _rates(args: argparse.Namespace) -> dict[str, list[float]]:
+    """Factors on the learning rate of every method; none where it has no choice.
+
+    Raises:
+        InputError: if a text is not METHOD=FACTOR[,FACTOR...] of a method of the table, or a factor is given
+            twice.
+    """
+    found = dict.fromkeys(args.methods, _different("--rates", args.rates))
+    for text in args.rates_of:
+        name, _, numbers = text.partition("=")
+        try:
+            factors = [_factor(number) for number in numbers.split(",")]
+        except argparse.ArgumentTypeError:
+            factors = []
+        if name not in found or not factors:
+            raise InputError(
+                "--rates-of takes METHOD=FACTOR[,FACTOR...], positive finite factors for a method of the "
+                f"table; got {text!r}."
+            )
+        found[name] = _different(f"--rates-of {text}", factors)
+    return found
+
+
+def _different(option: str, factors: list[float]) -> list[float]:
+    """The factors, of which no two are one in nine digits.
+
+    Raises:
+        InputError: if one is given twice.
+    """
+    told = [f"{factor:.9g}" for factor in factors]
+    for place, factor in enumerate(told):
+        if factor in told[:place]:
+            raise InputError(f"{option}: the factor {factor} is given twice; leave one of them out.")
+    return factors
+
+
+def _factor(text: str) -> float:
+    """A positive finite number, for argparse."""
+    try:
+        value = parse_number(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"expected a positive finite number, got {text!r}")
+    return value
 
 
 if __name__ == "__main__":
