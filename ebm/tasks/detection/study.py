@@ -114,14 +114,16 @@ class Study:
         """Cells of the trainings that a cell's learning rate is chosen from: of seed 0, one for each factor.
 
         Raises:
-            InputError: if a factor makes of the rate no positive finite number.
+            InputError: if a factor makes of the rate one that cannot be used.
         """
+        if "rates" not in cell:
+            return []
         same = {key: value for key, value in cell.items() if key != "rates"} | {"seed": 0}
         same["pictures"] = {name: cell["pictures"][name] for name in ("train", "tune")}
         own = self.recipe(cell["method"], cell["changes"])
         return [
             same | {"factor": factor, "recipe": with_rate(own, factor).fingerprint()}
-            for factor in cell.get("rates", ())
+            for factor in cell["rates"]
         ]
 
     def run(self, cells: Sequence[dict[str, Any]], jobs: int = 1, work: Work | None = None) -> list[Record]:

@@ -69,8 +69,8 @@ def build_parser() -> argparse.ArgumentParser:
         type=_factor,
         default=[],
         metavar="FACTOR",
-        help="positive factors on the learning rate of every recipe, each a training of seed 0: all seeds take "
-        "the one of the best AP on the tuning pictures (default: the recipe's own rate, with no choice)",
+        help="positive factors on the learning rate of every recipe, each a training of seed 0; all seeds "
+        "take the one of the best AP on the tuning pictures (default: the recipe's own rate, with no choice)",
     )
     parser.add_argument(
         "--rates-of",

@@ -4,6 +4,8 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+import torch
+
 from ebm.exceptions import InputError, NumericalError
 from ebm.tasks.cells import Record
 from ebm.tasks.detection.loading import Saved
@@ -17,16 +19,17 @@ Score = Callable[[Saved], float]
 FIRST_STEP, FIRST_PLAIN_STEP = 1e-4, 0.0625
 MOST_DOUBLINGS = 8
 STEP_RATIO = 4.0
+LARGEST = torch.finfo(torch.float32).max
 
 
 def with_rate(recipe: Recipe, factor: float) -> Recipe:
     """The recipe with `factor` times its learning rate.
 
     Raises:
-        InputError: if that is no positive finite number.
+        InputError: if weights of single precision cannot be moved by it.
     """
     rate = recipe.optimisation.rate * factor
-    if not 0 < rate < math.inf:
+    if not 0 < rate * max(1.0, recipe.optimisation.bias_factor) <= LARGEST:
         raise InputError(
             f"the learning rate of {recipe.name} is {recipe.optimisation.rate:g}, and {factor:g} times it "
             f"{rate:g}: choose a factor nearer to 1."

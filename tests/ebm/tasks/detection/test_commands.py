@@ -213,16 +213,18 @@ def test_two_processes_find_what_one_finds(place: Path) -> None:
     pytest.importorskip("faster_coco_eval")
     given = [str(place / "data"), "--detector", str(place / "detector.pt"), "--tuning", "2", *FEW]
     given += ["--methods", "gaussian", "nce+", "--seeds", "1"]
-    given += ["--set", "nce+:hidden=16", "--set", "nce+:method.num_samples=8"]
+    given += ["--set", "nce+:hidden=16", "--set", "nce+:method.num_samples=8", "--rates-of", "nce+=1,1e30"]
     found = []
     for jobs, keep in (("1", "0"), ("2", "1")):  # nor does it matter what is kept
         out = place / f"jobs{jobs}"
         assert main(["table", *given, "--jobs", jobs, "--keep", keep, "--out", str(out)]) == 0
         rows = {
-            (own["cell"]["method"], own["cell"]["seed"]): own for own in read_records(out / "results.json")
+            (own["cell"]["method"], own["cell"].get("factor")): own
+            for own in read_records(out / "results.json")
         }
-        found.append({key: (row["scores"], row.get("step"), row.get("loss")) for key, row in rows.items()})
-    assert len(found[0]) == 3
+        told = ("scores", "AP", "step", "loss", "rate")
+        found.append({key: [row.get(name) for name in told] for key, row in rows.items()})
+    assert len(found[0]) == 5
     assert found[0] == found[1]
 
 
