@@ -15,6 +15,7 @@ from ebm.tasks.detection.pyramid import Pyramid
 __all__ = ["MOST_BOXES", "Layers", "NearEnergy", "Units", "are_sound", "fits_near"]
 
 MOST_BOXES = 256  # at once: the cells around them take some ten MB
+FEW_BOXES = 64
 GROUP = 16  # boxes whose cells are gathered in one tensor
 
 
@@ -37,13 +38,14 @@ class Layers:
 
     Attributes:
         branch: its layers.
-        first: weights of the first one, in the order of what is pooled, ``(hidden, bins * bins * C)``.
+        first: of the first one in the order of what is pooled, ``(hidden, bins * bins * C)``. None for
+            few boxes: it is cheaper then to put these into the order of the weights.
         weight: the last layer's of every box, ``(R, hidden)``.
         bias: likewise, ``(R,)``.
     """
 
     branch: ConfidenceBranch
-    first: Tensor
+    first: Tensor | None
     weight: Tensor
     bias: Tensor
 
@@ -51,13 +53,18 @@ class Layers:
     def of(cls, branch: ConfidenceBranch, column: Tensor) -> "Layers":
         """For boxes of the classes ``(R,)``."""
         own = torch.zeros_like(column) if branch.columns == 1 else column
-        first = branch.fc6.weight.detach().unflatten(1, (branch.channels, -1)).transpose(1, 2).flatten(1)
+        first = None
+        if len(column) >= FEW_BOXES:
+            first = branch.fc6.weight.detach().unflatten(1, (branch.channels, -1)).transpose(1, 2).flatten(1)
         return cls(branch, first, branch.fc_conf.weight.detach()[own], branch.fc_conf.bias.detach()[own])
 
     def score(self, pooled: Tensor) -> tuple[Tensor, Units]:
         """f ``(R,)`` of pooled boxes ``(R, bins, bins, C)``."""
         fc6, fc7 = self.branch.fc6, self.branch.fc7
-        first = linear(pooled.flatten(1), self.first, fc6.bias).relu_()
+        if self.first is None:
+            first = linear(pooled.permute(0, 3, 1, 2).flatten(1), fc6.weight, fc6.bias).relu_()
+        else:
+            first = linear(pooled.flatten(1), self.first, fc6.bias).relu_()
         second = linear(first, fc7.weight, fc7.bias).relu_()
         return torch.linalg.vecdot(second, self.weight) + self.bias, Units(first, second)
 
@@ -65,6 +72,9 @@ class Layers:
         """Of f in what was pooled, ``(R, bins, bins, C)``."""
         branch = self.branch
         inner = ((self.weight * (units.second > 0)) @ branch.fc7.weight) * (units.first > 0)
+        if self.first is None:
+            pooled = (inner @ branch.fc6.weight).view(len(inner), branch.channels, branch.bins, branch.bins)
+            return pooled.permute(0, 2, 3, 1)
         return (inner @ self.first).view(len(inner), branch.bins, branch.bins, branch.channels)
 
 
@@ -104,22 +114,27 @@ class NearEnergy:
     def _evaluated(self, rects: Tensor) -> tuple[Tensor, Units] | None:
         """f and what its gradient needs; None for boxes without area or with numbers that are not finite."""
         corners = corners_of(rects)
-        if not len(rects) or not bool(are_sound(corners).all()):
-            return None
-        if self._order is None:
-            self._divide(corners)
-        score, units = self._layers.score(self._cells.pool(corners[self._order]))
+        ordered = None if self._order is None else corners[self._order]
+        if ordered is None or not self._cells.hold(ordered):
+            if not len(rects) or not bool(are_sound(corners).all()):
+                return None
+            if self._order is None:
+                self._order = self._divide(corners)
+            ordered = corners[self._order]
+            self._cells.gather(ordered)
+        score, units = self._layers.score(self._cells.pool(ordered))
         return score[self._back], units
 
-    def _divide(self, corners: Tensor) -> None:
-        """Divide the boxes into groups of about as many cells."""
+    def _divide(self, corners: Tensor) -> Tensor:
+        """Divide the boxes into groups of about as many cells; returns the order of the boxes."""
         strides = torch.tensor(self._pyramid.rule.strides)
         extent = (corners[:, 2:] - corners[:, :2]).amax(-1)
-        self._order = (extent / strides[self._pyramid.rule.assign(corners)]).argsort()
-        self._back = self._order.argsort()
-        groups = [(len(own), 1) for own in self._order.split(GROUP)]
-        self._cells = NearCells(self._pyramid, self._image[self._order], self._branch.bins, groups)
-        self._layers = Layers.of(self._branch, self._column[self._order])
+        order = (extent / strides[self._pyramid.rule.assign(corners)]).argsort()
+        self._back = order.argsort()
+        groups = [(len(own), 1) for own in order.split(GROUP)]
+        self._cells = NearCells(self._pyramid, self._image[order], self._branch.bins, groups)
+        self._layers = Layers.of(self._branch, self._column[order])
+        return order
 
 
 def are_sound(corners: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from ebm.tasks.detection.pyramid import Pyramid
 __all__ = ["NearCells"]
 
 MARGIN = 1  # cells that a box may move before others are gathered
+ROUNDING = 1e-4  # of an area, that near to the border of a level, the level is looked up
 
 
 class NearCells:
@@ -40,14 +41,14 @@ class NearCells:
         self._half = [torch.zeros(0)] * len(groups)
         self._ends = [0, *accumulate(pieces for pieces, _ in groups)]
         self._box_ends = [0, *accumulate(pieces * share for pieces, share in groups)]
+        self._bounds: tuple[Tensor, ...] | None = None  # that corners and areas may have, for `hold`
         self._owner: Tensor | None = None  # the piece of every box, where it is not one each
         if any(share > 1 for _, share in groups):
             shares = torch.tensor([share for pieces, share in groups for _ in range(pieces)])
             self._owner = torch.arange(len(image)).repeat_interleave(shares)
 
     def pool(self, corners: Tensor) -> Tensor:
-        """Boxes xyxy ``(R, 4)``, px, with an area, to ``(R, bins, bins, C)``."""
-        self._gather(corners)
+        """Boxes xyxy ``(R, 4)``, px, that have an area and are in their pieces, to ``(R, bins, bins, C)``."""
         scale = self._each(self._scale)
         low = corners[:, :2] * scale - self._each(self._first)
         extent = (corners[:, 2:] - corners[:, :2]) * scale
@@ -132,8 +133,30 @@ class NearCells:
         owner = self._owner[:, None].expand(-1, 2)
         return values.new_empty(len(self._image), 2).scatter_reduce(0, owner, values, how, include_self=False)
 
-    def _gather(self, corners: Tensor) -> None:
-        """Gather pieces anew that a box has left; those of a group if there is no room in its tensor."""
+    def hold(self, corners: Tensor) -> bool:
+        """Whether all boxes are surely in the pieces of their level; if so, they have an area."""
+        if self._bounds is None:
+            if self._level.amin() < 0:
+                return False
+            self._bounds = self._limits()
+        first, last, least, largest = self._bounds
+        low, high = corners.split(2, -1)
+        extent = high - low
+        area = extent[:, :1] * extent[:, 1:]
+        room = torch.cat((low - first, last - high, extent, area - least, largest - area), 1)
+        return bool(room.amin() > 0)
+
+    def _limits(self) -> tuple[Tensor, ...]:
+        """Corners ``(R, 2)`` and areas ``(R, 1)`` between which a box stays in its piece."""
+        # Beyond the border of a map there are no cells to miss.
+        first = torch.where(self._first <= 0, -torch.inf, self._first / self._scale)
+        last = torch.where(self._last >= self._most[self._level], torch.inf, self._last / self._scale)
+        areas = self._pyramid.rule.areas()[self._level]
+        least, largest = areas[:, :1] * (1 + ROUNDING), areas[:, 1:] * (1 - ROUNDING)
+        return tuple(self._each(own) for own in (first, last, least, largest))
+
+    def gather(self, corners: Tensor) -> None:
+        """Gather pieces anew that a box ``(R, 4)`` has left; those of a group if its tensor has no room."""
         level = self._pyramid.rule.assign(corners)
         if self._owner is not None:
             level = torch.empty_like(self._level).scatter_(0, self._owner, level)
@@ -146,8 +169,7 @@ class NearCells:
         if not bool(gone.any()):
             return
         first, last = low - MARGIN, high + MARGIN
-        self._level = level
-        self._scale = scale
+        self._level, self._scale, self._bounds = level, scale, None
         for place, (start, end) in enumerate(zip(self._ends, self._ends[1:])):
             rows = start + gone[start:end].nonzero()[:, 0]
             if len(rows):

@@ -62,6 +62,13 @@ class LevelRule:
         lowest = int(math.log2(self.strides[0]))
         return level.nan_to_num(lowest).clamp(lowest, lowest + len(self.strides) - 1).long() - lowest
 
+    def areas(self) -> Tensor:
+        """Least and largest area of boxes on every level, px^2, ``(levels, 2)`` float32."""
+        steps = torch.arange(len(self.strides) + 1) + math.log2(self.strides[0]) - self.canonical_level
+        edges = (self.canonical_size * torch.exp2(steps)).square()
+        edges[0], edges[-1] = 0, torch.inf
+        return torch.stack((edges[:-1], edges[1:]), 1)
+
 
 @dataclass(frozen=True, eq=False)
 class Pyramid:

@@ -54,7 +54,9 @@ class SharedPooling:
 
     def pool(self, corners: Tensor) -> Tensor:
         """Boxes ``(R, 4)`` in their own order to ``(R, bins, bins, C)`` in the order of the pieces."""
-        return self.cells.pool(corners[self.order])
+        ordered = corners[self.order]
+        self.cells.gather(ordered)
+        return self.cells.pool(ordered)
 
     def slopes(self, pooled: Tensor) -> Tensor:
         """Of a gradient in what was pooled, that in boxes xywh, px, ``(R, 4)``, in their own order."""
@@ -178,11 +180,11 @@ class _Seen:
         return torch.cat((corner * self.size[:, None], (extent - 0.5 * corner) * self.extent), -1)
 
     def turned(self, moved: Tensor) -> Tensor:
-        """How pooled boxes ``(R, bins * bins * C)`` change where relative coordinates move so."""
+        """How pooled boxes ``(R, C * bins * bins)`` change where relative coordinates move so."""
         growth = moved[..., 2:] * self.extent
         low = moved[..., :2] * self.size[:, None] - 0.5 * growth
         corners = torch.cat((low, low + growth), -1).flatten(0, 1)
-        return self.pooling.turned(corners).flatten(1)
+        return self.pooling.turned(corners).permute(0, 3, 1, 2).flatten(1)
 
 
 class _TrainedGradient(Function):
@@ -203,15 +205,14 @@ class _TrainedGradient(Function):
     def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor | None, ...]:
         """In the weights; 0 in biases, as autograd has it: an optimiser lets them decay."""
         seen: _Seen = ctx.seen
-        _, second, last, *biases = ctx.saved_tensors
+        first, second, last, *biases = ctx.saved_tensors
         pooled = seen.turned(slopes[0])
         on, active = seen.units.second > 0, seen.units.first > 0
         outer = seen.layers.weight * on
         inner = (outer @ second) * active
-        hidden = (pooled @ seen.layers.first.T) * active
+        hidden = (pooled @ first.T) * active
         top = (hidden @ second.T) * on
         column = torch.zeros_like(seen.column) if len(last) == 1 else seen.column
         last_slope = torch.zeros_like(last).index_add_(0, column, top)
-        first_slope = (inner.T @ pooled).unflatten(1, (-1, seen.layers.branch.channels)).transpose(1, 2)
-        slopes_of_weights = first_slope.flatten(1), outer.T @ hidden, last_slope
+        slopes_of_weights = inner.T @ pooled, outer.T @ hidden, last_slope
         return None, *slopes_of_weights, *(torch.zeros_like(bias) for bias in biases)

@@ -8,9 +8,10 @@ from torch import Tensor
 
 from ebm.gradients import ScoreWithGradient, score_and_gradient
 from ebm.tasks.detection import prediction
-from ebm.tasks.detection.branch import ConfidenceBranch
+from ebm.tasks.detection.branch import ConfidenceBranch, corners_of
 from ebm.tasks.detection.energy import PyramidEnergy
 from ebm.tasks.detection.near import NearEnergy, fits_near
+from ebm.tasks.detection.near_cells import NearCells
 from ebm.tasks.detection.prediction import Found, ascended
 from ebm.tasks.detection.recipes import BranchRecipe, find_recipe
 from tests.ebm.tasks.detection.energies import boxes, energy
@@ -50,6 +51,21 @@ def test_boxes_may_go_wherever_they_like(seed: int, far: float) -> None:
         move = far * torch.randn(9, 4, generator=noise) * (torch.rand(9, 1, generator=noise) < 0.5)
         rects = rects + move
         rects[:, 2:] = rects[:, 2:].abs() + 0.5
+
+
+def test_cells_hold_boxes_that_move_little() -> None:
+    model = energy()
+    rects, image, _ = boxes(8)
+    corners = corners_of(rects)
+    cells = NearCells(model.pyramid, image, 7, [(5, 1), (3, 1)])
+    assert not cells.hold(corners)
+    cells.gather(corners)
+    assert cells.hold(corners)
+    assert cells.hold(corners + 0.5)
+    for corner, value in ((0, -500.0), (2, torch.nan), (2, torch.inf), (3, 1e4), (2, float(corners[4, 0]))):
+        moved = corners.clone()
+        moved[4, corner] = value
+        assert not cells.hold(moved)
 
 
 def test_boxes_without_area_score_as_they_do_elsewhere() -> None:

@@ -85,3 +85,15 @@ def test_no_boxes_give_no_rows() -> None:
 def test_names_and_strides_must_be_as_many() -> None:
     with pytest.raises(ShapeError, match="1 levels and 4 strides"):
         Pyramid({"0": torch.zeros(1, 1, 2, 2)}, ("0",), RULE)
+
+
+def test_areas_of_levels_are_where_boxes_change_level() -> None:
+    rule = LevelRule((4, 8, 16, 32), 112.0)
+    areas = rule.areas()
+    assert areas[0, 0] == 0
+    assert areas[-1, 1] == torch.inf
+    torch.testing.assert_close(areas[1:, 0], areas[:-1, 1])
+    for level, border in enumerate(areas[:-1, 1].sqrt().tolist()):
+        sides = torch.tensor([0.999 * border, 1.001 * border])
+        boxes = torch.stack((torch.zeros(2), torch.zeros(2), sides, sides), 1)
+        assert rule.assign(boxes).tolist() == [level, level + 1]
