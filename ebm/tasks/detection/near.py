@@ -16,7 +16,7 @@ __all__ = ["MOST_BOXES", "Layers", "NearEnergy", "Units", "are_sound", "fits_nea
 
 MOST_BOXES = 256  # at once: the cells around them take some ten MB
 FEW_BOXES = 64
-GROUP = 16  # boxes whose cells are gathered in one tensor
+GROUP = 8  # boxes whose cells are gathered in one tensor
 
 
 def fits_near(branch: ConfidenceBranch, pyramid: Pyramid) -> bool:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -136,19 +137,22 @@ class Pyramid:
         Returns:
             ``(R, rows, columns, C)``.
         """
+        cells, places, heights, widths = self._flat
         down, right = (torch.arange(side, device=first.device) for side in size)
-        pieces = []
-        for place, name in enumerate(self.names):
-            rows = (level == place).nonzero()[:, 0]
-            if len(rows):
-                maps = self._last[name].permute(0, 2, 3, 1)
-                height, width, channels = maps.shape[1:]
-                x, y = first[rows, :1] + right, first[rows, 1:] + down
-                inside = ((y >= 0) & (y < height))[:, :, None] & ((x >= 0) & (x < width))[:, None]
-                line = image[rows, None] * height + y.clamp(0, height - 1)
-                index = line[:, :, None] * width + x.clamp(0, width - 1)[:, None]
-                found = maps.reshape(-1, channels)[index]
-                pieces.append((rows, found * inside[..., None]))
-        if len(pieces) == 1:
-            return pieces[0][1]
-        return torch.cat([found for _, found in pieces])[torch.cat([rows for rows, _ in pieces]).argsort()]
+        x, y = first[:, :1] + right, first[:, 1:] + down
+        height, width = heights[level][:, None], widths[level][:, None]
+        inside = ((y >= 0) & (y < height))[:, :, None] & ((x >= 0) & (x < width))[:, None]
+        line = places[level][:, None] + (image[:, None] * height + y) * width
+        index = torch.where(inside, line[:, :, None] + x[:, None], len(cells) - 1)
+        return cells.index_select(0, index.flatten()).view(*index.shape, -1)
+
+    @cached_property
+    def _flat(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """All cells and one of zeros ``(cells, C)``; of every level the first cell, height and width."""
+        maps = [self._last[name].permute(0, 2, 3, 1) for name in self.names]
+        parts = [own.reshape(-1, own.shape[-1]) for own in maps]
+        counts = torch.tensor([0, *(len(own) for own in parts)], device=self.device)
+        heights, widths = (
+            torch.tensor([own.shape[axis] for own in maps], device=self.device) for axis in (1, 2)
+        )
+        return torch.cat((*parts, torch.zeros_like(parts[0][:1]))), counts.cumsum(0), heights, widths
