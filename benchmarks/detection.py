@@ -5,7 +5,8 @@ Both sides run in turns in the same run, on one thread:
 - refinement of 100 boxes, Algorithm S1 with 10 steps, by a plain loop that asks autograd for every gradient
   and scores every candidate once more;
 - detection with refinement, by the detector alone, from the same pictures;
-- a training step of NCE+, features included, by one of IoU-Net with as many samples.
+- a training step of NCE+, features included, by one of IoU-Net with as many samples;
+- the same of DSM and of ML-MCMC-4, by steps whose gradients autograd finds on the whole maps.
 
 Without --data and --detector the light detector has random weights and the pictures are noise: then nearly
 every region is a hypothesis of every class, which is the most that refinement can have to do.
@@ -110,34 +111,50 @@ def time_detection(
     detector: TorchvisionDetector,
     pictures: list[Tensor],
     repeats: int,
+    together: int = 1,
 ) -> tuple[float, float, float]:
-    """Seconds a picture with refinement and without, and the mean number of hypotheses."""
+    """Seconds a picture with refinement and without, some `together`; hypotheses of a picture."""
     label = torch.arange(len(detector.columns)) - 1
     counts = []
 
+    def chosen(repeat: int) -> list[Tensor]:
+        first = repeat * together
+        return [pictures[place % len(pictures)] for place in range(first, first + together)]
+
     def alone(repeat: int) -> None:
-        plain_detections(see(detector, [pictures[repeat % len(pictures)]], label).hypotheses)
+        plain_detections(see(detector, chosen(repeat), label).hypotheses)
 
     def with_branch(repeat: int) -> None:
-        seen = see(detector, [pictures[repeat % len(pictures)]], label)
-        counts.append(len(seen.hypotheses[0].column))
+        seen = see(detector, chosen(repeat), label)
+        counts.append(sum(len(own.column) for own in seen.hypotheses) / together)
         refined(branch, recipe, seen.pyramid, seen.hypotheses)
 
     after, before = in_turns([with_branch, alone], repeats)
-    return after, before, float(np.mean(counts))
+    return after / together, before / together, float(np.mean(counts))
+
+
+class ByAutograd(PyramidEnergy):
+    """An energy of another type is not known in closed form."""
+
+
+Side = tuple[str, type[PyramidEnergy]]
 
 
 def time_training(
-    detector: TorchvisionDetector, pictures: list[Tensor], schedule: str, repeats: int
+    detector: TorchvisionDetector,
+    pictures: list[Tensor],
+    schedule: str,
+    sides: tuple[Side, Side],
+    repeats: int,
 ) -> tuple[float, float]:
-    """Seconds of a step of NCE+ and of IoU-Net on four pictures of three boxes, with as many samples."""
+    """Seconds of a step of two methods on four pictures of three boxes, with as many samples as NCE+ has."""
     draws = torch.Generator().manual_seed(0)
     chosen = [pictures[place % len(pictures)] for place in range(4)]
     own = [drawn_boxes(*picture.shape[1:], 3, len(detector.columns), draws) for picture in chosen]
     image = torch.arange(4).repeat_interleave(3)
     labels = Labels(image, torch.cat([one.column for one in own]), torch.cat([one.boxes for one in own]))
 
-    def stepping(method: str) -> Callable[[int], object]:
+    def stepping(method: str, energy: type[PyramidEnergy]) -> Callable[[int], object]:
         recipe = branch_recipe(method, schedule)
         samples = branch_recipe("nce+", schedule).method.num_samples
         loss = replace(recipe.method, num_samples=samples).build_loss()
@@ -146,7 +163,7 @@ def time_training(
 
         def step(repeat: int) -> None:
             batch = detector.prepare(chosen)
-            model = PyramidEnergy(branch, detector.features(batch))
+            model = energy(branch, detector.features(batch))
             optimiser.zero_grad(set_to_none=True)
             noise = noise_of(0, repeat, batch.tensors.device)
             gradient_of(model, loss, labels, noise, recipe.rois_per_pass)
@@ -154,8 +171,15 @@ def time_training(
 
         return step
 
-    nce, iou = in_turns([stepping("nce+"), stepping("iou-net")], repeats)
-    return nce, iou
+    here, baseline = in_turns([stepping(*side) for side in sides], repeats)
+    return here, baseline
+
+
+STEPS: dict[str, tuple[Side, Side]] = {
+    "a step of NCE+ / of IoU-Net": (("nce+", PyramidEnergy), ("iou-net", PyramidEnergy)),
+    "a step of DSM / by autograd": (("dsm", PyramidEnergy), ("dsm", ByAutograd)),
+    "a step of ML-MCMC-4 / by autograd": (("ml-mcmc-4", PyramidEnergy), ("ml-mcmc-4", ByAutograd)),
+}
 
 
 def opened(args: argparse.Namespace) -> tuple[TorchvisionDetector, list[Tensor]]:
@@ -207,7 +231,11 @@ def main(argv: list[str] | None = None) -> None:
     tell("100 boxes refined / a plain loop", ours, plain)
     after, before, count = time_detection(branch, recipe, detector, pictures, args.repeats)
     tell("a picture, refined / the detector alone", after, before)
-    tell("a step of NCE+ / of IoU-Net", *time_training(detector, pictures, schedule, args.repeats))
+    after, before, _ = time_detection(branch, recipe, detector, pictures, args.repeats, 4)
+    tell("one of four, refined / the detector alone", after, before)
+    training = detector, pictures, schedule
+    for name, sides in STEPS.items():
+        tell(name, *time_training(*training, sides, args.repeats))
     print(
         f"Largest difference between the refinements: {difference:.5f} px. {count:.0f} hypotheses a picture."
     )

@@ -46,7 +46,9 @@ def test_every_part_is_timed(detection: Any) -> None:
     after, before, count = detection.time_detection(branch, recipe, detector, pictures, 1)
     assert after > before > 0
     assert count > 0
-    assert min(detection.time_training(detector, pictures, "light", 1)) > 0
+    assert min(detection.time_detection(branch, recipe, detector, pictures, 1, 4)[:2]) > 0
+    sides = detection.STEPS["a step of DSM / by autograd"]
+    assert min(detection.time_training(detector, pictures, "light", sides, 1)) > 0
 
 
 def test_sides_take_turns_and_the_first_turn_does_not_count(detection: Any) -> None:
