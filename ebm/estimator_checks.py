@@ -38,7 +38,7 @@ class CheckResult:
 
 def quick_estimator() -> EBMRegressor:
     """An estimator that is quick to fit and still learns the data of the checks."""
-    return EBMRegressor(hidden=(16,), epochs=30, learning_rate=0.01)
+    return EBMRegressor(hidden=(16,), epochs=5, learning_rate=0.03)
 
 
 def run_checks(estimator: EBMRegressor | None = None) -> list[CheckResult]:
