@@ -2,11 +2,13 @@
 
 import hashlib
 import importlib.util
+import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
@@ -47,11 +49,41 @@ RUNNER = (
 )
 
 
-@pytest.fixture
-def in_clone(clone: Path, tmp_path: Path) -> Run:
-    """Runs a script of the stand-in from its folder; EBMTrack's own `ltr` is importable too, as for users."""
+@dataclass(frozen=True, kw_only=True)
+class Script:
+    """A run of a script of the stand-in from its folder; EBMTrack's own `ltr` is importable, as for users."""
 
-    def run(script: str, *arguments: str, **extra: str) -> subprocess.CompletedProcess[str]:
+    file: Path
+    arguments: tuple[str, ...]
+    environment: dict[str, str]
+
+    def fresh(self) -> subprocess.CompletedProcess[str]:
+        """Run it in a Python of its own."""
+        command = [sys.executable, self.file.name, *self.arguments]
+        return subprocess.run(
+            command, cwd=self.file.parent, env=self.environment, capture_output=True, text=True, check=False
+        )
+
+    def forked(self, warm: "subprocess.Popen[str]", folder: Path) -> subprocess.CompletedProcess[str]:
+        """Run it in a fork of `warm`; `folder` takes what it prints."""
+        outputs = {name: folder / name for name in ("stdout", "stderr")}
+        for output in outputs.values():
+            output.write_bytes(b"")
+        asked = {"file": self.file, "arguments": self.arguments, "environment": self.environment, **outputs}
+        assert warm.stdin is not None
+        assert warm.stdout is not None
+        print(json.dumps(asked, default=str), file=warm.stdin, flush=True)
+        code = int(warm.stdout.readline())
+        return subprocess.CompletedProcess(
+            [str(self.file), *self.arguments], code, *(output.read_text() for output in outputs.values())
+        )
+
+
+@pytest.fixture
+def script(clone: Path, tmp_path: Path) -> Callable[..., Script]:
+    """Describes a run of a script of the stand-in; keywords are further variables of its environment."""
+
+    def described(path: str, *arguments: str, **extra: str) -> Script:
         environment = os.environ | {
             "PYTHONPATH": str(ROOT),
             "STANDIN_WORKSPACE": str(tmp_path / "workspace"),
@@ -60,13 +92,34 @@ def in_clone(clone: Path, tmp_path: Path) -> Run:
             "OMP_NUM_THREADS": "1",
             **extra,
         }
-        file = clone / script
-        command = [sys.executable, file.name, *arguments]
-        return subprocess.run(
-            command, cwd=file.parent, env=environment, capture_output=True, text=True, check=False
-        )
+        return Script(file=clone / path, arguments=arguments, environment=environment)
 
-    return run
+    return described
+
+
+@pytest.fixture
+def in_clone_afresh(script: Callable[..., Script]) -> Run:
+    """Runs a script of the stand-in in a new Python, as a user does."""
+    return lambda *arguments, **extra: script(*arguments, **extra).fresh()
+
+
+@pytest.fixture
+def in_clone(script: Callable[..., Script], tmp_path: Path, warm: "subprocess.Popen[str]") -> Run:
+    """The same in a fork of a Python that has imported torch already."""
+    return lambda *arguments, **extra: script(*arguments, **extra).forked(warm, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def warm() -> Iterator["subprocess.Popen[str]"]:
+    """The Python of ``warm.py``."""
+    with subprocess.Popen(
+        [sys.executable, str(Path(__file__).parent / "warm.py")],
+        env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        yield process
 
 
 def added(name: str) -> ModuleType:

@@ -31,11 +31,11 @@ def own_data(folder: Path) -> dict[str, str]:
 
 
 @pytest.mark.slow
-def test_train_track_uninstall(clone: Path, tmp_path: Path, install: Run, in_clone: Run) -> None:
+def test_train_track_uninstall(clone: Path, tmp_path: Path, install: Run, in_clone_afresh: Run) -> None:
     before = tree(clone)
     assert install().returncode == 0
 
-    trained = in_clone("ltr/run_training.py", "dimp", "dimp_nce_plus")
+    trained = in_clone_afresh("ltr/run_training.py", "dimp", "dimp_nce_plus")
     assert trained.returncode == 0, trained.stderr
     log = log_of(tmp_path / "workspace", "dimp/dimp_nce_plus")
     assert log["max_epochs"] == 50
@@ -43,7 +43,7 @@ def test_train_track_uninstall(clone: Path, tmp_path: Path, install: Run, in_clo
     assert all(0 < step["low"] < step["high"] < DENSITY_AT_LABEL for step in log["steps"])
     assert all(math.isfinite(step["Loss/total"]) and step["Loss/bb_ce"] > 0 for step in log["steps"])
 
-    tracked = in_clone("pytracking/run_tracker.py", "dimp", "nce_plus")
+    tracked = in_clone_afresh("pytracking/run_tracker.py", "dimp", "nce_plus")
     assert tracked.returncode == 0, tracked.stderr
     result = tmp_path / "workspace" / "tracking_results" / "dimp" / "nce_plus" / "generated.txt"
     rows = [[float(v) for v in line.split()] for line in result.read_text().splitlines()]
@@ -74,9 +74,10 @@ def test_nce_keeps_the_label_and_a_second_run_resumes(tmp_path: Path, install: R
 
 
 @pytest.mark.slow
-def test_atom_trains_with_a_spawned_worker(tmp_path: Path, install: Run, in_clone: Run) -> None:
+def test_atom_trains_with_a_spawned_worker(tmp_path: Path, install: Run, in_clone_afresh: Run) -> None:
     install()
-    done = in_clone("ltr/run_training.py", "bbreg", "atom_nce_plus", STANDIN_STEPS="1", STANDIN_WORKERS="1")
+    options = {"STANDIN_STEPS": "1", "STANDIN_WORKERS": "1"}
+    done = in_clone_afresh("ltr/run_training.py", "bbreg", "atom_nce_plus", **options)
     assert done.returncode == 0, done.stderr
     (step,) = log_of(tmp_path / "workspace", "bbreg/atom_nce_plus")["steps"]
     assert step["boxes"] == [1, 64, 129, 4]
