@@ -175,13 +175,19 @@ def _open(args: argparse.Namespace) -> "tuple[list[Sequence], dict[str, Path]]":
     """The sequences to measure on, and the folders they are in."""
     from dataclasses import replace
 
+    from pytracking.evaluation.command_options import CommandOptions
     from pytracking.evaluation.datasets import find_root, open_dataset
 
     sequences: list[Sequence] = []
     roots: dict[str, Path] = {}
     for name, root, pattern in _chosen(args):
         found = open_dataset(
-            name, root, sequences=[pattern] if pattern else None, allow_missing=True, tell=tell
+            name,
+            root,
+            sequences=[pattern] if pattern else None,
+            allow_missing=True,
+            tell=tell,
+            options=CommandOptions(root=f"--dataset {name}=DIR"),
         )
         place = find_root(name, root)
         roots[f"the data set {name} {place}"] = place

@@ -91,17 +91,13 @@ def main(argv: List[str] | None = None) -> int:
 def _run(args: argparse.Namespace) -> int:
     from pytracking.analysis.protocols import protocol_for
     from pytracking.analysis.run_report import print_failures, print_scores
-    from pytracking.evaluation.datasets import open_dataset
 
     protocol_for(args.protocol, "")
     experiment = _experiment(args)
     specs = [_spec(tracker, args) for tracker in experiment.trackers]  # what is missing is told at once
     root = results_root(args.results)
     _require_apart(experiment.trackers, specs, root)
-    opened = {
-        name: open_dataset(name, allow_missing=args.allow_missing, scale=args.scale, tell=tell)
-        for name in experiment.datasets
-    }
+    opened = {name: _opened(name, args) for name in experiment.datasets}
     _require_outputs(specs, list(opened), args, root)
     reports: list[RunReport] = []
     for name, sequences in opened.items():
@@ -136,6 +132,20 @@ def _experiment(args: argparse.Namespace) -> "Experiment":
         raise InputError("--trackers and --datasets go together.")
     chosen = dict.fromkeys(with_runs(found.trackers, args.runs))
     return replace(found, trackers=tuple(chosen), datasets=tuple(dict.fromkeys(found.datasets)))
+
+
+def _opened(name: str, args: argparse.Namespace) -> "list[Sequence]":
+    """The sequences of a dataset, which an experiment takes whole and from where it is configured."""
+    from pytracking.evaluation.command_options import CommandOptions
+    from pytracking.evaluation.datasets import open_dataset
+
+    return open_dataset(
+        name,
+        allow_missing=args.allow_missing,
+        scale=args.scale,
+        tell=tell,
+        options=CommandOptions(root=None, sequence=False),
+    )
 
 
 def _spec(tracker: "Tracker", args: argparse.Namespace) -> "TrackerSpec":

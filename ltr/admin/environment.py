@@ -169,12 +169,15 @@ def dataset_root(key: str, override: str | Path | None = None) -> Path | None:
     return located.path if located else None
 
 
-def require_dataset_root(key: str, override: str | Path | None = None) -> Path:
+def require_dataset_root(
+    key: str, override: str | Path | None = None, *, root_option: str | None = "--root DIR"
+) -> Path:
     """The existing root of a dataset.
 
     Args:
         key: one of `DATASETS`.
         override: a root given as a command argument.
+        root_option: the argument that gives it, for the error; None where the command has none.
 
     Raises:
         InputError: if it is not configured or not there; one paragraph that says how to set it.
@@ -187,10 +190,11 @@ def require_dataset_root(key: str, override: str | Path | None = None) -> Path:
         problem = f"{info.title} is not configured on this machine."
     else:
         problem = f"{info.title} was expected at {located.path} ({located.origin}); there is no such folder."
+    ways = "two" if root_option is None else "three"
+    passed = "" if root_option is None else f"pass {root_option.replace('DIR', str(info.example))}; "
     raise InputError(
-        f"{problem} Its root is the folder that holds {info.holds}. Say where it is in one of three ways: "
-        f"pass --root {info.example}; set the environment variable EBMTRACK_{key.upper()}={info.example}; or "
-        "write the line "
+        f"{problem} Its root is the folder that holds {info.holds}. Say where it is in one of {ways} ways: "
+        f"{passed}set the environment variable EBMTRACK_{key.upper()}={info.example}; or write the line "
         f'{key} = "{info.example}" under the heading [datasets] in {project} (this project) or {user} (all '
         "projects)."
     )

@@ -100,7 +100,7 @@ def choose_data(
         return _generated(recipe, scale, note)
     if missing:
         raise InputError(_partly_configured(there, missing))
-    roots = {name: require_dataset_root(name) for name in wanted}
+    roots = {name: require_dataset_root(name, root_option=None) for name in wanted}
     return DataChoice(
         shares=recipe.datasets, roots=roots, generated=False, scale=scale, **_held(recipe, roots)
     )
@@ -136,7 +136,7 @@ def _choose_selected(recipe: TrainRecipe, selection: Sequence[str], scale: str) 
         if text.startswith(FOLDER):
             roots[_folder_name(Path(rest), roots)] = expanded(rest)
         elif name in READERS and rest in {"", PARTIAL}:
-            roots[name] = require_dataset_root(name)
+            roots[name] = require_dataset_root(name, root_option=None)
         elif text == DRAWN:
             continue
         elif text == GENERATED:

@@ -12,6 +12,7 @@ from ebm.files import expanded
 from ebm.lookup import lookup
 from ltr.admin.environment import configured_datasets, require_dataset_root, workspace
 from pytracking.evaluation.benchmarks import FolderLayout, Layout, generated_index
+from pytracking.evaluation.command_options import EVERY_OPTION, CommandOptions
 from pytracking.evaluation.data import Sequence, find_by_name, plain_name
 from pytracking.evaluation.listed_layouts import Got10kLayout, OwnLayout, TrackingNetLayout
 from pytracking.evaluation.table_layout import TableLayout
@@ -147,6 +148,7 @@ def open_dataset(
     scale: str = "demo",
     progress: bool = True,
     tell: Callable[[str], None] = warnings.warn,
+    options: CommandOptions = EVERY_OPTION,
 ) -> list[Sequence]:
     """The sequences of a dataset, in the benchmark's order.
 
@@ -161,6 +163,7 @@ def open_dataset(
         scale: size of a generated set: ``tiny``, ``short``, ``demo`` or ``full``.
         progress: show a bar while a set is generated.
         tell: takes a sentence on the sequences that are there but left out because they cannot be read.
+        options: of the command, which errors advise.
 
     Raises:
         UnknownNameError: if there is no such dataset or sequence, with the nearest names.
@@ -168,12 +171,12 @@ def open_dataset(
     """
     name = benchmark_name(name)
     benchmark = BENCHMARKS[name]
-    folder = find_root(name, root, scale=scale, progress=progress)
+    folder = find_root(name, root, scale=scale, progress=progress, options=options)
     layout = benchmark.open(name, folder, images=images)
     if sequences:
         chosen = [found for wanted in sequences for found in _select(wanted, layout.names(), name)]
         return [layout.read(found) for found in dict.fromkeys(chosen)]
-    names = _present(layout, folder, benchmark, allow_missing)
+    names = _present(layout, folder, benchmark, allow_missing, options)
     return _read_whole(layout, names, tell) if allow_missing else [layout.read(found) for found in names]
 
 
@@ -196,7 +199,12 @@ def _read_whole(layout: Layout, names: list[str], tell: Callable[[str], None]) -
 
 
 def find_root(
-    name: str, root: Path | str | None = None, *, scale: str = "demo", progress: bool = True
+    name: str,
+    root: Path | str | None = None,
+    *,
+    scale: str = "demo",
+    progress: bool = True,
+    options: CommandOptions = EVERY_OPTION,
 ) -> Path:
     """The folder of a dataset; builds a generated set that is not there yet.
 
@@ -205,15 +213,16 @@ def find_root(
     """
     benchmark = BENCHMARKS[benchmark_name(name)]
     if benchmark.root_key is not None:
-        return require_dataset_root(benchmark.root_key, root)
+        return require_dataset_root(benchmark.root_key, root, root_option=options.root)
     if root is not None:
         folder = expanded(root)
         if not folder.is_dir() and not (name == "table" and folder.is_file()):
             instead = "; leave it out to have the set generated" if benchmark.generated_layout else ""
-            raise InputError(f"--root {folder} is no folder{instead}.")
+            raise InputError(f"{folder} is no folder{instead}.")
         return folder
     if benchmark.generated_layout is None:
-        raise InputError(f"The data set {name} has no place of its own; give its folder with --root DIR.")
+        where = f"give its folder with {options.root}" if options.root else "this command cannot take it"
+        raise InputError(f"The data set {name} has no place of its own; {where}.")
     from ltr.dataset.generated import ensure_generated
 
     built = ensure_generated(workspace(), "test", scale=scale, progress=progress)
@@ -243,7 +252,9 @@ def _select(wanted: str, names: list[str], tag: str) -> list[str]:
         raise
 
 
-def _present(layout: Layout, folder: Path, benchmark: Benchmark, allow_missing: bool) -> list[str]:
+def _present(
+    layout: Layout, folder: Path, benchmark: Benchmark, allow_missing: bool, options: CommandOptions
+) -> list[str]:
     names = layout.names()
     missing = [name for name in names if not layout.has(name)]
     if names and not missing:
@@ -252,14 +263,13 @@ def _present(layout: Layout, folder: Path, benchmark: Benchmark, allow_missing: 
         whole = len(names) or benchmark.size
         what = f"holds none of the {whole} sequences" if whole else "lists no sequences"
         raise InputError(
-            f"{folder} {what} of {benchmark.title}; point --root at the folder that contains "
-            f"{names[0] if names else 'them'}."
+            f"{folder} {what} of {benchmark.title}; its root is the folder that contains "
+            f"{names[0] if names else 'them'}{f', given with {options.root}' if options.root else ''}."
         )
     if not allow_missing and generated_index(folder) is None:
         raise InputError(
             f"{folder} lacks {len(missing)} of the {len(names)} sequences of {benchmark.title}: "
-            f"{_some(missing)}. Add them, name the ones to use with --sequence, or pass --allow-missing to "
-            "use the others alone (the figures are then not those of the benchmark)."
+            f"{_some(missing)}. {options.making_do()}"
         )
     if not allow_missing:
         raise InputError(

@@ -54,6 +54,7 @@ def runs_in_words(runs: int) -> str:
 def sequences_of(args: argparse.Namespace, server: "Server") -> "list[Sequence] | None":
     """The sequences of the benchmark; None where nobody says where they are."""
     from ebm.exceptions import InputError
+    from pytracking.evaluation.command_options import CommandOptions
     from pytracking.evaluation.datasets import BENCHMARKS, benchmark_name, open_dataset
 
     dataset = args.dataset or server.dataset
@@ -69,7 +70,8 @@ def sequences_of(args: argparse.Namespace, server: "Server") -> "list[Sequence] 
             return None
     # Of a test set whose server keeps the annotation, only the images tell how many frames there are.
     keeps = BENCHMARKS[benchmark_name(dataset)].server is not None
-    return open_dataset(dataset, args.root, tell=tell, images=keeps)
+    options = CommandOptions(sequence=False, allow_missing=False)
+    return open_dataset(dataset, args.root, tell=tell, images=keeps, options=options)
 
 
 def show(report: "Report") -> None:

@@ -171,7 +171,7 @@ def test_the_set_is_that_of_the_train_setting(weights: Path, tmp_path: Path) -> 
     ("more", "words"),
     [
         ([], "does not say by which train setting"),
-        ([*SET, "--dataset", "folder"], "give its folder with --root"),
+        ([*SET, "--dataset", "folder"], "give its folder with --dataset folder=DIR"),
         ([*SET, "--dataset", "folder=otb/Run*"], "No sequence matches 'Run*'"),
         ([*SET, "--dataset", "folder=otb", "--store", "w.pth.tar"], "is the weights"),
         ([*SET, "--dataset", "folder=otb", "--stride", "99"], "No frame to refine a box in"),

@@ -109,6 +109,31 @@ def test_what_is_no_experiment(
     assert not (data / "runs").exists()
 
 
+def test_the_advice_names_options_that_there_are(
+    data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    part = write_otb(data / "part", {"Deer": 71}, generated=False)
+    (data / "empty").mkdir()
+    monkeypatch.setenv("EBMTRACK_OTB", str(part))
+    monkeypatch.setenv("EBMTRACK_LASOT", str(data / "empty"))
+    monkeypatch.delenv("EBMTRACK_NFS", raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(data))
+    monkeypatch.chdir(data)
+    for name, advice in {
+        "otb": "Add them, or pass --allow-missing to use the others alone",
+        "lasot": "its root is the folder that contains airplane-1.",
+        "nfs": "in one of two ways: set the environment variable EBMTRACK_NFS=",
+        "folder": "this command cannot take it",
+    }.items():
+        assert main(["--trackers", "first_box/default", "--datasets", name]) == 2
+        said = capsys.readouterr().err
+        assert advice in said
+        assert "--root" not in said
+        assert "--sequence" not in said
+    assert main(["--trackers", "first_box/default", "--datasets", "otb", "--allow-missing"]) == 0
+    assert "1 sequence" in capsys.readouterr().out
+
+
 def test_the_same_run_twice_is_one_run(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(data / "mine.py"), "one_name"]) == 0
     assert capsys.readouterr().out.count("== x, run 0 on otb") == 1

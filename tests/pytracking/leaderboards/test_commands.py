@@ -96,6 +96,9 @@ def test_names_and_places_that_are_wrong_are_told(
     ):
         assert main(arguments) == 2
         assert words in capsys.readouterr().err
+    (root / "generated.json").unlink()
+    assert main(["pack", "lasot", str(results), "--root", str(root)]) == 2
+    assert capsys.readouterr().err.endswith(" more. Add them.\n")
     few = packed_few(tmp_path)
     assert main(["validate", str(few)]) == 2
     assert "say --for SERVER" in capsys.readouterr().err
