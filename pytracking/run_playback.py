@@ -92,7 +92,7 @@ def main(argv: List[str] | None = None) -> int:
     Returns: 0, 2 for unusable input, 130 after Ctrl-C.
     """
     return run_command(
-        build_parser(), _run, argv, interrupted="finished videos are kept, the last as far as it is."
+        build_parser(), _run, argv, interrupted="finished videos are kept, the one under way is not."
     )
 
 

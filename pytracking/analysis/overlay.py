@@ -58,7 +58,7 @@ def write_overlay_video(
         frames: image files, or uint8 RGB ``[H, W, 3]``; T of them.
         tracks: name -> xywh boxes, px of the frames, ``[T, 4]``; NaN rows are not drawn. The name
             `GROUND_TRUTH` is drawn first, in white.
-        path: the mp4 file.
+        path: the mp4 file, written whole or not at all.
         fps: frames per second.
         title: written below, e.g. the sequence's name.
         min_width: narrower frames are enlarged to this many pixels.
@@ -66,7 +66,7 @@ def write_overlay_video(
     Raises:
         InputError: if a track is shorter than the video, a frame cannot be read, or nothing can be written.
     """
-    with VideoWriter(path, fps) as writer:
+    with VideoWriter(path, fps, whole=True) as writer:
         for image in overlay_frames(frames, tracks, title=title, min_width=min_width):
             writer.add(image)
     if not writer.frames:

@@ -114,7 +114,7 @@ def write_comparison(
 
     Args:
         videos: at least one.
-        path: of the file; one that is there is replaced.
+        path: of the file; one that is there is replaced when the new one is whole, not before.
         fps: frames per second.
         step: of every so many frames one is shown.
         progress: called after each.
@@ -124,7 +124,7 @@ def write_comparison(
     Raises:
         InputError: if a frame cannot be read, or nothing can be written.
     """
-    with VideoWriter(path, fps) as writer:
+    with VideoWriter(path, fps, whole=True) as writer:
         for image in chain.from_iterable(video.frames(step) for video in videos):
             writer.add(image)
             progress()

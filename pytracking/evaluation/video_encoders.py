@@ -3,7 +3,7 @@
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Protocol
@@ -27,6 +27,9 @@ class Encoder(Protocol):
 
     def close(self, path: Path) -> None:
         """Finish the file under its name."""
+
+    def abandon(self) -> None:
+        """Let go of the encoder's own file, which is not going to be finished."""
 
 
 class AVEncoder:
@@ -96,6 +99,11 @@ class AVEncoder:
             plain.unlink(missing_ok=True)
         self._part.unlink(missing_ok=True)
 
+    def abandon(self) -> None:
+        """See `Encoder`."""
+        with suppress(OSError), self._plain_errors():  # what cannot be flushed is not wanted either
+            self._container.close()
+
     def _copy(self, plain: Path) -> None:
         av = self._av
         with (
@@ -137,3 +145,7 @@ class OpenCVEncoder:
         """See `Encoder`."""
         self._writer.release()
         self._part.replace(path)
+
+    def abandon(self) -> None:
+        """See `Encoder`."""
+        self._writer.release()

@@ -23,14 +23,21 @@ _SLOWEST, _FASTEST = 1e-4, 1000.0  # frames per second that an mp4's 32-bit dura
 class VideoWriter:
     """An mp4 file, yuv420p: H.264 where PyAV is installed, else MPEG-4 by OpenCV.
 
-    The file appears under its name when it is closed, also after an error or Ctrl-C, with the frames so far.
-    Until then it is `part`, beside it: ``name.part.mp4``. With PyAV that can be played at any time, so a
-    process that is killed leaves a video behind; with OpenCV it can be played only once it is closed.
+    The file appears under its name when it is closed, also after an error or Ctrl-C, with the frames so far;
+    not then where only a `whole` one is wanted. Until then it is `part`, beside it: ``name.part.mp4``. With
+    PyAV that can be played at any time, so a process that is killed leaves a video behind; with OpenCV it can
+    be played only once it is closed.
     The first frame decides the size; odd sizes grow by one pixel, later frames of other sizes are fitted in.
     """
 
     def __init__(
-        self, path: Path, fps: float, time_base: Fraction | None = None, *, reserved: Collection[Path] = ()
+        self,
+        path: Path,
+        fps: float,
+        time_base: Fraction | None = None,
+        *,
+        reserved: Collection[Path] = (),
+        whole: bool = False,
     ) -> None:
         """Nothing is written before the first frame.
 
@@ -39,6 +46,7 @@ class VideoWriter:
             fps: frames per second, their mean if they have times.
             time_base: s, of which the times given to `add` are multiples; None: frames are 1 / fps apart.
             reserved: other files that are going to be written, which `part` must not be.
+            whole: leave nothing behind after an error or Ctrl-C, and a file of that name as it was.
 
         Raises:
             InputError: if the name does not end in .mp4, or an mp4 cannot hold the rate.
@@ -50,7 +58,7 @@ class VideoWriter:
                 f"An mp4 holds {_SLOWEST:g} to {_FASTEST:g} frames per second; got {fps:g}. Choose another "
                 "--fps."
             )
-        self.path, self.fps, self.time_base = path, fps, time_base
+        self.path, self.fps, self.time_base, self.whole = path, fps, time_base, whole
         self._reserved = {other.resolve() for other in reserved}
         self.frames = 0
         self.part: Path | None = None
@@ -80,9 +88,9 @@ class VideoWriter:
         try:
             self._encoder.add(_fit(frame, self._size), time)
         except OSError as error:
+            left = "" if self.whole else f" The {self.frames} frames so far are in {self.part}."
             raise InputError(
-                f"{self.path} cannot be written further: {error.strerror or error}. "
-                f"The {self.frames} frames so far are in {self.part}."
+                f"{self.path} cannot be written further: {error.strerror or error}.{left}"
             ) from error
         self.frames += 1
 
@@ -107,7 +115,8 @@ class VideoWriter:
         """Finish the file; without frames there is none.
 
         Raises:
-            InputError: if the disk is full or the like; what was written stays in `part`.
+            InputError: if the disk is full or the like; what was written stays in `part`, unless the file is
+                wanted whole.
         """
         if self._encoder is None or self.part is None:
             return
@@ -115,10 +124,11 @@ class VideoWriter:
         try:
             encoder.close(self.path)
         except OSError as error:
-            raise InputError(
-                f"{self.path} cannot be finished: {error.strerror or error}. What was written is in "
-                f"{self.part}."
-            ) from error
+            left = f" What was written is in {self.part}."
+            if self.whole:
+                self.part.unlink(missing_ok=True)
+                left = ""
+            raise InputError(f"{self.path} cannot be finished: {error.strerror or error}.{left}") from error
         if isinstance(encoder, OpenCVEncoder):
             self._say_what_was_lost(encoder.fps)
 
@@ -132,13 +142,24 @@ class VideoWriter:
         elif abs(fps / self.fps - 1) > 2e-6:
             self.notes.append(f"{self.path} has {fps:g} frames a second instead of {self.fps:.7g}{more}.")
 
+    def _discard(self) -> None:
+        """Leave nothing of what was written."""
+        if self._encoder is None or self.part is None:
+            return
+        encoder, self._encoder = self._encoder, None
+        encoder.abandon()
+        self.part.unlink(missing_ok=True)
+
     def __enter__(self) -> "VideoWriter":
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        if self.whole and error is not None:
+            self._discard()
+        else:
+            self.close()
 
 
 def _new_file(path: Path, reserved: Container[Path]) -> Path:

@@ -118,3 +118,18 @@ def test_a_missing_result_is_named(
     assert "near has no result of sequence Deer" in capsys.readouterr().err
     assert main([*words, "--sequence", "*", *out, "--allow-missing"]) == 0
     assert {path.stem for path in (tmp_path / "out").iterdir()} == {"Walking", "Couple"}
+
+
+def test_a_broken_frame_leaves_no_video_of_a_part(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = [*words, "--sequence", "Walking,Deer", "--out", str(tmp_path / "videos")]
+    (tmp_path / "otb/Deer/img/0003.jpg").write_bytes(b"no picture")
+    assert main(command) == 2
+    assert "0003.jpg" in capsys.readouterr().err
+    assert [path.name for path in (tmp_path / "videos").iterdir()] == ["Walking.mp4"]
+    (tmp_path / "videos/Deer.mp4").write_bytes(b"of before")
+    assert main(command) == 2
+    assert (tmp_path / "videos/Deer.mp4").read_bytes() == b"of before"
+    assert len(frames_of(tmp_path / "videos/Walking.mp4")) == 6
+    assert len(list((tmp_path / "videos").iterdir())) == 2

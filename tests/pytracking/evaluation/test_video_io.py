@@ -139,3 +139,39 @@ def test_what_cannot_be_opened(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="holds no images"):
         open_video(tmp_path / "empty")
+
+
+def write_until(error: BaseException, path: Path, frames: int) -> None:
+    with VideoWriter(path, 25, whole=True) as writer:
+        for _ in range(frames):
+            writer.add(colour_bars(48, 64))
+        raise error
+
+
+@pytest.mark.parametrize("error", [InputError, KeyboardInterrupt])
+def test_whole_or_not_at_all(tmp_path: Path, encoder: str, error: type[BaseException]) -> None:
+    path = tmp_path / "out.mp4"
+    with VideoWriter(path, 25, whole=True) as writer:
+        writer.add(colour_bars(48, 64))
+    before = path.read_bytes()
+    with pytest.raises(error):
+        write_until(error(), path, 30)
+    assert path.read_bytes() == before
+    with pytest.raises(error):
+        write_until(error(), tmp_path / "new.mp4", 0)
+    assert [file.name for file in tmp_path.iterdir()] == ["out.mp4"]
+
+
+def test_a_whole_file_that_cannot_be_finished_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoder: str
+) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    for name in ("AVEncoder", "OpenCVEncoder"):
+        monkeypatch.setattr(f"pytracking.evaluation.video_encoders.{name}.close", full)
+    with VideoWriter(tmp_path / "out.mp4", 25, whole=True) as writer:
+        writer.add(colour_bars(48, 64))
+        with pytest.raises(InputError, match=r"No space left on device\.$"):
+            writer.close()
+    assert not list(tmp_path.iterdir())
