@@ -28,7 +28,7 @@ examples:
   ebmtrack dataset check folder:/data/my_videos
       a folder of videos of your own, a .csv table or a .json file in the manner of COCO
   ebmtrack dataset check VOC2007 --split train
-      pictures with boxes: a folder of Pascal VOC, of YOLO, or with a split of COCO; or COCO's json as above
+      pictures with boxes: a folder of COCO, of Pascal VOC or of YOLO; without --split all of it
   ebmtrack dataset pack lasot --out /ssd/lasot
       check, and copy the images into a few large files, which are read faster; then set
       lasot = "/ssd/lasot"

@@ -278,7 +278,8 @@ def check_dataset(
     layout = detect_kind(path) if path.is_dir() else "file"
     if layout != "packed" and kind is not None:
         layout = kind
-    pictures = (layout in ("folder", "file") or (kind is None and split)) and holds_pictures(path, split)
+    asked = layout in ("folder", "file") or (kind is None and (split is not None or layout == "coco"))
+    pictures = asked and holds_pictures(path, split)
     check = check_pictures if pictures else _CHECKS.get(layout, _check_other)
     own, checked = check(path, split, deep)
     findings = own + [finding for found, _ in checked for finding in found]

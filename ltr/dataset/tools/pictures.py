@@ -1,6 +1,7 @@
 """Check pictures with boxes, as detectors are trained on them: each file, and every annotated object."""
 
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,13 @@ __all__ = ["check_pictures", "holds_pictures"]
 
 _OF_VIDEOS = {"video_id", "video", "frame_id", "frame_index"}
 _OF_TRACKS = {"track_id", "instance_id"}
+_JSONS = ("annotations/instances_*.json", "*/_annotations.coco.json", "_annotations.coco.json")  # of a folder
 
 
 def holds_pictures(path: Path, split: str | None = None) -> bool:
     """Whether a path is a set of single pictures with boxes and no videos: of VOC, of YOLO, or COCO's json.
 
-    A folder of COCO is one if a split of it is named; trackers learn from the whole.
+    A folder that holds ``annotations.json`` alone is one if a split is named: trackers have such tables too.
 
     Args:
         path: a folder or file.
@@ -34,7 +36,9 @@ def holds_pictures(path: Path, split: str | None = None) -> bool:
     """
     found = detection_format(path)
     if found == "coco":
-        return split is not None if path.is_dir() else _is_of_pictures(read_json(path))
+        if path.is_dir():
+            return split is not None or bool(_jsons(path))
+        return _is_of_pictures(read_json(path))
     return found is not None
 
 
@@ -70,9 +74,16 @@ def check_pictures(
     """
     found: list[Finding] = []
     checked: list[tuple[list[Finding], int]] = []
-    for part in _parts(path, split):
-        detection_set, problems = open_detection_set(path, part)
-        found += [Finding(WHOLE, one.kind, f"{one.count}, first: {one.first}") for one in problems]
+    parts = _parts(path, split)
+    for part in parts:
+        try:
+            detection_set, problems = open_detection_set(part.path, part.split)
+        except InputError as error:
+            if len(parts) == 1:
+                raise
+            found.append(Finding(WHOLE, "unusable split", f"{part.label}: {error}"))
+            continue
+        found += [Finding(WHOLE, one.kind, f"{one.count}{part}, first: {one.first}") for one in problems]
         found += _notes(detection_set, part)
         title = f"Checking {path.name}"
         bar = progress_bar(detection_set.images, desc=title, leave=False, unit="picture", delay=2)
@@ -80,23 +91,48 @@ def check_pictures(
     return found, checked
 
 
-def _parts(path: Path, split: str | None) -> list[str | None]:
+@dataclass(frozen=True)
+class _Part:
+    """What is opened at a time, and what its split is called; "" where it has no name."""
+
+    path: Path
+    split: str | None
+    label: str
+
+    def __str__(self) -> str:
+        return f" of {self.label}" if self.label else ""
+
+
+def _parts(path: Path, split: str | None) -> list[_Part]:
     if split is None and detection_format(path) == "yolo":
-        return [*yolo_splits(path)] or [None]
-    return [split]
+        return [_Part(path, name, name) for name in yolo_splits(path)] or [_Part(path, None, "")]
+    if split is None and path.is_dir() and detection_format(path) == "coco":
+        return [_Part(file, None, _split_of(file, path)) for file in _jsons(path)]
+    return [_Part(path, split, split or "")]
 
 
-def _notes(detection_set: DetectionSet, part: str | None) -> list[Finding]:
+def _jsons(folder: Path) -> list[Path]:
+    """The files of a folder of COCO, one for each split."""
+    return sorted({file for pattern in _JSONS for file in folder.glob(pattern)})
+
+
+def _split_of(file: Path, folder: Path) -> str:
+    """``val2017`` of ``annotations/instances_val2017.json`` and of ``val2017/_annotations.coco.json``."""
+    if file.stem.startswith("instances_"):
+        return file.stem.removeprefix("instances_")
+    return "" if file.parent == folder else file.parent.name
+
+
+def _notes(detection_set: DetectionSet, part: _Part) -> list[Finding]:
     """What is worth knowing of a set and no fault."""
     counts = Counter(label for image in detection_set.images for label in image.labels.tolist())
     unseen = [name for label, name in enumerate(detection_set.names) if not counts[label]]
     empty = sum(not len(image) for image in detection_set.images)
     crowds = sum(int(image.crowd.sum()) for image in detection_set.images)
-    where = f" of {part}" if part else ""
     notes = {
-        "pictures without objects": f"{empty} of {len(detection_set)}{where}" * bool(empty),
-        "crowds": f"{crowds}{where}, not trained on" * bool(crowds),
-        "categories without objects": f"{len(unseen)} of {len(detection_set.categories)}{where}"
+        "pictures without objects": f"{empty} of {len(detection_set)}{part}" * bool(empty),
+        "crowds": f"{crowds}{part}, not trained on" * bool(crowds),
+        "categories without objects": f"{len(unseen)} of {len(detection_set.categories)}{part}"
         * bool(unseen),
     }
     return [Finding(WHOLE, kind, detail, note=True) for kind, detail in notes.items() if detail]

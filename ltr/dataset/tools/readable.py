@@ -31,7 +31,7 @@ def unpackable(
         InputError: as `check_dataset`.
     """
     layout = kind or (detect_kind(path) if path.is_dir() else None)
-    report = check_dataset(path, kind, split or ("train" if layout == "lasot" else None))
+    report = check_dataset(path, layout, split or ("train" if layout == "lasot" else None))
     known = {dataset.sequence_name(index) for index in range(len(dataset))}
     broken = {f.sequence for f in report.faults if f.sequence in known and f.kind not in _COPIED}
     return report, broken

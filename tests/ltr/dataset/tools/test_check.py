@@ -220,7 +220,7 @@ def test_coco(tmp_path: Path) -> None:
     root = write_coco(tmp_path)
     (root / "images/train2017/000000000001.jpg").unlink()
     cut(root / "images/train2017/000000000002.jpg")
-    report = check_dataset(root)
+    report = check_dataset(root, "coco")
     assert named(report) == {
         "000000000001.jpg": {"missing image"},
         "000000000002.jpg, object 120": {"truncated image"},

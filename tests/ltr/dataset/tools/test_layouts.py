@@ -60,5 +60,5 @@ def test_the_size_of_an_image_is_read_once_for_all_objects_in_it(
     read: list[Path] = []
     size = layouts.image_size
     monkeypatch.setattr(layouts, "image_size", lambda path: read.append(path) or size(path))
-    report = check_dataset(write_coco(tmp_path))
-    assert len(read) == len(set(read)) < report.sequences
+    report = check_dataset(write_coco(tmp_path), "coco")
+    assert 0 < len(read) == len(set(read)) < report.sequences

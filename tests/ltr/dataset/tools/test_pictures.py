@@ -1,6 +1,7 @@
 """The check of pictures with boxes: every fault by name, and videos left to the check of videos."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,12 @@ def test_a_split_of_a_folder_of_coco_is_of_pictures(
     assert main(["check", str(tmp_path), "--split", "train"]) == 0
     assert "2 pictures, 3 objects" in capsys.readouterr().out
     assert main(["check", str(tmp_path), "--split", "val"]) == 1
+    capsys.readouterr()
+    assert main(["check", str(tmp_path)]) == 1
+    out = capsys.readouterr().out
+    assert "4 pictures, 6 objects" in out
+    assert "boxes without area" in out
+    assert "1 of val, first: " in out
     assert main(["check", str(file), "--split", "val"]) == 2
     out = tmp_path.parent / f"{tmp_path.name}_yolo"
     assert main(["convert", str(tmp_path), "--split", "val", "--to", "yolo", "--out", str(out)]) == 1
@@ -102,3 +109,40 @@ def test_a_split_of_a_folder_of_coco_is_of_pictures(
     again = tmp_path.parent / f"{tmp_path.name}_again"
     assert main(["convert", str(out), "--out", str(again)]) == 0
     assert (again / "annotations" / "instances_val.json").is_file()
+
+
+def test_a_split_without_pictures_is_named_and_the_others_are_checked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for split in ("train2017", "val2017"):
+        write_set(tmp_path, split)
+    shutil.rmtree(tmp_path / "train2017")
+    assert main(["check", str(tmp_path)]) == 1
+    out = capsys.readouterr().out
+    assert "unusable split" in out
+    assert "train2017: " in out
+    assert "2 pictures, 3 objects" in out
+    assert main(["check", str(tmp_path), "--split", "val2017"]) == 0
+
+
+def test_splits_as_other_tools_export_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for split in ("train", "valid"):
+        file = write_set(tmp_path, split)
+        file.rename(tmp_path / split / "_annotations.coco.json")
+    assert main(["check", str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    assert "4 pictures, 6 objects" in out
+    assert "crowds: 1 of train, not trained on, 1 of valid, not trained on" in out
+
+
+def test_what_trackers_pack_of_a_folder_of_coco_is_checked_as_they_read_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for split in ("train", "val"):
+        write_set(tmp_path / "coco", split)
+    (tmp_path / "coco/train/b.jpg").write_bytes(b"")
+    command = ["pack", str(tmp_path / "coco"), "--out", str(tmp_path / "packed"), "--no-progress"]
+    assert main(command) == 2
+    assert "1 sequence cannot be read: b.jpg, object 3" in capsys.readouterr().err
+    assert main([*command, "--skip-broken"]) == 0
+    assert "left out: b.jpg, object 3" in capsys.readouterr().out
