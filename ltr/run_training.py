@@ -69,7 +69,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("module", help="group of train settings, e.g. dimp")
     parser.add_argument("name", help="train setting, e.g. dimp_nce_plus")
     _add_recipe_options(parser.add_argument_group("what is trained (default: as the setting says)"))
-    _add_file_options(parser.add_argument_group("what it reads and writes"))
+    files = parser.add_argument_group("what it reads and writes")
+    _add_start_options(files)
+    _add_file_options(files)
     _add_run_options(parser.add_argument_group("how it runs"))
     _add_loading_options(parser.add_argument_group("how it loads data"))
     return parser
@@ -166,7 +168,7 @@ def _add_loading_options(group: argparse._ArgumentGroup) -> None:
     )
 
 
-def _add_file_options(group: argparse._ArgumentGroup) -> None:
+def _add_start_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--resume",
         default="auto",
@@ -186,6 +188,9 @@ def _add_file_options(group: argparse._ArgumentGroup) -> None:
         metavar="FILE",
         help="fine-tune: begin with a whole network's weights, of a checkpoint or an export",
     )
+
+
+def _add_file_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--log-to",  # torchrun would take --log for an abbreviation of its own --log-dir
         type=_names,

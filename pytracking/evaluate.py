@@ -53,6 +53,15 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("results", nargs="+", metavar="RESULTS", help="trackers to evaluate, see below")
+    _add_table_options(parser)
+    _add_report_options(parser)
+    parser.add_argument("--results-root", type=local_path, metavar="DIR", help="where results are looked for")
+    add_dataset_options(parser)
+    return parser
+
+
+def _add_table_options(parser: argparse.ArgumentParser) -> None:
+    """By which rule is scored, and what is printed."""
     parser.add_argument(
         "--protocol",
         default="pytracking",
@@ -79,6 +88,10 @@ def build_parser() -> argparse.ArgumentParser:
         "--published", action="store_true", help="add rows of what papers print for the dataset, marked so"
     )
     parser.add_argument("--per-sequence", action="store_true", help="also print the scores of each sequence")
+
+
+def _add_report_options(parser: argparse.ArgumentParser) -> None:
+    """The folder of the report, and its page."""
     parser.add_argument(
         "--out",
         type=local_path,
@@ -102,9 +115,6 @@ def build_parser() -> argparse.ArgumentParser:
         action="store_true",
         help="have the page load the data set's own image files, on this machine alone",
     )
-    parser.add_argument("--results-root", type=local_path, metavar="DIR", help="where results are looked for")
-    add_dataset_options(parser)
-    return parser
 
 
 def main(argv: List[str] | None = None) -> int:

@@ -112,11 +112,7 @@ def _train(recipe: TrainRecipe, options: RunOptions, device: torch.device) -> in
             initial = initial_file(options.init_weights)
             start = find_start(options.start, folder, recipe, choice.label, say, initial_label(initial))
         _check_agreement(world, recipe, start)
-        if start is not None and start.epoch >= recipe.schedule.epochs:
-            say(
-                f"Training is finished: {start.epoch} of {recipe.schedule.epochs} epochs, {start.path}\n"
-                "--epochs N trains further, --resume none starts anew."
-            )
+        if _is_finished(start, recipe, say):
             return 0
         if choice.note:
             say(choice.note)
@@ -143,6 +139,17 @@ def _train(recipe: TrainRecipe, options: RunOptions, device: torch.device) -> in
         )
         with using_threads(run.plan.threads, opencv=1):  # images that are read here leave it the cores
             return _carry_out(run, options, start)
+
+
+def _is_finished(start: Start | None, recipe: TrainRecipe, say: Callable[[str], None]) -> bool:
+    """Whether no epoch is left, which is said."""
+    if start is None or start.epoch < recipe.schedule.epochs:
+        return False
+    say(
+        f"Training is finished: {start.epoch} of {recipe.schedule.epochs} epochs, {start.path}\n"
+        "--epochs N trains further, --resume none starts anew."
+    )
+    return True
 
 
 def _plan(options: RunOptions, device: torch.device, world: World, network: BuiltNetwork) -> CpuPlan:

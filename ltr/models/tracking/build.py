@@ -28,11 +28,10 @@ from ltr.models.tracking.arguments import (
     DiMP18Arguments,
     DiMP50SimpleArguments,
     DiMPL2Arguments,
-    DiMPLiteArguments,
     NetworkArguments,
     PrDiMP50Arguments,
-    SmallArguments,
 )
+from ltr.models.tracking.small_arguments import DiMPLiteArguments, SmallArguments
 
 __all__ = [
     "DiMPParts",

@@ -23,13 +23,15 @@ from ltr.models.tracking.arguments import (
     DiMP50Arguments,
     DiMP50SimpleArguments,
     DiMPL2Arguments,
+    PrDiMP18Arguments,
+    PrDiMP50Arguments,
+    takes,
+)
+from ltr.models.tracking.small_arguments import (
     DiMPLiteArguments,
     DiMPSmallArguments,
     DiMPSmallSimpleArguments,
-    PrDiMP18Arguments,
-    PrDiMP50Arguments,
     PrDiMPSmallArguments,
-    takes,
 )
 
 __all__ = [
