@@ -167,6 +167,8 @@ def time_training(
             optimiser.zero_grad(set_to_none=True)
             noise = noise_of(0, repeat, batch.tensors.device)
             gradient_of(model, loss, labels, noise, recipe.rois_per_pass)
+            if recipe.optimisation.clip_norm is not None:
+                torch.nn.utils.clip_grad_norm_(branch.parameters(), recipe.optimisation.clip_norm)
             optimiser.step()
 
         return step
