@@ -9,7 +9,7 @@ from ebm.annotations.texts import read_json
 from ebm.bars import progress_bar
 from ebm.exceptions import InputError
 from ebm.images.reading import picture_size
-from ebm.tasks.detection.data.opening import detection_format, open_detection_set
+from ebm.tasks.detection.data.opening import coco_jsons, detection_format, open_detection_set
 from ebm.tasks.detection.data.records import DetectionImage, DetectionSet
 from ebm.tasks.detection.data.yolo_txt import yolo_splits
 from ltr.dataset.tools.faults import WHOLE, Finding
@@ -19,7 +19,6 @@ __all__ = ["check_pictures", "holds_pictures"]
 
 _OF_VIDEOS = {"video_id", "video", "frame_id", "frame_index"}
 _OF_TRACKS = {"track_id", "instance_id"}
-_JSONS = ("annotations/instances_*.json", "*/_annotations.coco.json", "_annotations.coco.json")  # of a folder
 
 
 def holds_pictures(path: Path, split: str | None = None) -> bool:
@@ -37,7 +36,7 @@ def holds_pictures(path: Path, split: str | None = None) -> bool:
     found = detection_format(path)
     if found == "coco":
         if path.is_dir():
-            return split is not None or bool(_jsons(path))
+            return split is not None or bool(coco_jsons(path))
         return _is_of_pictures(read_json(path))
     return found is not None
 
@@ -107,13 +106,8 @@ def _parts(path: Path, split: str | None) -> list[_Part]:
     if split is None and detection_format(path) == "yolo":
         return [_Part(path, name, name) for name in yolo_splits(path)] or [_Part(path, None, "")]
     if split is None and path.is_dir() and detection_format(path) == "coco":
-        return [_Part(file, None, _split_of(file, path)) for file in _jsons(path)]
+        return [_Part(file, None, _split_of(file, path)) for file in coco_jsons(path)]
     return [_Part(path, split, split or "")]
-
-
-def _jsons(folder: Path) -> list[Path]:
-    """The files of a folder of COCO, one for each split."""
-    return sorted({file for pattern in _JSONS for file in folder.glob(pattern)})
 
 
 def _split_of(file: Path, folder: Path) -> str:

@@ -10,13 +10,14 @@ from ebm.tasks.detection.data.voc_xml import has_voc_splits, is_voc, read_voc
 from ebm.tasks.detection.data.yolo_txt import is_yolo, read_yolo, yolo_splits
 from ebm.tasks.detection.problems import Problems
 
-__all__ = ["FORMATS", "detection_format", "has_splits", "open_detection_set"]
+__all__ = ["FORMATS", "coco_jsons", "detection_format", "has_splits", "open_detection_set"]
 
 FORMATS = ("coco", "voc", "yolo")
 # Where tools leave a json in the manner of COCO in a folder that they export.
 _JSONS = ("annotations/instances_{split}*.json", "{split}/_annotations.coco.json", "annotations/{split}.json")
 _OF_SPLITS = ("annotations/instances_*.json", "*/_annotations.coco.json")
-_ANY = (*_OF_SPLITS, "_annotations.coco.json", "annotations.json")
+_OF_PICTURES = (*_OF_SPLITS, "_annotations.coco.json")
+_ANY = (*_OF_PICTURES, "annotations.json")
 
 
 def detection_format(path: Path) -> str | None:
@@ -84,6 +85,11 @@ def open_detection_set(
         "annotations/instances_<split>.json, one of Pascal VOC with Annotations/ and JPEGImages/, or one of "
         "YOLO with images/, labels/ and data.yaml or classes.txt."
     )
+
+
+def coco_jsons(folder: Path) -> list[Path]:
+    """Files of a folder of COCO, one for each split, by their names; not an ``annotations.json`` alone."""
+    return sorted({file for pattern in _OF_PICTURES for file in folder.glob(pattern)})
 
 
 def _instances(folder: Path, split: str | None) -> Path:
