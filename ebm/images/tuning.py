@@ -94,6 +94,29 @@ class _Measure:
         pass
 
 
+@dataclass(eq=False)
+class _Batches:
+    """The loss on rows of the pictures trained on, augmented; counts how many it saw."""
+
+    net: BackboneNet
+    loss: Loss
+    pixels: Tensor
+    y: Tensor
+    generator: torch.Generator
+    mirror: Callable[[Tensor], Tensor]
+    augmentation: Augmentation | None
+    seen: int = 0
+
+    def __call__(self, rows: Tensor) -> Tensor:
+        images = normalised(self.pixels[rows.cpu()].to(self.y.device), self.net.backbone)
+        targets = self.y[rows]
+        if self.augmentation is not None:
+            images, flipped = self.augmentation(images, self.generator)
+            targets = torch.where(flipped[:, None], self.mirror(targets), targets)
+        self.seen += len(rows)
+        return self.loss(self.net.network, self.net(images), targets, self.generator)
+
+
 def tune(
     net: BackboneNet,
     loss: Loss,
@@ -130,26 +153,17 @@ def tune(
     pixels, y = train
     if not len(pixels) or not len(held[0]):
         raise InputError("a backbone is trained on pictures, and chosen on others: there are none.")
-    measure, seen = _Measure(net, *held, loss), [0]
+    measure = _Measure(net, *held, loss)
     generator = torch.Generator(y.device).manual_seed(config.seed)
+    batches = _Batches(net, loss, pixels, y, generator, mirror, augmentation)
     journal = Journal(checkpoint, open_log(log, config))
     journal.open(lambda: _call(net, train, held, config))
-
-    def batch_loss(rows: Tensor) -> Tensor:
-        images = normalised(pixels[rows.cpu()].to(y.device), net.backbone)
-        targets = y[rows]
-        if augmentation is not None:
-            images, flipped = augmentation(images, generator)
-            targets = torch.where(flipped[:, None], mirror(targets), targets)
-        seen[0] += len(rows)
-        return loss(net.network, net(images), targets, generator)
-
     start = time.perf_counter()
     with torch.random.fork_rng(devices=[y.device] if y.device.type == "cuda" else []):
         torch.manual_seed(config.seed)
         history = minimise(
             net,
-            batch_loss,
+            batches,
             measure,
             len(pixels),
             config,
@@ -158,7 +172,7 @@ def tune(
             watch=journal.watch(0, "backbone", measure, y.device),
             rule=rule,
         )
-    return Tuned(history, seen[0] / max(time.perf_counter() - start, 1e-9))
+    return Tuned(history, batches.seen / max(time.perf_counter() - start, 1e-9))
 
 
 def _call(

@@ -35,6 +35,13 @@ def build_parser() -> argparse.ArgumentParser:
     actions = parser.add_subparsers(
         dest="action", required=True, metavar="ACTION", parser_class=TrackerParser
     )
+    _add_check(actions)
+    _add_integrate(actions)
+    return parser
+
+
+def _add_check(actions: "argparse._SubParsersAction[TrackerParser]") -> None:
+    """The arguments of ``check``."""
     check = actions.add_parser(
         "check",
         help="run the tracker, and template matching beside it, on five frames through the real toolkit",
@@ -66,6 +73,9 @@ def build_parser() -> argparse.ArgumentParser:
     check.add_argument("--keep", type=local_path, metavar="DIR", help="keep the toolkit's workspace there")
     check.add_argument("--verbose", action="store_true", help="show what the toolkit printed")
 
+
+def _add_integrate(actions: "argparse._SubParsersAction[TrackerParser]") -> None:
+    """The arguments of ``integrate``."""
     integrate = actions.add_parser(
         "integrate",
         other=OtherWord(
@@ -89,7 +99,6 @@ def build_parser() -> argparse.ArgumentParser:
         "--sequences", type=local_path, metavar="DIR", help="where they are (default: sequences in DIR)"
     )
     integrate.add_argument("--replace", action="store_true", help="a tracker of that name with other values")
-    return parser
 
 
 def main(argv: List[str] | None = None) -> int:

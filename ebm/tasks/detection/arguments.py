@@ -159,8 +159,8 @@ def opened_for_training(args: argparse.Namespace) -> "tuple[DetectionSet, int]":
     Raises:
         InputError: if it cannot be opened, nothing can be trained on, or two categories have one name.
     """
-    from ebm.tasks.detection.detectors import require_different
     from ebm.tasks.detection.problems import tell_left_out
+    from ebm.tasks.detection.protocol import require_different
 
     found, problems = opened(args.data, args.split, "train", args.limit)
     code = tell_left_out({str(args.data): problems})

@@ -5,8 +5,9 @@ from torch import Tensor
 
 from ebm.baselines.base import Baseline
 from ebm.tasks.detection.data.records import DetectionSet
-from ebm.tasks.detection.detectors import FasterRCNNDetector, Hypotheses, ImageBatch
+from ebm.tasks.detection.detectors import FasterRCNNDetector
 from ebm.tasks.detection.heads import with_column
+from ebm.tasks.detection.protocol import Hypotheses, ImageBatch
 from ebm.tasks.detection.pyramid import Pyramid
 from ebm.tasks.detection.recipes import HeadRecipe
 from ebm.tasks.detection.training import Labels, TrainingOptions, train_on_features

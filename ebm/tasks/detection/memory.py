@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ebm.tasks.detection.data.records import ImageId
 from ebm.tasks.detection.data.training import Sample
-from ebm.tasks.detection.detectors import Detector, ImageBatch
+from ebm.tasks.detection.protocol import Detector, ImageBatch
 from ebm.tasks.detection.pyramid import LevelRule, Pyramid
 
 __all__ = ["FeatureMemory", "bytes_of"]

@@ -13,9 +13,9 @@ from ebm.exceptions import EffectiveSampleSizeWarning
 from ebm.nms import guided_nms
 from ebm.proposals import GaussianMixtureProposal
 from ebm.tasks.detection.branch import ConfidenceBranch, corners_of, rects_of
-from ebm.tasks.detection.detectors import Hypotheses
 from ebm.tasks.detection.energy import Problems, PyramidEnergy
 from ebm.tasks.detection.near import MOST_BOXES, NearEnergy, fits_near
+from ebm.tasks.detection.protocol import Hypotheses
 from ebm.tasks.detection.pyramid import Pyramid
 from ebm.tasks.detection.recipes import BranchRecipe
 

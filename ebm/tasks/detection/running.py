@@ -13,10 +13,11 @@ from ebm.exceptions import InputError
 from ebm.tasks.detection.branch import ConfidenceBranch
 from ebm.tasks.detection.data.records import DetectionSet, ImageId
 from ebm.tasks.detection.data.training import Sample, load_samples
-from ebm.tasks.detection.detectors import Detector, FasterRCNNDetector, columns_for
+from ebm.tasks.detection.detectors import FasterRCNNDetector
 from ebm.tasks.detection.energy import PyramidEnergy
 from ebm.tasks.detection.head_training import head_hypotheses
 from ebm.tasks.detection.prediction import Found, ascended, plain_detections, refined, uncertainty_of
+from ebm.tasks.detection.protocol import Detector, columns_for
 from ebm.tasks.detection.pyramid import Pyramid
 from ebm.tasks.detection.recipes import BranchRecipe, HeadRecipe
 from ebm.tasks.detection.results_file import Detections

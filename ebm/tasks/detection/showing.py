@@ -17,9 +17,9 @@ from ebm.pictures.curves import Curves
 from ebm.tasks.detection.branch import ConfidenceBranch, rects_of
 from ebm.tasks.detection.data.records import DetectionImage, DetectionSet
 from ebm.tasks.detection.data.training import load_sample
-from ebm.tasks.detection.detectors import Detector
 from ebm.tasks.detection.energy import PyramidEnergy
 from ebm.tasks.detection.prediction import Found, ascended, suppressed, uncertainty_of, whole_of
+from ebm.tasks.detection.protocol import Detector
 from ebm.tasks.detection.recipes import BranchRecipe
 from ebm.tasks.detection.sights import label_of, see
 
@@ -153,19 +153,7 @@ def look_at(
     path, energy = _ascent(model, recipe, found)
     scale = sample.scale.to(path).repeat(2)
     boxes = rects_of(path / scale).double().cpu()
-    ends = effective = None
-    if recipe.method.iou_criterion is None:  # an overlap is no log-density
-        at_end = replace(found, boxes=path[-1])
-        sure = uncertainty_of(model, at_end, scale[:2].expand(len(found.image), 2))
-        ends, effective = (own.double().cpu().numpy() for own in (sure.interval, sure.effective))
-
-    def score_of(rects: Tensor, box: int) -> Tensor:
-        parts = [
-            model.of_boxes(found.image[box].expand(len(rows)), found.column[box].expand(len(rows)))(rows)
-            for rows in (rects.to(scale) * scale).split(recipe.rois_per_pass)
-        ]
-        return torch.cat(parts).double().cpu() if parts else rects.new_zeros(0)
-
+    ends, effective = _intervals(model, recipe, replace(found, boxes=path[-1]), scale)
     labels = label[found.column.cpu()]
     nearest = _nearest(boxes[0], labels.numpy(), image)
     return Shown(
@@ -180,8 +168,34 @@ def look_at(
         truth=_rects(image.boxes[~image.crowd]),
         ends=ends,
         effective=effective,
-        score_of=torch.no_grad()(score_of),
+        score_of=_score_of(model, recipe, found, scale),
     )
+
+
+def _intervals(
+    model: PyramidEnergy, recipe: BranchRecipe, found: Found, scale: Tensor
+) -> tuple[Array, Array] | tuple[None, None]:
+    """Credible intervals ``[R, 4, 2]`` of the sides of refined boxes, and the draws behind them ``[R]``."""
+    if recipe.method.iou_criterion is not None:  # an overlap is no log-density
+        return None, None
+    sure = uncertainty_of(model, found, scale[:2].expand(len(found.image), 2))
+    return sure.interval.double().cpu().numpy(), sure.effective.double().cpu().numpy()
+
+
+def _score_of(
+    model: PyramidEnergy, recipe: BranchRecipe, found: Found, scale: Tensor
+) -> Callable[[Tensor, int], Tensor]:
+    """See `Shown.score_of`; `scale` leads from px of the picture to those of the batch."""
+
+    @torch.no_grad()
+    def score_of(rects: Tensor, box: int) -> Tensor:
+        parts = [
+            model.of_boxes(found.image[box].expand(len(rows)), found.column[box].expand(len(rows)))(rows)
+            for rows in (rects.to(scale) * scale).split(recipe.rois_per_pass)
+        ]
+        return torch.cat(parts).double().cpu() if parts else rects.new_zeros(0)
+
+    return score_of
 
 
 def _ascent(model: PyramidEnergy, recipe: BranchRecipe, found: Found) -> tuple[Tensor, Tensor]:

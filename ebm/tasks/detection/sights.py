@@ -10,8 +10,8 @@ from torch import Tensor
 from ebm.bars import terminal_bar
 from ebm.tasks.detection.data.records import DetectionImage, DetectionSet, ImageId
 from ebm.tasks.detection.data.training import Sample, load_samples
-from ebm.tasks.detection.detectors import Detector, Hypotheses, ImageBatch, columns_for
 from ebm.tasks.detection.memory import bytes_of
+from ebm.tasks.detection.protocol import Detector, Hypotheses, ImageBatch, columns_for
 from ebm.tasks.detection.pyramid import Pyramid
 
 __all__ = ["Seen", "Sights", "alike_batches", "label_of", "see"]

@@ -24,6 +24,33 @@ __all__ = ["add_study", "open_study", "run_study"]
 
 def add_study(parser: argparse.ArgumentParser, out: str) -> None:
     """The arguments of a study."""
+    _add_pictures(parser)
+    add_detector(parser)
+    parser.add_argument("--schedule", choices=("paper", "light"), default="light", help="default: light")
+    parser.add_argument("--iterations", type=counting_number, metavar="N", help="of every training")
+    parser.add_argument("--seeds", type=counting_number, default=3, metavar="N", help="default: %(default)s")
+    parser.add_argument(
+        "--jobs",
+        type=counting_number,
+        default=1,
+        metavar="N",
+        help="processes that train, each with one thread (default: 1)",
+    )
+    parser.add_argument(
+        "--keep",
+        type=whole_number,
+        default=3,
+        metavar="GB",
+        help="memory of each process for what the light detector has seen (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--out", type=local_path, default=Path(out), metavar="DIR", help="default: %(default)s"
+    )
+    add_run(parser)
+
+
+def _add_pictures(parser: argparse.ArgumentParser) -> None:
+    """Which pictures are for what."""
     parser.add_argument(
         "data", type=local_path, metavar="DATA", help="folder of pictures with boxes that has both splits"
     )
@@ -45,31 +72,9 @@ def add_study(parser: argparse.ArgumentParser, out: str) -> None:
         help="split that they are taken from by lot (default: %(default)s; train: if the detector has not "
         "been trained on it)",
     )
-    add_detector(parser)
-    parser.add_argument("--schedule", choices=("paper", "light"), default="light", help="default: light")
-    parser.add_argument("--iterations", type=counting_number, metavar="N", help="of every training")
-    parser.add_argument("--seeds", type=counting_number, default=3, metavar="N", help="default: %(default)s")
-    parser.add_argument(
-        "--jobs",
-        type=counting_number,
-        default=1,
-        metavar="N",
-        help="processes that train, each with one thread (default: 1)",
-    )
-    parser.add_argument(
-        "--keep",
-        type=whole_number,
-        default=3,
-        metavar="GB",
-        help="memory of each process for what the light detector has seen (default: %(default)s)",
-    )
     parser.add_argument(
         "--limit", type=counting_number, metavar="N", help="use the first N pictures of both splits"
     )
-    parser.add_argument(
-        "--out", type=local_path, default=Path(out), metavar="DIR", help="default: %(default)s"
-    )
-    add_run(parser)
 
 
 def run_study(study: "Study", cells: "Sequence[dict[str, Any]]", args: argparse.Namespace) -> "list[Record]":

@@ -63,6 +63,16 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="METHOD=N",
         help="seeds of a method that takes long, e.g. ml-mcmc-8=1; may be repeated",
     )
+    _add_rates(parser)
+    parser.add_argument(
+        "--no-tuning", action="store_true", help="keep the papers' step lengths instead of tuning them"
+    )
+    add_study(parser, "runs/detect/table")
+    return parser
+
+
+def _add_rates(parser: argparse.ArgumentParser) -> None:
+    """Which learning rates are tried."""
     parser.add_argument(
         "--rates",
         nargs="+",
@@ -79,11 +89,6 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="METHOD=FACTOR[,FACTOR...]",
         help="other factors for a method, e.g. ml-mcmc-8=1; may be repeated",
     )
-    parser.add_argument(
-        "--no-tuning", action="store_true", help="keep the papers' step lengths instead of tuning them"
-    )
-    add_study(parser, "runs/detect/table")
-    return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -14,9 +14,9 @@ from ebm.losses.base import EnergyLoss
 from ebm.tasks.detection.branch import ConfidenceBranch
 from ebm.tasks.detection.data.records import DetectionSet
 from ebm.tasks.detection.data.training import Batches, Sample, TrainingPictures, training_loader
-from ebm.tasks.detection.detectors import Detector, ImageBatch, columns_for
 from ebm.tasks.detection.energy import PyramidEnergy
 from ebm.tasks.detection.memory import FeatureMemory
+from ebm.tasks.detection.protocol import Detector, ImageBatch, columns_for
 from ebm.tasks.detection.pyramid import Pyramid
 from ebm.tasks.detection.recipes import BranchRecipe, Recipe
 from ebm.training.iterations import Tell, Trained, train

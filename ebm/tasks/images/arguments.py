@@ -63,32 +63,9 @@ def _add_own(parser: argparse.ArgumentParser, words: Words, verb: str) -> None:
         parser.add_argument("--size", type=int, metavar="PX", help="side that pictures are squeezed to")
         parser.add_argument("--epochs", type=int, metavar="N", help="most passes over the pictures")
     if verb == "train":
-        parser.add_argument(
-            "--loss", default="nce+", metavar="NAME", help="of the energy (default: %(default)s)"
-        )
-        parser.add_argument("--seed", type=int, default=0, metavar="N")
-        parser.add_argument(
-            "--fine-tune",
-            choices=("light", "paper"),
-            help="train the backbone too: from the light one's ImageNet weights, or by the papers' recipe "
-            f"(ResNet-50, {words.full_size} px, batches of 32, M = 1024, 75 epochs)",
-        )
-        parser.add_argument("--samples", type=int, metavar="M", help="of the noise, with --fine-tune")
-        parser.add_argument(
-            "--freeze",
-            nargs="*",
-            metavar="PART",
-            help="parts of the backbone that --fine-tune leaves as they are (default: the early ones of the "
-            "light one)",
-        )
+        _add_train(parser, words)
     if verb == "table":
-        parser.add_argument("--seeds", type=int, default=5, metavar="N", help="default: %(default)s")
-        parser.add_argument("--energies", nargs="+", default=["nce+", "ml-is"], metavar="LOSS")
-        if words.angles:
-            parser.add_argument(
-                "--circle", action="store_true", help="also energies whose noise goes around the circle"
-            )
-        parser.add_argument("--no-ablation", action="store_true", help="leave out the comparison of sigmas")
+        _add_table(parser, words)
     if verb == "show":
         parser.add_argument(
             "--pictures", nargs="+", metavar="NAME", help="names of test pictures (default: six)"
@@ -98,3 +75,34 @@ def _add_own(parser: argparse.ArgumentParser, words: Words, verb: str) -> None:
             action="store_true",
             help="densities alone, where the data's terms forbid showing faces",
         )
+
+
+def _add_train(parser: argparse.ArgumentParser, words: Words) -> None:
+    """What training alone has."""
+    parser.add_argument("--loss", default="nce+", metavar="NAME", help="of the energy (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, metavar="N")
+    parser.add_argument(
+        "--fine-tune",
+        choices=("light", "paper"),
+        help="train the backbone too: from the light one's ImageNet weights, or by the papers' recipe "
+        f"(ResNet-50, {words.full_size} px, batches of 32, M = 1024, 75 epochs)",
+    )
+    parser.add_argument("--samples", type=int, metavar="M", help="of the noise, with --fine-tune")
+    parser.add_argument(
+        "--freeze",
+        nargs="*",
+        metavar="PART",
+        help="parts of the backbone that --fine-tune leaves as they are (default: the early ones of the "
+        "light one)",
+    )
+
+
+def _add_table(parser: argparse.ArgumentParser, words: Words) -> None:
+    """What a table alone has."""
+    parser.add_argument("--seeds", type=int, default=5, metavar="N", help="default: %(default)s")
+    parser.add_argument("--energies", nargs="+", default=["nce+", "ml-is"], metavar="LOSS")
+    if words.angles:
+        parser.add_argument(
+            "--circle", action="store_true", help="also energies whose noise goes around the circle"
+        )
+    parser.add_argument("--no-ablation", action="store_true", help="leave out the comparison of sigmas")

@@ -20,6 +20,7 @@ from ebm.images.encoder import PictureEncoder
 from ebm.images.features import Extractor
 from ebm.images.labelled import Fault, Labelled, refuse
 from ebm.images.tuning import BackboneNet, Loss, Tuned, tune
+from ebm.nn.backbone import Backbone
 from ebm.tasks.images.methods import Data, config_of, energy_network, energy_options, prepare
 from ebm.tasks.images.task import Parts, Recipe, Task
 
@@ -92,22 +93,15 @@ def fit_backbone(
     )
     backbone, origin = build_backbone(recipe.features.backbone, weights)
     say(f"{recipe.features.backbone}: {origin}")
-    plain = replace(recipe.features, flip=False)
-    data = _measured(Extractor(plain, backbone=backbone), train, held, task)
-    backbone.freeze(recipe.frozen)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        network = energy_network(data, recipe)
+    net, data = _network(task, recipe, backbone, train, held, seed)
     scaling = data.scaling
-    net = BackboneNet(backbone, plain, network, scaling.x_mean, scaling.x_scale)
     options = energy_options(loss, recipe, scaling)
-    z = [scaling.standardised(part[1]).float() for part in (train, held)]
     config = config_of(recipe, seed, loss)
     found = tune(
         net,
         _loss_of(loss, options, scaling),
-        (train[0], z[0]),
-        (held[0], z[1]),
+        (train[0], scaling.standardised(train[1]).float()),
+        (held[0], scaling.standardised(held[1]).float()),
         config,
         mirror=lambda z: scaling.standardised(scaling.raw(z) * torch.tensor(task.mirrored)),
         augmentation=Augmentation(scales=recipe.scales),
@@ -116,13 +110,34 @@ def fit_backbone(
         progress=progress,
     )
     say(f"{found.rate:.1f} images a second, all of them in memory: no time waiting for pixels")
-    own = {key: value.detach().clone() for key, value in backbone.state_dict().items()}
-    encoder = PictureEncoder(
-        recipe.features, root=parts.train.root, cache=default_folder(), own=own, width=data.width
-    )
+    encoder = _encoder(recipe, parts.train.root, backbone, data.width)
     # The features of the training have moved away from where they were measured.
     scaling = replace(scaling, x_low=None, x_high=None, x_table=encoder, y_names=task.targets)
-    return FittedEBM(cast(Any, network), scaling, config, options, found.history), found
+    return FittedEBM(cast(Any, net.network), scaling, config, options, found.history), found
+
+
+def _network(
+    task: Task,
+    recipe: Recipe,
+    backbone: Backbone,
+    train: tuple[Tensor, Tensor],
+    held: tuple[Tensor, Tensor],
+    seed: int,
+) -> tuple[BackboneNet, Data]:
+    """A fresh energy on the backbone, and the scaling of what it sees as measured before training."""
+    plain = replace(recipe.features, flip=False)
+    data = _measured(Extractor(plain, backbone=backbone), train, held, task)
+    backbone.freeze(recipe.frozen)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = energy_network(data, recipe)
+    return BackboneNet(backbone, plain, network, data.scaling.x_mean, data.scaling.x_scale), data
+
+
+def _encoder(recipe: Recipe, root: Path, backbone: Backbone, width: int) -> PictureEncoder:
+    """Takes pictures by the weights that the backbone has now."""
+    own = {key: value.detach().clone() for key, value in backbone.state_dict().items()}
+    return PictureEncoder(recipe.features, root=root, cache=default_folder(), own=own, width=width)
 
 
 def _loss_of(loss: str, options: dict[str, Any], scaling: Scaling) -> Loss:

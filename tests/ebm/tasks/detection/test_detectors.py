@@ -8,12 +8,13 @@ import torch
 from torch import Tensor
 
 from ebm.exceptions import InputError, UnknownNameError
-from ebm.tasks.detection.detectors import OneStageDetector, TorchvisionDetector, columns_for
+from ebm.tasks.detection.detectors import OneStageDetector, TorchvisionDetector
 from ebm.tasks.detection.head_training import head_hypotheses
 from ebm.tasks.detection.heads import HEADS, build_head
 from ebm.tasks.detection.loading import TORCHVISION, fresh, load_detector
 from ebm.tasks.detection.methods import train_method
 from ebm.tasks.detection.prediction import plain_detections
+from ebm.tasks.detection.protocol import columns_for
 from ebm.tasks.detection.recipes import RECIPES, SETTABLE, find_recipe
 from ebm.tasks.detection.running import DETECTOR, run_set
 from ebm.tasks.detection.scoring import score_detections

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from ebm.boxes import rect_to_rel, rel_to_rect
 from ebm.tasks.detection.branch import ConfidenceBranch, corners_of, rects_of
-from ebm.tasks.detection.detectors import Hypotheses
 from ebm.tasks.detection.energy import PyramidEnergy
 from ebm.tasks.detection.prediction import Found, ascended, plain_detections, suppressed, uncertainty_of
+from ebm.tasks.detection.protocol import Hypotheses
 from ebm.tasks.detection.pyramid import LevelRule, Pyramid
 from ebm.tasks.detection.recipes import SETTABLE, BranchRecipe, find_recipe
 
