@@ -1,9 +1,11 @@
 """The papers' table on pictures of one's own: methods trained, tuned, scored; each cell once."""
 
+import json
 import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from ebm.tasks.detection.memory import FeatureMemory
 from ebm.tasks.detection.methods import way_of
 from ebm.tasks.detection.parts import Parts
 from ebm.tasks.detection.recipes import SETTABLE, BranchRecipe, Recipe, find_recipe
+from ebm.tasks.detection.results_file import write_detections
 from ebm.tasks.detection.running import DETECTOR, Run, run_sights
 from ebm.tasks.detection.scoring import score_detections
 from ebm.tasks.detection.sights import Sights
@@ -25,6 +28,7 @@ from ebm.tasks.detection.tuning import best_trial, rates_of, require_finite, tun
 
 __all__ = ["Study"]
 
+FOUND = "detections"  # folder of results files, in that of a study
 COLUMNS = ("AP", "AP50", "AP75", "AP90", "APs", "APm", "APl")
 
 
@@ -35,7 +39,7 @@ class Study:
     Attributes:
         detector: frozen.
         parts: the pictures.
-        out: folder of trained branches and of the records.
+        out: folder of trained branches, of the records, and of the detections that each reports.
         schedule: ``"light"`` or ``"paper"``.
         iterations: of a training; None for the schedule's.
         workers: processes that read pictures.
@@ -172,7 +176,7 @@ class Study:
         if "factor" in cell:
             return self._tried(cell)
         if cell["method"] == DETECTOR:
-            return self._scored(DETECTOR, run_sights(self._sights["report"], {})[DETECTOR])
+            return self._scored(cell, run_sights(self._sights["report"], {})[DETECTOR])
         chosen = self._chosen(cell)
         recipe = with_rate(self.recipe(cell["method"], cell["changes"]), chosen.pop("factor", 1.0))
         saved, cost = self._trainings.trained(recipe, cell["seed"])
@@ -181,12 +185,16 @@ class Study:
             saved = replace(saved, recipe=with_step(saved.recipe, chosen["step"]))
         name = cell["method"]
         run = run_sights(self._sights["report"], {name: way_of(saved)})[name]
-        return self._scored(name, run) | cost | {"rate": recipe.optimisation.rate} | chosen
+        return self._scored(cell, run) | cost | {"rate": recipe.optimisation.rate} | chosen
 
-    def _scored(self, name: str, run: Run) -> dict[str, Any]:
+    def _scored(self, cell: dict[str, Any], run: Run) -> dict[str, Any]:
+        """Scores of what was found on the reported part, and the file that it is kept in."""
         scores = score_detections(run.detections, self.parts.report)
         values = {column: 100 * scores[column] for column in COLUMNS if math.isfinite(scores[column])}
-        return {"scores": values, "images_per_second": run.rate}
+        digest = sha256(json.dumps(cell, sort_keys=True).encode()).hexdigest()[:8]
+        file = f"{FOUND}/{cell['method']}-{cell['seed']}-{digest}.json"
+        write_detections(self.out / file, run.detections, self.parts.report)
+        return {"scores": values, "images_per_second": run.rate, "detections": file}
 
     def _tried(self, cell: dict[str, Any]) -> dict[str, Any]:
         """Rate, step length and AP on the tuning part of a trial, or why it has none."""

@@ -12,7 +12,11 @@ import pytest
 
 from ebm.tasks.cells import read_records
 from ebm.tasks.detection.command import VERBS, main
+from ebm.tasks.detection.data.opening import open_detection_set
 from ebm.tasks.detection.loading import load_trained
+from ebm.tasks.detection.parts import divided
+from ebm.tasks.detection.results_file import read_detections
+from ebm.tasks.detection.scoring import score_detections
 from tests.ebm.tasks.detection.sets import draw
 from tests.ebm.tasks.detection.small import FEW
 
@@ -189,6 +193,14 @@ def test_a_table_and_a_sweep(place: Path, capsys: pytest.CaptureFixture[str]) ->
     assert {"table.md", "table.csv", "table.png", "study.json", "results.json"} <= {
         file.name for file in out.iterdir()
     }
+    val, _ = open_detection_set(place / "data", "val")
+    reported = divided(val, val, 2, of_report=True).report
+    records = read_records(out / "results.json")
+    assert len({record["detections"] for record in records}) == 5
+    for record in records:  # what was found is kept, and scores as reported
+        found, _ = read_detections(out / record["detections"], reported, to_score=True)
+        again = score_detections(found, reported)
+        assert {name: 100 * again[name] for name in record["scores"]} == pytest.approx(record["scores"])
     assert main(table) == 0
     assert "training" not in capsys.readouterr().err  # nothing is computed twice
     vary = ["--vary", "method.num_samples", "1", "4", "--methods", "nce", "--on", "tuning", "--seeds", "1"]
