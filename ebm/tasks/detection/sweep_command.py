@@ -41,6 +41,13 @@ def build_parser() -> argparse.ArgumentParser:
         help="a field of the recipe, as 'detect train METHOD --show' names it, and its values",
     )
     parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="change another field of every method's recipe, e.g. optimisation.rate=9e-4; may be repeated",
+    )
+    parser.add_argument(
         "--on",
         choices=("report", "tuning"),
         default="tuning",
@@ -79,7 +86,7 @@ def _swept(args: argparse.Namespace, command: str) -> int:
     key, *values = args.vary
     study, code = open_study(args)
     cells = [
-        study.cell(name, seed, [f"{key}={value}"], tune=args.tune)
+        study.cell(name, seed, [*args.set, f"{key}={value}"], tune=args.tune)
         for name in args.methods
         for value in values
         for seed in range(args.seeds)
@@ -87,7 +94,7 @@ def _swept(args: argparse.Namespace, command: str) -> int:
     records = run_study(study, cells, args)
     for record in records:
         record["cell"] = record["cell"] | {
-            "row": f"{record['cell']['method']}, {record['cell']['changes'][0].partition('=')[2]}"
+            "row": f"{record['cell']['method']}, {record['cell']['changes'][-1].partition('=')[2]}"
         }
     table = sweep_table(means_of(records, "row"), f"method, {key}")
     write_atomic(args.out / "sweep.md", table.markdown())

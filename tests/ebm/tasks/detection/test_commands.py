@@ -15,6 +15,7 @@ from ebm.tasks.detection.command import VERBS, main
 from ebm.tasks.detection.data.opening import open_detection_set
 from ebm.tasks.detection.loading import load_trained
 from ebm.tasks.detection.parts import divided
+from ebm.tasks.detection.recipes import BranchRecipe
 from ebm.tasks.detection.results_file import read_detections
 from ebm.tasks.detection.scoring import score_detections
 from tests.ebm.tasks.detection.sets import draw
@@ -204,8 +205,14 @@ def test_a_table_and_a_sweep(place: Path, capsys: pytest.CaptureFixture[str]) ->
     assert main(table) == 0
     assert "training" not in capsys.readouterr().err  # nothing is computed twice
     vary = ["--vary", "method.num_samples", "1", "4", "--methods", "nce", "--on", "tuning", "--seeds", "1"]
-    assert main(["sweep", *given, *vary]) == 0
+    assert main(["sweep", *given, *vary, "--set", "hidden=16"]) == 0
     assert "nce, 4" in capsys.readouterr().out
+    made = [load_trained(file) for file in out.glob("nce-*.pt")]
+    assert sorted(
+        (one.recipe.hidden, one.recipe.method.num_samples)
+        for one in made
+        if isinstance(one.recipe, BranchRecipe)
+    ) == [(16, 1), (16, 4)]
 
 
 def test_a_method_may_have_seeds_of_its_own(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
