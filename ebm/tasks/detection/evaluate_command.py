@@ -2,19 +2,17 @@
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ebm.command import CommandParser, local_path, run_command
+from ebm.command import CommandParser, counting_number, local_path, run_command
 from ebm.exceptions import InputError
 from ebm.outputs import Output, require_outputs
 
 if TYPE_CHECKING:
     from ebm.scores.tables import Table
-    from ebm.tasks.detection.data.records import DetectionSet
-    from ebm.tasks.detection.problems import Problems
-    from ebm.tasks.detection.scoring import Scores
 
 __all__ = ["build_parser", "main"]
 
@@ -23,6 +21,8 @@ examples:
   ebmtrack detect evaluate refined.json --annotations annotations/instances_val2017.json
   ebmtrack detect evaluate refined.json --before results.json --annotations instances_val2017.json
       both side by side, with what the boxes have gained
+  ebmtrack detect evaluate refined.json --before results.json --annotations instances_val2017.json --resample
+      and between which ends the gain would lie, had other pictures been taken (95 %, paired bootstrap)
   ebmtrack detect evaluate refined.json --annotations voc2007/ --split test --per-class --out scores
       annotations of Pascal VOC or YOLO; a row for each category; CSV, Markdown and LaTeX in scores/
 
@@ -52,6 +52,15 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--before", type=local_path, metavar="OTHER", help="results to compare with, e.g. before refinement"
     )
+    parser.add_argument(
+        "--resample",
+        type=counting_number,
+        nargs="?",
+        const=1000,
+        metavar="N",
+        help="also between which ends 95 %% of the scores, or of the gains, lie on N sets of pictures drawn "
+        "from these with replacement (N left out: %(const)s)",
+    )
     parser.add_argument("--per-class", action="store_true", help="print a row for each category, too")
     parser.add_argument(
         "--out", type=local_path, metavar="DIR", help="write both tables there, as CSV, Markdown and LaTeX"
@@ -76,7 +85,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _evaluate(args: argparse.Namespace) -> int:
     from ebm.tasks.detection.data.opening import has_splits, open_detection_set
     from ebm.tasks.detection.problems import tell_left_out
+    from ebm.tasks.detection.resampling import resampled_scores
+    from ebm.tasks.detection.results_file import read_detections
     from ebm.tasks.detection.score_tables import category_table, score_table
+    from ebm.tasks.detection.scoring import score_detections
 
     files = {"before": args.before, "after": args.results}
     if args.out is not None:
@@ -87,11 +99,15 @@ def _evaluate(args: argparse.Namespace) -> int:
         raise InputError(f"{args.annotations} is one file, of one part: leave --split out.")
     truth, left_out = open_detection_set(args.annotations, args.split, require_pictures=False)
     faults = {str(args.annotations): left_out}
-    named = {}
+    found = {}
     for name, file in files.items():
         if file is not None:
-            named[name if args.before else file.name], faults[str(file)] = _scores(file, truth)
-    tables = {"scores": score_table, "categories": category_table}
+            own, faults[str(file)] = read_detections(file, truth, to_score=True, progress=True)
+            found[name if args.before else file.name] = own
+    named = {name: score_detections(own, truth) for name, own in found.items()}
+    drawn = None if args.resample is None else resampled_scores(found, truth, args.resample, progress=True)
+    tables: dict[str, Callable[..., Table]] = {"scores": partial(score_table, drawn=drawn)}
+    tables["categories"] = category_table
     printed = list(tables) if args.per_class else ["scores"]
     print("\n\n".join(_formatted(tables[name](named), args.format) for name in printed))
     if args.out is not None:
@@ -99,14 +115,6 @@ def _evaluate(args: argparse.Namespace) -> int:
             _write(args.out / name, made(named), made(named, 4))
         print(f"scores and categories, as .csv, .md and .tex, are in {args.out}", file=sys.stderr)
     return tell_left_out(faults)
-
-
-def _scores(file: Path, truth: "DetectionSet") -> "tuple[Scores, Problems]":
-    from ebm.tasks.detection.results_file import read_detections
-    from ebm.tasks.detection.scoring import score_detections
-
-    found, problems = read_detections(file, truth, to_score=True, progress=True)
-    return score_detections(found, truth), problems
 
 
 def _outputs(folder: Path) -> Iterator[Output]:

@@ -1,4 +1,4 @@
-"""The table of a study, the published beside it, and which of the papers' statements hold in it."""
+"""The table of a study, the published beside it, and plots and rows of its runs."""
 
 import math
 import statistics
@@ -6,14 +6,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ebm.scores.tables import Table, number_with_error
 from ebm.tasks.cells import Record
 from ebm.tasks.detection.published import PUBLISHED
+from ebm.tasks.detection.resampling import interval
 from ebm.tasks.detection.running import DETECTOR
 
 __all__ = [
+    "Drawn",
     "Means",
-    "claims",
+    "averaged",
     "means_of",
     "published_table",
     "runs_table",
@@ -25,6 +30,8 @@ __all__ = [
 Mean = tuple[float, float]
 Means = Mapping[str, Mapping[str, Mean]]
 """Method -> column -> mean over the seeds, and its standard error (NaN for one seed)."""
+Drawn = Mapping[str, NDArray[np.float64]]
+"""Method -> scores in percent on sets of pictures drawn again, means over its seeds, ``[draws, columns]``."""
 SHOWN = ("AP", "AP50", "AP75", "AP90")
 
 
@@ -41,18 +48,42 @@ def means_of(records: Sequence[Record], key: str = "method") -> Means:
     return found
 
 
-def study_table(means: Means) -> Table:
-    """A row for each method: scores in percent, gain over the detector, cost."""
+def averaged(records: Sequence[Record], drawn: Drawn) -> Drawn:
+    """What was drawn, by method.
+
+    Args:
+        records: of the study.
+        drawn: by the records' files of detections, `resampled_scores`, in [0, 1].
+    """
+    grouped: dict[str, list[NDArray[np.float64]]] = {}
+    for record in records:
+        grouped.setdefault(str(record["cell"]["method"]), []).append(drawn[record["detections"]])
+    return {name: 100 * np.mean(own, axis=0) for name, own in grouped.items()}
+
+
+def study_table(means: Means, drawn: Drawn | None = None) -> Table:
+    """A row for each method: scores in percent, gain over the detector, cost.
+
+    Args:
+        means: over the seeds.
+        drawn: adds the ends between which 95 % of the gains lie.
+    """
     base = means[DETECTOR]["AP"][0] if DETECTOR in means else math.nan
     rows = []
     for name, own in means.items():
         cells = [number_with_error(*own[column]) if column in own else "-" for column in SHOWN]
         gain = "" if name == DETECTOR else f"{own['AP'][0] - base:+.2f}"
+        if gain and drawn is not None and DETECTOR in drawn:
+            low, high = interval(drawn[name][:, 0] - drawn[DETECTOR][:, 0])
+            gain += f" ({low:+.1f} to {high:+.1f})"
         cost = own.get("seconds_per_iteration")
         speed = own["images_per_second"][0]
         rows.append((name, *cells, gain, "-" if cost is None else f"{cost[0]:.2f}", f"{speed:.1f}"))
     head = ("method", *SHOWN, "gain", "s / iteration", "pictures / s")
-    return Table(head, tuple(rows), "AP in percent; mean over seeds ± its standard error.")
+    caption = "AP in percent; mean over seeds ± its standard error."
+    if drawn is not None:
+        caption += " In brackets what holds 95 % of the gains on pictures drawn from these with replacement."
+    return Table(head, tuple(rows), caption)
 
 
 def runs_table(records: Sequence[Record]) -> Table:
@@ -87,37 +118,6 @@ def sweep_table(means: Means, key: str) -> Table:
         loss = f"{own['loss'][0]:.3g}" if "loss" in own else "-"
         rows.append((name, *cells, loss))
     return Table((key, *SHOWN, "last loss"), tuple(rows), "AP in percent; mean over seeds ± its error.")
-
-
-def claims(means: Means) -> list[str]:
-    """The papers' statements on these methods, each with what was found and whether it holds.
-
-    Source: Gustafsson et al., ECCV 2020 and BMVC 2020 (spec/ebm.md, 6.4).
-    """
-    lines = []
-    energies = [name for name in ("nce+", "kld-is", "nce", "ml-is") if name in means]
-    if DETECTOR in means:
-        for name in energies:
-            gains = {column: _difference(means, name, DETECTOR, column) for column in ("AP50", "AP75")}
-            more = gains["AP75"][0] - gains["AP50"][0]
-            told = f"AP75 {gains['AP75'][0]:+.2f}, AP50 {gains['AP50'][0]:+.2f}"
-            lines.append(_line(f"{name} gains more AP75 than AP50", told, more, gains["AP75"][1]))
-    for better in ("nce+", "kld-is"):
-        for worse in ("nce", "ml-is"):
-            if better in means and worse in means:
-                more, error = _difference(means, better, worse, "AP")
-                told = f"{number_with_error(more, error)} AP apart"
-                lines.append(
-                    _line(f"{better} is at least level with {worse}", told, more + 2 * _or_0(error), error)
-                )
-    good = [means[name]["AP"] for name in energies]
-    for name in ("dsm", "ml-mcmc-1", "ml-mcmc-4", "ml-mcmc-8"):
-        if name in means and good:
-            least = min(value for value, _ in good)
-            below = least - means[name]["AP"][0]
-            told = f"{below:+.2f} AP below the least of {', '.join(energies)}"
-            lines.append(_line(f"{name} is below the rest", told, below, means[name]["AP"][1]))
-    return lines
 
 
 def save_plot(means: Means, file: Path) -> None:
@@ -157,15 +157,5 @@ def _mean(values: list[float]) -> Mean:
     return statistics.fmean(values), error
 
 
-def _difference(means: Means, one: str, other: str, column: str) -> Mean:
-    (a, error_a), (b, error_b) = means[one][column], means[other][column]
-    return a - b, math.hypot(_or_0(error_a), _or_0(error_b))
-
-
 def _or_0(error: float) -> float:
     return error if math.isfinite(error) else 0.0
-
-
-def _line(claim: str, told: str, margin: float, error: float) -> str:
-    sure = "" if abs(margin) > 2 * _or_0(error) else " (within two standard errors)"
-    return f"{'holds' if margin >= 0 else 'does not hold'}{sure}: {claim} ({told})"

@@ -3,7 +3,11 @@
 import math
 from collections.abc import Mapping
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ebm.scores.tables import Table
+from ebm.tasks.detection.resampling import interval
 from ebm.tasks.detection.scoring import COLUMNS, Scores
 
 __all__ = ["category_table", "score_table"]
@@ -12,12 +16,18 @@ _PER_CATEGORY = ("AP", "AP50", "AP75")
 _DIFFERENCE = "difference"
 
 
-def score_table(named: Mapping[str, Scores], digits: int = 2) -> Table:
+def score_table(
+    named: Mapping[str, Scores],
+    digits: int = 2,
+    drawn: Mapping[str, NDArray[np.float64]] | None = None,
+) -> Table:
     """A row for each of several scores on one set, in percent; of two also what the second has gained.
 
     Args:
         named: scores by the name of their row.
         digits: behind the point.
+        drawn: of the same names, `resampled_scores`; adds the ends between which 95 % of them lie, of two
+            results those of the gain.
     """
     rows = [
         (name, *(_percent(one[column], digits) for column in COLUMNS), str(one.detections))
@@ -27,9 +37,23 @@ def score_table(named: Mapping[str, Scores], digits: int = 2) -> Table:
         before, after = named.values()
         gains = (_gain(before[column], after[column], digits) for column in COLUMNS)
         rows.append((_DIFFERENCE, *gains, f"{after.detections - before.detections:+d}"))
+    if drawn is not None:
+        rows += _ends(drawn, digits)
     one = next(iter(named.values()))
     caption = f"Average precision in percent on {one.images} pictures with {one.objects} objects."
     return Table(("", *COLUMNS, "detections"), tuple(rows), caption)
+
+
+def _ends(drawn: Mapping[str, NDArray[np.float64]], digits: int) -> list[tuple[str, ...]]:
+    """Two rows: the ends of the interval of the gain, or of the only result."""
+    values = list(drawn.values())
+    if len(values) == 2:
+        of, ends = _DIFFERENCE, interval(values[1] - values[0])
+        told = [[_gain(0.0, value, digits) for value in end.tolist()] for end in ends]
+    else:
+        of, ends = next(iter(drawn)), interval(values[0])
+        told = [[_percent(value, digits) for value in end.tolist()] for end in ends]
+    return [(f"{of}, {share} %", *row, "") for share, row in zip(("2.5", "97.5"), told)]
 
 
 def category_table(named: Mapping[str, Scores], digits: int = 2) -> Table:

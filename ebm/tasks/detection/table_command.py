@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ebm.command import run_command
+from ebm.command import counting_number, run_command
 from ebm.exceptions import InputError
 from ebm.number_texts import parse_number
 from ebm.tasks.detection.arguments import new_parser
@@ -17,6 +17,8 @@ from ebm.threads import core_limit, using_threads
 
 if TYPE_CHECKING:
     from ebm.tasks.cells import Record
+    from ebm.tasks.detection.report import Drawn
+    from ebm.tasks.detection.study import Study
 
 __all__ = ["build_parser", "main"]
 
@@ -67,6 +69,15 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--no-tuning", action="store_true", help="keep the papers' step lengths instead of tuning them"
     )
+    parser.add_argument(
+        "--resample",
+        type=counting_number,
+        nargs="?",
+        const=500,
+        metavar="N",
+        help="also how far gains and differences would move on N sets of pictures drawn from the reported "
+        "ones with replacement (N left out: %(const)s)",
+    )
     add_study(parser, "runs/detect/table")
     return parser
 
@@ -116,15 +127,40 @@ def _table(args: argparse.Namespace, command: str) -> int:
             for name in (name for name in args.methods if seed < seeds[name]):
                 own = changes.get(name, ())
                 cells.append(study.cell(name, seed, own, tune=not args.no_tuning, rates=rates[name]))
-        _write(run_study(study, cells, args), args.out, command)
+        records = run_study(study, cells, args)
+        drawn = _drawn(records, study, args.resample) if args.resample else None
+        _write(records, args.out, command, drawn)
     return code
 
 
-def _write(records: "list[Record]", out: Path, command: str) -> None:
+def _drawn(records: "list[Record]", study: "Study", draws: int) -> "Drawn":
+    """Scores of the methods on other sets of pictures, from the detections that the study has kept.
+
+    Raises:
+        InputError: if they are not there, or damaged.
+    """
+    from ebm.tasks.detection.report import averaged
+    from ebm.tasks.detection.resampling import resampled_scores
+    from ebm.tasks.detection.results_file import read_detections
+
+    truth = study.parts.report
+    if any("detections" not in record for record in records):
+        raise InputError(
+            f"{study.results} was made by an earlier release, which kept no detections: without --resample "
+            "it gives its table; with it, name another --out."
+        )
+    found = {
+        file: read_detections(study.out / file, truth, to_score=True)[0]
+        for file in (record["detections"] for record in records)
+    }
+    return averaged(records, resampled_scores(found, truth, draws, progress=True))
+
+
+def _write(records: "list[Record]", out: Path, command: str, drawn: "Drawn | None") -> None:
     """Print the table and write it in every form."""
     from ebm.files import write_atomic, write_json
+    from ebm.tasks.detection.claims import claims
     from ebm.tasks.detection.report import (
-        claims,
         means_of,
         published_table,
         runs_table,
@@ -133,8 +169,8 @@ def _write(records: "list[Record]", out: Path, command: str) -> None:
     )
 
     means = means_of(records)
-    ours, published = study_table(means), published_table(list(means))
-    held = claims(means)
+    ours, published = study_table(means, drawn), published_table(list(means))
+    held = claims(means, drawn)
     text = f"{ours.markdown()}\n{published.markdown()}\n" + "".join(f"- {line}\n" for line in held)
     write_atomic(out / "table.md", text)
     write_atomic(out / "table.csv", ours.csv())

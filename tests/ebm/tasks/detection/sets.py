@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from ebm.tasks.detection.data.records import Category, DetectionImage, DetectionSet
+from ebm.tasks.detection.results_file import Detections
 
 Box = Sequence[float]
 
@@ -71,3 +72,30 @@ def write_set(root: Path, split: str = "train", **changes: Any) -> Path:
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(content_of(**changes)))
     return file
+
+
+def found_of(*rows: tuple[list[float], float, int]) -> Detections:
+    return Detections(
+        np.array([row[0] for row in rows], dtype=np.float32).reshape(-1, 4),
+        np.array([row[1] for row in rows], dtype=np.float32),
+        np.array([row[2] for row in rows], dtype=np.int64),
+    )
+
+
+def drawn(seed: int) -> tuple[DetectionSet, dict[int, Detections]]:
+    """Objects of all sizes, crowds, and detections that are off, doubled, of the wrong kind or of nothing."""
+    rng = np.random.default_rng(seed)
+    images, found = [], {}
+    for number in range(12):
+        corner, side = rng.uniform(0, 300, (8, 2)), np.exp(rng.uniform(2, 5, (8, 2)))
+        boxes = np.concatenate((corner, corner + side), axis=1)
+        labels = rng.integers(0, 3, 8)
+        images.append(image_of(number, boxes, labels, crowd=rng.random(8) < 0.15))
+        rows = []
+        for box, label in zip(boxes, labels):
+            for _ in range(rng.integers(0, 4)):
+                shift = rng.normal(0, 0.08, 4) * np.tile(box[2:] - box[:2], 2)
+                kind = int(label if rng.random() < 0.8 else rng.integers(0, 3))
+                rows.append(((box + shift).tolist(), float(rng.random()), kind))
+        found[number] = found_of(*rows, ([5.0, 5, 40, 60], float(rng.random()), 0))
+    return set_of(*images, names=("a", "b", "c", "none")), found

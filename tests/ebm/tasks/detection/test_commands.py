@@ -1,6 +1,7 @@
 """``ebmtrack detect`` from pictures to a table, at the smallest size."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -202,8 +203,13 @@ def test_a_table_and_a_sweep(place: Path, capsys: pytest.CaptureFixture[str]) ->
         found, _ = read_detections(out / record["detections"], reported, to_score=True)
         again = score_detections(found, reported)
         assert {name: 100 * again[name] for name in record["scores"]} == pytest.approx(record["scores"])
-    assert main(table) == 0
-    assert "training" not in capsys.readouterr().err  # nothing is computed twice
+    assert main([*table, "--resample", "20"]) == 0
+    again, err = capsys.readouterr()
+    assert "training" not in err  # nothing is computed twice
+    assert re.search(r"nce\+ .* [+-]\d\.\d\d \([+-]\d\.\d to [+-]\d\.\d\)", again)
+    (out / records[-1]["detections"]).unlink()
+    assert main([*table, "--resample", "20"]) == 2
+    assert records[-1]["detections"] in capsys.readouterr().err
     vary = ["--vary", "method.num_samples", "1", "4", "--methods", "nce", "--on", "tuning", "--seeds", "1"]
     assert main(["sweep", *given, *vary, "--set", "hidden=16"]) == 0
     assert "nce, 4" in capsys.readouterr().out

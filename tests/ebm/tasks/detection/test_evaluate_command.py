@@ -147,3 +147,30 @@ def test_verbs_are_listed_and_suggested(capsys: pytest.CaptureFixture[str]) -> N
         assert all(name in out for name in VERBS)
     assert main(["evalute"]) == 2
     assert "did you mean 'evaluate'?" in capsys.readouterr().err
+
+
+def test_scores_and_gains_on_other_pictures(
+    tmp_path: Path, annotations: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of two pictures a set has both, or one of them twice."""
+    moved = [{**RIGHT[0], "bbox": [5, 6, 10, 9]}, RIGHT[1]]  # AP of dog is 0.6
+    file = results(tmp_path / "a.json", *moved)
+    command = ["evaluate", file, "--annotations", annotations, "--resample", "200"]
+    assert main(command) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert lines[2][:4] == ["a.json,", "2.5", "%", "60.00"]
+    assert lines[3][:4] == ["a.json,", "97.5", "%", "100.00"]
+    before = ["evaluate", results(tmp_path / "b.json", *RIGHT), "--before", file]
+    out = ["--out", str(tmp_path / "out")]
+    assert main([*before, "--annotations", annotations, "--resample", *out]) == 0
+    rows = list(csv.DictReader((tmp_path / "out/scores.csv").open()))
+    assert [row[""] for row in rows] == [
+        *("before", "after", "difference"),
+        *("difference, 2.5 %", "difference, 97.5 %"),
+    ]
+    assert [float(row["AP"]) for row in rows[3:]] == [0, 40]
+    assert [row["AP50"] for row in rows[3:]] == ["+0.0000", "+0.0000"]
+    assert [row["APl"] for row in rows[3:]] == ["-", "-"]  # no object is large
+    with pytest.raises(SystemExit) as refused:
+        main([*command[:-1], "0"])
+    assert refused.value.code == 2

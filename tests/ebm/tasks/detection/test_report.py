@@ -3,9 +3,11 @@
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 
-from ebm.tasks.detection.report import claims, means_of, published_table, study_table, sweep_table
+from ebm.tasks.detection.claims import claims
+from ebm.tasks.detection.report import averaged, means_of, published_table, study_table, sweep_table
 
 
 def record(method: str, seed: int, ap: float, ap50: float, ap75: float, **more: Any) -> dict[str, Any]:
@@ -49,6 +51,25 @@ def test_what_holds_and_what_does_not() -> None:
         if line.endswith("dsm is below the rest (-1.00 AP below the least of nce+, nce)")
     )
     assert below.startswith("does not hold (within two standard errors)")
+
+
+def test_other_pictures_widen_errors_and_give_gains_an_interval() -> None:
+    """Methods are drawn in pairs: what all have in common does not matter, what differs does."""
+    count, rng = 400, np.random.default_rng(0)
+    common, own = rng.normal(0, 5, (count, 1)), rng.normal(0, 1, (count, 1))
+    records = [row | {"detections": f"{k}"} for k, row in enumerate(ROWS)]
+    drawn = {f"{k}": np.full((count, 7), row["scores"]["AP"]) + common for k, row in enumerate(ROWS)}
+    for file in ("1", "2"):
+        drawn[file] = drawn[file] + own
+    means = means_of(records)
+    pictures = averaged(records, {file: values / 100 for file, values in drawn.items()})
+    assert pictures["nce+"][:, 0] == pytest.approx((25 + common + own)[:, 0])
+    cell = next(row[5] for row in study_table(means, pictures).rows if row[0] == "nce+")
+    low, high = np.percentile(5 + own, [2.5, 97.5])
+    assert cell == f"+5.00 ({low:+.1f} to {high:+.1f})"
+    level = next(line for line in claims(means, pictures) if "level with nce" in line)
+    error = math.hypot(1.0, own.std())
+    assert level.endswith(f"({-0.5:.1f} ± {error:.1f} AP apart)")
 
 
 def test_the_published_table_is_the_papers() -> None:

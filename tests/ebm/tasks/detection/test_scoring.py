@@ -9,17 +9,9 @@ from ebm.exceptions import InputError
 from ebm.tasks.detection.data.records import DetectionSet
 from ebm.tasks.detection.results_file import Detections
 from ebm.tasks.detection.scoring import score_detections
-from tests.ebm.tasks.detection.sets import image_of, set_of
+from tests.ebm.tasks.detection.sets import drawn, found_of, image_of, set_of
 
 pytest.importorskip("faster_coco_eval")
-
-
-def found_of(*rows: tuple[list[float], float, int]) -> Detections:
-    return Detections(
-        np.array([row[0] for row in rows], dtype=np.float32).reshape(-1, 4),
-        np.array([row[1] for row in rows], dtype=np.float32),
-        np.array([row[2] for row in rows], dtype=np.int64),
-    )
 
 
 def overlap(a: np.ndarray, b: np.ndarray, crowd: bool) -> float:
@@ -67,25 +59,6 @@ def average_precision(
     envelope = np.maximum.accumulate(precision[::-1])[::-1]
     places = np.searchsorted(recall, np.linspace(0, 1, 101), side="left")
     return float(np.mean([envelope[place] if place < len(envelope) else 0.0 for place in places]))
-
-
-def drawn(seed: int) -> tuple[DetectionSet, dict[int, Detections]]:
-    """Objects of all sizes, crowds, and detections that are off, doubled, of the wrong kind or of nothing."""
-    rng = np.random.default_rng(seed)
-    images, found = [], {}
-    for number in range(12):
-        corner, side = rng.uniform(0, 300, (8, 2)), np.exp(rng.uniform(2, 5, (8, 2)))
-        boxes = np.concatenate((corner, corner + side), axis=1)
-        labels = rng.integers(0, 3, 8)
-        images.append(image_of(number, boxes, labels, crowd=rng.random(8) < 0.15))
-        rows = []
-        for box, label in zip(boxes, labels):
-            for _ in range(rng.integers(0, 4)):
-                shift = rng.normal(0, 0.08, 4) * np.tile(box[2:] - box[:2], 2)
-                kind = int(label if rng.random() < 0.8 else rng.integers(0, 3))
-                rows.append(((box + shift).tolist(), float(rng.random()), kind))
-        found[number] = found_of(*rows, ([5.0, 5, 40, 60], float(rng.random()), 0))
-    return set_of(*images, names=("a", "b", "c", "none")), found
 
 
 @pytest.mark.parametrize("seed", [0, 1])
