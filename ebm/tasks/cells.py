@@ -13,6 +13,7 @@ from typing import Any
 from ebm.exceptions import EBMError, InputError
 from ebm.files import require_writable_folder
 from ebm.integrity.json_files import read_sealed_json, write_sealed_json
+from ebm.processes import end_with_parent
 
 __all__ = ["Record", "Work", "damaged_results", "read_records", "run_cells"]
 
@@ -121,8 +122,9 @@ def _record_or_end(work: Work, cell: Mapping[str, Any]) -> Record:
 
 
 def _begin() -> None:
-    """What a process does first: it leaves Ctrl-C to its parent, and takes one thread."""
+    """What a process does first: it leaves Ctrl-C to its parent, ends with it, and takes one thread."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with_parent()
     import torch
 
     torch.set_num_threads(1)

@@ -1,10 +1,8 @@
 """Sequences in several processes, each with the network loaded once and one thread."""
 
 import multiprocessing
-import os
 import queue
 import signal
-import threading
 from collections.abc import Iterator
 from collections.abc import Sequence as List
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -13,6 +11,7 @@ from dataclasses import dataclass
 from multiprocessing.context import SpawnContext
 from typing import Any
 
+from ebm.processes import end_with_parent
 from pytracking.evaluation.data import Sequence
 from pytracking.evaluation.results import ResultFolder
 from pytracking.evaluation.single import Outcome, Progress, run_one
@@ -60,7 +59,7 @@ _worker: dict[str, Any] = {}  # of this process: its runner and its channel
 def _start_worker(spec: TrackerSpec, device: str, channel: _Channel) -> None:
     """Prepare a worker process: one thread, a device of its own where there are several, the network."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides, and asks through the channel
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     if isinstance(spec.weights, WeightsChoice) and spec.weights.path is not None:
         device = _take_device(spec, device, channel)
     import cv2
@@ -70,14 +69,6 @@ def _start_worker(spec: TrackerSpec, device: str, channel: _Channel) -> None:
     cv2.setNumThreads(1)
     _worker["runner"] = SequenceRunner(spec, device, timed=False, threads=1)
     _worker["channel"] = channel
-
-
-def _end_with_parent() -> None:
-    """End this process when the parent is killed; it would wait for work for ever."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def _take_device(spec: TrackerSpec, device: str, channel: _Channel) -> str:

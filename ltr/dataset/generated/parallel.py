@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from ebm.bars import progress_bar
 from ebm.exceptions import InputError
+from ebm.processes import end_with_parent
 from ebm.threads import available_cores, using_threads
 
 __all__ = ["resolve_workers", "run_jobs"]
@@ -35,11 +36,12 @@ def resolve_workers(workers: int, jobs: int) -> int:
 
 
 def _start() -> None:
-    """Set up a worker: one thread each, and Ctrl-C is the parent's business."""
+    """Set up a worker: one thread each; Ctrl-C is the parent's business, and it ends with that."""
     import cv2
     import torch
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with_parent()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
 
