@@ -11,10 +11,10 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from filelock import FileLock
 
 import ebm
 from tests.docs.pages import ROOT
+from tests.once import made_once
 
 MISSING = [tool for tool in ("mkdocs", "material", "mkdocstrings") if find_spec(tool) is None]
 pytestmark = pytest.mark.skipif(
@@ -50,15 +50,8 @@ def is_elsewhere(address: str) -> bool:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The site; where tests run in several processes, the first one builds it for all."""
-    shared = tmp_path_factory.getbasetemp()
-    shared = shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared
-    folder, done = shared / "site", shared / "site-is-built"
-    with FileLock(shared / "site.lock"):
-        if not done.exists():
-            build(folder)
-            done.touch()
-    return folder
+    """The site."""
+    return made_once(tmp_path_factory, "site", build)
 
 
 def build(folder: Path) -> None:

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.ltr.drawn import tiny_sets
 from tests.ltr.train_settings.runs import LAST, SHARING, finish, linked, start
+from tests.once import made_once
 
 KEYS = ("lasot", "got10k", "trackingnet", "coco")
 
@@ -21,21 +23,19 @@ def nothing_configured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 @pytest.fixture(scope="session")
 def generated_tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder ``generated`` of a workspace with the tiny training set."""
-    from ltr.dataset.generated import ensure_generated
-
-    workspace = tmp_path_factory.mktemp("workspace")
-    ensure_generated(workspace, "train", "tiny", workers=1, progress=False)
-    return workspace / "generated"
+    return made_once(tmp_path_factory, "tiny-workspace", tiny_sets) / "generated"
 
 
 @pytest.fixture(scope="session")
 def shared_run(generated_tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The last checkpoint of an undisturbed run of two processes that the command started."""
-    folder = linked(generated_tiny, tmp_path_factory.mktemp("shared"))
-    code, output = finish(start(folder, *SHARING, "--processes=2"))
-    assert code == 0, output
-    assert "4 samples (2 groups x 2; batch statistics over 2 samples)" in output
-    return folder / LAST
+
+    def run(folder: Path) -> None:
+        code, output = finish(start(linked(generated_tiny, folder), *SHARING, "--processes=2"))
+        assert code == 0, output
+        assert "4 samples (2 groups x 2; batch statistics over 2 samples)" in output
+
+    return made_once(tmp_path_factory, "shared-run", run) / LAST
 
 
 @pytest.fixture

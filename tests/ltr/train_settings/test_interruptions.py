@@ -27,15 +27,19 @@ from tests.ltr.train_settings.runs import (
     start,
     wait_for,
 )
+from tests.once import made_once
 
 
 @pytest.fixture(scope="module")
 def undisturbed(generated_tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The last checkpoint of a run that nothing disturbed, loaded in the main process."""
-    folder = linked(generated_tiny, tmp_path_factory.mktemp("undisturbed"))
-    code, output = finish(start(folder, *LENGTH, "--set", "ema=0.9", "--workers", "0"))
-    assert code == 0, output
-    return folder / LAST
+
+    def run(folder: Path) -> None:
+        settings = (*LENGTH, "--set", "ema=0.9", "--workers", "0")
+        code, output = finish(start(linked(generated_tiny, folder), *settings))
+        assert code == 0, output
+
+    return made_once(tmp_path_factory, "undisturbed-run", run) / LAST
 
 
 @pytest.mark.slow

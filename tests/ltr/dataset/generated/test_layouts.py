@@ -13,18 +13,25 @@ from ltr.dataset.generated.plans import adapted_plan, find_plan
 from ltr.dataset.got10k import Got10k
 from ltr.dataset.lasot import LaSOT
 from ltr.dataset.trackingnet import TrackingNet
+from tests.ltr.drawn import tiny_sets
+from tests.once import made_once
 
 TRAIN_FRAMES, TEST_FRAMES = (find_plan(kind, "tiny").scene.length[0] for kind in ("train", "test"))
 
 
 @pytest.fixture(scope="module")
-def train(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    return ensure_generated(tmp_path_factory.mktemp("train"), "train", "tiny", progress=False)
+def both(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Path]]:
+    return tiny_sets(made_once(tmp_path_factory, "tiny-workspace", tiny_sets))
 
 
 @pytest.fixture(scope="module")
-def test_sets(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    return ensure_generated(tmp_path_factory.mktemp("test"), "test", "tiny", progress=False)
+def train(both: dict[str, dict[str, Path]]) -> dict[str, Path]:
+    return both["train"]
+
+
+@pytest.fixture(scope="module")
+def test_sets(both: dict[str, dict[str, Path]]) -> dict[str, Path]:
+    return both["test"]
 
 
 def _index(root: Path) -> dict:

@@ -8,14 +8,13 @@ import pytest
 from ebm.exceptions import InputError, UnknownNameError
 from ltr.dataset.generated import ensure_generated
 from ltr.dataset.generated import workspace as module
+from tests.ltr.drawn import tiny_sets
+from tests.once import made_once
 
 
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("workspace")
-    ensure_generated(folder, "train", "tiny", progress=False)
-    ensure_generated(folder, "test", "tiny", progress=False)
-    return folder
+    return made_once(tmp_path_factory, "tiny-workspace", tiny_sets)
 
 
 def test_a_finished_set_is_reused_and_not_drawn_again(
