@@ -27,6 +27,7 @@ from pytracking.exported.write import compared, exported_graph, require_exportab
 from pytracking.parameter.dimp import dimp_small, nce_plus_small, prdimp_small, super_dimp_simple_small
 from pytracking.tracker.base import Tracked
 from tests.formula import fill
+from tests.once import made_once
 from tests.pytracking.evaluation.tiny import boxes_of, draw_frames
 from tests.pytracking.tracker.test_contract import BOX, GEOMETRY, frame
 from tests.pytracking.tracker.test_same_tracks import read_frames
@@ -68,14 +69,16 @@ def quick_set() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory, quick_set: None) -> Path:
     """A folder that the command made; the checkpoint lies beside it."""
-    place = tmp_path_factory.mktemp("exported")
-    net = dimpnet_small()
-    fill(net)
-    net.info = dict(GEOMETRY)
-    write_checkpoint(place / "net.pth.tar", {"epoch": 1, **network_fields(net)})
-    options = ["--checkpoint", str(place / "net.pth.tar"), "--out", str(place / "out")]
-    assert main(["export", "onnx", "dimp", "nce_plus_small", *options]) == 0
-    return place / "out"
+
+    def export(place: Path) -> None:
+        net = dimpnet_small()
+        fill(net)
+        net.info = dict(GEOMETRY)
+        write_checkpoint(place / "net.pth.tar", {"epoch": 1, **network_fields(net)})
+        options = ["--checkpoint", str(place / "net.pth.tar"), "--out", str(place / "out")]
+        assert main(["export", "onnx", "dimp", "nce_plus_small", *options]) == 0
+
+    return made_once(tmp_path_factory, "exported-dimp", export) / "out"
 
 
 @pytest.fixture

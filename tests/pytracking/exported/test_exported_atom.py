@@ -24,6 +24,7 @@ from pytracking.exported.samples import sample_inputs
 from pytracking.exported.write import compared, exported_graph
 from pytracking.parameter.atom import atom_nce_plus_small, nce_plus_lite
 from tests.formula import fill
+from tests.once import made_once
 from tests.pytracking.evaluation.tiny import write_otb
 from tests.pytracking.exported.test_exported import NO_TORCH, assert_alike
 from tests.pytracking.tracker.test_contract import BOX, GEOMETRY, frame
@@ -52,14 +53,16 @@ def quick_set() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory, quick_set: None) -> Path:
     """A folder that the command made; the checkpoint lies beside it."""
-    place = tmp_path_factory.mktemp("exported")
-    net = atom_resnet_small()
-    fill(net)
-    net.info = dict(GEOMETRY)
-    write_checkpoint(place / "net.pth.tar", {"epoch": 1, **network_fields(net)})
-    options = ["--checkpoint", str(place / "net.pth.tar"), "--out", str(place / "out")]
-    assert main(["export", "onnx", *SET, *options]) == 0
-    return place / "out"
+
+    def export(place: Path) -> None:
+        net = atom_resnet_small()
+        fill(net)
+        net.info = dict(GEOMETRY)
+        write_checkpoint(place / "net.pth.tar", {"epoch": 1, **network_fields(net)})
+        options = ["--checkpoint", str(place / "net.pth.tar"), "--out", str(place / "out")]
+        assert main(["export", "onnx", *SET, *options]) == 0
+
+    return made_once(tmp_path_factory, "exported-atom", export) / "out"
 
 
 def test_the_boxes_are_those_of_torch(folder: Path) -> None:

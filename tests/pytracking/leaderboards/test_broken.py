@@ -12,6 +12,7 @@ from pytracking.leaderboards.checks import check_archive
 from pytracking.leaderboards.findings import is_rejected, said
 from pytracking.leaderboards.packing import pack_results
 from pytracking.leaderboards.servers import SERVERS, targets_of
+from tests.once import made_once
 from tests.pytracking.leaderboards.made import change, make_benchmark, make_results
 
 Content = dict[str, bytes]
@@ -24,13 +25,15 @@ GOT = "GOT-10k_Test_000007/GOT-10k_Test_000007"
 @pytest.fixture(scope="session")
 def packed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A good archive for every server."""
-    folder, made = tmp_path_factory.mktemp("packed"), {}
-    for name, server in SERVERS.items():
-        sequences = make_benchmark(name)
-        sources = make_results(folder / name, sequences, max(server.runs))
-        made[name] = folder / f"{name}.zip"
-        pack_results(sources, server, sequences, made[name], tracker="drift")
-    return made
+
+    def pack(folder: Path) -> None:
+        for name, server in SERVERS.items():
+            sequences = make_benchmark(name)
+            sources = make_results(folder / name, sequences, max(server.runs))
+            pack_results(sources, server, sequences, folder / f"{name}.zip", tracker="drift")
+
+    folder = made_once(tmp_path_factory, "packed", pack)
+    return {name: folder / f"{name}.zip" for name in SERVERS}
 
 
 def line(number: int, new: str) -> Callable[[bytes], bytes]:
