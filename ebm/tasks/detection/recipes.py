@@ -23,6 +23,7 @@ __all__ = [
     "HeadRecipe",
     "Prediction",
     "Recipe",
+    "as_trained",
     "find_recipe",
     "require_batches",
 ]
@@ -137,6 +138,11 @@ class HeadRecipe:
 
 
 Recipe = BranchRecipe | HeadRecipe
+
+
+def as_trained(recipe: Recipe) -> Recipe:
+    """The recipe with detections made as usual: how they are made does not change a training."""
+    return replace(recipe, prediction=Prediction())
 
 
 def require_batches(batch_size: int, flip: float) -> None:

@@ -15,7 +15,7 @@ from ebm.tasks.detection.loading import Saved, fresh, load_trained, save_trained
 from ebm.tasks.detection.memory import FeatureMemory
 from ebm.tasks.detection.methods import train_method
 from ebm.tasks.detection.parts import Parts
-from ebm.tasks.detection.recipes import Recipe
+from ebm.tasks.detection.recipes import Recipe, as_trained
 from ebm.tasks.detection.training import TrainingOptions
 from ebm.training.iterations import tell_in_lines
 
@@ -52,7 +52,8 @@ class Trainings:
     def trained(self, recipe: Recipe, seed: int) -> tuple[Saved, dict[str, float]]:
         """The branch or head of a recipe, on the detector's device, and what its training took.
 
-        It is trained unless its file is there and of the same recipe, seed, detector and pictures.
+        It is trained unless its file is there and of the same recipe, seed, detector and pictures; how
+        detections are made of it may differ.
 
         Raises:
             KeyboardInterrupt: if a signal stopped it; the next call goes on.
@@ -67,7 +68,7 @@ class Trainings:
         self._file(recipe, seed, "checkpoint").unlink(missing_ok=True)
 
     def _file(self, recipe: Recipe, seed: int, suffix: str) -> Path:
-        return self.folder / f"{recipe.name}-{recipe.fingerprint()}-{seed}.{suffix}"
+        return self.folder / f"{recipe.name}-{as_trained(recipe).fingerprint()}-{seed}.{suffix}"
 
     def _fresh(self, file: Path, recipe: Recipe, seed: int) -> tuple[Saved, dict[str, float]]:
         """Train it, or go on from the checkpoint."""
@@ -106,11 +107,11 @@ class Trainings:
         cost = made.pop("cost", None)
         if not made:  # of an earlier release, which kept these in the records alone
             cost, made = self._recorded(recipe, seed), self._conditions(seed)
-        alike = made == self._conditions(seed) and saved.recipe == recipe and saved.detector == self._weights
-        if not alike or cost is None:
+        alike = made == self._conditions(seed) and saved.detector == self._weights
+        if not alike or cost is None or as_trained(saved.recipe) != as_trained(recipe):
             return None
         self.drop_checkpoint(recipe, seed)  # of a process that was killed in between
-        return self._placed(saved), cost
+        return self._placed(replace(saved, recipe=recipe)), cost
 
     def _recorded(self, recipe: Recipe, seed: int) -> dict[str, float] | None:
         """What a training took, by the records; None where these know trainings of other pictures as well."""

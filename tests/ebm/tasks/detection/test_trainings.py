@@ -57,6 +57,18 @@ def test_it_is_carried_out_once(trainings: Trainings, recipe: Recipe, said: list
     assert not checkpoint.exists()
 
 
+def test_other_ways_to_make_detections_share_a_training(
+    trainings: Trainings, recipe: Recipe, said: list[str]
+) -> None:
+    first, _ = trainings.trained(recipe, 0)
+    other = replace(recipe, prediction=replace(recipe.prediction, iou_threshold=0.3))
+    again, _ = trainings.trained(other, 0)
+    assert (first.recipe, again.recipe) == (recipe, other)
+    assert len(said) == 1
+    trainings.trained(replace(recipe, flip=0.0), 0)
+    assert len(said) == 2
+
+
 def test_a_file_of_other_pictures_or_a_damaged_one_is_not_taken(
     trainings: Trainings, recipe: Recipe, data: DetectionSet, said: list[str]
 ) -> None:
