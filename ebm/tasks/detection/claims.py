@@ -43,9 +43,9 @@ def claims(means: Means, drawn: Drawn | None = None) -> list[str]:
                 terms = [(better, "AP", 1), (worse, "AP", -1)]
                 ahead, error = _sum(means, terms), _error(means, drawn, terms)
                 told = f"{number_with_error(ahead, error)} AP apart"
-                lines.append(
-                    _line(f"{better} is at least level with {worse}", told, ahead + 2 * error, error)
-                )
+                # Two errors behind is level still; what is further behind is so by more than them.
+                margin = ahead if ahead < -2 * error else ahead + 2 * error
+                lines.append(_line(f"{better} is at least level with {worse}", told, margin, error))
     for name in (name for name in WORSE if name in means and energies):
         least = min(energies, key=lambda own: means[own]["AP"][0])
         terms = [(least, "AP", 1), (name, "AP", -1)]

@@ -53,6 +53,13 @@ def test_what_holds_and_what_does_not() -> None:
     assert below.startswith("does not hold (within two standard errors)")
 
 
+def test_what_is_further_behind_than_two_errors_is_not_within_them() -> None:
+    rows = [record("nce+", seed, 17.0 + seed, 40.0, 25.0) for seed in (0, 2)]
+    rows += [record("nce", seed, 21.0 + seed, 40.0, 25.0) for seed in (0, 2)]
+    (level,) = (line for line in claims(means_of(rows)) if "level with nce" in line)
+    assert level == "does not hold: nce+ is at least level with nce (-4.0 ± 1.4 AP apart)"
+
+
 def test_other_pictures_widen_errors_and_give_gains_an_interval() -> None:
     """Methods are drawn in pairs: what all have in common does not matter, what differs does."""
     count, rng = 400, np.random.default_rng(0)
