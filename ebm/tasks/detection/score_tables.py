@@ -41,6 +41,12 @@ def score_table(
         rows += _ends(drawn, digits)
     one = next(iter(named.values()))
     caption = f"Average precision in percent on {one.images} pictures with {one.objects} objects."
+    if drawn is not None:
+        draws = len(next(iter(drawn.values())))
+        caption += (
+            f" 2.5 % and 97.5 %: between these rows lie 95 % of {draws} sets of as many pictures, drawn from "
+            "them with replacement."
+        )
     return Table(("", *COLUMNS, "detections"), tuple(rows), caption)
 
 
@@ -80,5 +86,5 @@ def _percent(value: float, digits: int) -> str:
 
 
 def _gain(before: float, after: float, digits: int) -> str:
-    gain = 100 * (after - before)
+    gain = round(100 * (after - before), 9) + 0.0  # what differs by rounding alone is +0, never -0
     return f"{gain:+.{digits}f}" if math.isfinite(gain) else "-"

@@ -160,6 +160,7 @@ def test_scores_and_gains_on_other_pictures(
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert lines[2][:4] == ["a.json,", "2.5", "%", "60.00"]
     assert lines[3][:4] == ["a.json,", "97.5", "%", "100.00"]
+    assert "95 % of 200 sets" in " ".join(lines[4])
     before = ["evaluate", results(tmp_path / "b.json", *RIGHT), "--before", file]
     out = ["--out", str(tmp_path / "out")]
     assert main([*before, "--annotations", annotations, "--resample", *out]) == 0

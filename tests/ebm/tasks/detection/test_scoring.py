@@ -8,7 +8,8 @@ import pytest
 from ebm.exceptions import InputError
 from ebm.tasks.detection.data.records import DetectionSet
 from ebm.tasks.detection.results_file import Detections
-from ebm.tasks.detection.scoring import score_detections
+from ebm.tasks.detection.score_tables import score_table
+from ebm.tasks.detection.scoring import COLUMNS, Scores, score_detections
 from tests.ebm.tasks.detection.sets import drawn, found_of, image_of, set_of
 
 pytest.importorskip("faster_coco_eval")
@@ -121,3 +122,11 @@ def test_pictures_without_detections_count_and_foreign_ones_are_refused() -> Non
         score_detections({3: found_of()}, truth)
     with pytest.raises(InputError, match="has no object"):
         score_detections({}, set_of(image_of(1, [], [])))
+
+
+def test_what_differs_by_rounding_alone_has_gained_nothing() -> None:
+    first, second = (Scores(dict.fromkeys(COLUMNS, value), (), 1, 1, 1) for value in (0.3, 0.1 + 0.2))
+    for named in ({"a": first, "b": second}, {"a": second, "b": first}):
+        assert set(score_table(named).rows[2][1:]) == {"+0.00", "+0"}
+    less = Scores(dict.fromkeys(COLUMNS, 0.29999), (), 1, 1, 1)
+    assert score_table({"a": first, "b": less}).rows[2][1] == "-0.00"  # less, if only by little
