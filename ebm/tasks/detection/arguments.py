@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ebm.command import CommandParser, counting_number, local_path, whole_number
 from ebm.exceptions import InputError
+from ebm.number_texts import parse_whole
 
 if TYPE_CHECKING:
     from ebm.tasks.detection.data.records import DetectionSet
@@ -20,6 +21,7 @@ __all__ = [
     "DRY_STEPS",
     "add_data",
     "add_detector",
+    "add_resample",
     "add_run",
     "add_setting",
     "files_of",
@@ -32,6 +34,8 @@ __all__ = [
 ]
 
 DRY_STEPS = 3
+# The 2.5 % below an interval are one draw of 40; more than 10,000 take memory and change no digit shown.
+_FEWEST, _MOST = 40, 10_000
 
 
 def new_parser(verb: str, summary: str, examples: str) -> CommandParser:
@@ -107,6 +111,36 @@ def add_run(parser: argparse.ArgumentParser, *, workers: bool = True) -> None:
             help="processes that read pictures (default: 0)",
         )
         parser.add_argument("--seed", type=whole_number, default=0, metavar="N", help="of all that is drawn")
+
+
+def add_resample(parser: argparse.ArgumentParser, usual: int, what: str) -> None:
+    """Whether scores are also taken on sets of pictures drawn again.
+
+    Args:
+        parser: of the verb.
+        usual: number of sets where it is left out.
+        what: is told, with %% for a percent sign; the help begins with it.
+    """
+    parser.add_argument(
+        "--resample",
+        type=_draws,
+        nargs="?",
+        const=usual,
+        metavar="N",
+        help=f"{what} on N sets of as many pictures, drawn from these with replacement ({_FEWEST} to "
+        f"{_MOST:,}; N left out: {usual})",
+    )
+
+
+def _draws(text: str) -> int:
+    """How many sets are drawn, for argparse."""
+    value = parse_whole(text)
+    if value is None or not _FEWEST <= value <= _MOST:
+        raise argparse.ArgumentTypeError(
+            f"expected a whole number from {_FEWEST} to {_MOST:,}, got {text!r}; for the usual number put "
+            "--resample last, or before another option"
+        )
+    return value
 
 
 def add_setting(parser: argparse.ArgumentParser) -> None:

@@ -7,9 +7,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ebm.command import CommandParser, counting_number, local_path, run_command
+from ebm.command import CommandParser, local_path, run_command
 from ebm.exceptions import InputError
 from ebm.outputs import Output, require_outputs
+from ebm.tasks.detection.arguments import add_resample
 
 if TYPE_CHECKING:
     from ebm.scores.tables import Table
@@ -52,15 +53,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--before", type=local_path, metavar="OTHER", help="results to compare with, e.g. before refinement"
     )
-    parser.add_argument(
-        "--resample",
-        type=counting_number,
-        nargs="?",
-        const=1000,
-        metavar="N",
-        help="also between which ends 95 %% of the scores, or of the gains, lie on N sets of pictures drawn "
-        "from these with replacement (N left out: %(const)s)",
-    )
+    add_resample(parser, 1000, "also between which ends 95 %% of the scores, or of the gains, lie")
     parser.add_argument("--per-class", action="store_true", help="print a row for each category, too")
     parser.add_argument(
         "--out", type=local_path, metavar="DIR", help="write both tables there, as CSV, Markdown and LaTeX"

@@ -48,7 +48,7 @@ def means_of(records: Sequence[Record], key: str = "method") -> Means:
     return found
 
 
-def averaged(records: Sequence[Record], drawn: Drawn) -> Drawn:
+def averaged(records: Sequence[Record], drawn: Mapping[str, NDArray[np.float64]]) -> Drawn:
     """What was drawn, by method.
 
     Args:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from ebm.bars import terminal_bar
 from ebm.checks import require_count
+from ebm.exceptions import InputError
 from ebm.tasks.detection.data.records import DetectionSet, ImageId
 from ebm.tasks.detection.matching import Matched, matched_categories
 from ebm.tasks.detection.results_file import Detections
@@ -42,7 +43,7 @@ def resampled_scores(
         By name ``[draws, 7]``, in the order of `COLUMNS`, in [0, 1]; NaN where no object counts.
 
     Raises:
-        InputError: as `score_detections`.
+        InputError: as `score_detections`, or if the set has one picture alone.
         DomainError: (a ValueError) if there are no draws.
         MissingPackageError: if faster-coco-eval is not installed.
 
@@ -51,6 +52,11 @@ def resampled_scores(
     require_count("draws", draws)
     scored = [np.count_nonzero(require_scorable(found, truth)) for found in named.values()]
     count = len(truth)
+    if count < 2:
+        raise InputError(
+            "the set has one picture, and so has every set drawn from it: nothing can be said of others "
+            "(leave --resample out)."
+        )
     rng = np.random.default_rng(seed)
     times = np.stack([np.bincount(rng.integers(0, count, count), minlength=count) for _ in range(draws)])
     drawn = {}

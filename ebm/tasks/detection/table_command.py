@@ -6,12 +6,12 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from ebm.command import counting_number, run_command
+from ebm.command import run_command
 from ebm.exceptions import InputError
 from ebm.number_texts import parse_number
-from ebm.tasks.detection.arguments import new_parser
+from ebm.tasks.detection.arguments import add_resample, new_parser
 from ebm.tasks.detection.study_arguments import add_study, open_study, run_study
 from ebm.threads import core_limit, using_threads
 
@@ -69,15 +69,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--no-tuning", action="store_true", help="keep the papers' step lengths instead of tuning them"
     )
-    parser.add_argument(
-        "--resample",
-        type=counting_number,
-        nargs="?",
-        const=500,
-        metavar="N",
-        help="also how far gains and differences would move on N sets of pictures drawn from the reported "
-        "ones with replacement (N left out: %(const)s)",
-    )
+    add_resample(parser, 500, "also how far gains and differences of the reported part move")
     add_study(parser, "runs/detect/table")
     return parser
 
@@ -127,28 +119,47 @@ def _table(args: argparse.Namespace, command: str) -> int:
             for name in (name for name in args.methods if seed < seeds[name]):
                 own = changes.get(name, ())
                 cells.append(study.cell(name, seed, own, tune=not args.no_tuning, rates=rates[name]))
+        if args.resample:
+            _require_kept(study, cells)
         records = run_study(study, cells, args)
         drawn = _drawn(records, study, args.resample) if args.resample else None
         _write(records, args.out, command, drawn)
     return code
 
 
+def _require_kept(study: "Study", cells: "list[dict[str, Any]]") -> None:
+    """Refuse, before anything is trained, what cannot be scored on other pictures afterwards.
+
+    Raises:
+        InputError: if a cell is computed already and its detections are not there.
+    """
+    from ebm.tasks.cells import read_records
+
+    for record in read_records(study.results):
+        if record["cell"] in cells and not (study.out / record.get("detections", "")).is_file():
+            name = f"{record['cell']['method']}, seed {record['cell']['seed']}"
+            why = (
+                f"{study.out / record['detections']} is missing"
+                if "detections" in record
+                else "an earlier release made it, which kept none"
+            )
+            raise InputError(
+                f"{study.results} has {name}, but --resample needs the detections too: {why}. Without "
+                "--resample the same command gives the table; with it, name another --out."
+            )
+
+
 def _drawn(records: "list[Record]", study: "Study", draws: int) -> "Drawn":
     """Scores of the methods on other sets of pictures, from the detections that the study has kept.
 
     Raises:
-        InputError: if they are not there, or damaged.
+        InputError: if they are damaged.
     """
     from ebm.tasks.detection.report import averaged
     from ebm.tasks.detection.resampling import resampled_scores
     from ebm.tasks.detection.results_file import read_detections
 
     truth = study.parts.report
-    if any("detections" not in record for record in records):
-        raise InputError(
-            f"{study.results} was made by an earlier release, which kept no detections: without --resample "
-            "it gives its table; with it, name another --out."
-        )
     found = {
         file: read_detections(study.out / file, truth, to_score=True)[0]
         for file in (record["detections"] for record in records)

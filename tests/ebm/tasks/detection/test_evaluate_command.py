@@ -172,6 +172,14 @@ def test_scores_and_gains_on_other_pictures(
     assert [float(row["AP"]) for row in rows[3:]] == [0, 40]
     assert [row["AP50"] for row in rows[3:]] == ["+0.0000", "+0.0000"]
     assert [row["APl"] for row in rows[3:]] == ["-", "-"]  # no object is large
+
+
+@pytest.mark.parametrize("number", ["0", "-3", "39", "10001", "1e3", "a.json", "9" * 30])
+def test_how_often_pictures_can_be_drawn(
+    annotations: str, capsys: pytest.CaptureFixture[str], number: str
+) -> None:
+    """A results file behind --resample is taken for N, and the message says where to put it."""
     with pytest.raises(SystemExit) as refused:
-        main([*command[:-1], "0"])
+        main(["evaluate", "--annotations", annotations, "--resample", number])
     assert refused.value.code == 2
+    assert f"from 40 to 10,000, got {number!r}; for the usual number put" in capsys.readouterr().err

@@ -87,3 +87,5 @@ def test_what_cannot_be_drawn_is_refused() -> None:
         resampled_scores({"a": found}, truth, 0)
     with pytest.raises(InputError, match="not in the set"):
         resampled_scores({"a": {99: found[0]}}, truth)
+    with pytest.raises(InputError, match="one picture"):
+        resampled_scores({"a": {0: found[0]}}, set_of(truth.images[0], names=truth.names))
