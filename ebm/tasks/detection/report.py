@@ -110,14 +110,21 @@ def published_table(names: Sequence[str]) -> Table:
     return Table(("method", "AP", "AP50", "AP75", "gain"), tuple(rows), caption)
 
 
-def sweep_table(means: Means, key: str) -> Table:
-    """A row for each value of a setting."""
+def sweep_table(means: Means, key: str, changes: Sequence[str] = ()) -> Table:
+    """A row for each value of a setting.
+
+    Args:
+        means: by value.
+        key: names the setting.
+        changes: what else differs from the recipes, for all rows.
+    """
     rows = []
     for name, own in means.items():
         cells = [number_with_error(*own[column]) if column in own else "-" for column in SHOWN]
         loss = f"{own['loss'][0]:.3g}" if "loss" in own else "-"
         rows.append((name, *cells, loss))
-    return Table((key, *SHOWN, "last loss"), tuple(rows), "AP in percent; mean over seeds ± its error.")
+    caption = "".join(["AP in percent; mean over seeds ± its error", *(f"; {own}" for own in changes), "."])
+    return Table((key, *SHOWN, "last loss"), tuple(rows), caption)
 
 
 def save_plot(means: Means, file: Path) -> None:

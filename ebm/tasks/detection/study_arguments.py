@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ebm.tasks.detection.data.records import DetectionSet
     from ebm.tasks.detection.study import Study
 
-__all__ = ["add_study", "open_study", "run_study"]
+__all__ = ["add_study", "open_study", "require_distinct", "run_study"]
 
 
 def add_study(parser: argparse.ArgumentParser, out: str) -> None:
@@ -75,6 +75,17 @@ def _add_pictures(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--limit", type=counting_number, metavar="N", help="use the first N pictures of both splits"
     )
+
+
+def require_distinct(option: str, values: "Sequence[str]") -> None:
+    """Refuse a cell that would be there twice: its seeds would count as more than they are.
+
+    Raises:
+        InputError: naming the first value that is given twice.
+    """
+    twice = next((value for place, value in enumerate(values) if value in values[:place]), None)
+    if twice is not None:
+        raise InputError(f"{option}: {twice} is given twice; leave one of them out.")
 
 
 def run_study(study: "Study", cells: "Sequence[dict[str, Any]]", args: argparse.Namespace) -> "list[Record]":

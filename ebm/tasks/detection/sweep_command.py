@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from ebm.command import run_command
 from ebm.exceptions import InputError
 from ebm.tasks.detection.arguments import new_parser
-from ebm.tasks.detection.study_arguments import add_study, open_study, run_study
+from ebm.tasks.detection.study_arguments import add_study, open_study, require_distinct, run_study
 from ebm.threads import core_limit, using_threads
 
 __all__ = ["build_parser", "main"]
@@ -75,6 +75,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _sweep(args: argparse.Namespace, command: str) -> int:
     if len(args.vary) < 2:
         raise InputError("--vary takes a field of the recipe and at least one value.")
+    require_distinct("--methods", args.methods)
+    require_distinct(f"--vary {args.vary[0]}", args.vary[1:])
+    if any(change.partition("=")[0].strip() == args.vary[0] for change in args.set):
+        raise InputError(f"--set and --vary both change {args.vary[0]}: leave it out of one of them.")
     with using_threads(args.threads or core_limit()):
         return _swept(args, command)
 
@@ -96,7 +100,7 @@ def _swept(args: argparse.Namespace, command: str) -> int:
         record["cell"] = record["cell"] | {
             "row": f"{record['cell']['method']}, {record['cell']['changes'][-1].partition('=')[2]}"
         }
-    table = sweep_table(means_of(records, "row"), f"method, {key}")
+    table = sweep_table(means_of(records, "row"), f"method, {key}", args.set)
     write_atomic(args.out / "sweep.md", table.markdown())
     write_atomic(args.out / "sweep.csv", table.csv())
     write_json(args.out / "sweep.json", {"command": command, "cells": cells})

@@ -12,7 +12,7 @@ from ebm.command import run_command
 from ebm.exceptions import InputError
 from ebm.number_texts import parse_number
 from ebm.tasks.detection.arguments import add_resample, new_parser
-from ebm.tasks.detection.study_arguments import add_study, open_study, run_study
+from ebm.tasks.detection.study_arguments import add_study, open_study, require_distinct, run_study
 from ebm.threads import core_limit, using_threads
 
 if TYPE_CHECKING:
@@ -109,6 +109,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _table(args: argparse.Namespace, command: str) -> int:
+    require_distinct("--methods", args.methods)
     changes, seeds, rates = _changes(args), _seeds(args), _rates(args)
     with using_threads(args.threads or core_limit()):
         from ebm.tasks.detection.running import DETECTOR

@@ -220,13 +220,29 @@ def test_a_table_and_a_sweep(place: Path, capsys: pytest.CaptureFixture[str]) ->
     assert "an earlier release made it" in capsys.readouterr().err
     vary = ["--vary", "method.num_samples", "1", "4", "--methods", "nce", "--on", "tuning", "--seeds", "1"]
     assert main(["sweep", *given, *vary, "--set", "hidden=16"]) == 0
-    assert "nce, 4" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "nce, 4" in printed
+    assert "; hidden=16." in printed
     made = [load_trained(file) for file in out.glob("nce-*.pt")]
     assert sorted(
         (one.recipe.hidden, one.recipe.method.num_samples)
         for one in made
         if isinstance(one.recipe, BranchRecipe)
     ) == [(16, 1), (16, 4)]
+
+
+def test_what_would_count_twice_is_refused(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    given = [str(place / "data"), "--detector", str(place / "detector.pt"), "--out", str(place / "none")]
+    vary = ["sweep", *given, "--vary", "hidden", "8"]
+    for command, words in (
+        (["table", *given, "--methods", "nce", "nce"], "--methods: nce is given twice"),
+        ([*vary, "16", "8"], "--vary hidden: 8 is given twice"),
+        ([*vary, "--methods", "dsm", "dsm"], "--methods: dsm is given twice"),
+        ([*vary, "--set", "hidden=4"], "--set and --vary both change hidden"),
+    ):
+        assert main(command) == 2
+        assert words in capsys.readouterr().err
+    assert not (place / "none").exists()
 
 
 def test_a_method_may_have_seeds_of_its_own(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
