@@ -179,13 +179,17 @@ def test_recipes_are_shown_and_tried(place: Path, capsys: pytest.CaptureFixture[
     assert not (place / "dry").exists()
 
 
-def test_a_table_and_a_sweep(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def study_of(place: Path, verb: str, out: Path) -> list[str]:
+    """The start of a command on the tiny data."""
+    given = [str(place / "data"), "--detector", str(place / "detector.pt"), "--tuning", "2", *FEW]
+    return [verb, *given, "--out", str(out)]
+
+
+def test_a_table_keeps_what_it_found(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("faster_coco_eval")
     out = place / "table"
-    given = [str(place / "data"), "--detector", str(place / "detector.pt"), "--tuning", "2", *FEW]
-    given += ["--out", str(out)]
-    changes = ["--set", "nce+:hidden=16", "--set", "nce+:method.num_samples=8"]
-    table = ["table", *given, "--methods", "gaussian", "nce+", *changes, "--seeds", "2"]
+    table = [*study_of(place, "table", out), "--methods", "gaussian", "nce+", "--seeds", "2"]
+    table += ["--set", "nce+:hidden=16", "--set", "nce+:method.num_samples=8"]
     assert main(table) == 0
     printed = capsys.readouterr().out
     assert "As published" in printed
@@ -196,18 +200,29 @@ def test_a_table_and_a_sweep(place: Path, capsys: pytest.CaptureFixture[str]) ->
     assert {"table.md", "table.csv", "table.png", "study.json", "results.json"} <= {
         file.name for file in out.iterdir()
     }
+    require_same_scores(place, out)
+    require_resampled(table, out, capsys)
+
+
+def require_same_scores(place: Path, out: Path) -> None:
+    """The files of detections score as reported."""
     val, _ = open_detection_set(place / "data", "val")
     reported = divided(val, val, 2, of_report=True).report
     records = read_records(out / "results.json")
     assert len({record["detections"] for record in records}) == 5
-    for record in records:  # what was found is kept, and scores as reported
+    for record in records:
         found, _ = read_detections(out / record["detections"], reported, to_score=True)
         again = score_detections(found, reported)
         assert {name: 100 * again[name] for name in record["scores"]} == pytest.approx(record["scores"])
+
+
+def require_resampled(table: list[str], out: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing is computed twice for other pictures, and nothing trained if they cannot be scored."""
     assert main([*table, "--resample", "40"]) == 0
     again, err = capsys.readouterr()
-    assert "training" not in err  # nothing is computed twice
+    assert "training" not in err
     assert re.search(r"nce\+ .* [+-]\d\.\d\d \([+-]\d\.\d to [+-]\d\.\d\)", again)
+    records = read_records(out / "results.json")
     (out / records[-1]["detections"]).unlink()
     more = [*table, "--resample", "--methods", "gaussian", "nce+", "nce"]
     assert main(more) == 2
@@ -218,8 +233,13 @@ def test_a_table_and_a_sweep(place: Path, capsys: pytest.CaptureFixture[str]) ->
     write_sealed_json(out / "results.json", {"format": FORMAT, "results": records})
     assert main(more) == 2
     assert "an earlier release made it" in capsys.readouterr().err
+
+
+def test_a_sweep(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("faster_coco_eval")
+    out = place / "sweep"
     vary = ["--vary", "method.num_samples", "1", "4", "--methods", "nce", "--on", "tuning", "--seeds", "1"]
-    assert main(["sweep", *given, *vary, "--set", "hidden=16"]) == 0
+    assert main([*study_of(place, "sweep", out), *vary, "--set", "hidden=16"]) == 0
     printed = capsys.readouterr().out
     assert "nce, 4" in printed
     assert "; hidden=16." in printed
