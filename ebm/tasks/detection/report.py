@@ -1,9 +1,8 @@
-"""The table of a study, the published beside it, and plots and rows of its runs."""
+"""The table of a study, the published beside it, and the rows of its runs."""
 
 import math
 import statistics
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,7 +21,6 @@ __all__ = [
     "means_of",
     "published_table",
     "runs_table",
-    "save_plot",
     "study_table",
     "sweep_table",
 ]
@@ -127,30 +125,6 @@ def sweep_table(means: Means, key: str, changes: Sequence[str] = ()) -> Table:
     return Table((key, *SHOWN, "last loss"), tuple(rows), caption)
 
 
-def save_plot(means: Means, file: Path) -> None:
-    """AP and AP75 of every method, with standard errors, the detector as a line.
-
-    Raises:
-        MissingPackageError: if matplotlib is not installed.
-    """
-    from ebm.pictures.style import house_style, new_figure, plain_axes, save_figure
-
-    with house_style():
-        names = [name for name in means if name != DETECTOR]
-        figure = new_figure(7.0, 0.8 + 0.28 * len(names))
-        for place, column in enumerate(("AP", "AP75")):
-            axes = figure.add_subplot(1, 2, place + 1)
-            values, errors = zip(*(means[name][column] for name in names), strict=True)
-            axes.errorbar(values, range(len(names)), xerr=[_or_0(e) for e in errors], fmt="o", capsize=2)
-            if DETECTOR in means:
-                axes.axvline(means[DETECTOR][column][0], linestyle="--", color="0.5")
-            axes.set_yticks(range(len(names)), names if place == 0 else [""] * len(names))
-            axes.invert_yaxis()
-            axes.set_xlabel(f"{column} in percent; dashed: the detector itself")
-            plain_axes(axes)
-        save_figure(figure, file.parent, file.stem)
-
-
 def _numbers(record: Record) -> dict[str, float]:
     own: dict[str, Any] = {**record["scores"], "images_per_second": record["images_per_second"]}
     for name in ("seconds_per_iteration", "loss"):
@@ -162,7 +136,3 @@ def _numbers(record: Record) -> dict[str, float]:
 def _mean(values: list[float]) -> Mean:
     error = statistics.stdev(values) / math.sqrt(len(values)) if len(values) > 1 else math.nan
     return statistics.fmean(values), error
-
-
-def _or_0(error: float) -> float:
-    return error if math.isfinite(error) else 0.0

@@ -172,11 +172,11 @@ def _write(records: "list[Record]", out: Path, command: str, drawn: "Drawn | Non
     """Print the table and write it in every form."""
     from ebm.files import write_atomic, write_json
     from ebm.tasks.detection.claims import claims
+    from ebm.tasks.detection.plot import save_plot
     from ebm.tasks.detection.report import (
         means_of,
         published_table,
         runs_table,
-        save_plot,
         study_table,
     )
 
@@ -191,7 +191,7 @@ def _write(records: "list[Record]", out: Path, command: str, drawn: "Drawn | Non
     print(ours)
     print(f"\n{published}\n")
     print("\n".join(held))
-    save_plot(means, out / "table.png")
+    save_plot(means, out / "table.png", drawn)
     print(f"table.md, table.csv and table.png are in {out}", file=sys.stderr)
 
 
