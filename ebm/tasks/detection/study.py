@@ -24,7 +24,15 @@ from ebm.tasks.detection.running import DETECTOR, Run, run_sights
 from ebm.tasks.detection.scoring import score_detections
 from ebm.tasks.detection.sights import Sights
 from ebm.tasks.detection.trainings import Trainings
-from ebm.tasks.detection.tuning import best_trial, rates_of, require_finite, tuned_step, with_rate, with_step
+from ebm.tasks.detection.tuning import (
+    best_trial,
+    over_seeds,
+    rates_of,
+    require_finite,
+    tuned_step,
+    with_rate,
+    with_step,
+)
 
 __all__ = ["Study"]
 
@@ -94,6 +102,7 @@ class Study:
         *,
         tune: bool = False,
         rates: Sequence[float] = (),
+        rate_seeds: int = 1,
     ) -> dict[str, Any]:
         """What a cell's result depends on.
 
@@ -103,6 +112,7 @@ class Study:
             changes: of the recipe, as ``--set`` takes them.
             tune: choose the step length on the tuning part.
             rates: factors on the recipe's learning rate, of which one is chosen on the tuning part.
+            rate_seeds: seeds that each of them is tried with.
         """
         of = {name: self.parts.digest(name) for name in ("train", "tune", "report")}
         found = {"method": method, "seed": seed, "changes": list(changes), "tune": tune, "pictures": of}
@@ -112,22 +122,25 @@ class Study:
             found["features"] = self._trainings.features
         if rates:
             found["rates"] = sorted(rates)
+            if rate_seeds > 1:  # else the records of earlier releases are these
+                found["rate_seeds"] = rate_seeds
         return found
 
     def trials(self, cell: dict[str, Any]) -> list[dict[str, Any]]:
-        """Cells of the trainings that a cell's learning rate is chosen from: of seed 0, one for each factor.
+        """Cells of the trainings that a cell's learning rate is chosen from, by factor and seed.
 
         Raises:
             InputError: if a factor makes of the rate one that cannot be used.
         """
         if "rates" not in cell:
             return []
-        same = {key: value for key, value in cell.items() if key != "rates"} | {"seed": 0}
+        same = {key: value for key, value in cell.items() if key not in ("rates", "rate_seeds")}
         same["pictures"] = {name: cell["pictures"][name] for name in ("train", "tune")}
         own = self.recipe(cell["method"], cell["changes"])
         return [
-            same | {"factor": factor, "recipe": with_rate(own, factor).fingerprint()}
+            same | {"factor": factor, "recipe": with_rate(own, factor).fingerprint(), "seed": seed}
             for factor in cell["rates"]
+            for seed in range(cell.get("rate_seeds", 1))
         ]
 
     def run(self, cells: Sequence[dict[str, Any]], jobs: int = 1, work: Work | None = None) -> list[Record]:
@@ -216,13 +229,13 @@ class Study:
         return found | {"seconds": time.perf_counter() - start}
 
     def _trials_of(self, cell: dict[str, Any]) -> list[Record]:
-        """The records of a cell's trials, computed where there are none."""
+        """The records of a cell's trials, means over their seeds, computed where there are none."""
         known = read_records(self.results)
         found = []
         for trial in self.trials(cell):
             own = next((record for record in known if record["cell"] == trial), None)
             found.append(own or {"cell": trial, **self.work(trial)})
-        return found
+        return over_seeds(found)
 
     def _chosen(self, cell: dict[str, Any]) -> dict[str, Any]:
         """Factor on the rate and step length that were chosen for a cell before its own training, if any."""
@@ -257,6 +270,7 @@ def _told(record: Record) -> str:
     if "factor" in cell:
         ap = record["AP"]
         found = f"failed: {record['failed']}" if ap is None else f"AP {ap:.2f} on the tuning pictures"
-        return f"{cell['method']}, rate {record['rate']:g}: {found}"
+        seed = f", seed {cell['seed']}" if cell["seed"] else ""
+        return f"{cell['method']}, rate {record['rate']:g}{seed}: {found}"
     values = record["scores"]
     return f"{cell['method']}, seed {cell['seed']}: AP {values['AP']:.2f}, AP75 {values['AP75']:.2f}"

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ebm.command import run_command
+from ebm.command import counting_number, run_command
 from ebm.exceptions import InputError
 from ebm.number_texts import parse_number
 from ebm.tasks.detection.arguments import add_resample, new_parser
@@ -82,7 +82,7 @@ def _add_rates(parser: argparse.ArgumentParser) -> None:
         type=_factor,
         default=[],
         metavar="FACTOR",
-        help="positive factors on the learning rate of every recipe, each a training of seed 0; all seeds "
+        help="positive factors on the learning rate of every recipe, each a training of its own; all seeds "
         "take the one of the best AP on the tuning pictures (default: the recipe's own rate, with no choice)",
     )
     parser.add_argument(
@@ -91,6 +91,14 @@ def _add_rates(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="METHOD=FACTOR[,FACTOR...]",
         help="other factors for a method, e.g. ml-mcmc-8=1; may be repeated",
+    )
+    parser.add_argument(
+        "--rate-seeds",
+        type=counting_number,
+        default=1,
+        metavar="N",
+        help="seeds that each rate is tried with; the mean AP decides, and a rate that one of them fails at "
+        "is out (default: %(default)s)",
     )
 
 
@@ -119,7 +127,8 @@ def _table(args: argparse.Namespace, command: str) -> int:
         for seed in range(max(seeds.values())):
             for name in (name for name in args.methods if seed < seeds[name]):
                 own = changes.get(name, ())
-                cells.append(study.cell(name, seed, own, tune=not args.no_tuning, rates=rates[name]))
+                choice = {"rates": rates[name], "rate_seeds": args.rate_seeds}
+                cells.append(study.cell(name, seed, own, tune=not args.no_tuning, **choice))
         if args.resample:
             _require_kept(study, cells)
         records = run_study(study, cells, args)

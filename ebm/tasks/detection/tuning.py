@@ -1,6 +1,7 @@
 """Settings chosen on pictures that nothing is reported on: step length of refinement, learning rate."""
 
 import math
+import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
@@ -11,7 +12,7 @@ from ebm.tasks.cells import Record
 from ebm.tasks.detection.loading import Saved
 from ebm.tasks.detection.recipes import SETTABLE, BranchRecipe, Recipe
 
-__all__ = ["best_trial", "rates_of", "require_finite", "tuned_step", "with_rate", "with_step"]
+__all__ = ["best_trial", "over_seeds", "rates_of", "require_finite", "tuned_step", "with_rate", "with_step"]
 
 # AP in percent of a branch or head, used as its recipe says.
 Score = Callable[[Saved], float]
@@ -101,6 +102,35 @@ def require_finite(saved: Saved) -> None:
     for name, value in saved.net.state_dict().items():
         if not value.isfinite().all():
             raise NumericalError(f"after the last iteration {name} is not finite: lower the learning rate.")
+
+
+def over_seeds(trials: Sequence[Record]) -> list[Record]:
+    """One trial for each factor on the rate, of those with several seeds.
+
+    Its AP is their mean, and its step length the best by mean AP of those that all have tried. Where one
+    seed has failed the factor has: the next may, too.
+
+    Args:
+        trials: of one method.
+    """
+    grouped: dict[float, list[Record]] = {}
+    for trial in trials:
+        grouped.setdefault(trial["cell"]["factor"], []).append(trial)
+    return [_mean_of(own) for own in grouped.values()]
+
+
+def _mean_of(trials: list[Record]) -> Record:
+    failed = next((trial for trial in trials if trial["AP"] is None), None)
+    if failed is not None or len(trials) == 1:
+        return failed or trials[0]
+    found = {**trials[0], "AP": statistics.fmean(trial["AP"] for trial in trials)}
+    if "tuning" in found:
+        tables: list[dict[str, float]] = [trial["tuning"] for trial in trials]
+        shared = [step for step in tables[0] if all(step in table for table in tables)]
+        means = {step: statistics.fmean(table[step] for table in tables) for step in shared}
+        best = max((step for step in means if float(step) > 0), key=means.__getitem__)
+        found |= {"tuning": means, "step": float(best)}
+    return found
 
 
 def best_trial(trials: Sequence[Record]) -> Record:

@@ -78,6 +78,30 @@ def test_the_trial_of_the_best_ap_gives_all_seeds_their_rate(
     assert [row[head.index("rate")] for row in rows] == ["", "0.01", "0.01"]
 
 
+def test_a_rate_may_be_tried_with_several_seeds(
+    table: Table, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With seed 0 the faster is better, and by far the worse with seed 1."""
+    given = ("--methods", "gaussian", "--rates", "1", "2")
+    assert table(*given, "--seeds", "1", "--rate-seeds", "2") == 0
+    assert "gaussian, rate 0.01, seed 1: AP" in capsys.readouterr().err
+    trials = [own for own in records(tmp_path) if "factor" in own["cell"]]
+    assert sorted((own["cell"]["factor"], own["cell"]["seed"]) for own in trials) == [
+        *((1.0, 0), (1.0, 1)),
+        *((2.0, 0), (2.0, 1)),
+    ]
+    for own in trials:
+        own["AP"] = 40.0 + (2 if own["cell"]["seed"] == 0 else -8) * (own["cell"]["factor"] - 1)
+    write_sealed_json(tmp_path / "results.json", {"format": 1, "results": trials})
+    assert table(*given, "--seeds", "2", "--rate-seeds", "2") == 0
+    assert "training" not in capsys.readouterr().err  # the trials are the trainings of both seeds
+    first, second = records(tmp_path, method="gaussian", rates=[1.0, 2.0])
+    assert first["rates"] == {"0.005": 40.0, "0.01": 37.0}
+    assert first["rate"] == second["rate"] == 0.005
+    assert table(*given, "--seeds", "1") == 0  # by seed 0 alone
+    assert records(tmp_path, method="gaussian", rates=[1.0, 2.0])[-1]["rate"] == 0.01
+
+
 def test_without_tuning_rates_are_compared_at_the_recipes_own_step(table: Table, tmp_path: Path) -> None:
     sizes = [word for size in ("hidden=16", "method.num_samples=8") for word in ("--set", f"nce+:{size}")]
     assert table("--methods", "nce+", *sizes, "--seeds", "1", "--no-tuning", "--rates", "0.5", "1") == 0

@@ -10,7 +10,7 @@ from ebm.exceptions import InputError, NumericalError
 from ebm.tasks.detection.branch import ConfidenceBranch
 from ebm.tasks.detection.loading import Saved
 from ebm.tasks.detection.recipes import BranchRecipe, find_recipe
-from ebm.tasks.detection.tuning import best_trial, rates_of, require_finite, tuned_step, with_rate
+from ebm.tasks.detection.tuning import best_trial, over_seeds, rates_of, require_finite, tuned_step, with_rate
 
 
 def saved_as(name: str) -> tuple[Saved, BranchRecipe]:
@@ -69,6 +69,25 @@ def test_the_best_rate_is_that_of_the_best_ap_and_failures_are_told() -> None:
     words = r"dsm failed at every .* \(0.1: the loss is inf\).*--rates-of dsm="
     with pytest.raises(NumericalError, match=words):
         best_trial([failed])
+
+
+def test_trials_of_several_seeds_become_one() -> None:
+    def trial(factor: float, ap: float | None, **tuning: float) -> dict[str, Any]:
+        table = {name.replace("_", "."): value for name, value in tuning.items()}
+        made = {"cell": {"method": "dsm", "factor": factor}, "rate": factor, "AP": ap}
+        return made | ({"tuning": table, "step": 9.0} if table else {"failed": "diverged"})
+
+    zero, half, two = ({name: value} for name, value in (("0", 50.0), ("0_5", 41.0), ("2", 43.0)))
+    low = [trial(1, 43.0, **zero, **half, **two), trial(1, 46.0, **zero, **{"0_5": 46.0, "4": 47.0})]
+    high = [trial(3, 60.0, **zero, **half), trial(3, None)]
+    only = trial(9, 44.0, **zero, **half)
+    joined = over_seeds([low[0], high[0], only, low[1], high[1]])
+    assert [own["AP"] for own in joined] == [44.5, None, 44.0]
+    assert joined[0]["tuning"] == {"0": 50.0, "0.5": 43.5}
+    assert joined[0]["step"] == 0.5  # of those that both have tried; 0 is none
+    assert joined[1]["failed"] == "diverged"
+    assert joined[2] is only
+    assert best_trial(joined)["cell"]["factor"] == 1
 
 
 @pytest.mark.parametrize("name", ["nce+", "gaussian"])
