@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.processes import is_running
+
 SCRIPT = """
 import os, sys, time
 from pathlib import Path
@@ -34,15 +36,6 @@ CALLS = {
 }
 
 
-def is_there(process: int) -> bool:
-    """Whether it runs; one that nobody has asked how it ended does not."""
-    try:
-        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
-        return False
-    return state != "Z"
-
-
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
 @pytest.mark.parametrize("kind", CALLS)
 def test_workers_end_with_a_parent_that_was_killed(tmp_path: Path, kind: str) -> None:
@@ -61,9 +54,9 @@ def test_workers_end_with_a_parent_that_was_killed(tmp_path: Path, kind: str) ->
     parent.send_signal(signal.SIGKILL)
     parent.wait()
     deadline = time.monotonic() + 60
-    while any(map(is_there, workers)) and time.monotonic() < deadline:
+    while any(map(is_running, workers)) and time.monotonic() < deadline:
         time.sleep(0.05)
-    left = [worker for worker in workers if is_there(worker)]
+    left = [worker for worker in workers if is_running(worker)]
     for worker in left:
         os.kill(worker, signal.SIGKILL)
     assert not left

@@ -19,6 +19,7 @@ from pytracking.evaluation.running import run_dataset
 from pytracking.evaluation.spec import TrackerSpec, make_spec
 from pytracking.tracker.base import Tracked
 from pytracking.tracker.first_box import FirstBox
+from tests.processes import is_running
 from tests.pytracking.evaluation.tiny import otb_layout, write_otb
 
 LENGTHS = {f"s{number}": 4 + number for number in range(6)}
@@ -272,14 +273,6 @@ def test_a_killed_run_resumes(
     assert set(report.reused) == kept
     assert sorted(report.finished) == sorted(LENGTHS)
     assert {name: (folder / f"{name}.txt").stat().st_mtime_ns for name in kept} == stamps
-
-
-def is_running(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return False
-    return state != "Z"
 
 
 @pytest.mark.parametrize("threads", [0, 2])
