@@ -13,6 +13,7 @@ from ebm.tasks.cells import Record
 from ebm.tasks.detection.published import PUBLISHED
 from ebm.tasks.detection.resampling import interval
 from ebm.tasks.detection.running import DETECTOR
+from ebm.tasks.detection.scoring import COLUMNS
 
 __all__ = [
     "Drawn",
@@ -86,14 +87,13 @@ def study_table(means: Means, drawn: Drawn | None = None) -> Table:
 
 def runs_table(records: Sequence[Record]) -> Table:
     """A row for each cell: scores in percent, the step length that was chosen, the learning rate, cost."""
-    columns = ("AP", "AP50", "AP75", "AP90", "APs", "APm", "APl")
     more = ("step", "rate", "seconds_per_iteration", "images_per_second", "loss")
     rows = []
     for record in records:
-        values = [record["scores"].get(name) for name in columns] + [record.get(name) for name in more]
+        values = [record["scores"].get(name) for name in COLUMNS] + [record.get(name) for name in more]
         told = ("" if value is None else f"{value:.5g}" for value in values)
         rows.append((str(record["cell"]["method"]), str(record["cell"]["seed"]), *told))
-    return Table(("method", "seed", *columns, *more), tuple(rows), "")
+    return Table(("method", "seed", *COLUMNS, *more), tuple(rows), "")
 
 
 def published_table(names: Sequence[str]) -> Table:

@@ -21,7 +21,7 @@ from ebm.tasks.detection.parts import Parts
 from ebm.tasks.detection.recipes import SETTABLE, BranchRecipe, Recipe, find_recipe
 from ebm.tasks.detection.results_file import write_detections
 from ebm.tasks.detection.running import DETECTOR, Run, run_sights
-from ebm.tasks.detection.scoring import score_detections
+from ebm.tasks.detection.scoring import COLUMNS, score_detections
 from ebm.tasks.detection.sights import Sights
 from ebm.tasks.detection.trainings import Trainings
 from ebm.tasks.detection.tuning import (
@@ -37,7 +37,6 @@ from ebm.tasks.detection.tuning import (
 __all__ = ["Study"]
 
 FOUND = "detections"  # folder of results files, in that of a study
-COLUMNS = ("AP", "AP50", "AP75", "AP90", "APs", "APm", "APl")
 
 
 @dataclass(eq=False)

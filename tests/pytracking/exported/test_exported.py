@@ -17,7 +17,6 @@ import torch
 import pytracking
 from ebm.exceptions import EBMError, InputError, MissingPackageError, UnknownNameError
 from ebm.integrity.json_files import read_sealed_json, write_sealed_json
-from ltr.admin.checkpoint_io import network_fields, write_checkpoint
 from ltr.models.tracking.dimpnet import dimpnet_small, dimpnet_small_simple, klcedimpnet_small
 from pytracking.cli import main
 from pytracking.exported.graphs import graphs_of
@@ -29,7 +28,8 @@ from pytracking.tracker.base import Tracked
 from tests.formula import fill
 from tests.once import made_once
 from tests.pytracking.evaluation.tiny import boxes_of, draw_frames
-from tests.pytracking.tracker.test_contract import BOX, GEOMETRY, frame
+from tests.pytracking.exported.made import export
+from tests.pytracking.tracker.test_contract import BOX, frame
 from tests.pytracking.tracker.test_same_tracks import read_frames
 
 pytest.importorskip("onnx")
@@ -69,16 +69,12 @@ def quick_set() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory, quick_set: None) -> Path:
     """A folder that the command made; the checkpoint lies beside it."""
-
-    def export(place: Path) -> None:
-        net = dimpnet_small()
-        fill(net)
-        net.info = dict(GEOMETRY)
-        write_checkpoint(place / "net.pth.tar", {"epoch": 1, **network_fields(net)})
-        options = ["--checkpoint", str(place / "net.pth.tar"), "--out", str(place / "out")]
-        assert main(["export", "onnx", "dimp", "nce_plus_small", *options]) == 0
-
-    return made_once(tmp_path_factory, "exported-dimp", export) / "out"
+    made = made_once(
+        tmp_path_factory,
+        "exported-dimp",
+        lambda place: export(place, dimpnet_small(), "dimp", "nce_plus_small"),
+    )
+    return made / "out"
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ import torch
 import pytracking
 from ebm.exceptions import InputError
 from ebm.integrity.json_files import read_sealed_json
-from ltr.admin.checkpoint_io import network_fields, write_checkpoint
 from ltr.models.bbreg.atom import atom_resnet_small
 from pytracking.cli import main
 from pytracking.evaluation.results import ResultFolder
@@ -26,8 +25,9 @@ from pytracking.parameter.atom import atom_nce_plus_small, nce_plus_lite
 from tests.formula import fill
 from tests.once import made_once
 from tests.pytracking.evaluation.tiny import write_otb
+from tests.pytracking.exported.made import export
 from tests.pytracking.exported.test_exported import NO_TORCH, assert_alike
-from tests.pytracking.tracker.test_contract import BOX, GEOMETRY, frame
+from tests.pytracking.tracker.test_contract import BOX, frame
 
 # Short ascents, which take a second of export a step, and a fit that does not make much of rounding: sixty
 # steps, as published, carry float32 0.02 of the highest score away from float64, with torch and without,
@@ -53,16 +53,10 @@ def quick_set() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory, quick_set: None) -> Path:
     """A folder that the command made; the checkpoint lies beside it."""
-
-    def export(place: Path) -> None:
-        net = atom_resnet_small()
-        fill(net)
-        net.info = dict(GEOMETRY)
-        write_checkpoint(place / "net.pth.tar", {"epoch": 1, **network_fields(net)})
-        options = ["--checkpoint", str(place / "net.pth.tar"), "--out", str(place / "out")]
-        assert main(["export", "onnx", *SET, *options]) == 0
-
-    return made_once(tmp_path_factory, "exported-atom", export) / "out"
+    made = made_once(
+        tmp_path_factory, "exported-atom", lambda place: export(place, atom_resnet_small(), *SET)
+    )
+    return made / "out"
 
 
 def test_the_boxes_are_those_of_torch(folder: Path) -> None:
